@@ -1,0 +1,114 @@
+//! The proof that a request may do what it asks.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use strongroom_types::id::ApiKeyId;
+use strongroom_types::mode::Scope;
+
+use crate::credential::Credential;
+use crate::permission::Permission;
+
+/// Who acts: a key, or the server itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    Key(ApiKeyId),
+    System(SystemActor),
+}
+
+/// The server's own hands. Each is created in one place: the command line or a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemActor {
+    /// The operator at the command line, before any key exists.
+    Operator,
+    /// The payout rail's worker.
+    Rail,
+    /// Checkpoints, summaries, retention, start and stop.
+    Housekeeping,
+}
+
+impl SystemActor {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SystemActor::Operator => "system:operator",
+            SystemActor::Rail => "system:rail",
+            SystemActor::Housekeeping => "system:housekeeping",
+        }
+    }
+}
+
+/// A request that was found to hold the permission `P`. Only this file makes one.
+pub struct Caller<P> {
+    actor: Actor,
+    scope: Scope,
+    rule: String,
+    credential: Option<Arc<Credential>>,
+    permission: PhantomData<fn() -> P>,
+}
+
+/// The credential is proven but lacks the permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub permission: &'static str,
+}
+
+impl<P: Permission> Caller<P> {
+    /// Asks the policy whether a proven credential holds `P`.
+    ///
+    /// # Errors
+    /// [`Denied`] when it does not.
+    pub fn authorize(credential: &Arc<Credential>) -> Result<Caller<P>, Denied> {
+        let rule = credential.permissions.allows(P::NAME).ok_or(Denied {
+            permission: P::NAME,
+        })?;
+        Ok(Caller {
+            actor: Actor::Key(credential.id),
+            scope: credential.scope,
+            rule: format!("role:{}:{rule}", credential.role.as_str()),
+            credential: Some(Arc::clone(credential)),
+            permission: PhantomData,
+        })
+    }
+
+    /// The server acting by itself. SECURITY: never reachable from a request; the edge has no `SystemActor` to give.
+    pub fn system(actor: SystemActor, scope: Scope) -> Caller<P> {
+        Caller {
+            actor: Actor::System(actor),
+            scope,
+            rule: actor.as_str().to_owned(),
+            credential: None,
+            permission: PhantomData,
+        }
+    }
+
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// The rule that allowed it, as the log records it.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// The credential, unless the server acts by itself.
+    pub fn credential(&self) -> Option<&Arc<Credential>> {
+        self.credential.as_ref()
+    }
+
+    /// The books this caller may touch.
+    pub fn tenant(&self) -> TenantScope {
+        TenantScope { scope: self.scope }
+    }
+}
+
+/// One organization in one mode, as proven by a caller: the only key to stored data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantScope {
+    scope: Scope,
+}
+
+impl TenantScope {
+    pub fn scope(self) -> Scope {
+        self.scope
+    }
+}

@@ -1,0 +1,78 @@
+//! What the server knows of a credential once it is proven.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use strongroom_crypto::MacKey;
+use strongroom_types::id::ApiKeyId;
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::permission::{PermissionSet, Role};
+
+/// Secret keys act for the organization; publishable keys may only make card tokens and read a payment link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyType {
+    #[n(0)]
+    Secret,
+    #[n(1)]
+    Publishable,
+}
+
+/// How a key's JSON numbers are read: minor units, or major units from the raw text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    #[default]
+    #[n(0)]
+    Nextapi,
+    #[n(1)]
+    Nopos,
+}
+
+/// Which requests of a key must be signed. A signature that is present is always checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum SigningPolicy {
+    #[n(0)]
+    Never,
+    #[n(1)]
+    Sensitive,
+    #[n(2)]
+    Always,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialStatus {
+    #[n(0)]
+    Active,
+    #[n(1)]
+    Revoked,
+}
+
+/// A proven API key, as the edge and the policy see it. Holds no key text.
+pub struct Credential {
+    pub id: ApiKeyId,
+    pub scope: Scope,
+    pub key_type: KeyType,
+    pub role: Role,
+    pub permissions: PermissionSet,
+    pub dialect: Dialect,
+    pub signing: SigningPolicy,
+    /// Keyed with the UTF-8 text of the signing secret.
+    pub signing_key: MacKey,
+    pub expires_at: Option<Timestamp>,
+    pub status: CredentialStatus,
+}
+
+impl Credential {
+    /// Whether the key may be used at `now`.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.status == CredentialStatus::Active && self.expires_at.is_none_or(|end| now < end)
+    }
+}

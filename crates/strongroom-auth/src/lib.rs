@@ -1,0 +1,16 @@
+//! Who is asking, and may they: credentials, the permission table, and the proof that a request passed both.
+//!
+//! A [`Caller`] exists only when a proven credential was found to hold the permission `P`; handlers and commands ask
+//! for it by type. A [`TenantScope`] comes only from a caller, and storage answers only to a scope.
+//! Never here: SQL, HTTP. Key texts are parsed and hashed in [`key_text`]; request signatures in [`signing`].
+
+mod base62;
+pub mod caller;
+pub mod credential;
+pub mod key_text;
+pub mod permission;
+pub mod signing;
+
+pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
+pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
+pub use permission::{Permission, PermissionSet, Role};

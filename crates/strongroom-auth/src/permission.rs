@@ -1,0 +1,275 @@
+//! The permission table: one vocabulary, `verb:resource`, `*` matches all (CONTRACT 1).
+//!
+//! Each permission is a type, so that a handler's signature says what it needs. Roles are data over the vocabulary;
+//! every rule about who may do what stands in this file, and the matrix made from it is committed and locked by a test.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+/// A permission as a type.
+pub trait Permission: Send + Sync + 'static {
+    const NAME: &'static str;
+}
+
+macro_rules! permissions {
+    ($($name:ident = $text:literal;)*) => {
+        $(
+            #[doc = concat!("`", $text, "`")]
+            pub struct $name;
+            impl Permission for $name {
+                const NAME: &'static str = $text;
+            }
+        )*
+        /// Every permission there is, in alphabetical order of the resource.
+        pub const ALL: &[&str] = &[$($text,)*];
+    };
+}
+
+permissions! {
+    ReadAccount = "read:account";
+    CreateKeys = "create:api_keys";
+    ManageKeys = "manage:api_keys";
+    ReadKeys = "read:api_keys";
+    ReadAudit = "read:audit_logs";
+    CreateCredits = "create:credits";
+    CreateDebits = "create:debits";
+    ReadEvents = "read:events";
+    CancelPayouts = "cancel:payouts";
+    CreatePayouts = "create:payouts";
+    ReadPayouts = "read:payouts";
+    ReversePayouts = "reverse:payouts";
+    CreateTransfers = "create:transfers";
+    ReadRequests = "read:request_logs";
+    ReadTransactions = "read:transactions";
+    CreateWallets = "create:wallets";
+    ManageWallets = "manage:wallets";
+    ReadWallets = "read:wallets";
+    Operate = "operate:installation";
+}
+
+/// A set of permissions, as patterns: `*`, `read:*` or one permission's name.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(transparent)]
+#[serde(transparent)]
+pub struct PermissionSet(#[n(0)] Vec<String>);
+
+impl PermissionSet {
+    /// Takes patterns that each match at least one permission.
+    ///
+    /// # Errors
+    /// The first pattern that matches nothing.
+    pub fn new(patterns: Vec<String>) -> Result<PermissionSet, String> {
+        match patterns
+            .iter()
+            .find(|pattern| !ALL.iter().any(|name| matches(pattern, name)))
+        {
+            Some(unknown) => Err(unknown.clone()),
+            None => Ok(PermissionSet(patterns)),
+        }
+    }
+
+    /// The pattern that allows `name`, if any: the rule that a decision is logged with.
+    pub fn allows(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .map(String::as_str)
+            .find(|pattern| matches(pattern, name))
+    }
+
+    /// The permissions of `self` that `other` lacks: what a creator may not hand on.
+    pub fn beyond<'a>(
+        &'a self,
+        other: &'a PermissionSet,
+    ) -> impl Iterator<Item = &'static str> + 'a {
+        ALL.iter()
+            .copied()
+            .filter(|name| self.allows(name).is_some() && other.allows(name).is_none())
+    }
+
+    pub fn patterns(&self) -> &[String] {
+        &self.0
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    // Operating the installation is not an organization's business: no pattern of a key reaches it.
+    if name == Operate::NAME {
+        return false;
+    }
+    match pattern.strip_suffix('*') {
+        Some("") => true,
+        Some(verb) => verb.ends_with(':') && name.starts_with(verb),
+        None => pattern == name,
+    }
+}
+
+/// The built-in roles of an API key, and `custom` for a set of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    #[n(0)]
+    Owner,
+    #[n(1)]
+    Admin,
+    #[n(2)]
+    Operator,
+    #[n(3)]
+    Viewer,
+    #[n(4)]
+    Publishable,
+    #[n(5)]
+    Custom,
+}
+
+impl Role {
+    pub const BUILT_IN: &'static [Role] = &[
+        Role::Owner,
+        Role::Admin,
+        Role::Operator,
+        Role::Viewer,
+        Role::Publishable,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Role::Owner => "owner",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Viewer => "viewer",
+            Role::Publishable => "publishable",
+            Role::Custom => "custom",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Role> {
+        let known = [
+            Role::Owner,
+            Role::Admin,
+            Role::Operator,
+            Role::Viewer,
+            Role::Publishable,
+            Role::Custom,
+        ];
+        known.into_iter().find(|role| role.as_str() == text)
+    }
+
+    /// What the role may do.
+    pub fn permissions(self) -> PermissionSet {
+        let patterns: &[&str] = match self {
+            Role::Owner => &["*"],
+            Role::Admin => &[
+                "read:*",
+                "create:*",
+                "manage:wallets",
+                "manage:api_keys",
+                "cancel:payouts",
+                "reverse:payouts",
+            ],
+            Role::Operator => &[
+                "read:account",
+                "read:wallets",
+                "read:payouts",
+                "read:transactions",
+                "read:events",
+                "create:payouts",
+                "create:transfers",
+                "cancel:payouts",
+            ],
+            Role::Viewer => &[
+                "read:account",
+                "read:wallets",
+                "read:payouts",
+                "read:transactions",
+                "read:events",
+                "read:audit_logs",
+                "read:request_logs",
+            ],
+            Role::Publishable => &["read:account"],
+            Role::Custom => &[],
+        };
+        PermissionSet(patterns.iter().map(|p| (*p).to_owned()).collect())
+    }
+}
+
+/// The table of every permission against every built-in role, as committed in `docs/permissions.txt`.
+pub fn matrix() -> String {
+    let mut text = format!("{:<24}", "permission");
+    for role in Role::BUILT_IN {
+        text.push_str(&format!("{:<13}", role.as_str()));
+    }
+    for name in ALL {
+        text = format!("{}\n{name:<24}", text.trim_end());
+        for role in Role::BUILT_IN {
+            let mark = if role.permissions().allows(name).is_some() {
+                "yes"
+            } else {
+                "-"
+            };
+            text.push_str(&format!("{mark:<13}"));
+        }
+    }
+    format!("{}\n", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_by_verb_or_name() {
+        let set = PermissionSet::new(vec!["read:*".into(), "create:payouts".into()]).unwrap();
+        assert_eq!(set.allows("read:wallets"), Some("read:*"));
+        assert_eq!(set.allows("create:payouts"), Some("create:payouts"));
+        assert_eq!(set.allows("create:wallets"), None);
+        assert_eq!(
+            PermissionSet::new(vec!["reed:*".into()]),
+            Err("reed:*".into())
+        );
+        assert_eq!(PermissionSet::new(vec!["re*".into()]), Err("re*".into()));
+    }
+
+    #[test]
+    fn nobody_s_key_operates_the_installation() {
+        for role in Role::BUILT_IN {
+            assert_eq!(role.permissions().allows(Operate::NAME), None, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn a_viewer_changes_nothing_and_sees_no_keys() {
+        let viewer = Role::Viewer.permissions();
+        for name in ALL {
+            if viewer.allows(name).is_some() {
+                assert!(
+                    name.starts_with("read:") && *name != ReadKeys::NAME,
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_creator_lacks_is_named() {
+        let operator = Role::Operator.permissions();
+        let beyond: Vec<_> = Role::Viewer
+            .permissions()
+            .beyond(&operator)
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(beyond, ["read:audit_logs", "read:request_logs"]);
+    }
+
+    #[test]
+    fn the_committed_matrix_is_true() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/permissions.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, matrix()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            matrix(),
+            "run with UPDATE_GOLDEN=1 and review the change"
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
+//!
+//! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
+//! [`hkdf_sha256`], [`fill_random`], root custody ([`RootKeys`], [`KeyringFile`]) and the keys below the root
+//! ([`Hierarchy`]).
+//! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
+//!
+//! A primitive that fails on well-formed input means a broken machine; the process then ends with a message, because
+//! going on would mean predictable keys or bodies that nobody can open.
+
+pub mod aead;
+pub mod data_key;
+pub mod derive;
+mod fatal;
+pub mod hash;
+pub mod hierarchy;
+pub mod key_row;
+pub mod keyring;
+pub mod mac;
+pub mod passphrase;
+pub mod random;
+pub mod recovery;
+pub mod root;
+pub mod sealed;
+pub mod sign;
+mod subject_cache;
+
+pub use aead::{BatchSealer, Nonce24, OpenError, SealKey};
+pub use data_key::DataKey;
+pub use derive::hkdf_sha256;
+pub use hash::{Sha256Stream, equal, sha256};
+pub use hierarchy::Hierarchy;
+pub use key_row::{KeyError, KeyRow, Purpose};
+pub use keyring::{KeyringError, KeyringFile};
+pub use mac::MacKey;
+pub use passphrase::PassphraseCost;
+pub use random::{RandomPool, fill_random, random};
+pub use recovery::RecoveryError;
+pub use root::RootKeys;
+pub use sealed::{SealedView, write_sealed_header};
+pub use sign::{SigningKey, verify_ed25519};

@@ -1,0 +1,89 @@
+//! What can be done: the one list of audit actions, past tense, as the documents write them.
+
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use serde::{Serialize, Serializer};
+
+macro_rules! actions {
+    ($($name:ident = $code:literal, $text:literal;)*) => {
+        /// An act the log can tell. The number is the one stored, never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Action { $($name,)* }
+
+        impl Action {
+            pub const ALL: &'static [Action] = &[$(Action::$name,)*];
+
+            pub const fn code(self) -> u16 {
+                match self { $(Action::$name => $code,)* }
+            }
+
+            pub fn from_code(code: u16) -> Option<Action> {
+                match code { $($code => Some(Action::$name),)* _ => None }
+            }
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Action::$name => $text,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<Action> {
+                match text { $($text => Some(Action::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+actions! {
+    OrganizationCreated = 1, "organization_created";
+    BooksOpened = 2, "books_opened";
+    WalletCreated = 10, "wallet_created";
+    WalletUpdated = 11, "wallet_updated";
+    WalletFrozen = 12, "wallet_frozen";
+    WalletUnfrozen = 13, "wallet_unfrozen";
+    WalletClosed = 14, "wallet_closed";
+    WalletCredited = 15, "wallet_credited";
+    WalletDebited = 16, "wallet_debited";
+    TransferCreated = 20, "transfer_created";
+    PayoutCreated = 30, "payout_created";
+    PayoutPending = 31, "payout_pending";
+    PayoutProcessing = 32, "payout_processing";
+    PayoutCompleted = 33, "payout_completed";
+    PayoutFailed = 34, "payout_failed";
+    PayoutCancelled = 35, "payout_cancelled";
+    PayoutReversed = 36, "payout_reversed";
+    ApiKeyCreated = 40, "api_key_created";
+    ApiKeyRolled = 41, "api_key_rolled";
+    ApiKeyRevoked = 42, "api_key_revoked";
+    ApiKeysUsed = 43, "api_keys_used";
+    AccessDenied = 50, "access_denied";
+    SecretKeyInBrowser = 51, "secret_key_in_browser";
+    SignatureRefused = 52, "signature_refused";
+    RefusalsSummarised = 53, "refusals_summarised";
+    FailuresSummarised = 54, "failures_summarised";
+    ServerStarted = 60, "server_started";
+    ServerStopped = 61, "server_stopped";
+    UncleanRestart = 62, "unclean_restart";
+    HeadsRecorded = 63, "heads_recorded";
+    KeysDestroyed = 64, "keys_destroyed";
+}
+
+impl Serialize for Action {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+impl<C> Encode<C> for Action {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.u16(self.code())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Action {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Action::from_code(d.u16()?)
+            .ok_or_else(|| minicbor::decode::Error::message("unknown action"))
+    }
+}

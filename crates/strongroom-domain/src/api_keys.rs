@@ -1,0 +1,403 @@
+//! API keys: made, rolled with an overlap, revoked. The key's text is shown once and kept as a keyed hash only.
+
+use minicbor::{Decode, Encode};
+use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
+use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
+use strongroom_types::Classified;
+use strongroom_types::id::{AnyId, ApiKeyId, RawId};
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::action::Action;
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Movement, Reply};
+use crate::entry::EventFact;
+use crate::event::EventType;
+use crate::facts::{Facts, Keys};
+use crate::organizations::Tenant;
+use crate::record::Record;
+use crate::rejection::{Code, Rejection};
+use crate::view;
+
+/// A key as stored.
+#[derive(Clone, Encode, Decode, Classified)]
+#[part(business)]
+pub struct ApiKey {
+    #[n(0)]
+    #[class(operational)]
+    pub id: ApiKeyId,
+    #[n(1)]
+    #[class(operational)]
+    pub key_type: KeyType,
+    #[n(2)]
+    #[class(sensitive)]
+    pub name: Option<String>,
+    /// Keyed hash of the key's text.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    #[class(highly_sensitive)]
+    pub hash: [u8; 32],
+    /// What may be shown: `sk_test_…abcd`.
+    #[n(4)]
+    #[class(sensitive)]
+    pub hint: String,
+    #[n(5)]
+    #[class(operational)]
+    pub role: Role,
+    #[n(6)]
+    #[class(operational)]
+    pub permissions: PermissionSet,
+    #[n(7)]
+    #[class(operational)]
+    pub dialect: Dialect,
+    #[n(8)]
+    #[class(operational)]
+    pub signing: SigningPolicy,
+    #[n(9)]
+    #[class(highly_sensitive)]
+    pub signing_secret: String,
+    #[n(10)]
+    #[class(operational)]
+    pub status: CredentialStatus,
+    #[n(11)]
+    #[class(operational)]
+    pub created_at: Timestamp,
+    #[n(12)]
+    #[class(operational)]
+    pub expires_at: Option<Timestamp>,
+    #[n(13)]
+    #[class(operational)]
+    pub last_used_at: Option<Timestamp>,
+    /// The key it replaced.
+    #[n(14)]
+    #[class(operational)]
+    pub rolled_from: Option<ApiKeyId>,
+}
+
+impl ApiKey {
+    pub fn status_code(&self) -> u8 {
+        match self.status {
+            CredentialStatus::Active => 0,
+            CredentialStatus::Revoked => 1,
+        }
+    }
+
+    /// Whether it counts as an owner the organization can rely on.
+    fn is_lasting_owner(&self) -> bool {
+        self.role == Role::Owner
+            && self.status == CredentialStatus::Active
+            && self.expires_at.is_none()
+    }
+}
+
+/// A freshly minted key: what is kept, and the texts that are shown once.
+pub struct Minted {
+    pub hash: [u8; 32],
+    pub hint: String,
+    pub key_text: strongroom_types::secret::SecretText,
+    pub signing_secret: strongroom_types::secret::SecretText,
+}
+
+/// `POST /v1/api-keys`.
+pub struct CreateApiKey {
+    pub key_type: KeyType,
+    pub name: Option<String>,
+    pub role: Role,
+    pub permissions: PermissionSet,
+    pub dialect: Dialect,
+    pub signing: SigningPolicy,
+    pub expires_at: Option<Timestamp>,
+    pub minted: Minted,
+    /// What the creator holds; `None` for the operator at the command line.
+    pub held: Option<PermissionSet>,
+}
+
+impl Command for CreateApiKey {
+    type Permission = CreateKeys;
+
+    fn action(&self) -> Action {
+        Action::ApiKeyCreated
+    }
+
+    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
+        Keys::default().record(scope.organization.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        if let Some(lacking) = self
+            .held
+            .as_ref()
+            .and_then(|held| self.permissions.beyond(held).next())
+        {
+            let text = format!("you do not hold `{lacking}` yourself");
+            return Err(Rejection::at(Code::PermissionNotHeld, "/permissions", text));
+        }
+        if self.expires_at.is_some_and(|end| end <= moment.now) {
+            return Err(Rejection::at(
+                Code::InvalidField,
+                "/expires_at",
+                "lies in the past",
+            ));
+        }
+        let tenant = tenant(facts, moment.scope)?;
+
+        // From here it must succeed.
+        let key = self.key(ApiKeyId(moment.fresh()), moment.now);
+        let change = i32::from(key.is_lasting_owner());
+        let event = EventFact {
+            event: EventType::ApiKeyCreated,
+            about: key.id.any(),
+        };
+        let reply = view::json(&view::ApiKeyView::with_secrets(
+            &key,
+            moment.scope.mode,
+            &self.minted,
+        ));
+        Ok(Decision::new(
+            facts,
+            Action::ApiKeyCreated,
+            key.id.any(),
+            Movement::none(),
+            vec![event],
+        )
+        .detail("role", key.role.as_str())
+        .reply(Reply::Secret(reply))
+        .change(
+            moment.scope.organization.any(),
+            Record::Tenant(with_owners(tenant, change)),
+        )
+        .change(key.id.any(), Record::ApiKey(key)))
+    }
+}
+
+impl CreateApiKey {
+    fn key(&self, id: ApiKeyId, now: Timestamp) -> ApiKey {
+        ApiKey {
+            id,
+            key_type: self.key_type,
+            name: self.name.clone(),
+            hash: self.minted.hash,
+            hint: self.minted.hint.clone(),
+            role: self.role,
+            permissions: self.permissions.clone(),
+            dialect: self.dialect,
+            signing: self.signing,
+            signing_secret: self.minted.signing_secret.expose().to_owned(),
+            status: CredentialStatus::Active,
+            created_at: now,
+            expires_at: self.expires_at,
+            last_used_at: None,
+            rolled_from: None,
+        }
+    }
+}
+
+fn tenant(facts: &Facts, scope: Scope) -> Result<&Tenant, Rejection> {
+    facts
+        .tenant(scope.organization)
+        .ok_or_else(|| Rejection::new(Code::NotFound, "the books are not open yet"))
+}
+
+fn with_owners(tenant: &Tenant, change: i32) -> Tenant {
+    let mut tenant = tenant.clone();
+    tenant.owner_keys = tenant.owner_keys.saturating_add_signed(change);
+    tenant
+}
+
+fn existing(facts: &Facts, id: ApiKeyId) -> Result<&ApiKey, Rejection> {
+    facts
+        .api_key(id.any())
+        .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such key"))
+}
+
+/// `POST /v1/api-keys/{id}/roll`: a new key with the same rights; the old one works on for the overlap.
+pub struct RollApiKey {
+    pub id: ApiKeyId,
+    /// Milliseconds the old key stays valid.
+    pub overlap: i64,
+    pub minted: Minted,
+    pub held: Option<PermissionSet>,
+}
+
+impl Command for RollApiKey {
+    type Permission = ManageKeys;
+
+    fn action(&self) -> Action {
+        Action::ApiKeyRolled
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default().record(self.id.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let old = existing(facts, self.id)?;
+        if old.status == CredentialStatus::Revoked
+            || old.expires_at.is_some_and(|end| end <= moment.now)
+        {
+            return Err(Rejection::new(
+                Code::KeyRevoked,
+                format!("`{}` is no longer valid", self.id),
+            ));
+        }
+        if let Some(lacking) = self
+            .held
+            .as_ref()
+            .and_then(|held| old.permissions.beyond(held).next())
+        {
+            return Err(Rejection::new(
+                Code::PermissionNotHeld,
+                format!("you do not hold `{lacking}` yourself"),
+            ));
+        }
+
+        // From here it must succeed.
+        let overlap_end = moment.now.plus(self.overlap);
+        let retired = ApiKey {
+            expires_at: Some(
+                old.expires_at
+                    .map_or(overlap_end, |end| end.min(overlap_end)),
+            ),
+            ..old.clone()
+        };
+        let key = ApiKey {
+            id: ApiKeyId(moment.fresh()),
+            hash: self.minted.hash,
+            hint: self.minted.hint.clone(),
+            signing_secret: self.minted.signing_secret.expose().to_owned(),
+            created_at: moment.now,
+            last_used_at: None,
+            rolled_from: Some(self.id),
+            ..old.clone()
+        };
+        let event = EventFact {
+            event: EventType::ApiKeyRolled,
+            about: self.id.any(),
+        };
+        let reply = view::json(&view::ApiKeyView::with_secrets(
+            &key,
+            moment.scope.mode,
+            &self.minted,
+        ));
+        Ok(Decision::new(
+            facts,
+            Action::ApiKeyRolled,
+            self.id.any(),
+            Movement::none(),
+            vec![event],
+        )
+        .detail("new_key", key.id.to_string())
+        .reply(Reply::Secret(reply))
+        .change(self.id.any(), Record::ApiKey(retired))
+        .change(key.id.any(), Record::ApiKey(key)))
+    }
+}
+
+/// `POST /v1/api-keys/{id}/revoke`: at once and for good.
+pub struct RevokeApiKey {
+    pub id: ApiKeyId,
+}
+
+impl Command for RevokeApiKey {
+    type Permission = ManageKeys;
+
+    fn action(&self) -> Action {
+        Action::ApiKeyRevoked
+    }
+
+    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
+        Keys::default()
+            .record(self.id.any())
+            .record(scope.organization.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let key = existing(facts, self.id)?;
+        let tenant = tenant(facts, moment.scope)?;
+        if key.status == CredentialStatus::Revoked {
+            return Err(Rejection::new(
+                Code::KeyRevoked,
+                format!("`{}` is revoked already", self.id),
+            ));
+        }
+        let owner = key.is_lasting_owner();
+        if owner && tenant.owner_keys <= 1 {
+            let text = "it is the last owner key: make another one first";
+            return Err(Rejection::new(Code::LastOwner, text));
+        }
+
+        // From here it must succeed.
+        let revoked = ApiKey {
+            status: CredentialStatus::Revoked,
+            ..key.clone()
+        };
+        let event = EventFact {
+            event: EventType::ApiKeyRevoked,
+            about: self.id.any(),
+        };
+        let reply = view::json(&view::ApiKeyView::new(&revoked, moment.scope.mode));
+        let decision = Decision::new(
+            facts,
+            Action::ApiKeyRevoked,
+            self.id.any(),
+            Movement::none(),
+            vec![event],
+        )
+        .reply(Reply::Stored(reply))
+        .change(self.id.any(), Record::ApiKey(revoked));
+        Ok(match owner {
+            true => {
+                let changed = Record::Tenant(with_owners(tenant, -1));
+                decision.change(moment.scope.organization.any(), changed)
+            }
+            false => decision,
+        })
+    }
+}
+
+/// Writes down when keys were last used; issued by the server once a minute at most.
+pub struct TouchApiKeys {
+    pub used: Vec<(ApiKeyId, Timestamp)>,
+}
+
+impl Command for TouchApiKeys {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::ApiKeysUsed
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        self.used
+            .iter()
+            .fold(Keys::default(), |keys, (id, _)| keys.record(id.any()))
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let about = AnyId {
+            kind: strongroom_types::id::Kind::Organization,
+            raw: organization(moment),
+        };
+        let mut decision = Decision::new(
+            facts,
+            Action::ApiKeysUsed,
+            about,
+            Movement::none(),
+            Vec::new(),
+        )
+        .reply(Reply::Empty);
+        for (id, time) in &self.used {
+            if let Some(key) = facts.api_key(id.any()) {
+                let used = ApiKey {
+                    last_used_at: key.last_used_at.max(Some(*time)),
+                    ..key.clone()
+                };
+                decision = decision.change(id.any(), Record::ApiKey(used));
+            }
+        }
+        Ok(decision)
+    }
+}
+
+fn organization(moment: &Moment) -> RawId {
+    moment.scope.organization.0
+}

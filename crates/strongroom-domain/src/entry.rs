@@ -1,0 +1,208 @@
+//! What one entry of the log says, part by part.
+//!
+//! `facts` (the books: who moved what), `actor` (who, from where, under which rule) and `changes` (which record
+//! version came to be). Audit records, events and replies are rendered from these and stored nowhere else.
+//! Format: one version byte, then CBOR arrays; fields are only ever added at the end.
+
+use minicbor::{Decode, Encode};
+use strongroom_ledger::Posting;
+use strongroom_types::id::{AnyId, AuditId, EventId, RawId, TransactionId};
+use strongroom_types::money::Money;
+use strongroom_types::time::Timestamp;
+
+use crate::action::Action;
+use crate::event::EventType;
+use crate::payouts::PayoutBody;
+use crate::rejection::Rejection;
+
+/// Tags of the parts of an entry. Stored, never reused.
+pub mod tag {
+    pub const FACTS: u8 = 1;
+    pub const ACTOR: u8 = 2;
+    pub const CHANGES: u8 = 3;
+    pub const REPLY: u8 = 4;
+}
+
+/// Retention policies of parts. Stored, never reused.
+pub mod policy {
+    /// As long as the log.
+    pub const LOG: u8 = 0;
+    /// Facts about money: 7 years.
+    pub const MONEY: u8 = 1;
+    /// Security investigations: 1 year.
+    pub const AUDIT: u8 = 2;
+    /// Stored replies: 25 hours.
+    pub const REPLY: u8 = 3;
+}
+
+/// The `facts` part.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct EntryFacts {
+    #[n(0)]
+    pub action: Action,
+    #[n(1)]
+    pub resource: Option<AnyId>,
+    /// Set when the act was refused; then nothing moved.
+    #[n(2)]
+    pub refusal: Option<Rejection>,
+    #[n(3)]
+    pub transactions: Vec<Transaction>,
+    #[n(4)]
+    pub payout: Option<PayoutBody>,
+    #[n(5)]
+    pub events: Vec<EventFact>,
+    #[n(6)]
+    pub details: Vec<(String, String)>,
+    /// The first of the entry's ids: audit record, resources and events count from it.
+    #[n(7)]
+    pub base: RawId,
+}
+
+/// How far event ids stand behind the entry's base.
+const EVENT_IDS: u64 = 4_096;
+
+impl EntryFacts {
+    /// The entry's id as an audit record.
+    pub fn audit_id(&self) -> AuditId {
+        AuditId(self.base)
+    }
+
+    /// The id of the entry's `n`-th event, from 0.
+    pub fn event_id(&self, n: usize) -> EventId {
+        EventId(
+            self.base
+                .plus(EVENT_IDS.saturating_add(u64::try_from(n).unwrap_or(u64::MAX))),
+        )
+    }
+
+    /// The posting and transaction that touched an account, if any.
+    pub fn posting_of(&self, account: AnyId) -> Option<(&Transaction, &Posting)> {
+        self.transactions.iter().find_map(|t| {
+            t.postings
+                .iter()
+                .find(|p| p.account == account)
+                .map(|posting| (t, posting))
+        })
+    }
+}
+
+/// One movement of money.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct Transaction {
+    #[n(0)]
+    pub id: TransactionId,
+    #[n(1)]
+    pub kind: TransactionKind,
+    #[n(2)]
+    pub amount: Money,
+    /// The payout it belongs to.
+    #[n(3)]
+    pub cause: Option<AnyId>,
+    #[n(4)]
+    pub reference: Option<String>,
+    #[n(5)]
+    pub description: Option<String>,
+    #[n(6)]
+    pub postings: Vec<Posting>,
+}
+
+/// What a movement was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionKind {
+    #[n(0)]
+    Credit,
+    #[n(1)]
+    Debit,
+    #[n(2)]
+    Transfer,
+    #[n(3)]
+    Payout,
+    #[n(4)]
+    PayoutHold,
+    #[n(5)]
+    PayoutSettlement,
+    #[n(6)]
+    PayoutRelease,
+    #[n(7)]
+    PayoutReversal,
+}
+
+/// An event to publish: its type and what it is about. Its body is rendered from the facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EventFact {
+    #[n(0)]
+    pub event: EventType,
+    #[n(1)]
+    pub about: AnyId,
+}
+
+/// The `actor` part.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct EntryActor {
+    /// The key that acted, or nothing when the server did.
+    #[n(0)]
+    pub credential: Option<AnyId>,
+    /// The server's own hand, when no key acted: `system:rail`.
+    #[n(1)]
+    pub system: Option<String>,
+    #[n(2)]
+    pub request: RawId,
+    #[n(3)]
+    pub address: String,
+    #[n(4)]
+    pub user_agent: String,
+    /// The rule that allowed or refused it.
+    #[n(5)]
+    pub rule: String,
+    /// Whether the request was signed.
+    #[n(6)]
+    pub signed: bool,
+}
+
+/// The `changes` part: one line per record written.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct EntryChanges(#[n(0)] pub Vec<ChangeLine>);
+
+/// A record's version and what commits to its content.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct ChangeLine {
+    #[n(0)]
+    pub record: AnyId,
+    #[n(1)]
+    pub version: u64,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub commitment: [u8; 32],
+}
+
+/// Where and when an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub sequence: u64,
+    pub time: Timestamp,
+    /// The number of its first event.
+    pub first_event: u64,
+}
+
+/// The version byte in front of each part's CBOR.
+const FORMAT: u8 = 1;
+
+/// Writes a part.
+pub fn encode<T: Encode<()>>(value: &T, out: &mut Vec<u8>) {
+    out.push(FORMAT);
+    minicbor::encode(value, out)
+        .unwrap_or_else(|_| unreachable!("writing CBOR to memory has no error to give"));
+}
+
+/// Reads a part of any format ever written.
+///
+/// # Errors
+/// A message without content when the bytes are none.
+pub fn decode<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, String> {
+    match bytes.split_first() {
+        Some((&FORMAT, body)) => minicbor::decode(body).map_err(|error| error.to_string()),
+        Some((other, _)) => Err(format!("format {other} is not known")),
+        None => Err("empty".into()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Events: what subscribers are told. Ids and amounts, never personal data.
+//!
+//! An event's body is a pure rendering of its entry, the same bytes for ever, and JavaScript-stable:
+//! `body === JSON.stringify(JSON.parse(body))` (CONTRACT 5).
+
+use minicbor::{Decode, Decoder, Encode, Encoder};
+use serde::Serialize;
+use strongroom_types::id::{AnyId, EventId, Kind};
+use strongroom_types::mode::Mode;
+use strongroom_types::time::Timestamp;
+
+use crate::entry::{EntryFacts, Place};
+use crate::facts::books_key;
+use crate::payouts::{PayoutBody, PayoutStatus, Recipient};
+
+macro_rules! events {
+    ($($name:ident = $code:literal, $text:literal;)*) => {
+        /// A type of event. The number is the one stored, never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventType { $($name,)* }
+
+        impl EventType {
+            pub const ALL: &'static [EventType] = &[$(EventType::$name,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(EventType::$name => $text,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<EventType> {
+                match text { $($text => Some(EventType::$name),)* _ => None }
+            }
+
+            const fn code(self) -> u8 {
+                match self { $(EventType::$name => $code,)* }
+            }
+
+            fn from_code(code: u8) -> Option<EventType> {
+                match code { $($code => Some(EventType::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+events! {
+    PayoutInitiated = 1, "payout.initiated";
+    PayoutPending = 2, "payout.pending";
+    PayoutProcessing = 3, "payout.processing";
+    PayoutCompleted = 4, "payout.completed";
+    PayoutFailed = 5, "payout.failed";
+    PayoutCancelled = 6, "payout.cancelled";
+    PayoutReversed = 7, "payout.reversed";
+    WalletCredited = 10, "wallet.credited";
+    WalletDebited = 11, "wallet.debited";
+    WalletReserved = 12, "wallet.reserved";
+    WalletReleased = 13, "wallet.released";
+    WalletLowBalance = 14, "wallet.low_balance";
+    WalletCreated = 15, "wallet.created";
+    WalletUpdated = 16, "wallet.updated";
+    WalletFrozen = 17, "wallet.frozen";
+    WalletUnfrozen = 18, "wallet.unfrozen";
+    WalletClosed = 19, "wallet.closed";
+    TransferCompleted = 20, "transfer.completed";
+    ApiKeyCreated = 30, "api_key.created";
+    ApiKeyRolled = 31, "api_key.rolled";
+    ApiKeyRevoked = 32, "api_key.revoked";
+}
+
+impl<C> Encode<C> for EventType {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.u8(self.code())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for EventType {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        EventType::from_code(d.u8()?)
+            .ok_or_else(|| minicbor::decode::Error::message("unknown event"))
+    }
+}
+
+/// A rendered event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: EventId,
+    /// Its place in the events' own dense sequence.
+    pub number: u64,
+    pub event: EventType,
+    /// The envelope, ready to send.
+    pub body: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: EventId,
+    created: i64,
+    #[serde(rename = "type")]
+    event: &'static str,
+    data: Data<'a>,
+    livemode: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Payout(PayoutData<'a>),
+    Balance(BalanceData),
+    Resource(ResourceData),
+}
+
+#[derive(Serialize)]
+struct PayoutData<'a> {
+    payout_id: AnyId,
+    amount: i64,
+    currency: &'static str,
+    status: PayoutStatus,
+    recipient: RecipientData,
+    processed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RecipientData {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: AnyId,
+}
+
+#[derive(Serialize)]
+struct BalanceData {
+    wallet_id: AnyId,
+    amount: i64,
+    currency: &'static str,
+    transaction_id: AnyId,
+}
+
+#[derive(Serialize)]
+struct ResourceData {
+    id: AnyId,
+}
+
+/// Renders all events of an entry, in order.
+pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
+    facts
+        .events
+        .iter()
+        .enumerate()
+        .map(|(n, fact)| {
+            let id = facts.event_id(n);
+            let envelope = Envelope {
+                id,
+                created: place.time.seconds(),
+                event: fact.event.as_str(),
+                data: data(facts, place, fact.event, fact.about),
+                livemode: mode.is_live(),
+            };
+            let number = place
+                .first_event
+                .saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+            // Plain structs of numbers and text have no JSON error to give.
+            let body = serde_json::to_string(&envelope).unwrap_or_default();
+            Event {
+                id,
+                number,
+                event: fact.event,
+                body,
+            }
+        })
+        .collect()
+}
+
+fn data<'a>(facts: &'a EntryFacts, place: &Place, event: EventType, about: AnyId) -> Data<'a> {
+    if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
+        return Data::Payout(payout_data(payout, place, event));
+    }
+    let account = books_key(strongroom_types::id::WalletId(about.raw));
+    match (about.kind, facts.posting_of(account)) {
+        (Kind::Wallet, Some((transaction, posting))) => Data::Balance(BalanceData {
+            wallet_id: about,
+            amount: match event {
+                EventType::WalletLowBalance => posting.after.available,
+                _ => transaction.amount.minor,
+            },
+            currency: posting.currency.code(),
+            transaction_id: transaction.id.any(),
+        }),
+        _ => Data::Resource(ResourceData { id: about }),
+    }
+}
+
+fn payout_data<'a>(payout: &'a PayoutBody, place: &Place, event: EventType) -> PayoutData<'a> {
+    let status = match event {
+        EventType::PayoutInitiated => PayoutStatus::Initiated,
+        EventType::PayoutPending => PayoutStatus::Pending,
+        EventType::PayoutProcessing => PayoutStatus::Processing,
+        _ => payout.status,
+    };
+    let ended = !matches!(
+        status,
+        PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+    );
+    PayoutData {
+        payout_id: payout.id.any(),
+        amount: payout.amount.minor,
+        currency: payout.amount.currency.code(),
+        status,
+        recipient: match &payout.recipient {
+            Recipient::Wallet(id) => RecipientData {
+                kind: "wallet",
+                id: id.any(),
+            },
+            Recipient::BankAccount { subject, .. } => RecipientData {
+                kind: "bank_account",
+                id: subject.any(),
+            },
+        },
+        processed_at: ended.then_some(place.time),
+        failure_code: payout.failure.map(|f| f.as_str()),
+    }
+}

@@ -1,0 +1,203 @@
+//! What a command may know: records and index holders, loaded as sets before it decides.
+
+use std::sync::Arc;
+
+use strongroom_ledger::Account;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{AnyId, Kind, OrganizationId, PayoutId, RawId, WalletId};
+
+use crate::api_keys::ApiKey;
+use crate::organizations::Tenant;
+use crate::payouts::Payout;
+use crate::record::Record;
+use crate::rejection::{Code, Rejection};
+use crate::wallets::{Books, Wallet};
+
+/// The blind-indexed fields. The number is the one stored, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    WalletReference,
+    PayoutReference,
+    TransferReference,
+    WalletEmail,
+    WalletPhone,
+    /// A bank account, to its subject.
+    BankAccount,
+}
+
+impl Field {
+    pub const ALL: &'static [Field] = &[
+        Field::WalletReference,
+        Field::PayoutReference,
+        Field::TransferReference,
+        Field::WalletEmail,
+        Field::WalletPhone,
+        Field::BankAccount,
+    ];
+
+    pub const fn code(self) -> u16 {
+        match self {
+            Field::WalletReference => 1,
+            Field::PayoutReference => 2,
+            Field::TransferReference => 3,
+            Field::WalletEmail => 4,
+            Field::WalletPhone => 5,
+            Field::BankAccount => 6,
+        }
+    }
+
+    /// Whether one value has one holder.
+    pub const fn is_unique(self) -> bool {
+        !matches!(self, Field::WalletEmail | Field::WalletPhone)
+    }
+}
+
+/// A value of an indexed field, in clear: the engine turns it into a keyed hash before it leaves memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IndexKey {
+    pub field: Field,
+    pub text: String,
+}
+
+/// What a command asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    pub records: Vec<AnyId>,
+    pub indexes: Vec<IndexKey>,
+}
+
+impl Keys {
+    pub fn record(mut self, id: AnyId) -> Keys {
+        self.records.push(id);
+        self
+    }
+
+    pub fn books(self, wallet: WalletId) -> Keys {
+        self.record(books_key(wallet))
+    }
+
+    pub fn holder(mut self, field: Field, text: &str) -> Keys {
+        self.indexes.push(IndexKey {
+            field,
+            text: text.to_owned(),
+        });
+        self
+    }
+}
+
+/// The key of a wallet's books.
+pub fn books_key(wallet: WalletId) -> AnyId {
+    AnyId {
+        kind: Kind::Account,
+        raw: wallet.0,
+    }
+}
+
+/// The key of the outside world's account in one currency.
+pub fn external_key(currency: Currency) -> AnyId {
+    let mut raw = [0; 12];
+    for (to, from) in raw.iter_mut().zip(currency.code().bytes()) {
+        *to = from;
+    }
+    AnyId {
+        kind: Kind::External,
+        raw: RawId(raw),
+    }
+}
+
+/// The facts a command decides over. Asking for what was never loaded reads as absent.
+#[derive(Default)]
+pub struct Facts {
+    records: Vec<(AnyId, Option<Arc<Record>>)>,
+    holders: Vec<(IndexKey, Option<AnyId>)>,
+}
+
+impl Facts {
+    pub fn insert(&mut self, id: AnyId, record: Option<Arc<Record>>) {
+        self.records.push((id, record));
+    }
+
+    pub fn insert_holder(&mut self, key: IndexKey, holder: Option<AnyId>) {
+        self.holders.push((key, holder));
+    }
+
+    pub fn knows(&self, id: AnyId) -> bool {
+        self.records.iter().any(|(key, _)| *key == id)
+    }
+
+    pub fn knows_holder(&self, wanted: &IndexKey) -> bool {
+        self.holders.iter().any(|(key, _)| key == wanted)
+    }
+
+    pub fn record(&self, id: AnyId) -> Option<&Arc<Record>> {
+        self.records
+            .iter()
+            .find(|(key, _)| *key == id)
+            .and_then(|(_, record)| record.as_ref())
+    }
+
+    pub fn holder(&self, field: Field, text: &str) -> Option<AnyId> {
+        self.holders
+            .iter()
+            .find(|(key, _)| key.field == field && key.text == text)
+            .and_then(|(_, holder)| *holder)
+    }
+
+    pub fn books(&self, wallet: WalletId) -> Option<&Books> {
+        match self.record(books_key(wallet)).map(Arc::as_ref) {
+            Some(Record::Books(books)) => Some(books),
+            _ => None,
+        }
+    }
+
+    /// The outside world's account; empty before its first use.
+    pub fn external(&self, currency: Currency) -> Account {
+        match self.record(external_key(currency)).map(Arc::as_ref) {
+            Some(Record::External(account)) => *account,
+            _ => Account::empty(currency),
+        }
+    }
+
+    pub fn wallet(&self, id: WalletId) -> Option<&Wallet> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Wallet(wallet)) => Some(wallet),
+            _ => None,
+        }
+    }
+
+    pub fn payout(&self, id: PayoutId) -> Option<&Payout> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Payout(payout)) => Some(payout),
+            _ => None,
+        }
+    }
+
+    pub fn api_key(&self, id: AnyId) -> Option<&ApiKey> {
+        match self.record(id).map(Arc::as_ref) {
+            Some(Record::ApiKey(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    pub fn tenant(&self, organization: OrganizationId) -> Option<&Tenant> {
+        match self.record(organization.any()).map(Arc::as_ref) {
+            Some(Record::Tenant(tenant)) => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// Refuses when a reference id has a holder already.
+    ///
+    /// # Errors
+    /// [`Code::ReferenceTaken`], naming the holder.
+    pub fn free(&self, field: Field, text: Option<&str>) -> Result<(), Rejection> {
+        match text.and_then(|text| self.holder(field, text)) {
+            Some(holder) => Err(Rejection::at(
+                Code::ReferenceTaken,
+                "/reference_id",
+                format!("the reference id belongs to `{holder}`"),
+            )),
+            None => Ok(()),
+        }
+    }
+}

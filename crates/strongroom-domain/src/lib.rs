@@ -1,0 +1,25 @@
+//! Pure decisions, one file per resource.
+//!
+//! A [`Command`](command::Command) names the facts it needs and decides over them: no IO, no clock, no randomness, no
+//! HTTP. The engine hands in time, fresh ids and the facts; what comes back is a
+//! [`Decision`](decision::Decision) or a [`Rejection`](rejection::Rejection), nothing in between.
+//! What the log keeps of a decision, and how events, audit records and replies are rendered from it, stands in
+//! [`entry`], [`event`] and [`view`]: pure, versioned, the same bytes for ever.
+
+pub mod action;
+pub mod api_keys;
+pub mod command;
+pub mod decision;
+pub mod entry;
+pub mod event;
+pub mod facts;
+pub mod funding;
+pub mod housekeeping;
+pub mod organizations;
+pub mod payouts;
+pub mod record;
+pub mod rejection;
+pub mod transactions;
+pub mod transfers;
+pub mod view;
+pub mod wallets;

@@ -1,0 +1,131 @@
+//! Records: resources that change, as they are sealed.
+//!
+//! A record has one business part and any number of personal parts, each naming the subject whose key seals it.
+//! Parts are a version byte and CBOR; every version ever written stays readable.
+
+use strongroom_ledger::Account;
+use strongroom_types::id::{Kind, SubjectId};
+
+use crate::api_keys::ApiKey;
+use crate::entry::{decode, encode};
+use crate::organizations::{Organization, Tenant};
+use crate::payouts::{BankAccount, Payout, PayoutBody};
+use crate::wallets::{Books, Owner, Wallet, WalletBody};
+
+/// A stored resource.
+pub enum Record {
+    Organization(Organization),
+    Tenant(Tenant),
+    Wallet(Wallet),
+    Books(Books),
+    External(Account),
+    Payout(Payout),
+    ApiKey(ApiKey),
+}
+
+/// A personal part, in clear.
+pub struct PersonalPart {
+    pub subject: SubjectId,
+    pub bytes: Vec<u8>,
+}
+
+impl Record {
+    /// The kind of the record's key.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Record::Organization(_) | Record::Tenant(_) => Kind::Organization,
+            Record::Wallet(_) => Kind::Wallet,
+            Record::Books(_) => Kind::Account,
+            Record::External(_) => Kind::External,
+            Record::Payout(_) => Kind::Payout,
+            Record::ApiKey(_) => Kind::ApiKey,
+        }
+    }
+
+    /// The status that stands in clear beside the record.
+    pub fn status(&self) -> u8 {
+        match self {
+            Record::Organization(_)
+            | Record::Tenant(_)
+            | Record::Wallet(_)
+            | Record::External(_) => 0,
+            Record::Books(books) => books.status.code(),
+            Record::Payout(payout) => payout.body.status.code(),
+            Record::ApiKey(key) => key.status_code(),
+        }
+    }
+
+    /// The business part, in clear.
+    pub fn business(&self, out: &mut Vec<u8>) {
+        match self {
+            Record::Organization(value) => encode(value, out),
+            Record::Tenant(value) => encode(value, out),
+            Record::Wallet(value) => encode(&value.body, out),
+            Record::Books(value) => encode(value, out),
+            Record::External(value) => encode(value, out),
+            Record::Payout(value) => encode(&value.body, out),
+            Record::ApiKey(value) => encode(value, out),
+        }
+    }
+
+    /// The personal parts, in clear. An erased one is simply not there.
+    pub fn personal(&self) -> Vec<PersonalPart> {
+        match self {
+            Record::Wallet(wallet) => part(wallet.body.subject, wallet.owner.as_ref()),
+            Record::Payout(payout) => payout
+                .body
+                .subject()
+                .map_or_else(Vec::new, |s| part(s, payout.bank.as_ref())),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Reads a record back. `installation` tells the two records of kind organization apart.
+    ///
+    /// # Errors
+    /// A message without content when the bytes are none of this kind.
+    pub fn read(
+        kind: Kind,
+        installation: bool,
+        business: &[u8],
+        personal: &[PersonalPart],
+    ) -> Result<Record, String> {
+        Ok(match kind {
+            Kind::Organization if installation => Record::Organization(decode(business)?),
+            Kind::Organization => Record::Tenant(decode(business)?),
+            Kind::Account => Record::Books(decode(business)?),
+            Kind::External => Record::External(decode(business)?),
+            Kind::ApiKey => Record::ApiKey(decode(business)?),
+            Kind::Wallet => {
+                let owner = personal
+                    .first()
+                    .map(|p| decode::<Owner>(&p.bytes))
+                    .transpose()?;
+                Record::Wallet(Wallet {
+                    body: decode::<WalletBody>(business)?,
+                    owner,
+                })
+            }
+            Kind::Payout => {
+                let bank = personal
+                    .first()
+                    .map(|p| decode::<BankAccount>(&p.bytes))
+                    .transpose()?;
+                Record::Payout(Payout {
+                    body: decode::<PayoutBody>(business)?,
+                    bank,
+                })
+            }
+            other => return Err(format!("no record is of kind `{}`", other.prefix())),
+        })
+    }
+}
+
+fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {
+    let Some(value) = value else {
+        return Vec::new();
+    };
+    let mut bytes = Vec::new();
+    encode(value, &mut bytes);
+    vec![PersonalPart { subject, bytes }]
+}

@@ -1,0 +1,137 @@
+//! Why a command is refused: a stable code, the field at fault, and words for a person.
+
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $text:literal, $nature:ident, $title:literal;)*) => {
+        /// The stable codes of refusals. The number is the one stored, never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($name,)* }
+
+        impl Code {
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+
+            pub const fn nature(self) -> Nature {
+                match self { $(Code::$name => Nature::$nature,)* }
+            }
+
+            /// A short human-readable summary of the code.
+            pub const fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            const fn number(self) -> u16 {
+                match self { $(Code::$name => $number,)* }
+            }
+
+            fn from_number(number: u16) -> Option<Code> {
+                match number { $($number => Some(Code::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+/// What kind of refusal a code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The request can never succeed as it is written.
+    Invalid,
+    /// What it names does not exist for this caller.
+    Missing,
+    /// It clashes with something that exists.
+    Conflict,
+    /// The state of the books does not allow it now.
+    State,
+    /// The caller may not do it.
+    Forbidden,
+}
+
+codes! {
+    InvalidField = 1, "invalid_field", Invalid, "A field is not valid";
+    AmountInvalid = 2, "amount_invalid", Invalid, "The amount is not valid";
+    CurrencyMismatch = 3, "currency_mismatch", Invalid, "The currencies differ";
+    BalanceLimit = 4, "balance_limit", State, "The balance would exceed its limit";
+    InsufficientFunds = 5, "insufficient_funds", State, "Insufficient funds";
+    WalletFrozen = 6, "wallet_frozen", State, "The wallet is frozen";
+    WalletClosed = 7, "wallet_closed", State, "The wallet is closed";
+    SameWallet = 8, "same_wallet", Invalid, "Source and destination are the same wallet";
+    NotFound = 9, "not_found", Missing, "Not found";
+    WalletNotFound = 10, "wallet_not_found", Missing, "No such wallet";
+    ReferenceTaken = 11, "reference_id_taken", Conflict, "The reference id is taken";
+    NoDefaultWallet = 12, "no_default_wallet", Invalid, "There is no operating wallet of that currency";
+    InvalidState = 13, "invalid_state", Conflict, "Not possible in this state";
+    WalletNotEmpty = 14, "wallet_not_empty", State, "The wallet is not empty";
+    WalletHasChildren = 15, "wallet_has_children", State, "The wallet has open wallets below it";
+    ParentInvalid = 16, "parent_invalid", Invalid, "The parent wallet does not fit";
+    PermissionNotHeld = 17, "permission_not_held", Forbidden, "You cannot grant what you lack";
+    KeyRevoked = 18, "key_revoked", Conflict, "The key is revoked";
+    LastOwner = 19, "last_owner", Conflict, "The last owner key cannot be revoked";
+    AlreadyExists = 20, "already_exists", Conflict, "It exists already";
+    PermissionDenied = 21, "permission_denied", Forbidden, "Not permitted";
+    SecretKeyInBrowser = 22, "secret_key_in_browser", Forbidden, "A secret key was sent by a browser";
+    LimitReached = 23, "limit_reached", State, "A limit of the installation is reached";
+    SignatureRequired = 24, "signature_required", Forbidden, "The request must be signed";
+    NoRail = 26, "no_rail", State, "There is no rail for this payout";
+    SignatureInvalid = 25, "signature_invalid", Forbidden, "The signature is not valid";
+}
+
+/// A refused command.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Rejection {
+    #[n(0)]
+    pub code: Code,
+    /// JSON pointer of the field at fault.
+    #[n(1)]
+    pub pointer: Option<String>,
+    /// For the client; lower case, no internals.
+    #[n(2)]
+    pub detail: String,
+}
+
+impl Rejection {
+    pub fn new(code: Code, detail: impl Into<String>) -> Rejection {
+        Rejection {
+            code,
+            pointer: None,
+            detail: detail.into(),
+        }
+    }
+
+    pub fn at(code: Code, pointer: &str, detail: impl Into<String>) -> Rejection {
+        Rejection {
+            code,
+            pointer: Some(pointer.to_owned()),
+            detail: detail.into(),
+        }
+    }
+
+    /// Whether the same command could succeed later. Such a refusal is what an idempotency key pins: a client that
+    /// saw it must not find the payment made after all.
+    pub fn is_transient(&self) -> bool {
+        match self.code.nature() {
+            Nature::State | Nature::Conflict | Nature::Missing => true,
+            Nature::Invalid | Nature::Forbidden => false,
+        }
+    }
+}
+
+impl<C> Encode<C> for Code {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.u16(self.number())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Code {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        Code::from_number(d.u16()?)
+            .ok_or_else(|| minicbor::decode::Error::message("unknown refusal"))
+    }
+}

@@ -1,0 +1,248 @@
+//! Writing decisions and refusals into the batch.
+
+use std::sync::Arc;
+
+use strongroom_domain::decision::{Claim, Decision, Job, Reply};
+use strongroom_domain::entry::{ChangeLine, EntryActor, EntryChanges, EntryFacts};
+use strongroom_domain::record::{PersonalPart, Record};
+use strongroom_domain::rejection::Rejection;
+use strongroom_store::{IndexRow, JobRow, LocatorRow, StoreError};
+use strongroom_types::id::{AnyId, Kind, RawId, SubjectId};
+use strongroom_types::mode::Scope;
+
+use crate::cache::Slot;
+use crate::commit::Commit;
+use crate::draft::{Dirty, Draft, EntryParts, SealTools, spent_column};
+use crate::envelope::{Committed, Failure};
+use crate::queue::Pending;
+use crate::seal::{BUSINESS, BodyWriter, ClearRecord, PERSONAL, SALT, Seat};
+use crate::sealers::seal_personal;
+use crate::spent::position;
+
+/// The kind of job that looks at a payout's rail. Stored, never reused.
+pub(crate) const RAIL_JOB: u8 = 1;
+
+impl Commit {
+    /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
+    pub(crate) fn accept(&mut self, draft: &mut Draft, pending: &Pending, decision: Decision, base: RawId) -> Committed {
+        let scope = pending.scope;
+        let sequence = self.next_sequence(scope);
+        let changes = decision.changes.into_iter().map(|(id, record)| self.change(draft, scope, id, record, sequence));
+        let changes = EntryChanges(changes.collect());
+        for id in &decision.created {
+            let row = LocatorRow { scope: scope.number, id: id.raw.0, kind: id.kind.code(), seq: sequence };
+            draft.batch.locators.push(row);
+        }
+        for claim in &decision.claims {
+            self.claim(draft, scope, claim);
+        }
+        for job in &decision.jobs {
+            schedule(draft, scope, *job);
+        }
+        let facts = EntryFacts {
+            action: decision.action,
+            resource: Some(decision.resource),
+            refusal: None,
+            transactions: decision.transactions,
+            payout: decision.payout,
+            events: decision.events,
+            details: decision.details,
+            base,
+        };
+        let (kept, reply) = match decision.reply {
+            Reply::Rendered => (None, None),
+            Reply::Stored(bytes) => (Some(bytes.clone()), Some(bytes)),
+            Reply::Secret(bytes) => (Some(bytes), None),
+            Reply::Empty => (Some(Vec::new()), None),
+        };
+        let column = spent_column(&pending.envelope, true);
+        self.write_entry(draft, pending, &facts, &changes, reply.as_deref(), column);
+        Committed { facts: Box::new(facts), time: draft.now, sequence, kept, replayed: false }
+    }
+
+    /// Puts a refusal on record, within its budget. A refusal that could turn out otherwise later pins its key.
+    pub(crate) fn refuse(
+        &mut self,
+        draft: &mut Draft,
+        pending: &Pending,
+        rejection: Rejection,
+        base: RawId,
+    ) -> Failure {
+        let key = (pending.scope.number, pending.actor.credential, rejection.code.as_str());
+        if self.refusals.allows(key, draft.now.seconds()) {
+            let facts = EntryFacts {
+                action: pending.command.action(),
+                resource: None,
+                refusal: Some(rejection.clone()),
+                transactions: Vec::new(),
+                payout: None,
+                events: Vec::new(),
+                details: Vec::new(),
+                base,
+            };
+            let column = spent_column(&pending.envelope, rejection.is_transient());
+            self.write_entry(draft, pending, &facts, &EntryChanges(Vec::new()), None, column);
+        }
+        let over = self.refusals.take();
+        if !over.is_empty() {
+            self.shared.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(over);
+        }
+        Failure::Rejected { rejection, replayed: false, request: pending.envelope.request }
+    }
+
+    fn next_sequence(&self, scope: Scope) -> u64 {
+        self.logs.get(&scope.number).map_or(1, |log| log.sequence + 1)
+    }
+
+    fn write_entry(
+        &mut self,
+        draft: &mut Draft,
+        pending: &Pending,
+        facts: &EntryFacts,
+        changes: &EntryChanges,
+        reply: Option<&[u8]>,
+        column: Vec<u8>,
+    ) {
+        let actor = EntryActor {
+            credential: pending.actor.credential,
+            system: pending.actor.system.map(str::to_owned),
+            request: pending.envelope.request.0,
+            address: pending.envelope.address.clone(),
+            user_agent: pending.envelope.user_agent.clone(),
+            rule: pending.actor.rule.clone(),
+            signed: pending.envelope.signature.is_some(),
+        };
+        let sequence = self.next_sequence(pending.scope);
+        Commit::spends(draft, &column, position(pending.scope.number, sequence));
+        let Some(log) = self.logs.get_mut(&pending.scope.number) else { return };
+        let mut tools = SealTools { sealers: &mut self.sealers, random: &mut self.random };
+        draft.entry(log, &mut tools, &EntryParts { facts, actor: &actor, changes, reply }, column);
+    }
+
+    /// Gives a record its next version, in memory; it is sealed at the end of the batch.
+    fn change(&mut self, draft: &mut Draft, scope: Scope, id: AnyId, record: Arc<Record>, sequence: u64) -> ChangeLine {
+        if let Record::Organization(organization) = record.as_ref() {
+            self.open_logs(organization);
+        }
+        let key = (scope.number, id);
+        let (version, created) = match self.cache.get(key) {
+            Some(slot) => (slot.version + 1, slot.created),
+            None => (1, draft.now),
+        };
+        let clear = self.clear(&record);
+        let line = ChangeLine { record: id, version, commitment: clear.commitment(id, version) };
+        let status = record.status();
+        draft.dirty.insert(key, Dirty { clear, version, sequence, created, status });
+        self.cache.put(key, Slot { record, version, created });
+        line
+    }
+
+    fn clear(&mut self, record: &Record) -> ClearRecord {
+        let mut business = Vec::with_capacity(64);
+        record.business(&mut business);
+        let personal = record.personal().into_iter().map(|part| {
+            let salt: [u8; SALT] = self.random.take();
+            let mut bytes = salt.to_vec();
+            bytes.extend_from_slice(&part.bytes);
+            PersonalPart { subject: part.subject, bytes }
+        });
+        let personal = personal.collect();
+        ClearRecord { business, personal }
+    }
+
+    /// Seals the last version of every changed record.
+    pub(crate) fn seal_records(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        for ((number, id), dirty) in draft.take_dirty() {
+            let Some(scope) = self.logs.get(&number).map(|log| log.scope) else { continue };
+            let seat = Seat::record(&scope, id, dirty.version);
+            let mut body = BodyWriter::new(1 + dirty.clear.personal.len());
+            body.part(BUSINESS, None, |out| {
+                let purpose = strongroom_crypto::Purpose::Record;
+                let plain = &dirty.clear.business;
+                self.sealers.seal(&scope, purpose, 0, draft.now, &mut self.random, &seat, plain, out);
+            });
+            for part in &dirty.clear.personal {
+                let key = self.subject_key(draft, scope, part.subject)?;
+                let seat = seat.personal(part.subject);
+                let random = &mut self.random;
+                body.part(PERSONAL, Some(part.subject), |out| seal_personal(&key, random, &seat, &part.bytes, out));
+            }
+            draft.batch.records.push(Draft::record_row(&scope, id, &dirty, body.bytes));
+        }
+        Ok(())
+    }
+
+    /// The subject's key: known, stored, or made now.
+    fn subject_key(
+        &mut self,
+        draft: &Draft,
+        scope: Scope,
+        subject: SubjectId,
+    ) -> Result<Arc<strongroom_crypto::DataKey>, StoreError> {
+        let slot = (scope.number, subject.0.0);
+        let hierarchy = &self.shared.hierarchy;
+        if let Some(key) = self.subjects.get(&slot).and_then(|number| hierarchy.find(*number)) {
+            return Ok(key);
+        }
+        let key = match self.reader.subject_key(scope.number, &subject.0.0)? {
+            Some(row) => hierarchy
+                .open_subject(&crate::opened::crypto_key(&row))
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?,
+            None => hierarchy.new_subject(scope.number, subject.0.0, draft.now.0),
+        };
+        if self.subjects.len() > 10_000 {
+            self.subjects.clear();
+        }
+        self.subjects.insert(slot, key.number);
+        Ok(key)
+    }
+
+    fn claim(&mut self, draft: &mut Draft, scope: Scope, claim: &Claim) {
+        let field = claim.key.field;
+        let hash = self.shared.index_hash(scope.number, field.code(), &claim.key.text);
+        let row = IndexRow {
+            scope: scope.number,
+            field: field.code(),
+            hash,
+            kind: claim.holder.kind.code(),
+            id: claim.holder.raw.0,
+            unique: field.is_unique(),
+        };
+        let same = |other: &IndexRow| other.field == row.field && other.hash == row.hash && other.id == row.id;
+        draft.batch.indexes.retain(|other| !same(other));
+        draft.batch.removed_indexes.retain(|other| !same(other));
+        draft.holders.insert((scope.number, field.code(), hash), (!claim.released).then_some(claim.holder));
+        match claim.released {
+            true => draft.batch.removed_indexes.push(row),
+            false => draft.batch.indexes.push(row),
+        }
+    }
+}
+
+fn schedule(draft: &mut Draft, scope: Scope, job: Job) {
+    let row = |id: strongroom_types::id::PayoutId| (scope.number, RAIL_JOB, id.0.0);
+    match job {
+        Job::Rail(payout, due) => {
+            let key = row(payout);
+            draft.batch.removed_jobs.retain(|removed| *removed != key);
+            draft.batch.jobs.push(JobRow {
+                scope: scope.number,
+                kind: RAIL_JOB,
+                id: payout.0.0,
+                due: due.0,
+                attempt: 0,
+                body: Vec::new(),
+            });
+        }
+        Job::RailDone(payout) => {
+            let key = row(payout);
+            draft.batch.jobs.retain(|job| (job.scope, job.kind, job.id) != key);
+            draft.batch.removed_jobs.push(key);
+        }
+    }
+}
+
+/// Whether a kind of record begins its life in the log alone.
+pub(crate) fn lives_in_log(kind: Kind) -> bool {
+    matches!(kind, Kind::Payout)
+}

@@ -1,0 +1,334 @@
+//! The commit thread: takes what queued up, decides one after another, commits once, answers.
+//!
+//! It owns the only writer, the cache of opened records, the ends of all logs and the memory of spent hashes, so
+//! nothing here is locked. A batch that the store rolled back cleanly leaves everything as it was; any other error of
+//! the store halts the engine: nothing is acknowledged that is not known to be durable.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use strongroom_audit::TileWriter;
+use strongroom_crypto::RandomPool;
+use strongroom_domain::command::Moment;
+use strongroom_domain::record::Record;
+use strongroom_store::{Batch, Reader, StoreError, Writer};
+use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::mode::{Mode, Scope};
+use strongroom_types::time::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::bases::Bases;
+use crate::cache::Cache;
+use crate::draft::{Draft, spent_hashes};
+use crate::envelope::{Committed, Failure};
+use crate::log::Log;
+use crate::opened::{Opener, store_key};
+use crate::queue::{Answer, Item, Pending};
+use crate::refusals::Refusals;
+use crate::sealers::Sealers;
+use crate::shared::{Counters, Shared};
+use crate::spent::{BuiltRun, Spent};
+
+/// Everything the commit thread owns.
+pub(crate) struct Commit {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) writer: Box<dyn Writer>,
+    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) opener: Opener,
+    pub(crate) cache: Cache,
+    pub(crate) logs: HashMap<u32, Log>,
+    pub(crate) sealers: Sealers,
+    pub(crate) random: RandomPool,
+    pub(crate) bases: Bases,
+    pub(crate) spent: Spent,
+    pub(crate) refusals: Refusals,
+    /// Key numbers of subjects sealed for in this run of the server.
+    pub(crate) subjects: HashMap<(u32, [u8; 12]), u32>,
+    pub(crate) last: Timestamp,
+    pub(crate) batch_limit: usize,
+}
+
+/// A command's outcome, held back until its batch is durable.
+type Outcome = Result<Committed, Failure>;
+
+impl Commit {
+    /// Runs until told to stop or until the store fails.
+    pub fn run(mut self) {
+        loop {
+            let items = self.shared.queue.take(self.batch_limit);
+            let mut commands = Vec::with_capacity(items.len());
+            let mut stop = false;
+            for item in items {
+                match item {
+                    Item::Command(pending) => commands.push(pending),
+                    Item::Derived(batch, answer) => {
+                        let done = self.derived(&batch);
+                        // Whoever asked may have given up waiting.
+                        let _ = answer.send(done);
+                    }
+                    Item::Run(run) => self.store_run(*run),
+                    Item::Stop => stop = true,
+                }
+            }
+            if !commands.is_empty() {
+                self.commit(commands);
+            }
+            if stop || matches!(self.shared.state(), crate::engine::EngineState::Halted(_)) {
+                return self.refuse_waiting();
+            }
+        }
+    }
+
+    fn refuse_waiting(&mut self) {
+        for item in self.shared.queue.close() {
+            match item {
+                Item::Command(pending) => drop(pending.answer.send(Err(Failure::Halted))),
+                Item::Derived(_, answer) => drop(answer.send(Err(Failure::Halted))),
+                Item::Run(_) | Item::Stop => {}
+            }
+        }
+    }
+
+    /// Rows that follow from the log, in a transaction of their own.
+    fn derived(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let mut batch = batch.clone();
+        batch.keys.extend(self.shared.hierarchy.take_new_rows().into_iter().map(store_key));
+        self.writer.apply(&batch).map_err(|error| self.failed(&error))
+    }
+
+    fn store_run(&mut self, run: BuiltRun) {
+        match self.writer.apply(&run.batch) {
+            Ok(()) => self.spent.install(run),
+            Err(error) => {
+                self.spent.abandon();
+                self.failed(&error);
+            }
+        }
+    }
+
+    /// Halts unless the store rolled back cleanly; says what callers are told.
+    fn failed(&mut self, error: &StoreError) -> Failure {
+        match error {
+            StoreError::Full => Failure::StorageFull,
+            StoreError::Locked => Failure::Overloaded,
+            other => {
+                tracing::error!(error = %other, "the store failed: nothing more is acknowledged");
+                self.shared.halt(other.to_string());
+                Failure::Halted
+            }
+        }
+    }
+
+    /// The batch's time: the wall clock, but never before the log. While the clock is behind, each batch moves on by a
+    /// millisecond, so that ids stay few per millisecond.
+    fn tick(&mut self) -> Timestamp {
+        let wall = self.shared.now();
+        self.last = if wall < self.last { self.last.plus(1) } else { wall };
+        self.last
+    }
+
+    fn commit(&mut self, commands: Vec<Pending>) {
+        let now = self.tick();
+        let mut draft = Draft::new(now);
+        if let Err(error) = self.prefetch(&mut draft, &commands) {
+            let failure = self.failed(&error);
+            return self.answer_all(commands, &failure);
+        }
+        let mut waiting: Vec<(Answer, Outcome)> = Vec::with_capacity(commands.len());
+        let mut keys = Vec::new();
+        let count = commands.len();
+        for pending in commands {
+            if let Some(idempotency) = pending.envelope.idempotency {
+                keys.push((pending.scope.number, idempotency.key));
+            }
+            let (answer, outcome) = self.one(&mut draft, pending);
+            waiting.push((answer, outcome));
+        }
+        let stored = self.store(&mut draft);
+        match stored {
+            Ok(()) => self.publish(&draft, count),
+            Err(failure) => {
+                self.restore();
+                for (_, outcome) in &mut waiting {
+                    *outcome = Err(failure.clone());
+                }
+            }
+        }
+        self.cache.settle();
+        self.shared.queue.settle(&keys);
+        for (answer, outcome) in waiting {
+            // The caller may have hung up; the act stands all the same.
+            drop(answer.send(outcome));
+        }
+        self.hand_over_run();
+    }
+
+    fn answer_all(&mut self, commands: Vec<Pending>, failure: &Failure) {
+        let keys: Vec<_> = commands
+            .iter()
+            .filter_map(|p| p.envelope.idempotency.map(|i| (p.scope.number, i.key)))
+            .collect();
+        self.shared.queue.settle(&keys);
+        for pending in commands {
+            drop(pending.answer.send(Err(failure.clone())));
+        }
+    }
+
+    /// Decides one command over what the ones before it left.
+    fn one(&mut self, draft: &mut Draft, pending: Pending) -> (Answer, Outcome) {
+        let outcome = match self.replayed(draft, &pending) {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => self.decide(draft, &pending),
+            Err(error) => Err(self.failed(&error)),
+        };
+        (pending.answer, outcome)
+    }
+
+    fn decide(&mut self, draft: &mut Draft, pending: &Pending) -> Outcome {
+        let facts = match self.facts(draft, pending) {
+            Ok(facts) => facts,
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let Some(log) = self.logs.get(&pending.scope.number) else { return Err(Failure::Internal) };
+        let mut ids = self.bases.next(draft.now, &mut self.random);
+        let base = ids.take();
+        let mut moment = Moment { now: draft.now, scope: pending.scope, sequence: log.sequence + 1, ids };
+        // A panic inside one decision is that command's alone: it has changed nothing.
+        let decided = catch_unwind(AssertUnwindSafe(|| pending.command.decide(&facts, &mut moment)));
+        match decided {
+            Ok(Ok(decision)) => Ok(self.accept(draft, pending, decision, base)),
+            Ok(Err(rejection)) => Err(self.refuse(draft, pending, rejection, base)),
+            Err(_) => {
+                Counters::add(&self.shared.counters.panics, 1);
+                tracing::error!(action = pending.command.action().as_str(), "a decision panicked");
+                Err(Failure::Internal)
+            }
+        }
+    }
+
+    /// Seals what is left to seal and commits.
+    fn store(&mut self, draft: &mut Draft) -> Result<(), Failure> {
+        if draft.batch.entries.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.seal_records(draft) {
+            return Err(self.failed(&error));
+        }
+        draft.batch.heads = self.logs.values().filter(|log| log.dirty).map(Log::head).collect();
+        draft.batch.keys = self.shared.hierarchy.take_new_rows().into_iter().map(store_key).collect();
+        // INVARIANT(ack-durable): nobody is answered before this returns.
+        self.writer.apply(&draft.batch).map_err(|error| self.failed(&error))
+    }
+
+    /// Makes a durable batch known.
+    fn publish(&mut self, draft: &Draft, count: usize) {
+        for log in self.logs.values_mut() {
+            log.dirty = false;
+        }
+        for (hash, position) in &draft.spent {
+            self.spent.insert(*hash, *position, draft.now);
+        }
+        let counters = &self.shared.counters;
+        Counters::add(&counters.commits, 1);
+        Counters::add(&counters.commands, count);
+        let largest = u64::try_from(count).unwrap_or(u64::MAX);
+        counters.largest_batch.fetch_max(largest, std::sync::atomic::Ordering::Relaxed);
+        if !draft.batch.jobs.is_empty() {
+            self.shared.jobs.notify_one();
+        }
+        for ((number, _), record) in self.known_changes(draft) {
+            self.announce(number, &record);
+        }
+    }
+
+    /// Changed records that others keep a copy of.
+    fn known_changes(&self, draft: &Draft) -> Vec<((u32, AnyId), Arc<Record>)> {
+        draft
+            .batch
+            .records
+            .iter()
+            .filter(|row| {
+                row.kind == Kind::ApiKey.code()
+                    || row.kind == Kind::Organization.code()
+            })
+            .filter_map(|row| {
+                let kind = Kind::from_code(row.kind)?;
+                let id = AnyId { kind, raw: RawId(row.id) };
+                let key = (row.scope, id);
+                self.cache.get(key).map(|slot| (key, Arc::clone(&slot.record)))
+            })
+            .collect()
+    }
+
+    fn announce(&mut self, number: u32, record: &Record) {
+        match record {
+            Record::ApiKey(key) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.credentials.put(scope, key);
+                }
+            }
+            Record::Organization(organization) => {
+                let mut scopes = self.shared.scopes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+                for (number, mode) in [(organization.test_scope, Mode::Test), (organization.live_scope, Mode::Live)] {
+                    scopes.insert(Scope { number, organization: organization.id, mode });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Goes back to what the store holds, after a batch that it did not take.
+    fn restore(&mut self) {
+        self.cache.clear();
+        self.sealers.clear();
+        self.subjects.clear();
+        if matches!(self.shared.state(), crate::engine::EngineState::Halted(_)) {
+            return;
+        }
+        if let Err(error) = self.restore_logs() {
+            self.shared.halt(error.to_string());
+        }
+    }
+
+    fn restore_logs(&mut self) -> Result<(), StoreError> {
+        let heads = self.reader.heads()?;
+        let known: HashSet<u32> = heads.iter().map(|head| head.log).collect();
+        self.logs.retain(|number, _| known.contains(number));
+        for head in heads {
+            if let Some(scope) = self.logs.get(&head.log).map(|log| log.scope) {
+                self.logs.insert(head.log, Log::restore(scope, &head, &mut *self.reader)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the books of a new organization.
+    pub(crate) fn open_logs(&mut self, organization: &strongroom_domain::organizations::Organization) {
+        for (number, mode) in [(organization.test_scope, Mode::Test), (organization.live_scope, Mode::Live)] {
+            let scope = Scope { number, organization: organization.id, mode };
+            self.logs.insert(number, Log::empty(scope, TileWriter::default()));
+        }
+    }
+
+    fn hand_over_run(&mut self) {
+        let Some((number, newest, frozen)) = self.spent.freeze() else { return };
+        let shared = Arc::clone(&self.shared);
+        let built = std::thread::Builder::new().name("spent-run".into()).spawn(move || {
+            let run = crate::spent::build(number, newest, &frozen);
+            drop(shared.queue.push_own(Item::Run(Box::new(run))));
+        });
+        if built.is_err() {
+            self.spent.abandon();
+        }
+        if let Some(batch) = self.spent.expire(self.last) {
+            let (answer, _) = oneshot::channel();
+            drop(self.shared.queue.push_own(Item::Derived(batch, answer)));
+        }
+    }
+
+    /// Hashes spent in this batch so far, for the check of the next command.
+    pub(crate) fn spends(draft: &mut Draft, column: &[u8], position: u64) {
+        draft.spent.extend(spent_hashes(column).map(|hash| (hash, position)));
+    }
+}

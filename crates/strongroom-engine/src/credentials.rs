@@ -1,0 +1,57 @@
+//! Proven keys in memory, found by the keyed hash of their text.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use strongroom_auth::Credential;
+use strongroom_crypto::MacKey;
+use strongroom_domain::api_keys::ApiKey;
+use strongroom_types::id::ApiKeyId;
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+/// Every key of the installation. Rebuilt at start, changed by each commit that touches a key.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    by_hash: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
+    used: Mutex<HashMap<(u32, ApiKeyId), (Scope, Timestamp)>>,
+}
+
+impl Credentials {
+    pub fn put(&self, scope: Scope, key: &ApiKey) {
+        let credential = Credential {
+            id: key.id,
+            scope,
+            key_type: key.key_type,
+            role: key.role,
+            permissions: key.permissions.clone(),
+            dialect: key.dialect,
+            signing: key.signing,
+            signing_key: MacKey::new(key.signing_secret.as_bytes()),
+            expires_at: key.expires_at,
+            status: key.status,
+        };
+        self.by_hash.write().unwrap_or_else(PoisonError::into_inner).insert(key.hash, Arc::new(credential));
+    }
+
+    /// The credential of a hash, whatever its state.
+    pub fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
+        self.by_hash.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    pub fn note_use(&self, credential: &Credential, now: Timestamp) {
+        let key = (credential.scope.number, credential.id);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(key, (credential.scope, now));
+    }
+
+    /// Takes the keys used since the last call, by scope.
+    pub fn take_used(&self) -> Vec<(Scope, Vec<(ApiKeyId, Timestamp)>)> {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut scopes: HashMap<u32, (Scope, Vec<(ApiKeyId, Timestamp)>)> = HashMap::new();
+        for ((number, id), (scope, time)) in used {
+            scopes.entry(number).or_insert_with(|| (scope, Vec::new())).1.push((id, time));
+        }
+        scopes.into_values().collect()
+    }
+}

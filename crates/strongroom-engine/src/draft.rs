@@ -1,0 +1,182 @@
+//! A batch being put together: entries sealed as they are decided, records sealed once at the end.
+
+use std::collections::HashMap;
+
+use strongroom_audit::{PartHead, commitment, encode_parts};
+use strongroom_crypto::{Purpose, RandomPool};
+use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, encode, policy, tag};
+use strongroom_store::{Batch, EntryRow, RecordRow};
+use strongroom_types::id::AnyId;
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::envelope::Envelope;
+use crate::log::Log;
+use crate::seal::{ClearRecord, Seat, framed};
+use crate::sealers::Sealers;
+
+/// A record's last version in this batch.
+pub(crate) struct Dirty {
+    pub clear: ClearRecord,
+    pub version: u64,
+    pub sequence: u64,
+    pub created: Timestamp,
+    pub status: u8,
+}
+
+/// Rows of the coming commit.
+pub(crate) struct Draft {
+    pub now: Timestamp,
+    pub batch: Batch,
+    pub dirty: HashMap<(u32, AnyId), Dirty, foldhash::fast::RandomState>,
+    /// Hashes that this batch spends, with their entries.
+    pub spent: Vec<([u8; 16], u64)>,
+    /// Blind index holders as this batch changed them; `None` is free.
+    pub holders: HashMap<(u32, u16, [u8; 16]), Option<AnyId>>,
+    scratch: Vec<u8>,
+}
+
+impl Draft {
+    pub fn new(now: Timestamp) -> Draft {
+        Draft {
+            now,
+            batch: Batch::default(),
+            dirty: HashMap::default(),
+            spent: Vec::new(),
+            holders: HashMap::new(),
+            scratch: Vec::with_capacity(1_024),
+        }
+    }
+}
+
+/// The parts of an entry, in clear.
+pub(crate) struct EntryParts<'a> {
+    pub facts: &'a EntryFacts,
+    pub actor: &'a EntryActor,
+    pub changes: &'a EntryChanges,
+    pub reply: Option<&'a [u8]>,
+}
+
+/// What sealing needs besides the plaintext.
+pub(crate) struct SealTools<'a> {
+    pub sealers: &'a mut Sealers,
+    pub random: &'a mut RandomPool,
+}
+
+impl Draft {
+    /// Seals an entry's parts and appends it to its log.
+    pub fn entry(&mut self, log: &mut Log, tools: &mut SealTools<'_>, parts: &EntryParts<'_>, spent: Vec<u8>) {
+        let scope = log.scope;
+        let sequence = log.sequence + 1;
+        let about_money = !parts.facts.transactions.is_empty() || parts.facts.payout.is_some();
+        let kept = if about_money { policy::MONEY } else { policy::AUDIT };
+        let mut heads = Vec::with_capacity(4);
+        let mut sealed = Vec::with_capacity(640);
+        let mut part = |tag: u8, policy: u8, write: &dyn Fn(&mut Vec<u8>)| {
+            let head = self.seal_part(&scope, sequence, tools, tag, policy, write, &mut sealed);
+            heads.push(head);
+        };
+        part(tag::FACTS, kept, &|out| encode(parts.facts, out));
+        part(tag::ACTOR, kept, &|out| encode(parts.actor, out));
+        if !parts.changes.0.is_empty() {
+            part(tag::CHANGES, policy::LOG, &|out| encode(parts.changes, out));
+        }
+        if let Some(reply) = parts.reply {
+            part(tag::REPLY, policy::REPLY, &|out| out.extend_from_slice(reply));
+        }
+        let entry = EntryRow {
+            log: scope.number,
+            seq: sequence,
+            time: self.now.0,
+            action: parts.facts.action.code(),
+            first_event: log.events + 1,
+            event_count: u16::try_from(parts.facts.events.len()).unwrap_or(u16::MAX),
+            spent,
+            head: encode_parts(&heads),
+            parts: sealed,
+        };
+        self.batch.segments.extend(log.append(&entry, &heads));
+        self.batch.entries.push(entry);
+    }
+
+    /// Appends `u32 length ‖ sealed(salt ‖ plaintext)` and returns the part's clear head.
+    fn seal_part(
+        &mut self,
+        scope: &Scope,
+        sequence: u64,
+        tools: &mut SealTools<'_>,
+        tag: u8,
+        policy: u8,
+        write: &dyn Fn(&mut Vec<u8>),
+        sealed: &mut Vec<u8>,
+    ) -> PartHead {
+        let salt: [u8; 32] = tools.random.take();
+        self.scratch.clear();
+        self.scratch.extend_from_slice(&salt);
+        write(&mut self.scratch);
+        let plain = self.scratch.get(32..).unwrap_or(&[]);
+        let head = PartHead { tag, policy, commitment: commitment(tag, &salt, plain) };
+        let (purpose, period) = key_of(policy, self.now);
+        let seat = Seat::entry(scope, sequence, tag);
+        framed(sealed, |out| {
+            tools.sealers.seal(scope, purpose, period, self.now, tools.random, &seat, &self.scratch, out);
+        });
+        head
+    }
+
+    /// Moves the last version of each record into the batch, sealed by `seal`.
+    pub fn take_dirty(&mut self) -> Vec<((u32, AnyId), Dirty)> {
+        let mut dirty: Vec<_> = self.dirty.drain().collect();
+        dirty.sort_unstable_by_key(|(key, _)| *key);
+        dirty
+    }
+
+    pub fn record_row(scope: &Scope, id: AnyId, dirty: &Dirty, body: Vec<u8>) -> RecordRow {
+        RecordRow {
+            scope: scope.number,
+            kind: id.kind.code(),
+            id: id.raw.0,
+            version: dirty.version,
+            seq: dirty.sequence,
+            time: dirty.created.0,
+            status: dirty.status,
+            body,
+        }
+    }
+}
+
+/// The key that seals a part: one per retention policy and period, so that a period can be forgotten.
+pub(crate) fn key_of(policy: u8, now: Timestamp) -> (Purpose, u32) {
+    match policy {
+        policy::MONEY => (Purpose::Facts, now.month()),
+        policy::AUDIT => (Purpose::Actor, now.month()),
+        policy::REPLY => (Purpose::StoredReply, now.day()),
+        _ => (Purpose::Changes, 0),
+    }
+}
+
+/// The `spent` column: idempotency key ‖ request ‖ signature, zeros where there is none.
+pub(crate) fn spent_column(envelope: &Envelope, pin_key: bool) -> Vec<u8> {
+    let idempotency = envelope.idempotency.filter(|_| pin_key);
+    let mut out = Vec::new();
+    if idempotency.is_none() && envelope.signature.is_none() {
+        return out;
+    }
+    match idempotency {
+        Some(idempotency) => {
+            out.extend_from_slice(&idempotency.key);
+            out.extend_from_slice(&idempotency.request);
+        }
+        None => out.resize(32, 0),
+    }
+    if let Some(signature) = envelope.signature {
+        out.extend_from_slice(&signature);
+    }
+    out
+}
+
+/// The hashes of a `spent` column that are looked up: the idempotency key and the signature.
+pub(crate) fn spent_hashes(column: &[u8]) -> impl Iterator<Item = [u8; 16]> + '_ {
+    let (hashes, _) = column.as_chunks::<16>();
+    hashes.iter().enumerate().filter(|(n, hash)| *n != 1 && **hash != [0; 16]).map(|(_, hash)| *hash)
+}

@@ -1,0 +1,467 @@
+//! The engine's face: execute, read, and what the edge asks on the way.
+
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use strongroom_auth::permission::{Operate, Permission};
+use strongroom_auth::{Actor, Caller, Credential, KeyType, SystemActor, key_text};
+use strongroom_crypto::{RootKeys, random};
+use strongroom_domain::action::Action;
+use strongroom_domain::api_keys::Minted;
+use strongroom_domain::command::Command;
+use strongroom_domain::housekeeping::Note;
+use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
+use strongroom_domain::rejection::Rejection;
+use strongroom_store::{Batch, Reader, Store, StoreError};
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{ApiKeyId, OrganizationId, RawId, RequestId};
+use strongroom_types::mode::{Mode, Scope};
+use strongroom_types::secret::SecretText;
+use strongroom_types::time::Timestamp;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::clock::Clock;
+use crate::envelope::{Committed, Envelope, Failure, Idempotency};
+use crate::opened::Opener;
+use crate::queue::{ActorLine, Item, Pending};
+use crate::refusals::RefusalKey;
+use crate::request_log::{RequestLine, RequestLog};
+use crate::scopes::installation;
+use crate::shared::Shared;
+use crate::start::{Begin, Settings, StartError, begin};
+use crate::view::{ReadFault, View};
+
+/// Whether the engine takes work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineState {
+    Running,
+    Stopping,
+    /// The store failed; nothing is acknowledged any more.
+    Halted(String),
+}
+
+/// Running totals since start, for metrics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stats {
+    pub commits: u64,
+    pub commands: u64,
+    pub refused: u64,
+    pub replayed: u64,
+    pub panics: u64,
+    pub largest_batch: u64,
+    pub queued: u64,
+    pub request_lines_dropped: u64,
+}
+
+/// A running engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    readers: Mutex<Vec<Box<dyn Reader>>>,
+    reading: Semaphore,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    request_log: Option<RequestLog>,
+}
+
+impl Engine {
+    /// Takes up the store and starts the commit thread.
+    ///
+    /// # Errors
+    /// [`StartError`] when the store, the keys or what they open are not as they must be.
+    pub fn start(
+        store: &dyn Store,
+        root: RootKeys,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+        requests: Option<std::path::PathBuf>,
+    ) -> Result<Engine, StartError> {
+        let Begin { shared, commit, fresh } = begin(store, root, clock, settings)?;
+        let mut readers = Vec::new();
+        for _ in 0..settings.readers.max(1) {
+            readers.push(store.reader()?);
+        }
+        let mut first = store.reader()?;
+        let unclean = !fresh && !stopped_cleanly(&mut *first)?;
+        let thread = std::thread::Builder::new()
+            .name("commit".into())
+            .spawn(move || commit.run())
+            .map_err(|error| StartError::Store(StoreError::Io(error.to_string())))?;
+        let opener = Opener::new(Arc::clone(&shared.hierarchy));
+        let request_log = requests
+            .map(|dir| RequestLog::start(dir, opener, Arc::clone(&shared)))
+            .transpose()
+            .map_err(|error| StartError::Store(StoreError::Io(error.to_string())))?;
+        let engine = Engine {
+            inner: Arc::new(Inner {
+                reading: Semaphore::new(readers.len()),
+                shared,
+                readers: Mutex::new(readers),
+                thread: Mutex::new(Some(thread)),
+                request_log,
+            }),
+        };
+        engine.note_start(&mut *first, unclean)?;
+        Ok(engine)
+    }
+
+    /// Puts the start on record, and before it a crash, with the last sequence of each log.
+    fn note_start(&self, reader: &mut dyn Reader, unclean: bool) -> Result<(), StartError> {
+        if unclean {
+            let heads = reader.heads()?;
+            let details = heads.iter().map(|h| (format!("log_{}", h.log), h.seq.to_string())).collect();
+            self.note(installation(), Action::UncleanRestart, details)?;
+        }
+        let version = vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+        self.note(installation(), Action::ServerStarted, version)
+    }
+
+    fn note(&self, scope: Scope, action: Action, details: Vec<(String, String)>) -> Result<(), StartError> {
+        let caller = Caller::system(SystemActor::Housekeeping, scope);
+        match self.execute_blocking(&caller, Note { action, details }, Envelope::internal()) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(StartError::Damage(format!("the start could not be put on record: {failure:?}"))),
+        }
+    }
+
+    /// Stops taking work, finishes what is queued, puts the stop on record and ends the commit thread.
+    pub fn stop(&self) {
+        {
+            let mut state = self.inner.shared.state.write().unwrap_or_else(PoisonError::into_inner);
+            if *state == EngineState::Running {
+                *state = EngineState::Stopping;
+            }
+        }
+        if let Some(log) = &self.inner.request_log {
+            log.flush();
+        }
+        // A store that has failed cannot say so; the next start finds the stop missing.
+        drop(self.note(installation(), Action::ServerStopped, Vec::new()));
+        drop(self.inner.shared.queue.push_own(Item::Stop));
+        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A panic of the commit thread was logged where it happened.
+            drop(thread.join());
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.inner.shared.now()
+    }
+
+    pub fn state(&self) -> EngineState {
+        self.inner.shared.state()
+    }
+
+    pub fn stats(&self) -> Stats {
+        let counters = &self.inner.shared.counters;
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            commits: read(&counters.commits),
+            commands: read(&counters.commands),
+            refused: read(&counters.refused),
+            replayed: read(&counters.replayed),
+            panics: read(&counters.panics),
+            largest_batch: read(&counters.largest_batch),
+            queued: u64::try_from(self.inner.shared.queue.len()).unwrap_or(u64::MAX),
+            request_lines_dropped: self.inner.request_log.as_ref().map_or(0, RequestLog::dropped),
+        }
+    }
+
+    /// Commits a command and answers once it is durable.
+    ///
+    /// # Errors
+    /// [`Failure`]; after [`Failure::Halted`] the outcome may be unknown and a retry under the same key is safe.
+    pub async fn execute<C: Command>(
+        &self,
+        caller: &Caller<C::Permission>,
+        command: C,
+        envelope: Envelope,
+    ) -> Result<Committed, Failure> {
+        self.queue(caller, command, envelope)?.await.unwrap_or(Err(Failure::Halted))
+    }
+
+    /// The same for threads that may wait.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`].
+    pub fn execute_blocking<C: Command>(
+        &self,
+        caller: &Caller<C::Permission>,
+        command: C,
+        envelope: Envelope,
+    ) -> Result<Committed, Failure> {
+        self.queue(caller, command, envelope)?.blocking_recv().unwrap_or(Err(Failure::Halted))
+    }
+
+    fn queue<C: Command>(
+        &self,
+        caller: &Caller<C::Permission>,
+        command: C,
+        envelope: Envelope,
+    ) -> Result<oneshot::Receiver<Result<Committed, Failure>>, Failure> {
+        let (answer, outcome) = oneshot::channel();
+        let (credential, system) = match caller.actor() {
+            Actor::Key(id) => (Some(id.any()), None),
+            Actor::System(actor) => (None, Some(actor.as_str())),
+        };
+        self.inner.shared.queue.push(Pending {
+            command: Box::new(command),
+            scope: caller.tenant().scope(),
+            actor: ActorLine { credential, system, rule: caller.rule().to_owned() },
+            envelope,
+            answer,
+        })?;
+        Ok(outcome)
+    }
+
+    /// Stores rows that follow from the log.
+    pub(crate) async fn derive(&self, batch: Batch) -> Result<(), Failure> {
+        let (answer, outcome) = oneshot::channel();
+        self.inner.shared.queue.push_own(Item::Derived(batch, answer))?;
+        outcome.await.unwrap_or(Err(Failure::Halted))
+    }
+
+    /// Reads a tenant's books.
+    ///
+    /// # Errors
+    /// [`Failure::NotFound`], [`Failure::BadCursor`], [`Failure::NarrowTheRange`], or [`Failure::Internal`] when what
+    /// is stored does not open.
+    pub async fn read<P: Permission, T: Send + 'static>(
+        &self,
+        caller: &Caller<P>,
+        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let scope = caller.tenant().scope();
+        self.with_view(scope, work).await
+    }
+
+    pub(crate) async fn with_view<T: Send + 'static>(
+        &self,
+        scope: Scope,
+        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let Ok(_permit) = self.inner.reading.acquire().await else { return Err(Failure::Halted) };
+        let engine = self.clone();
+        let done = tokio::task::spawn_blocking(move || engine.view_now(scope, work)).await;
+        done.unwrap_or(Err(Failure::Internal))
+    }
+
+    /// Reads on this thread.
+    pub(crate) fn view_now<T>(
+        &self,
+        scope: Scope,
+        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault>,
+    ) -> Result<T, Failure> {
+        let taken = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let Some(mut reader) = taken else { return Err(Failure::Overloaded) };
+        let outcome = {
+            let mut view = View::new(&self.inner.shared, scope, &mut *reader, self.inner.request_log.as_ref());
+            work(&mut view)
+        };
+        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        outcome.map_err(|fault| match fault {
+            ReadFault::NotFound => Failure::NotFound,
+            ReadFault::BadCursor => Failure::BadCursor,
+            ReadFault::NarrowTheRange => Failure::NarrowTheRange,
+            ReadFault::Store(error) => {
+                tracing::error!(error = %error, "a read failed");
+                Failure::Internal
+            }
+            ReadFault::Open(fault) => {
+                tracing::error!(error = %fault, "stored data does not open");
+                Failure::Internal
+            }
+        })
+    }
+
+    /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
+    /// SECURITY: the text is always hashed and looked up, so every failure takes the same time.
+    pub fn credential(&self, unverified_key: &str) -> Option<Arc<Credential>> {
+        let hash = self.inner.shared.credential_key.mac().tag_fields(&[unverified_key.as_bytes()]);
+        let now = self.now();
+        let credential = self.inner.shared.credentials.find(&hash).filter(|c| c.is_usable(now))?;
+        self.inner.shared.credentials.note_use(&credential, now);
+        Some(credential)
+    }
+
+    /// Makes a new key's texts and their hash.
+    pub fn mint(&self, key_type: KeyType, mode: Mode) -> Minted {
+        let key_text = loop {
+            if let Some(text) = key_text::mint(key_type, mode, &random::<96>()) {
+                break text;
+            }
+        };
+        let signing = loop {
+            if let Some(text) = key_text::mint(KeyType::Secret, mode, &random::<96>()) {
+                break SecretText::new(format!("sign_{}", text.expose().get(8..).unwrap_or_default()));
+            }
+        };
+        Minted {
+            hash: self.inner.shared.credential_key.mac().tag_fields(&[key_text.expose().as_bytes()]),
+            hint: key_text::hint(&key_text),
+            key_text,
+            signing_secret: signing,
+        }
+    }
+
+    /// A fresh id for a request.
+    pub fn new_request(&self) -> RequestId {
+        let milliseconds = u64::try_from(self.now().0).unwrap_or(0);
+        RequestId(RawId::from_parts(milliseconds, u64::from_le_bytes(random::<8>())))
+    }
+
+    /// The keyed hashes of an idempotency key and of the request sent under it.
+    pub fn idempotency(
+        &self,
+        scope: &Scope,
+        method: &str,
+        path: &str,
+        key: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Idempotency {
+        let mac = self.inner.shared.spent_key.mac();
+        let number = scope.number.to_be_bytes();
+        Idempotency {
+            key: mac.short_fields(&[b"key", &number, method.as_bytes(), path.as_bytes(), key.as_bytes()]),
+            request: mac.short_fields(&[b"request", &number, method.as_bytes(), target.as_bytes(), body]),
+        }
+    }
+
+    /// The keyed hash of a request's signature.
+    pub fn signature(&self, scope: &Scope, signature: &[u8; 32]) -> [u8; 16] {
+        let number = scope.number.to_be_bytes();
+        self.inner.shared.spent_key.mac().short_fields(&[b"signature", &number, signature])
+    }
+
+    /// Puts on record that a proven credential was refused at the edge.
+    pub async fn refuse(
+        &self,
+        credential: &Arc<Credential>,
+        action: Action,
+        rejection: Rejection,
+        envelope: Envelope,
+    ) {
+        let (answer, outcome) = oneshot::channel();
+        let pending = Pending {
+            command: Box::new(Refused { action, rejection }),
+            scope: credential.scope,
+            actor: ActorLine {
+                credential: Some(credential.id.any()),
+                system: None,
+                rule: format!("role:{}:none", credential.role.as_str()),
+            },
+            envelope: Envelope { idempotency: None, ..envelope },
+            answer,
+        };
+        if self.inner.shared.queue.push(pending).is_ok() {
+            // The refusal stands whether or not it could be written down.
+            drop(outcome.await);
+        }
+    }
+
+    /// Counts what failed before a credential was proven.
+    pub fn count_failure(&self, reason: &'static str, address: IpAddr) {
+        self.inner.shared.failures.count(reason, address);
+    }
+
+    /// Adds a line to the request log; never waits.
+    pub fn log_request(&self, line: RequestLine) {
+        if let Some(log) = &self.inner.request_log {
+            log.add(line);
+        }
+    }
+
+    /// All scopes, the installation first.
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.inner.shared.all_scopes()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// Founds an organization and opens its books in both modes.
+    ///
+    /// # Errors
+    /// [`Failure`] of any of the three commits; what was done stays done.
+    pub fn create_organization(&self, name: &str, currency: Currency) -> Result<OrganizationId, Failure> {
+        let id = OrganizationId(self.new_request().0);
+        let number = self.inner.shared.scopes.read().unwrap_or_else(PoisonError::into_inner).next_number();
+        let operator: Caller<Operate> = Caller::system(SystemActor::Operator, installation());
+        let command = CreateOrganization { id, test_scope: number, live_scope: number + 1 };
+        self.execute_blocking(&operator, command, Envelope::internal())?;
+        for mode in [Mode::Test, Mode::Live] {
+            let scope = self.scope_of(id, mode).ok_or(Failure::Internal)?;
+            let operator: Caller<Operate> = Caller::system(SystemActor::Operator, scope);
+            let command = OpenBooks { name: name.to_owned(), currency };
+            self.execute_blocking(&operator, command, Envelope::internal())?;
+        }
+        Ok(id)
+    }
+
+    pub fn scope_of(&self, organization: OrganizationId, mode: Mode) -> Option<Scope> {
+        self.inner.shared.scopes.read().unwrap_or_else(PoisonError::into_inner).of(organization, mode)
+    }
+
+    /// Takes what housekeeping writes down once a minute: uses of keys, failures, refusals over their budget.
+    pub fn take_summaries(&self) -> Summaries {
+        Summaries {
+            used: self.inner.shared.credentials.take_used(),
+            failures: self.inner.shared.failures.take(),
+            refusals: std::mem::take(
+                &mut *self.inner.shared.refusals.lock().unwrap_or_else(PoisonError::into_inner),
+            ),
+        }
+    }
+}
+
+/// What was counted in memory since the last time.
+pub struct Summaries {
+    pub used: Vec<(Scope, Vec<(ApiKeyId, Timestamp)>)>,
+    pub failures: Vec<((&'static str, String), u64)>,
+    pub refusals: Vec<(RefusalKey, u64)>,
+}
+
+/// A refusal at the edge, on its way into the log.
+struct Refused {
+    action: Action,
+    rejection: Rejection,
+}
+
+impl Command for Refused {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        self.action
+    }
+
+    fn keys(
+        &self,
+        _: &strongroom_domain::facts::Facts,
+        _: Scope,
+    ) -> strongroom_domain::facts::Keys {
+        strongroom_domain::facts::Keys::default()
+    }
+
+    fn decide(
+        &self,
+        _: &strongroom_domain::facts::Facts,
+        _: &mut strongroom_domain::command::Moment,
+    ) -> Result<strongroom_domain::decision::Decision, Rejection> {
+        Err(self.rejection.clone())
+    }
+}
+
+/// Whether the installation's last entry is a stop.
+fn stopped_cleanly(reader: &mut dyn Reader) -> Result<bool, StoreError> {
+    let scope = installation();
+    let last = reader.entries(scope.number, 1, strongroom_store::MAX_SEQ, true, 1)?;
+    Ok(last.first().is_none_or(|entry| entry.action == Action::ServerStopped.code()))
+}

@@ -1,0 +1,45 @@
+//! The spine: the one path by which data changes, and the way it is read back.
+//!
+//! `execute` puts a command in the queue; one commit thread takes what queued up during the last sync, loads the facts
+//! it needs, decides one after another, seals, records and commits everything in one transaction, and only then
+//! answers. Only the commit makes a [`Committed`]; only this crate reads the clock and opens what is sealed.
+//! Never here: SQL, HTTP, business rules. The commit thread is in [`commit`](self), reads are in [`view`].
+
+mod bases;
+mod draft;
+mod load;
+mod log;
+mod cache;
+mod checkpoints;
+mod clock;
+mod accept;
+mod commit;
+mod credentials;
+mod engine;
+mod envelope;
+mod failures;
+mod jobs;
+mod opened;
+mod proofs;
+mod queue;
+mod refusals;
+mod retention;
+pub mod request_log;
+mod scopes;
+mod seal;
+mod sealers;
+mod shared;
+mod spent;
+mod start;
+mod text;
+pub mod verify;
+pub mod view;
+
+pub use clock::{Clock, WallClock};
+pub use engine::{Engine, EngineState, Stats, Summaries};
+pub use jobs::DueJob;
+pub use envelope::{Committed, Envelope, Failure, Idempotency};
+pub use opened::{OpenFault, Opener};
+pub use start::{Settings, StartError};
+pub use request_log::{RequestFilter, RequestLine};
+pub use view::{AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter};

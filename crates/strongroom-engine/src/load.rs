@@ -1,0 +1,262 @@
+//! Loading facts: what a batch names is read as a set, and handed to each decision as it stands by then.
+
+use std::sync::Arc;
+
+use strongroom_domain::entry::EntryFacts;
+use strongroom_domain::facts::{Facts, IndexKey, Keys};
+use strongroom_domain::payouts::Payout;
+use strongroom_domain::record::Record;
+use strongroom_domain::view::rendered_reply;
+use strongroom_store::{EntryRow, Loaded, RecordRow, StoreError, Wanted};
+use strongroom_types::id::{AnyId, Kind, RawId, RequestId};
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::accept::lives_in_log;
+use crate::cache::Slot;
+use crate::commit::Commit;
+use crate::draft::Draft;
+use crate::envelope::{Committed, Failure};
+use crate::opened::OpenFault;
+use crate::queue::Pending;
+use crate::spent::{Hash, place};
+
+/// How often a command may ask for more.
+const ROUNDS: usize = 3;
+
+impl Commit {
+    /// Reads what the batch names and memory does not hold, as one set, twice at most.
+    pub(crate) fn prefetch(&mut self, draft: &mut Draft, commands: &[Pending]) -> Result<(), StoreError> {
+        let mut open: Vec<(&Pending, Facts)> = commands.iter().map(|pending| (pending, Facts::default())).collect();
+        for _ in 0..2 {
+            let mut wanted = Missing::default();
+            let mut again = Vec::new();
+            for (pending, facts) in open {
+                let keys = pending.command.keys(&facts, pending.scope);
+                if self.note_missing(draft, pending.scope, &keys, &mut wanted) {
+                    again.push((pending, keys));
+                }
+            }
+            if again.is_empty() {
+                return Ok(());
+            }
+            self.fetch(draft, wanted)?;
+            open = Vec::with_capacity(again.len());
+            for (pending, keys) in again {
+                let mut facts = Facts::default();
+                self.fill(draft, pending.scope, &keys, &mut facts)?;
+                open.push((pending, facts));
+            }
+        }
+        Ok(())
+    }
+
+    /// The facts of one command, as the commands before it left them.
+    pub(crate) fn facts(&mut self, draft: &mut Draft, pending: &Pending) -> Result<Facts, StoreError> {
+        let mut facts = Facts::default();
+        for _ in 0..ROUNDS {
+            let keys = pending.command.keys(&facts, pending.scope);
+            if !self.fill(draft, pending.scope, &keys, &mut facts)? {
+                break;
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Adds what `keys` names and `facts` lacks; says whether there was any.
+    fn fill(&mut self, draft: &mut Draft, scope: Scope, keys: &Keys, facts: &mut Facts) -> Result<bool, StoreError> {
+        let mut wanted = Missing::default();
+        if self.note_missing(draft, scope, keys, &mut wanted) {
+            self.fetch(draft, wanted)?;
+        }
+        let mut grew = false;
+        for id in &keys.records {
+            if !facts.knows(*id) {
+                let record = self.cache.get((scope.number, *id)).map(|slot| Arc::clone(&slot.record));
+                facts.insert(*id, record);
+                grew = true;
+            }
+        }
+        for key in &keys.indexes {
+            if !facts.knows_holder(key) {
+                let hash = self.holder_key(scope, key);
+                facts.insert_holder(key.clone(), draft.holders.get(&hash).copied().flatten());
+                grew = true;
+            }
+        }
+        Ok(grew)
+    }
+
+    fn holder_key(&self, scope: Scope, key: &IndexKey) -> (u32, u16, Hash) {
+        let field = key.field.code();
+        (scope.number, field, self.shared.index_hash(scope.number, field, &key.text))
+    }
+
+    fn note_missing(&self, draft: &Draft, scope: Scope, keys: &Keys, wanted: &mut Missing) -> bool {
+        let mut missing = false;
+        for id in &keys.records {
+            if !self.cache.knows((scope.number, *id)) {
+                wanted.records.push((scope, *id));
+                missing = true;
+            }
+        }
+        for key in &keys.indexes {
+            let hash = self.holder_key(scope, key);
+            if !draft.holders.contains_key(&hash) {
+                wanted.holders.push(hash);
+                missing = true;
+            }
+        }
+        missing
+    }
+
+    fn fetch(&mut self, draft: &mut Draft, wanted: Missing) -> Result<(), StoreError> {
+        let mut set = Wanted::default();
+        for (scope, id) in &wanted.records {
+            set.records.push((scope.number, id.kind.code(), id.raw.0));
+            if lives_in_log(id.kind) {
+                set.locators.push((scope.number, id.raw.0));
+            }
+        }
+        set.indexes.clone_from(&wanted.holders);
+        let loaded = self.writer.load(&set)?;
+        for row in &loaded.records {
+            self.take_record(row)?;
+        }
+        self.take_from_log(&wanted, &loaded)?;
+        for (scope, id) in wanted.records {
+            let key = (scope.number, id);
+            if !self.cache.knows(key) {
+                self.cache.put_absent(key);
+            }
+        }
+        for hash in wanted.holders {
+            draft.holders.entry(hash).or_insert(None);
+        }
+        for row in loaded.indexes {
+            let Some(kind) = Kind::from_code(row.kind) else { continue };
+            let holder = AnyId { kind, raw: RawId(row.id) };
+            draft.holders.insert((row.scope, row.field, row.hash), Some(holder));
+        }
+        Ok(())
+    }
+
+    fn take_record(&mut self, row: &RecordRow) -> Result<(), StoreError> {
+        let Some(scope) = self.logs.get(&row.scope).map(|log| log.scope) else { return Ok(()) };
+        let Some(kind) = Kind::from_code(row.kind) else { return Ok(()) };
+        let reader = &mut self.reader;
+        let mut keys = |number| {
+            let wanted = Wanted { keys: vec![number], ..Wanted::default() };
+            reader.load(&wanted).ok().and_then(|loaded| loaded.keys.into_iter().next())
+        };
+        let record = self.opener.record(&scope, row, &mut keys).map_err(corrupt)?;
+        let key = (row.scope, AnyId { kind, raw: RawId(row.id) });
+        let slot = Slot { record: Arc::new(record), version: row.version, created: Timestamp(row.time) };
+        self.cache.put(key, slot);
+        Ok(())
+    }
+
+    /// Records that begin in the log: their first version is the entry's.
+    fn take_from_log(&mut self, wanted: &Missing, loaded: &Loaded) -> Result<(), StoreError> {
+        let missing: Vec<(u32, u64)> = loaded
+            .locators
+            .iter()
+            .filter(|row| Kind::from_code(row.kind).is_some_and(lives_in_log))
+            .filter(|row| {
+                let stored = |r: &RecordRow| r.scope == row.scope && r.kind == row.kind && r.id == row.id;
+                !loaded.records.iter().any(stored)
+            })
+            .map(|row| (row.scope, row.seq))
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let entries = self.writer.load(&Wanted { entries: missing, ..Wanted::default() })?.entries;
+        for row in entries {
+            let Some(scope) = wanted.records.iter().map(|(s, _)| *s).find(|s| s.number == row.log) else { continue };
+            let facts = self.opener.entry(&scope, &row).map_err(corrupt)?.facts;
+            if let Some(body) = facts.and_then(|facts| facts.payout) {
+                let key = (row.log, body.id.any());
+                let record = Arc::new(Record::Payout(Payout { body, bank: None }));
+                self.cache.put(key, Slot { record, version: 1, created: Timestamp(row.time) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an earlier request spent this one's key or signature, and what is to be answered then.
+    pub(crate) fn replayed(
+        &mut self,
+        draft: &Draft,
+        pending: &Pending,
+    ) -> Result<Option<Result<Committed, Failure>>, StoreError> {
+        if let Some(idempotency) = pending.envelope.idempotency
+            && let Some(position) = self.spent.find(&idempotency.key, &mut *self.reader)?
+        {
+            let (log, sequence) = place(position);
+            let wanted = Wanted { entries: vec![(log, sequence)], ..Wanted::default() };
+            let row = self.writer.load(&wanted)?.entries.into_iter().next();
+            let row = row.ok_or_else(|| StoreError::Corrupt(format!("entry {sequence} of log {log} is missing")))?;
+            crate::shared::Counters::add(&self.shared.counters.replayed, 1);
+            return self.first_answer(pending.scope, &row, &idempotency.request).map(Some);
+        }
+        if let Some(signature) = pending.envelope.signature {
+            let in_batch = draft.spent.iter().any(|(hash, _)| *hash == signature);
+            if in_batch || self.spent.find(&signature, &mut *self.reader)?.is_some() {
+                return Ok(Some(Err(Failure::SignatureReplayed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The answer that the first request under a key got.
+    fn first_answer(
+        &self,
+        scope: Scope,
+        row: &EntryRow,
+        request: &Hash,
+    ) -> Result<Result<Committed, Failure>, StoreError> {
+        if row.spent.get(16..32) != Some(request.as_slice()) {
+            return Ok(Err(Failure::KeyReused));
+        }
+        let entry = self.opener.entry(&scope, row).map_err(corrupt)?;
+        let Some(facts) = entry.facts else { return Ok(Err(Failure::ReplyNotKept { resource: None })) };
+        if let Some(rejection) = facts.refusal {
+            let request = RequestId(entry.actor.map_or(RawId::ZERO, |actor| actor.request));
+            return Ok(Err(Failure::Rejected { rejection, replayed: true, request }));
+        }
+        let rendered = entry.reply.or_else(|| stored_rendering(&facts, Timestamp(row.time)));
+        let Some(kept) = rendered else { return Ok(Err(Failure::ReplyNotKept { resource: facts.resource })) };
+        Ok(Ok(Committed {
+            facts: Box::new(facts),
+            time: Timestamp(row.time),
+            sequence: row.seq,
+            kept: Some(kept),
+            replayed: true,
+        }))
+    }
+}
+
+/// The reply of an act whose reply is rendered; acts that keep theirs have none once it is gone.
+fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
+    use strongroom_domain::action::Action;
+    use strongroom_domain::payouts::Recipient;
+    let to_wallet = facts.payout.as_ref().is_some_and(|payout| matches!(payout.recipient, Recipient::Wallet(_)));
+    let rendered = match facts.action {
+        Action::PayoutCreated => to_wallet,
+        Action::WalletCredited | Action::WalletDebited | Action::TransferCreated => true,
+        _ => false,
+    };
+    rendered.then(|| rendered_reply(facts, time)).flatten()
+}
+
+fn corrupt(fault: OpenFault) -> StoreError {
+    StoreError::Corrupt(fault.to_string())
+}
+
+/// What has to be read.
+#[derive(Default)]
+struct Missing {
+    records: Vec<(Scope, AnyId)>,
+    holders: Vec<(u32, u16, Hash)>,
+}

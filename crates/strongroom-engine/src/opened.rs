@@ -1,0 +1,188 @@
+//! Opening what the store holds: records and entries, back from ciphertext.
+
+use std::fmt;
+use std::sync::Arc;
+
+use strongroom_audit::{Damage, PartHead, commitment, decode_parts};
+use strongroom_crypto::{DataKey, Hierarchy, SealedView};
+use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, Place, decode, tag};
+use strongroom_domain::record::{PersonalPart, Record};
+use strongroom_store::{EntryRow, KeyRow, RecordRow};
+use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::mode::{INSTALLATION, Scope};
+use strongroom_types::time::Timestamp;
+
+use crate::seal::{BUSINESS, ClearRecord, PERSONAL, SALT, Seat, open, read_body, read_framed};
+
+/// Why stored bytes do not open. Says where, never what was inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OpenFault {
+    /// Not in the form that was written.
+    Malformed(String),
+    /// The key is not there: destroyed, or never was.
+    NoKey(u32),
+    /// Altered, moved, or sealed under another key.
+    Altered(String),
+}
+
+impl fmt::Display for OpenFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenFault::Malformed(what) => write!(f, "{what} is not in a known form"),
+            OpenFault::NoKey(number) => write!(f, "key {number} is not there"),
+            OpenFault::Altered(what) => write!(f, "{what} was altered or moved"),
+        }
+    }
+}
+
+/// Gives the stored row of a subject's key.
+pub(crate) type KeyRows<'a> = &'a mut dyn FnMut(u32) -> Option<KeyRow>;
+
+/// Opens sealed rows with the installation's keys.
+#[derive(Clone)]
+pub struct Opener {
+    pub(crate) hierarchy: Arc<Hierarchy>,
+}
+
+/// An entry, opened as far as its keys still exist.
+pub struct OpenedEntry {
+    pub place: Place,
+    pub heads: Vec<PartHead>,
+    pub facts: Option<EntryFacts>,
+    pub actor: Option<EntryActor>,
+    pub changes: Option<EntryChanges>,
+    pub reply: Option<Vec<u8>>,
+    /// Salt and plaintext of each part that opened, by tag.
+    pub opened: Vec<(u8, [u8; 32], Vec<u8>)>,
+}
+
+impl Opener {
+    pub fn new(hierarchy: Arc<Hierarchy>) -> Opener {
+        Opener { hierarchy }
+    }
+
+    /// Opens a record row.
+    ///
+    /// # Errors
+    /// [`OpenFault`], naming the record.
+    pub fn record(
+        &self,
+        scope: &Scope,
+        row: &RecordRow,
+        rows: &mut dyn FnMut(u32) -> Option<KeyRow>,
+    ) -> Result<Record, OpenFault> {
+        let (record, _) = self.record_with_clear(scope, row, rows)?;
+        Ok(record)
+    }
+
+    /// Opens a record row, also giving the bytes that its commitment covers.
+    pub(crate) fn record_with_clear(
+        &self,
+        scope: &Scope,
+        row: &RecordRow,
+        rows: KeyRows<'_>,
+    ) -> Result<(Record, ClearRecord), OpenFault> {
+        let kind = Kind::from_code(row.kind).ok_or_else(|| OpenFault::Malformed(format!("kind {}", row.kind)))?;
+        let id = AnyId { kind, raw: RawId(row.id) };
+        let malformed = || OpenFault::Malformed(format!("the body of `{id}`"));
+        let mut clear = ClearRecord { business: Vec::new(), personal: Vec::new() };
+        for part in read_body(&row.body).ok_or_else(malformed)? {
+            let seat = Seat::record(scope, id, row.version);
+            match (part.part, part.subject) {
+                (BUSINESS, _) => clear.business = self.blob(part.blob, &seat, &id, rows)?,
+                (PERSONAL, Some(subject)) => match self.blob(part.blob, &seat.personal(subject), &id, rows) {
+                    Ok(bytes) => clear.personal.push(PersonalPart { subject, bytes }),
+                    // An erased subject's key is gone: the record stays, without the person.
+                    Err(OpenFault::NoKey(_)) => {}
+                    Err(fault) => return Err(fault),
+                },
+                _ => return Err(malformed()),
+            }
+        }
+        let personal: Vec<PersonalPart> = clear
+            .personal
+            .iter()
+            .map(|part| PersonalPart { subject: part.subject, bytes: part.bytes.get(SALT..).unwrap_or(&[]).to_vec() })
+            .collect();
+        let installation = scope.number == INSTALLATION;
+        let record = Record::read(kind, installation, &clear.business, &personal).map_err(|_| malformed())?;
+        Ok((record, clear))
+    }
+
+    pub(crate) fn blob(&self, blob: &[u8], seat: &Seat, what: &dyn fmt::Display, rows: KeyRows<'_>) -> Result<Vec<u8>, OpenFault> {
+        let view = SealedView::parse(blob).map_err(|_| OpenFault::Malformed(format!("a part of `{what}`")))?;
+        let key = self.key(view.key, rows).ok_or(OpenFault::NoKey(view.key))?;
+        open(&view, &key, seat).ok_or_else(|| OpenFault::Altered(format!("a part of `{what}`")))
+    }
+
+    fn key(&self, number: u32, rows: KeyRows<'_>) -> Option<Arc<DataKey>> {
+        if let Some(key) = self.hierarchy.find(number) {
+            return Some(key);
+        }
+        let row = rows(number)?;
+        self.hierarchy.open_subject(&crypto_key(&row)).ok()
+    }
+
+    /// Opens every part of an entry whose key still exists, and checks each against its commitment.
+    ///
+    /// # Errors
+    /// [`OpenFault`], naming the entry and the part.
+    pub fn entry(&self, scope: &Scope, row: &EntryRow) -> Result<OpenedEntry, OpenFault> {
+        let heads = decode_parts(&row.head).map_err(|d: Damage| OpenFault::Malformed(d.to_string()))?;
+        let mut entry = OpenedEntry {
+            place: Place { sequence: row.seq, time: Timestamp(row.time), first_event: row.first_event },
+            heads: Vec::new(),
+            facts: None,
+            actor: None,
+            changes: None,
+            reply: None,
+            opened: Vec::new(),
+        };
+        let mut rest = row.parts.as_slice();
+        for head in &heads {
+            let name = || format!("part {} of entry {}", head.tag, row.seq);
+            let (blob, after) = read_framed(rest).ok_or_else(|| OpenFault::Malformed(name()))?;
+            rest = after;
+            match self.blob(blob, &Seat::entry(scope, row.seq, head.tag), &name(), &mut |_| None) {
+                Ok(salted) => entry.take(head, &salted).map_err(|_| OpenFault::Altered(name()))?,
+                Err(OpenFault::NoKey(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        if !rest.is_empty() {
+            return Err(OpenFault::Malformed(format!("entry {}", row.seq)));
+        }
+        entry.heads = heads;
+        Ok(entry)
+    }
+}
+
+impl OpenedEntry {
+    fn take(&mut self, head: &PartHead, salted: &[u8]) -> Result<(), String> {
+        let (salt, plain) = salted.split_first_chunk::<32>().ok_or("no salt")?;
+        if commitment(head.tag, salt, plain) != head.commitment {
+            return Err("it does not match its commitment".into());
+        }
+        match head.tag {
+            tag::FACTS => self.facts = Some(decode(plain)?),
+            tag::ACTOR => self.actor = Some(decode(plain)?),
+            tag::CHANGES => self.changes = Some(decode(plain)?),
+            tag::REPLY => self.reply = Some(plain.to_vec()),
+            other => return Err(format!("unknown tag {other}")),
+        }
+        self.opened.push((head.tag, *salt, plain.to_vec()));
+        Ok(())
+    }
+}
+
+/// The same row, as the key hierarchy knows it.
+pub(crate) fn crypto_key(row: &KeyRow) -> strongroom_crypto::KeyRow {
+    let KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped } = row.clone();
+    strongroom_crypto::KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped }
+}
+
+/// The same row, as the store knows it.
+pub(crate) fn store_key(row: strongroom_crypto::KeyRow) -> KeyRow {
+    let strongroom_crypto::KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped } = row;
+    KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped }
+}

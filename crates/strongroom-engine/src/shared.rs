@@ -1,0 +1,97 @@
+//! What the commit thread and the rest of the engine both see.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use strongroom_crypto::{DataKey, Hierarchy, Purpose};
+use strongroom_types::mode::{INSTALLATION, Scope};
+use strongroom_types::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::credentials::Credentials;
+use crate::engine::EngineState;
+use crate::failures::Failures;
+use crate::queue::Queue;
+use crate::refusals::RefusalKey;
+use crate::scopes::Scopes;
+use crate::text::folded;
+
+pub(crate) struct Shared {
+    pub clock: Arc<dyn Clock>,
+    pub hierarchy: Arc<Hierarchy>,
+    pub queue: Queue,
+    pub scopes: RwLock<Scopes>,
+    pub credentials: Credentials,
+    pub failures: Failures,
+    pub state: RwLock<EngineState>,
+    pub counters: Counters,
+    /// Refusals over the budget, by scope, waiting to be summed up.
+    pub refusals: Mutex<Vec<(RefusalKey, u64)>>,
+    /// Keys of the installation that the edge hashes with, held to avoid a lookup per request.
+    pub credential_key: Arc<DataKey>,
+    pub spent_key: Arc<DataKey>,
+    /// Rung when a commit scheduled work.
+    pub jobs: tokio::sync::Notify,
+}
+
+/// Running totals since start.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub commits: AtomicU64,
+    pub commands: AtomicU64,
+    pub refused: AtomicU64,
+    pub replayed: AtomicU64,
+    pub panics: AtomicU64,
+    pub largest_batch: AtomicU64,
+}
+
+impl Counters {
+    pub fn add(counter: &AtomicU64, n: usize) {
+        counter.fetch_add(u64::try_from(n).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    pub fn scope(&self, number: u32) -> Option<Scope> {
+        self.scopes.read().unwrap_or_else(PoisonError::into_inner).get(number)
+    }
+
+    pub fn all_scopes(&self) -> Vec<Scope> {
+        self.scopes.read().unwrap_or_else(PoisonError::into_inner).all()
+    }
+
+    pub fn halt(&self, reason: String) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        *state = EngineState::Halted(reason);
+    }
+
+    pub fn state(&self) -> EngineState {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The blind index hash of a field's text: keyed per scope and field, over folded text.
+    pub fn index_hash(&self, scope: u32, field: u16, text: &str) -> [u8; 16] {
+        index_hash(&self.hierarchy, scope, field, text, self.now())
+    }
+}
+
+/// The blind index hash of a field's text.
+pub(crate) fn index_hash(hierarchy: &Hierarchy, scope: u32, field: u16, text: &str, now: Timestamp) -> [u8; 16] {
+    index_hash_under(&hierarchy.current(scope, Purpose::BlindIndex, 0, now.0), field, text)
+}
+
+/// The same under a key that is at hand.
+pub(crate) fn index_hash_under(key: &DataKey, field: u16, text: &str) -> [u8; 16] {
+    key.mac().short_fields(&[&field.to_be_bytes(), folded(text).as_bytes()])
+}
+
+/// The installation's keys that exist from the first start on.
+pub(crate) fn installation_keys(hierarchy: &Hierarchy, now: Timestamp) -> (Arc<DataKey>, Arc<DataKey>) {
+    let credential = hierarchy.current(INSTALLATION, Purpose::Credential, 0, now.0);
+    let spent = hierarchy.current(INSTALLATION, Purpose::Spent, 0, now.0);
+    (credential, spent)
+}

@@ -1,0 +1,218 @@
+//! Starting: keys, logs, credentials and the memory of spent hashes, from what the store holds.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, RwLock};
+
+use strongroom_audit::TileWriter;
+use strongroom_crypto::{Hierarchy, KeyError, RandomPool, RootKeys};
+use strongroom_domain::record::Record;
+use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
+use strongroom_types::id::{Kind, OrganizationId, RawId};
+use strongroom_types::mode::{INSTALLATION, Mode, Scope};
+use strongroom_types::time::Timestamp;
+
+use crate::bases::Bases;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::commit::Commit;
+use crate::credentials::Credentials;
+use crate::draft::spent_hashes;
+use crate::engine::EngineState;
+use crate::failures::Failures;
+use crate::log::Log;
+use crate::opened::{Opener, crypto_key};
+use crate::queue::Queue;
+use crate::refusals::Refusals;
+use crate::scopes::{Scopes, installation};
+use crate::sealers::Sealers;
+use crate::shared::{Counters, Shared, installation_keys};
+use crate::spent::{Spent, position};
+
+/// Bounds of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most commands in one commit.
+    pub batch_limit: usize,
+    /// Most commands waiting; more are answered "overloaded" at once.
+    pub queue_limit: usize,
+    /// Opened records kept in memory.
+    pub cache_limit: usize,
+    /// Refusals per second, credential and code that get an entry of their own.
+    pub refusals_per_second: u32,
+    /// Readers beside the writer.
+    pub readers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            batch_limit: 1_000,
+            queue_limit: 10_000,
+            cache_limit: 200_000,
+            refusals_per_second: 10,
+            readers: 4,
+        }
+    }
+}
+
+/// Why the engine does not start.
+#[derive(Debug)]
+pub enum StartError {
+    Store(StoreError),
+    /// The root key does not open the installation's keys, or a key row was altered.
+    Keys(KeyError),
+    /// Stored data does not open.
+    Damage(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Store(error) => error.fmt(f),
+            StartError::Keys(error) => error.fmt(f),
+            StartError::Damage(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> StartError {
+        StartError::Store(error)
+    }
+}
+
+/// The installation's keys: opened from the store, or made for an empty one.
+pub(crate) fn hierarchy(reader: &mut dyn Reader, root: RootKeys, now: Timestamp) -> Result<Hierarchy, StartError> {
+    let rows = reader.keys()?;
+    if rows.is_empty() {
+        return Ok(Hierarchy::create(root, now.0));
+    }
+    let highest = highest_key(reader, rows.iter().map(|row| row.number).max().unwrap_or(0))?;
+    let hierarchy =
+        Hierarchy::open(root, rows.iter().map(crypto_key).collect()).map_err(StartError::Keys)?;
+    hierarchy.number_above(highest);
+    Ok(hierarchy)
+}
+
+/// The highest key number, those of subjects included.
+fn highest_key(reader: &mut dyn Reader, mut highest: u32) -> Result<u32, StoreError> {
+    loop {
+        let rows = reader.subject_keys(highest, 1_000)?;
+        match rows.last() {
+            Some(last) => highest = last.number.max(highest),
+            None => return Ok(highest),
+        }
+    }
+}
+
+/// The scope that a stored head belongs to.
+pub(crate) fn scope_of(head: &HeadRow) -> Result<Scope, StoreError> {
+    let mode = Mode::from_code(head.mode)
+        .ok_or_else(|| StoreError::Corrupt(format!("the head of log {}: mode {}", head.log, head.mode)))?;
+    Ok(Scope { number: head.log, organization: OrganizationId(RawId(head.organization)), mode })
+}
+
+/// What the commit thread begins with.
+pub(crate) struct Begin {
+    pub shared: Arc<Shared>,
+    pub commit: Commit,
+    /// Whether the store was empty.
+    pub fresh: bool,
+}
+
+pub(crate) fn begin(
+    store: &dyn Store,
+    root: RootKeys,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+) -> Result<Begin, StartError> {
+    let mut reader = store.reader()?;
+    let hierarchy = Arc::new(hierarchy(&mut *reader, root, clock.now())?);
+    let heads = reader.heads()?;
+    let fresh = heads.is_empty();
+    let last = heads.iter().map(|head| Timestamp(head.time)).max().unwrap_or_default();
+    let mut scopes = Scopes::default();
+    let mut logs = HashMap::new();
+    scopes.insert(installation());
+    logs.insert(INSTALLATION, Log::empty(installation(), TileWriter::default()));
+    for head in &heads {
+        let scope = scope_of(head)?;
+        scopes.insert(scope);
+        logs.insert(scope.number, Log::restore(scope, head, &mut *reader)?);
+    }
+    let opener = Opener::new(Arc::clone(&hierarchy));
+    let credentials = Credentials::default();
+    for scope in scopes.all() {
+        load_keys(&mut *reader, &opener, scope, &credentials)?;
+    }
+    let spent = load_spent(&mut *reader, &scopes)?;
+    let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
+    let shared = Arc::new(Shared {
+        clock,
+        hierarchy: Arc::clone(&hierarchy),
+        queue: Queue::new(settings.queue_limit),
+        scopes: RwLock::new(scopes),
+        credentials,
+        failures: Failures::default(),
+        state: RwLock::new(EngineState::Running),
+        counters: Counters::default(),
+        refusals: Mutex::default(),
+        credential_key,
+        spent_key,
+        jobs: tokio::sync::Notify::new(),
+    });
+    let commit = Commit {
+        shared: Arc::clone(&shared),
+        writer: store.writer()?,
+        reader,
+        opener,
+        cache: Cache::new(settings.cache_limit),
+        logs,
+        sealers: Sealers::new(hierarchy),
+        random: RandomPool::new(),
+        bases: Bases::after(last),
+        spent,
+        refusals: Refusals::new(settings.refusals_per_second),
+        subjects: HashMap::new(),
+        last,
+        batch_limit: settings.batch_limit,
+    };
+    Ok(Begin { shared, commit, fresh })
+}
+
+fn load_keys(
+    reader: &mut dyn Reader,
+    opener: &Opener,
+    scope: Scope,
+    credentials: &Credentials,
+) -> Result<(), StartError> {
+    let mut range = IdRange::default();
+    loop {
+        let rows = reader.records(scope.number, Kind::ApiKey.code(), range, false, 1_000)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        range.after = Some(last.id);
+        for row in &rows {
+            let record = opener.record(&scope, row, &mut |_| None);
+            match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
+                Record::ApiKey(key) => credentials.put(scope, &key),
+                _ => return Err(StartError::Damage("an API key's record is of another kind".into())),
+            }
+        }
+    }
+}
+
+fn load_spent(reader: &mut dyn Reader, scopes: &Scopes) -> Result<Spent, StoreError> {
+    let (mut spent, reach) = Spent::load(reader)?;
+    for scope in scopes.all() {
+        let after = reach.get(&scope.number).copied().unwrap_or(0);
+        reader.spent_tail(scope.number, after, &mut |sequence, time, column| {
+            for hash in spent_hashes(column) {
+                spent.insert(hash, position(scope.number, sequence), Timestamp(time));
+            }
+        })?;
+    }
+    Ok(spent)
+}

@@ -1,0 +1,177 @@
+//! Reading one tenant's books.
+//!
+//! A [`View`] exists only inside [`Engine::read`](crate::Engine::read), for the scope of the caller that was proven
+//! there; there is no reading by id alone. Lists come newest first (events oldest first), a page at a time.
+
+mod audit;
+mod events;
+mod filters;
+mod keys;
+mod movements;
+mod paging;
+mod payouts;
+mod wallets;
+
+use std::sync::Arc;
+
+use strongroom_domain::entry::EntryFacts;
+use strongroom_domain::facts::Field;
+use strongroom_domain::organizations::Tenant;
+use strongroom_domain::record::Record;
+use strongroom_store::{EntryRow, Reader, RecordRow, StoreError, Wanted};
+use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::mode::Scope;
+
+use crate::opened::{OpenFault, OpenedEntry, Opener};
+use crate::request_log::{RequestFilter, RequestLog};
+use crate::shared::Shared;
+
+pub use filters::{AuditFilter, PayoutFilter, TransactionFilter, WalletFilter};
+pub use paging::{Listing, PageQuery};
+
+/// Why a read has no answer.
+#[derive(Debug)]
+pub enum ReadFault {
+    NotFound,
+    /// The cursor names nothing in this list.
+    BadCursor,
+    /// The filter matches too little of too much.
+    NarrowTheRange,
+    Store(StoreError),
+    Open(OpenFault),
+}
+
+impl From<StoreError> for ReadFault {
+    fn from(error: StoreError) -> ReadFault {
+        ReadFault::Store(error)
+    }
+}
+
+impl From<OpenFault> for ReadFault {
+    fn from(fault: OpenFault) -> ReadFault {
+        ReadFault::Open(fault)
+    }
+}
+
+/// Rows a list may look at for one page.
+pub(crate) const MOST_SCANNED: usize = 100_000;
+
+/// One tenant's books, open for reading.
+pub struct View<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
+    pub(crate) scope: Scope,
+    pub(crate) reader: &'a mut dyn Reader,
+    pub(crate) opener: Opener,
+    requests: Option<&'a RequestLog>,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(
+        shared: &'a Arc<Shared>,
+        scope: Scope,
+        reader: &'a mut dyn Reader,
+        requests: Option<&'a RequestLog>,
+    ) -> View<'a> {
+        let opener = Opener::new(Arc::clone(&shared.hierarchy));
+        View { shared, scope, reader, opener, requests }
+    }
+
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The organization's books in this mode.
+    ///
+    /// # Errors
+    /// [`ReadFault::NotFound`] before they are opened.
+    pub fn tenant(&mut self) -> Result<Tenant, ReadFault> {
+        match self.record(self.scope.organization.any())? {
+            Some(Record::Tenant(tenant)) => Ok(tenant),
+            _ => Err(ReadFault::NotFound),
+        }
+    }
+
+    /// The request log's lines, newest first.
+    ///
+    /// # Errors
+    /// As every list.
+    pub fn request_logs(&mut self, filter: &RequestFilter, page: &PageQuery) -> Result<Listing<Vec<u8>>, ReadFault> {
+        match self.requests {
+            Some(requests) => requests.read(&self.scope, filter, page),
+            None => Ok(Listing { items: Vec::new(), has_more: false, next_cursor: None }),
+        }
+    }
+
+    pub(crate) fn record(&mut self, id: AnyId) -> Result<Option<Record>, ReadFault> {
+        Ok(self.records(&[id])?.pop().map(|(_, record)| record))
+    }
+
+    /// Reads and opens a set of records; those that do not exist are left out.
+    pub(crate) fn records(&mut self, ids: &[AnyId]) -> Result<Vec<(AnyId, Record)>, ReadFault> {
+        let keys = ids.iter().map(|id| (self.scope.number, id.kind.code(), id.raw.0)).collect();
+        let rows = self.reader.load(&Wanted { records: keys, ..Wanted::default() })?.records;
+        rows.iter().map(|row| self.open_record(row)).collect()
+    }
+
+    pub(crate) fn open_record(&mut self, row: &RecordRow) -> Result<(AnyId, Record), ReadFault> {
+        let kind = Kind::from_code(row.kind).ok_or(OpenFault::Malformed(format!("kind {}", row.kind)))?;
+        let reader = &mut *self.reader;
+        let mut keys = |number| {
+            let wanted = Wanted { keys: vec![number], ..Wanted::default() };
+            reader.load(&wanted).ok().and_then(|loaded| loaded.keys.into_iter().next())
+        };
+        let record = self.opener.record(&self.scope, row, &mut keys)?;
+        Ok((AnyId { kind, raw: RawId(row.id) }, record))
+    }
+
+    pub(crate) fn open_entry(&self, row: &EntryRow) -> Result<OpenedEntry, ReadFault> {
+        Ok(self.opener.entry(&self.scope, row)?)
+    }
+
+    /// The holders of an indexed value, at most `limit`.
+    pub(crate) fn holders(&mut self, field: Field, text: &str, limit: usize) -> Result<Vec<AnyId>, ReadFault> {
+        let hash = self.shared.index_hash(self.scope.number, field.code(), text);
+        let rows = self.reader.index(self.scope.number, field.code(), &hash, limit)?;
+        let id = |row: &strongroom_store::IndexRow| {
+            Kind::from_code(row.kind).map(|kind| AnyId { kind, raw: RawId(row.id) })
+        };
+        Ok(rows.iter().filter_map(id).collect())
+    }
+
+    /// The entry whose ids `raw` is one of, found by the time inside the id.
+    pub(crate) fn entry_of(&mut self, raw: RawId) -> Result<(EntryRow, OpenedEntry, EntryFacts), ReadFault> {
+        let time = i64::try_from(raw.milliseconds()).map_err(|_| ReadFault::NotFound)?;
+        let log = self.scope.number;
+        let Some(last) = self.reader.entry_at_time(log, time)? else { return Err(ReadFault::NotFound) };
+        let mut to = last;
+        while to > 0 {
+            let rows = self.reader.entries(log, 1, to, true, 64)?;
+            for row in rows {
+                // An id can be one millisecond ahead of its entry, where a millisecond was full.
+                if row.time + 1 < time || row.seq == 0 {
+                    return Err(ReadFault::NotFound);
+                }
+                to = row.seq - 1;
+                let mut entry = self.open_entry(&row)?;
+                let Some(facts) = entry.facts.take() else { continue };
+                if raw.distance(facts.base).is_some_and(|distance| distance < IDS_PER_ENTRY) {
+                    return Ok((row, entry, facts));
+                }
+            }
+        }
+        Err(ReadFault::NotFound)
+    }
+
+    /// The sequence behind a list's cursor.
+    pub(crate) fn cursor_entry(&mut self, raw: Option<RawId>) -> Result<(EntryRow, EntryFacts), ReadFault> {
+        let raw = raw.ok_or(ReadFault::BadCursor)?;
+        match self.entry_of(raw) {
+            Ok((row, _, facts)) => Ok((row, facts)),
+            Err(ReadFault::NotFound) => Err(ReadFault::BadCursor),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// How far apart the ids of two entries are at least.
+const IDS_PER_ENTRY: u64 = 1 << 16;

@@ -1,0 +1,153 @@
+//! What a handler gets and gives: a request that passed every check of the edge, and its answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use strongroom_auth::{Caller, Credential, Dialect, Permission};
+use strongroom_domain::command::Command;
+use strongroom_engine::{Engine, Envelope, ReadFault, View};
+use strongroom_types::currency::Currency;
+use strongroom_types::id::WalletId;
+use strongroom_types::mode::Mode;
+
+use crate::json::{Object, Value, parse_object, read_object};
+use crate::problem::Problem;
+use crate::query::Query;
+
+/// A future on the heap.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A success on its way to the client.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub body: Bytes,
+    /// Whether it is the answer that an earlier request got.
+    pub replayed: bool,
+}
+
+impl Answer {
+    pub fn json(body: Vec<u8>) -> Answer {
+        Answer { body: Bytes::from(body), replayed: false }
+    }
+}
+
+/// A request whose credential, signature and permission are proven.
+pub struct Call {
+    pub(crate) engine: Engine,
+    pub(crate) credential: Arc<Credential>,
+    /// The path's parameter as received; empty when the route has none.
+    pub(crate) id: String,
+    pub(crate) query: Query,
+    pub(crate) body: Bytes,
+    pub(crate) envelope: Envelope,
+}
+
+impl Call {
+    /// The resource in the path; text that is no such id is nobody's.
+    pub fn id<T>(&self, parse: impl FnOnce(&str) -> Option<T>, nobody: T) -> T {
+        parse(&self.id).unwrap_or(nobody)
+    }
+
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub fn credential(&self) -> &Arc<Credential> {
+        &self.credential
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.credential.scope.mode
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.credential.dialect
+    }
+
+    /// The body, read but not yet understood.
+    ///
+    /// # Errors
+    /// 400 or 422 when it is not one JSON object.
+    pub fn object(&self) -> Result<Object<'_>, Problem> {
+        parse_object(&self.body).map_err(Problem::from)
+    }
+
+    /// The body of a request that takes none: nothing, or an empty object.
+    ///
+    /// # Errors
+    /// 422 naming what it holds.
+    pub fn no_fields(&self) -> Result<(), Problem> {
+        match self.body.is_empty() {
+            true => Ok(()),
+            false => Ok(read_object(&self.object()?, |_| Some(()))?),
+        }
+    }
+
+    /// The currency of a body's amounts: the one it names, else the wallet's, else the organization's. `None` when it
+    /// names one that is none.
+    ///
+    /// # Errors
+    /// When the books cannot be read.
+    pub async fn currency<P: Permission>(
+        &self,
+        caller: &Caller<P>,
+        body: &Object<'_>,
+        wallet: Option<WalletId>,
+    ) -> Result<Option<Currency>, Problem> {
+        match body.get("currency") {
+            Some(Value::Text(code)) => Ok(Currency::parse(code)),
+            Some(Value::Null) | None => self.default_currency(caller, wallet).await.map(Some),
+            Some(_) => Ok(None),
+        }
+    }
+
+    async fn default_currency<P: Permission>(
+        &self,
+        caller: &Caller<P>,
+        wallet: Option<WalletId>,
+    ) -> Result<Currency, Problem> {
+        let work = move |view: &mut View<'_>| {
+            // A wallet that is not there is refused by the decision, which also writes the refusal down.
+            match wallet.map(|id| view.wallet(id)) {
+                Some(Ok((wallet, _))) => Ok(wallet.body.currency),
+                Some(Err(ReadFault::NotFound)) | None => Ok(view.tenant()?.currency),
+                Some(Err(fault)) => Err(fault),
+            }
+        };
+        Ok(self.engine.read(caller, work).await?)
+    }
+
+    /// Carries a command out and answers with its reply.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no decision.
+    pub async fn execute<C: Command>(
+        self,
+        caller: &Caller<C::Permission>,
+        command: C,
+    ) -> Result<Answer, Problem> {
+        let committed = self.engine.execute(caller, command, self.envelope).await?;
+        Ok(Answer {
+            body: Bytes::from(committed.body()),
+            replayed: committed.replayed(),
+        })
+    }
+
+    /// Reads the caller's books; `work` renders the reply.
+    ///
+    /// # Errors
+    /// 404, a bad cursor, or a range that is too wide.
+    pub async fn read<P: Permission>(
+        self,
+        caller: &Caller<P>,
+        work: impl FnOnce(&mut View<'_>) -> Result<Vec<u8>, ReadFault> + Send + 'static,
+    ) -> Result<Answer, Problem> {
+        Ok(Answer::json(self.engine.read(caller, work).await?))
+    }
+}

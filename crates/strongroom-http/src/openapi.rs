@@ -1,0 +1,162 @@
+//! The OpenAPI 3.1 document, made from the route table; committed as `openapi/v1.json` and locked by a test.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use crate::query::{Parameter, ParameterKind};
+use crate::route::{Route, SignatureClass};
+use crate::routes::routes;
+use crate::schema;
+
+/// The document as served: compact.
+pub fn served() -> Bytes {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(document().to_string()));
+    DOCUMENT.clone()
+}
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for route in routes() {
+        let methods = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(methods) = methods.as_object_mut() {
+            methods.insert(route.verb.as_str().to_ascii_lowercase(), operation(route));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Strongroom",
+            "version": "v1",
+            "description": "A self-hosted payments core: wallets, transfers, payouts, keys, events and a provable log.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+            "responses": {"problem": problem_response()},
+            "schemas": {"problem": schema::problem()},
+        },
+    })
+}
+
+fn operation(route: &Route) -> Value {
+    let mut operation = json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "parameters": parameters(route),
+        "responses": {
+            route.success.to_string(): {
+                "description": "Done.",
+                "content": {"application/json": {"schema": (route.reply_schema)()}},
+            },
+            "default": {"$ref": "#/components/responses/problem"},
+        },
+        "security": match route.permission {
+            Some(_) => json!([{"bearer": []}, {"apiKey": []}]),
+            None => json!([]),
+        },
+    });
+    if let (Some(fields), Some(permission)) = (operation.as_object_mut(), route.permission) {
+        fields.insert("x-permission".into(), json!(permission));
+    }
+    if let (Some(fields), Some(body)) = (operation.as_object_mut(), route.body) {
+        fields.insert("requestBody".into(), request_body(&body()));
+    }
+    operation
+}
+
+/// `post_v1_wallets_id_credit`: unlike for every row, and stable as long as the row is.
+fn operation_id(route: &Route) -> String {
+    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    format!("{}{path}", route.verb.as_str().to_ascii_lowercase())
+}
+
+fn request_body(body: &Value) -> Value {
+    let required = body.get("required").and_then(Value::as_array);
+    json!({
+        "required": required.is_some_and(|names| !names.is_empty()),
+        "content": {"application/json": {"schema": body}},
+    })
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let mut parameters = Vec::new();
+    if route.path.contains("{id}") {
+        parameters.push(parameter("path", "id", true, "The resource's id.", &schema::text()));
+    }
+    if route.is_mutating() {
+        let key = json!({"type": "string", "minLength": 1, "maxLength": 255});
+        let about = "A retry under the same key gets the first reply again.";
+        parameters.push(parameter("header", "Idempotency-Key", route.money, about, &key));
+    }
+    if route.signature == SignatureClass::Sensitive {
+        let hex = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
+        let about = "HMAC-SHA-256 of method, URL, timestamp and body; needed by keys that sign.";
+        parameters.push(parameter("header", "X-Signature", false, about, &hex));
+        let seconds = json!({"type": "string", "pattern": "^[0-9]{1,12}$"});
+        parameters.push(parameter("header", "X-Timestamp", false, "Unix seconds.", &seconds));
+    }
+    parameters.extend(route.query.iter().map(query_parameter));
+    parameters
+}
+
+fn parameter(place: &str, name: &str, required: bool, about: &str, schema: &Value) -> Value {
+    json!({"in": place, "name": name, "required": required, "description": about, "schema": schema})
+}
+
+fn query_parameter(known: &Parameter) -> Value {
+    let schema = match known.kind {
+        ParameterKind::Text => schema::text(),
+        ParameterKind::Integer => json!({"type": "integer", "minimum": 0}),
+        ParameterKind::Time => schema::time(),
+        ParameterKind::OneOf(values) => schema::one_of(&values()),
+    };
+    parameter("query", known.name, false, known.about, &schema)
+}
+
+fn problem_response() -> Value {
+    let content = json!({"schema": {"$ref": "#/components/schemas/problem"}});
+    json!({
+        "description": "What went wrong, as RFC 9457 has it.",
+        "content": {"application/problem+json": content},
+    })
+}
+
+/// The reply of `/health` and `/ready`.
+pub fn status_schema() -> Value {
+    schema::reply(vec![("status", schema::text())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_document_is_true() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi/v1.json");
+        let made = format!("{}\n", serde_json::to_string_pretty(&document()).unwrap());
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, &made).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert!(committed == made, "run with UPDATE_GOLDEN=1 and review the change");
+    }
+
+    #[test]
+    fn operations_have_names_of_their_own() {
+        let mut names: Vec<_> = routes().iter().map(operation_id).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+        assert!(names.contains(&"post_v1_wallets_id_credit".to_owned()));
+    }
+}

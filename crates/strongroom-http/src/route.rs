@@ -1,0 +1,218 @@
+//! One row of the route table.
+//!
+//! A row is built from its handler, so the permission in the table is the one in the handler's signature.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::Value as Schema;
+use strongroom_auth::{Caller, Credential, Denied, Permission};
+
+use crate::call::{Answer, BoxFuture, Call};
+use crate::problem::Problem;
+use crate::query::Parameter;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    Get,
+    Post,
+    Patch,
+}
+
+impl Verb {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Patch => "PATCH",
+        }
+    }
+}
+
+/// Which requests of a route a key's signing policy covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignatureClass {
+    /// Signed only by keys that sign everything.
+    Never,
+    /// Signed by keys that sign what is sensitive.
+    Sensitive,
+}
+
+/// Which limit counts a route's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitClass {
+    /// Cheap and never counted.
+    Exempt,
+    /// Documents anybody may read.
+    Pages,
+    /// Per key and organization; failures per address.
+    Api,
+}
+
+/// What becomes of a route's reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyKind {
+    /// A retry gets it again.
+    Kept,
+    /// It holds a secret that is shown once.
+    Secret,
+}
+
+/// A handler that has its caller and waits for the call.
+pub type Authorized = Box<dyn FnOnce(Call) -> BoxFuture<Result<Answer, Problem>> + Send>;
+
+/// Asks the policy, and hands out the handler if it agrees.
+type Guard = Box<dyn Fn(&Arc<Credential>) -> Result<Authorized, Denied> + Send + Sync>;
+
+/// Who answers a route.
+pub enum Door {
+    Health,
+    Ready,
+    Document,
+    Guarded(Guard),
+}
+
+/// A row.
+pub struct Route {
+    pub verb: Verb,
+    /// The path's template, as in `/v1/wallets/{id}`.
+    pub path: &'static str,
+    pub summary: &'static str,
+    /// `None` for what anybody may read.
+    pub permission: Option<&'static str>,
+    /// Whether it moves money and so needs an idempotency key.
+    pub money: bool,
+    pub signature: SignatureClass,
+    pub limit: LimitClass,
+    pub reply: ReplyKind,
+    /// Status of a success.
+    pub success: u16,
+    pub query: Vec<Parameter>,
+    pub body: Option<fn() -> Schema>,
+    pub reply_schema: fn() -> Schema,
+    pub door: Door,
+}
+
+impl Route {
+    /// A row for `handler`, which needs what its caller proves.
+    pub fn guarded<P, F, Fut>(verb: Verb, path: &'static str, handler: F) -> Route
+    where
+        P: Permission,
+        F: Fn(Caller<P>, Call) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, Problem>> + Send + 'static,
+    {
+        let guard: Guard = Box::new(move |credential| {
+            let caller = Caller::<P>::authorize(credential)?;
+            Ok(Box::new(move |call| Box::pin(handler(caller, call))))
+        });
+        Route {
+            permission: Some(P::NAME),
+            limit: LimitClass::Api,
+            ..Route::open(verb, path, Door::Guarded(guard))
+        }
+    }
+
+    /// A row that needs no credential.
+    pub fn open(verb: Verb, path: &'static str, door: Door) -> Route {
+        Route {
+            verb,
+            path,
+            summary: "",
+            permission: None,
+            money: false,
+            signature: SignatureClass::Never,
+            limit: LimitClass::Exempt,
+            reply: ReplyKind::Kept,
+            success: 200,
+            query: Vec::new(),
+            body: None,
+            reply_schema: || Schema::Bool(true),
+            door,
+        }
+    }
+
+    /// Whether it changes anything.
+    pub fn is_mutating(&self) -> bool {
+        self.verb != Verb::Get
+    }
+
+    #[must_use]
+    pub fn about(mut self, summary: &'static str) -> Route {
+        self.summary = summary;
+        self
+    }
+
+    #[must_use]
+    pub fn created(mut self) -> Route {
+        self.success = 201;
+        self
+    }
+
+    #[must_use]
+    pub fn money(mut self) -> Route {
+        self.money = true;
+        self
+    }
+
+    #[must_use]
+    pub fn sensitive(mut self) -> Route {
+        self.signature = SignatureClass::Sensitive;
+        self
+    }
+
+    #[must_use]
+    pub fn secret(mut self) -> Route {
+        self.reply = ReplyKind::Secret;
+        self
+    }
+
+    #[must_use]
+    pub fn limited(mut self, limit: LimitClass) -> Route {
+        self.limit = limit;
+        self
+    }
+
+    #[must_use]
+    pub fn query(mut self, parameters: &[&[Parameter]]) -> Route {
+        self.query = parameters.concat();
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, schema: fn() -> Schema) -> Route {
+        self.body = Some(schema);
+        self
+    }
+
+    #[must_use]
+    pub fn reply(mut self, schema: fn() -> Schema) -> Route {
+        self.reply_schema = schema;
+        self
+    }
+
+    /// The row as a line of the committed table.
+    pub fn line(&self) -> String {
+        let signature = match self.signature {
+            SignatureClass::Never => "-",
+            SignatureClass::Sensitive => "sensitive",
+        };
+        let limit = match self.limit {
+            LimitClass::Exempt => "exempt",
+            LimitClass::Pages => "pages",
+            LimitClass::Api => "api",
+        };
+        let reply = match self.reply {
+            ReplyKind::Kept => "kept",
+            ReplyKind::Secret => "secret",
+        };
+        let money = if self.money { "money" } else { "-" };
+        let permission = self.permission.unwrap_or("-");
+        let line = format!(
+            "{:<6}{:<36}{permission:<23}{money:<7}{signature:<11}{limit:<8}{reply:<8}{}",
+            self.verb.as_str(),
+            self.path,
+            self.success
+        );
+        line.trim_end().to_owned()
+    }
+}

@@ -1,0 +1,290 @@
+//! The route table: every path the server answers, in one place.
+//!
+//! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
+
+use std::sync::LazyLock;
+
+use crate::openapi;
+use crate::query::{CREATED, PAGE};
+use crate::route::{Door, LimitClass, Route, Verb};
+use crate::v1::{
+    account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
+    transactions, transfers, wallets,
+};
+
+/// All rows, in the order they are documented.
+pub fn routes() -> &'static [Route] {
+    static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+        let mut rows = open_rows();
+        rows.extend(account_rows());
+        rows.extend(wallet_rows());
+        rows.extend(money_rows());
+        rows.extend(payout_rows());
+        rows.extend(key_rows());
+        rows.extend(log_rows());
+        rows
+    });
+    &ROUTES
+}
+
+fn open_rows() -> Vec<Route> {
+    vec![
+        Route::open(Verb::Get, "/health", Door::Health)
+            .about("Whether the process answers.")
+            .reply(openapi::status_schema),
+        Route::open(Verb::Get, "/ready", Door::Ready)
+            .about("Whether the server takes work.")
+            .reply(openapi::status_schema),
+        Route::open(Verb::Get, "/openapi.json", Door::Document)
+            .about("This document.")
+            .limited(LimitClass::Pages),
+    ]
+}
+
+fn account_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Get, "/v1/account", account::read)
+            .about("The account behind the key.")
+            .reply(account::schema),
+        Route::guarded(Verb::Get, "/v1/auth/verify", account::verify)
+            .about("What the server takes the key for.")
+            .reply(account::verify_schema),
+    ]
+}
+
+fn wallet_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/wallets", wallets::create)
+            .about("Creates a wallet.")
+            .created()
+            .body(wallets::create_schema)
+            .reply(wallets::schema),
+        Route::guarded(Verb::Get, "/v1/wallets", wallets::list)
+            .about("Lists wallets.")
+            .query(&[&PAGE, &CREATED, wallets::FILTERS])
+            .reply(wallets::list_schema),
+        Route::guarded(Verb::Get, "/v1/wallets/{id}", wallets::read)
+            .about("A wallet.")
+            .reply(wallets::schema),
+        Route::guarded(Verb::Patch, "/v1/wallets/{id}", wallets::update)
+            .about("Changes a wallet's owner, business, metadata or low balance threshold.")
+            .body(wallets::update_schema)
+            .reply(wallets::schema),
+        Route::guarded(Verb::Get, "/v1/wallets/{id}/balance", wallets::balance)
+            .about("A wallet's balances.")
+            .reply(wallets::balance_schema),
+        Route::guarded(Verb::Post, "/v1/wallets/{id}/freeze", wallets::freeze)
+            .about("Stops all money of a wallet.")
+            .body(crate::schema::nothing)
+            .reply(wallets::schema),
+        Route::guarded(Verb::Post, "/v1/wallets/{id}/unfreeze", wallets::unfreeze)
+            .about("Lets a frozen wallet move money again.")
+            .body(crate::schema::nothing)
+            .reply(wallets::schema),
+        Route::guarded(Verb::Post, "/v1/wallets/{id}/close", wallets::close)
+            .about("Closes an empty wallet for good.")
+            .body(crate::schema::nothing)
+            .reply(wallets::schema),
+    ]
+}
+
+fn money_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/wallets/{id}/credit", funding::credit)
+            .about("Brings money into a wallet.")
+            .created()
+            .money()
+            .body(funding::body_schema)
+            .reply(transactions::schema),
+        Route::guarded(Verb::Post, "/v1/wallets/{id}/debit", funding::debit)
+            .about("Takes money out of a wallet.")
+            .created()
+            .money()
+            .sensitive()
+            .body(funding::body_schema)
+            .reply(transactions::schema),
+        Route::guarded(Verb::Get, "/v1/wallets/{id}/transactions", transactions::statement)
+            .about("A wallet's statement: its transactions with the balances after each.")
+            .query(&[&PAGE, &CREATED, transactions::STATEMENT_FILTERS])
+            .reply(transactions::statement_schema),
+        Route::guarded(Verb::Post, "/v1/transfers", transfers::create)
+            .about("Moves money between two wallets.")
+            .created()
+            .money()
+            .body(transfers::body_schema)
+            .reply(transactions::schema),
+        Route::guarded(Verb::Get, "/v1/transfers", transfers::list)
+            .about("Lists transfers.")
+            .query(&[&PAGE, &CREATED, transfers::FILTERS])
+            .reply(transactions::list_schema),
+        Route::guarded(Verb::Get, "/v1/transfers/{id}", transfers::read)
+            .about("A transfer.")
+            .reply(transactions::schema),
+        Route::guarded(Verb::Get, "/v1/transactions", transactions::list)
+            .about("Lists all movements of money.")
+            .query(&[&PAGE, &CREATED, transactions::STATEMENT_FILTERS, transactions::OF_WALLET])
+            .reply(transactions::list_schema),
+        Route::guarded(Verb::Get, "/v1/transactions/{id}", transactions::read)
+            .about("A movement of money.")
+            .reply(transactions::schema),
+    ]
+}
+
+fn payout_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/payouts", payouts::create)
+            .about("Pays money out to a wallet or a bank account.")
+            .created()
+            .money()
+            .sensitive()
+            .body(payouts::create_schema)
+            .reply(payouts::schema),
+        Route::guarded(Verb::Get, "/v1/payouts", payouts::list)
+            .about("Lists payouts.")
+            .query(&[&PAGE, &CREATED, payouts::FILTERS])
+            .reply(payouts::list_schema),
+        Route::guarded(Verb::Get, "/v1/payouts/{id}", payouts::read)
+            .about("A payout.")
+            .reply(payouts::schema),
+        Route::guarded(Verb::Post, "/v1/payouts/{id}/cancel", payouts::cancel)
+            .about("Cancels a payout that is not being processed yet.")
+            .money()
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(payouts::schema),
+        Route::guarded(Verb::Post, "/v1/payouts/{id}/reverse", payouts::reverse)
+            .about("Brings the money of a completed payout back.")
+            .money()
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(payouts::schema),
+    ]
+}
+
+fn key_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/api-keys", api_keys::create)
+            .about("Creates an API key; its text is shown once.")
+            .created()
+            .sensitive()
+            .secret()
+            .body(api_keys::create_schema)
+            .reply(api_keys::secret_schema),
+        Route::guarded(Verb::Get, "/v1/api-keys", api_keys::list)
+            .about("Lists API keys.")
+            .query(&[&PAGE])
+            .reply(api_keys::list_schema),
+        Route::guarded(Verb::Get, "/v1/api-keys/{id}", api_keys::read)
+            .about("An API key, without its text.")
+            .reply(api_keys::schema),
+        Route::guarded(Verb::Post, "/v1/api-keys/{id}/roll", api_keys::roll)
+            .about("Makes a key that takes another's place; the old one works on for a while.")
+            .created()
+            .sensitive()
+            .secret()
+            .body(api_keys::roll_schema)
+            .reply(api_keys::secret_schema),
+        Route::guarded(Verb::Post, "/v1/api-keys/{id}/revoke", api_keys::revoke)
+            .about("Revokes a key at once and for good.")
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(api_keys::schema),
+    ]
+}
+
+fn log_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Get, "/v1/events", events::list)
+            .about("Lists events, oldest first.")
+            .query(&[&PAGE, events::FILTERS])
+            .reply(events::list_schema),
+        Route::guarded(Verb::Get, "/v1/events/{id}", events::read)
+            .about("An event.")
+            .reply(events::schema),
+        Route::guarded(Verb::Get, "/v1/audit-logs", audit_logs::list)
+            .about("Lists audit records, newest first.")
+            .query(&[&PAGE, &CREATED, audit_logs::FILTERS])
+            .reply(audit_logs::list_schema),
+        Route::guarded(Verb::Get, "/v1/audit-logs/{id}", audit_logs::read)
+            .about("An audit record.")
+            .reply(audit_logs::schema),
+        Route::guarded(Verb::Get, "/v1/audit-logs/{id}/proof", audit_logs::proof)
+            .about("The proof that an audit record stands in the log.")
+            .reply(audit_logs::proof_schema),
+        Route::guarded(Verb::Get, "/v1/checkpoints", checkpoints::list)
+            .about("Lists signed checkpoints of the log.")
+            .query(&[&PAGE])
+            .reply(checkpoints::list_schema),
+        Route::guarded(Verb::Get, "/v1/checkpoints/consistency", checkpoints::consistency)
+            .about("The proof that the log only grew between two sizes.")
+            .query(&[checkpoints::RANGE])
+            .reply(checkpoints::consistency_schema),
+        Route::guarded(Verb::Get, "/v1/request-logs", request_logs::list)
+            .about("Lists requests made with the organization's keys.")
+            .query(&[&PAGE, &CREATED, request_logs::FILTERS])
+            .reply(request_logs::list_schema),
+    ]
+}
+
+/// The table as text, as committed in `docs/routes.txt`.
+pub fn listing() -> String {
+    let head = format!(
+        "{:<6}{:<36}{:<23}{:<7}{:<11}{:<8}{:<8}status",
+        "", "path", "permission", "money", "signature", "limit", "reply"
+    );
+    let rows = routes().iter().map(Route::line);
+    let lines: Vec<String> = std::iter::once(head).chain(rows).collect();
+    format!("{}\n", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_auth::permission;
+
+    use super::*;
+    use crate::route::{ReplyKind, SignatureClass};
+
+    #[test]
+    fn the_committed_table_is_true() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/routes.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, listing()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            listing(),
+            "run with UPDATE_GOLDEN=1 and review the change"
+        );
+    }
+
+    #[test]
+    fn rows_are_complete_and_unlike() {
+        let mut seen = std::collections::HashSet::new();
+        for route in routes() {
+            let name = format!("{} {}", route.verb.as_str(), route.path);
+            assert!(seen.insert(name.clone()), "{name} stands twice");
+            assert!(!route.summary.is_empty(), "{name}");
+            assert_eq!(route.permission.is_some(), route.path.starts_with("/v1/"), "{name}");
+            assert!(route.permission.is_none_or(|p| permission::ALL.contains(&p)), "{name}");
+            assert_eq!(route.is_mutating(), route.body.is_some(), "{name}");
+            assert!(route.is_mutating() || !route.money, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_reads_needs_a_permission_to_read_and_what_changes_does_not_get_by_with_one() {
+        for route in routes() {
+            let Some(permission) = route.permission else { continue };
+            assert_eq!(permission.starts_with("read:"), !route.is_mutating(), "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn whatever_leaves_money_or_makes_keys_is_sensitive() {
+        for route in routes().iter().filter(|route| route.is_mutating()) {
+            let leaves = ["debit", "payouts", "api-keys"].iter().any(|word| route.path.contains(word));
+            assert_eq!(leaves, route.signature == SignatureClass::Sensitive, "{}", route.path);
+            assert!(route.reply == ReplyKind::Kept || route.path.contains("api-keys"), "{}", route.path);
+        }
+    }
+}

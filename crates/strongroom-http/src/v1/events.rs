@@ -1,0 +1,74 @@
+//! The event stream: gap-free, in order of number.
+
+use serde_json::{Value as Schema, json};
+use strongroom_auth::Caller;
+use strongroom_auth::permission::ReadEvents;
+use strongroom_domain::event::EventType;
+use strongroom_types::id::EventId;
+
+use crate::call::{Answer, Call};
+use crate::json::NOBODY;
+use crate::pages;
+use crate::problem::Problem;
+use crate::query::{Parameter, Query};
+use crate::schema;
+
+/// `GET /v1/events/{id}`.
+pub async fn read(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Problem> {
+    let id = call.id(EventId::parse, EventId(NOBODY));
+    call.read(&caller, move |view| Ok(view.event(id)?.body.into_bytes())).await
+}
+
+/// `GET /v1/events`: oldest first; `after` the last event seen goes on where one stopped.
+pub async fn list(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Problem> {
+    let page = call.query().page()?;
+    let types = wanted(call.query())?;
+    call.read(&caller, move |view| {
+        let listing = view.events(&types, &page)?;
+        Ok(pages::render(&listing, |event| event.body.clone().into_bytes()))
+    })
+    .await
+}
+
+/// The types named in `type`, separated by commas; none means all.
+fn wanted(query: &Query) -> Result<Vec<EventType>, Problem> {
+    let types = query.choice("type", |text| text.split(',').map(EventType::parse).collect());
+    Ok(types?.unwrap_or_default())
+}
+
+/// The parameters of `GET /v1/events` beside the page.
+pub const FILTERS: &[Parameter] =
+    &[Parameter::text("type", "Only events of these types, separated by commas.")];
+
+pub fn schema() -> Schema {
+    let types: Vec<&str> = EventType::ALL.iter().map(|event| event.as_str()).collect();
+    schema::reply(vec![
+        ("id", schema::id("evt")),
+        ("created", json!({"type": "integer", "description": "Unix seconds."})),
+        ("type", schema::one_of(&types)),
+        ("data", json!({"type": "object"})),
+        ("livemode", json!({"type": "boolean"})),
+    ])
+}
+
+pub fn list_schema() -> Schema {
+    schema::page(schema())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_separated_by_commas() {
+        let read = |raw: &str| {
+            let query = Query::parse(Some(raw), FILTERS).unwrap();
+            wanted(&query).map_err(|problem| problem.code())
+        };
+        assert_eq!(read(""), Ok(vec![]));
+        let two = vec![EventType::PayoutFailed, EventType::WalletCredited];
+        assert_eq!(read("type=payout.failed,wallet.credited"), Ok(two));
+        assert_eq!(read("type=payout.failed,"), Err("invalid_parameter"));
+        assert_eq!(read("type=payout"), Err("invalid_parameter"));
+    }
+}

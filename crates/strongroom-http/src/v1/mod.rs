@@ -1,0 +1,17 @@
+//! The resources of `/v1`, one file each: handlers, the reading of their bodies, and their schemas.
+//!
+//! A handler names the permission it needs in its signature, turns the request into one command or one read, and
+//! answers. It decides nothing.
+
+pub mod account;
+pub mod api_keys;
+pub mod audit_logs;
+pub mod checkpoints;
+pub mod contact;
+pub mod events;
+pub mod funding;
+pub mod payouts;
+pub mod request_logs;
+pub mod transactions;
+pub mod transfers;
+pub mod wallets;

@@ -1,0 +1,308 @@
+//! Payouts: money leaving a wallet, to another wallet or to a bank account.
+
+use serde_json::{Value as Schema, json};
+use strongroom_auth::permission::{CancelPayouts, CreatePayouts, ReadPayouts, ReversePayouts};
+use strongroom_auth::{Caller, Dialect};
+use strongroom_domain::payouts::{
+    BankAccount, CancelPayout, CreatePayout, NewRecipient, PayoutStatus, ReversePayout,
+};
+use strongroom_domain::view::{self, PayoutView};
+use strongroom_engine::PayoutFilter;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{PayoutId, WalletId};
+
+use crate::call::{Answer, Call};
+use crate::json::{FaultKind, Fields, NOBODY, read_object};
+use crate::pages;
+use crate::problem::Problem;
+use crate::query::{Parameter, Query};
+use crate::schema;
+use crate::v1::contact;
+use crate::v1::transfers::named_wallet;
+
+/// `POST /v1/payouts`.
+pub async fn create(caller: Caller<CreatePayouts>, call: Call) -> Result<Answer, Problem> {
+    let body = call.object()?;
+    let source = named_wallet(&body, "source_wallet_id").or_else(|| named_wallet(&body, "wallet_id"));
+    let currency = call.currency(&caller, &body, source).await?;
+    let dialect = call.dialect();
+    let command = read_object(&body, |fields| new_payout(fields, currency, dialect))?;
+    call.execute(&caller, command).await
+}
+
+/// `POST /v1/payouts/{id}/cancel`.
+pub async fn cancel(caller: Caller<CancelPayouts>, call: Call) -> Result<Answer, Problem> {
+    call.no_fields()?;
+    let id = payout_id(&call);
+    call.execute(&caller, CancelPayout { id }).await
+}
+
+/// `POST /v1/payouts/{id}/reverse`.
+pub async fn reverse(caller: Caller<ReversePayouts>, call: Call) -> Result<Answer, Problem> {
+    call.no_fields()?;
+    let id = payout_id(&call);
+    call.execute(&caller, ReversePayout { id }).await
+}
+
+/// `GET /v1/payouts/{id}`.
+pub async fn read(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
+    let id = payout_id(&call);
+    call.read(&caller, move |view| {
+        Ok(view::json(&PayoutView::new(&view.payout(id)?)))
+    })
+    .await
+}
+
+/// `GET /v1/payouts`.
+pub async fn list(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
+    let page = call.query().page()?;
+    let filter = filter(call.query())?;
+    call.read(&caller, move |view| {
+        let listing = view.payouts(&filter, &page)?;
+        Ok(pages::render(&listing, |payout| {
+            view::json(&PayoutView::new(payout))
+        }))
+    })
+    .await
+}
+
+fn payout_id(call: &Call) -> PayoutId {
+    call.id(PayoutId::parse, PayoutId(NOBODY))
+}
+
+fn new_payout(
+    fields: &mut Fields<'_, '_>,
+    currency: Option<Currency>,
+    dialect: Dialect,
+) -> Option<CreatePayout> {
+    let _checked = fields.currency("currency");
+    let amount = fields.amount("amount", currency, dialect);
+    let amount = fields.required("amount", amount);
+    let source = source(fields);
+    let inner = fields.object("recipient");
+    let recipient = inner.and_then(recipient);
+    let recipient = fields.required("recipient", recipient);
+    let reference_id = fields.reference_id();
+    let description = fields.text("description", 500);
+    let metadata = fields.metadata();
+    Some(CreatePayout {
+        amount: amount?,
+        source,
+        recipient: recipient?,
+        reference_id,
+        description,
+        metadata: metadata.unwrap_or_default(),
+    })
+}
+
+/// The source under either of its names; two different ones are a fault.
+fn source(fields: &mut Fields<'_, '_>) -> Option<WalletId> {
+    let source = fields.wallet("source_wallet_id");
+    let alias = fields.wallet("wallet_id");
+    if source.is_some() && alias.is_some() && source != alias {
+        fields.invalid("wallet_id", "differs from `source_wallet_id`, whose other name it is");
+    }
+    source.or(alias)
+}
+
+fn recipient(mut fields: Fields<'_, '_>) -> Option<NewRecipient> {
+    let kind = fields.parsed("type", "`wallet` or `bank_account`", |text| {
+        matches!(text, "wallet" | "bank_account").then(|| text == "wallet")
+    });
+    match fields.required("type", kind) {
+        Some(true) => {
+            let id = fields.wallet("id");
+            fields.required("id", id).map(NewRecipient::Wallet)
+        }
+        Some(false) => bank_account(&mut fields),
+        None => {
+            fields.ignore_rest();
+            None
+        }
+    }
+}
+
+fn bank_account(fields: &mut Fields<'_, '_>) -> Option<NewRecipient> {
+    let account_name = fields.text("account_name", 140);
+    let account_name = fields.required("account_name", account_name);
+    let bank_code = contact::bank_code(fields);
+    let given = (fields.value("account_number").is_some(), fields.value("iban").is_some());
+    let account_number = contact::account_number(fields);
+    let iban = contact::iban(fields);
+    match given {
+        (true, true) => fields.invalid("iban", "and `account_number` exclude each other"),
+        (false, false) => {
+            let text = "is required, or `iban`";
+            fields.fault(FaultKind::FieldRequired, "account_number", text);
+        }
+        _ => {}
+    }
+    Some(NewRecipient::Bank {
+        bank_code,
+        account: BankAccount {
+            account_name: account_name?,
+            account_number,
+            iban,
+        },
+    })
+}
+
+fn filter(query: &Query) -> Result<PayoutFilter, Problem> {
+    Ok(PayoutFilter {
+        status: query.choice("status", PayoutStatus::parse)?,
+        wallet: query.wallet("wallet_id")?,
+        reference_id: query.reference_id()?,
+        created_after: query.time("created_after")?,
+        created_before: query.time("created_before")?,
+    })
+}
+
+const STATUSES: &[&str] =
+    &["initiated", "pending", "processing", "completed", "failed", "cancelled", "reversed"];
+
+/// The parameters of `GET /v1/payouts` beside the page and the time range.
+pub const FILTERS: &[Parameter] = &[
+    Parameter::one_of("status", || STATUSES.to_vec(), "Only payouts in this state."),
+    Parameter::text("wallet_id", "Only payouts from this wallet."),
+    Parameter::text("reference_id", "The payout of this reference id."),
+];
+
+pub fn create_schema() -> Schema {
+    schema::object(&["amount", "recipient"], vec![
+        ("amount", schema::amount()),
+        ("currency", schema::currency()),
+        ("source_wallet_id", schema::id("wallet")),
+        ("wallet_id", schema::id("wallet")),
+        ("recipient", json!({"oneOf": [wallet_recipient(), bank_recipient()]})),
+        ("reference_id", schema::reference_id()),
+        ("description", schema::line(500)),
+        ("metadata", schema::metadata()),
+    ])
+}
+
+fn wallet_recipient() -> Schema {
+    schema::object(&["type", "id"], vec![
+        ("type", schema::constant("wallet")),
+        ("id", schema::id("wallet")),
+    ])
+}
+
+fn bank_recipient() -> Schema {
+    schema::object(&["type", "account_name"], vec![
+        ("type", schema::constant("bank_account")),
+        ("account_name", schema::line(140)),
+        ("bank_code", schema::line(35)),
+        ("account_number", schema::line(34)),
+        ("iban", schema::line(42)),
+    ])
+}
+
+pub fn schema() -> Schema {
+    schema::reply(vec![
+        ("id", schema::id("payout")),
+        ("object", schema::constant("payout")),
+        ("status", schema::one_of(STATUSES)),
+        ("amount", schema::minor()),
+        ("amount_decimal", schema::text()),
+        ("currency", schema::currency()),
+        ("source_wallet_id", schema::id("wallet")),
+        ("recipient", json!({"oneOf": [wallet_recipient(), shown_account()]})),
+        ("reference_id", schema::nullable(schema::reference_id())),
+        ("description", schema::nullable(schema::text())),
+        ("metadata", schema::metadata()),
+        ("failure_code", schema::nullable(failure_codes())),
+        ("processed_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ])
+}
+
+fn failure_codes() -> Schema {
+    schema::one_of(&["insufficient_funds", "invalid_account", "bank_unavailable"])
+}
+
+fn shown_account() -> Schema {
+    schema::reply(vec![
+        ("type", schema::constant("bank_account")),
+        ("id", schema::id("subj")),
+        ("account_name", schema::nullable(schema::text())),
+        ("bank_code", schema::nullable(schema::text())),
+        ("account_number", schema::nullable(schema::text())),
+        ("iban", schema::nullable(schema::text())),
+    ])
+}
+
+pub fn list_schema() -> Schema {
+    schema::page(schema())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::parse_object;
+
+    fn create(body: &str) -> Result<CreatePayout, Vec<(&'static str, String)>> {
+        let object = parse_object(body.as_bytes()).unwrap();
+        let php = Currency::parse("PHP");
+        read_object(&object, |fields| new_payout(fields, php, Dialect::Nextapi)).map_err(|faults| {
+            faults.into_iter().map(|fault| (fault.kind.code(), fault.pointer)).collect()
+        })
+    }
+
+    fn refused(body: &str, expected: &[(&'static str, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|(code, at)| (*code, (*at).to_owned())).collect();
+        assert_eq!(create(body).err().unwrap_or_default(), expected, "{body}");
+    }
+
+    #[test]
+    fn the_documents_body_becomes_a_command() {
+        let body = r#"{"amount":10000,"currency":"PHP","recipient":{"type":"wallet","id":"wallet_123"}}"#;
+        let command = create(body).unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(command.amount.minor, 10_000);
+        assert!(matches!(command.recipient, NewRecipient::Wallet(WalletId(NOBODY))));
+        assert_eq!(command.source, None);
+    }
+
+    #[test]
+    fn bank_accounts_have_exactly_one_number() {
+        let body = |inner: &str| {
+            format!(r#"{{"amount":1,"recipient":{{"type":"bank_account","account_name":"Ana",{inner}}}}}"#)
+        };
+        assert!(create(&body(r#""bank_code":"BDO","account_number":"001234""#)).is_ok());
+        assert!(create(&body(r#""iban":"GB82WEST12345698765432""#)).is_ok());
+        refused(&body(r#""bank_code":"BDO""#), &[("field_required", "/recipient/account_number")]);
+        refused(
+            &body(r#""account_number":"1","iban":"GB82WEST12345698765432""#),
+            &[("invalid_field", "/recipient/iban")],
+        );
+        refused(&body(r#""id":"wallet_1","account_number":"1""#), &[("unknown_field", "/recipient/id")]);
+    }
+
+    #[test]
+    fn a_recipient_of_unknown_type_is_one_fault() {
+        refused(
+            r#"{"amount":1,"recipient":{"type":"cash","id":"x","account_name":7}}"#,
+            &[("invalid_field", "/recipient/type")],
+        );
+        refused(r#"{"amount":1}"#, &[("field_required", "/recipient")]);
+        refused(r#"{"amount":1,"recipient":{}}"#, &[("field_required", "/recipient/type")]);
+    }
+
+    #[test]
+    fn both_names_of_the_source_must_agree() {
+        let wallet = |n: u8| format!("wallet_{}", format!("{n:02x}").repeat(12));
+        let body = |a: u8, b: u8| {
+            format!(
+                r#"{{"amount":1,"source_wallet_id":"{}","wallet_id":"{}","recipient":{{"type":"wallet","id":"w"}}}}"#,
+                wallet(a),
+                wallet(b)
+            )
+        };
+        assert!(create(&body(1, 1)).is_ok());
+        refused(&body(1, 2), &[("invalid_field", "/wallet_id")]);
+    }
+
+    #[test]
+    fn the_list_of_states_is_the_one_understood() {
+        assert!(STATUSES.iter().all(|text| PayoutStatus::parse(text).is_some()));
+    }
+}

@@ -1,0 +1,45 @@
+//! The log of the requests made with the organization's keys.
+
+use serde_json::{Value as Schema, json};
+use strongroom_auth::Caller;
+use strongroom_auth::permission::ReadRequests;
+use strongroom_engine::RequestFilter;
+use strongroom_types::id::RequestId;
+
+use crate::call::{Answer, Call};
+use crate::json::NOBODY;
+use crate::pages;
+use crate::problem::Problem;
+use crate::query::{Parameter, Query};
+use crate::schema;
+
+/// `GET /v1/request-logs`.
+pub async fn list(caller: Caller<ReadRequests>, call: Call) -> Result<Answer, Problem> {
+    let page = call.query().page()?;
+    let filter = filter(call.query())?;
+    call.read(&caller, move |view| {
+        Ok(pages::render(&view.request_logs(&filter, &page)?, Vec::clone))
+    })
+    .await
+}
+
+fn filter(query: &Query) -> Result<RequestFilter, Problem> {
+    Ok(RequestFilter {
+        status: query.choice("status", |text| {
+            text.parse::<u16>().ok().filter(|status| (100..600).contains(status))
+        })?,
+        request: query.id("request_id", |text| RequestId::parse(text).unwrap_or(RequestId(NOBODY)))?,
+        created_after: query.time("created_after")?,
+        created_before: query.time("created_before")?,
+    })
+}
+
+/// The parameters of `GET /v1/request-logs` beside the page and the time range.
+pub const FILTERS: &[Parameter] = &[
+    Parameter::integer("status", "Only requests answered with this status."),
+    Parameter::text("request_id", "The request of this id."),
+];
+
+pub fn list_schema() -> Schema {
+    schema::page(json!({"type": "object"}))
+}

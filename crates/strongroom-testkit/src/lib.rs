@@ -1,0 +1,8 @@
+//! What tests share: a fake clock, an engine with an organization, a real server, a reference ledger.
+//!
+//! For tests and benches only; no crate depends on it except as a dev-dependency. Failures panic with a sentence,
+//! because a test that cannot be set up has nothing to say.
+#![expect(clippy::panic, reason = "a fixture that cannot be made ends its test")]
+
+pub mod books;
+pub mod clock;

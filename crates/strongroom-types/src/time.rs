@@ -1,0 +1,87 @@
+//! Time as a value: milliseconds since the Unix epoch, UTC. Nothing here reads a clock.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+use serde::{Serialize, Serializer};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Timestamp(#[n(0)] pub i64);
+
+/// One second, in milliseconds.
+pub const SECOND: i64 = 1_000;
+/// One day, in milliseconds.
+pub const DAY: i64 = 86_400 * SECOND;
+
+impl Timestamp {
+    /// Whole seconds since the epoch.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(SECOND)
+    }
+
+    /// `YYYYMM`, the name of a monthly key.
+    pub fn month(self) -> u32 {
+        self.period().0
+    }
+
+    /// `YYYYMMDD`, the name of a daily key.
+    pub fn day(self) -> u32 {
+        self.period().1
+    }
+
+    fn period(self) -> (u32, u32) {
+        let Ok(time) = jiff::Timestamp::from_millisecond(self.0) else {
+            return (0, 0);
+        };
+        let date = time.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let part = |n: i16| u32::try_from(n).unwrap_or(0);
+        let month = part(date.year()) * 100 + part(i16::from(date.month()));
+        (month, month * 100 + part(i16::from(date.day())))
+    }
+
+    /// Parses RFC 3339 text with an offset.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        if text.len() > 40 {
+            return None;
+        }
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|time| Timestamp(time.as_millisecond()))
+    }
+
+    pub fn plus(self, milliseconds: i64) -> Timestamp {
+        Timestamp(self.0.saturating_add(milliseconds))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
+        write!(f, "{time:.3}")
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_and_reads_rfc_3339() {
+        let time = Timestamp(1_705_314_600_007);
+        assert_eq!(time.to_string(), "2024-01-15T10:30:00.007Z");
+        assert_eq!(
+            Timestamp::parse("2024-01-15T11:30:00.007+01:00"),
+            Some(time)
+        );
+        assert_eq!(Timestamp::parse("yesterday"), None);
+        assert_eq!((time.month(), time.day()), (202_401, 20_240_115));
+    }
+}

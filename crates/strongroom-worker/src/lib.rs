@@ -1,0 +1,101 @@
+//! Work after the commit: the sandbox rail, checkpoints, summaries, retention.
+//!
+//! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
+//! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
+//! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
+
+mod rail;
+mod retention;
+mod summaries;
+
+use std::time::Duration;
+
+use strongroom_engine::{Engine, Failure};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+pub use rail::advance_due;
+pub use retention::purge;
+pub use summaries::write_summaries;
+
+/// How the workers pace themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSettings {
+    /// Milliseconds between two steps of the sandbox rail.
+    pub rail_step: i64,
+    pub checkpoint_every: Duration,
+    pub summaries_every: Duration,
+    pub retention_every: Duration,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> WorkerSettings {
+        WorkerSettings {
+            rail_step: 1_000,
+            checkpoint_every: Duration::from_secs(1),
+            summaries_every: Duration::from_mins(1),
+            retention_every: Duration::from_hours(1),
+        }
+    }
+}
+
+/// The running workers.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    /// Starts all workers on the current runtime.
+    pub fn start(engine: Engine, settings: WorkerSettings) -> Workers {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(rail::run(engine.clone(), settings.rail_step, stopped.clone()));
+        let task = engine.clone();
+        tasks.spawn(every(settings.checkpoint_every, stopped.clone(), "checkpoint", move || {
+            let engine = task.clone();
+            async move { engine.checkpoint().await.map(drop) }
+        }));
+        let task = engine.clone();
+        tasks.spawn(every(settings.summaries_every, stopped.clone(), "summaries", move || {
+            let engine = task.clone();
+            async move { write_summaries(&engine).await }
+        }));
+        tasks.spawn(every(settings.retention_every, stopped, "retention", move || {
+            let engine = engine.clone();
+            async move { purge(&engine).await }
+        }));
+        Workers { stop, tasks }
+    }
+
+    /// Lets each worker finish what it is doing, and waits for that.
+    pub async fn stop(mut self) {
+        // With no receiver left the workers have ended already.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Repeats `work` until stopped; a failure is logged and tried again at the next turn.
+async fn every<F, W>(pause: Duration, mut stopped: watch::Receiver<bool>, name: &'static str, work: F)
+where
+    F: Fn() -> W,
+    W: Future<Output = Result<(), Failure>>,
+{
+    let mut turns = tokio::time::interval(pause);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    turns.tick().await;
+    loop {
+        tokio::select! {
+            _ = turns.tick() => {}
+            _ = stopped.changed() => return,
+        }
+        if let Err(failure) = work().await {
+            tracing::warn!(worker = name, failure = ?failure, "a worker's turn failed");
+            if failure == Failure::Halted {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Retention: keys whose period has passed are destroyed, and with them what they sealed.
+
+use strongroom_engine::{Engine, Failure};
+
+/// Destroys the keys of stored replies older than their 25 hours.
+///
+/// # Errors
+/// [`Failure`] of the engine.
+pub async fn purge(engine: &Engine) -> Result<(), Failure> {
+    engine.purge_replies().await
+}

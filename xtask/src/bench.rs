@@ -1,0 +1,162 @@
+//! `cargo xtask bench`: signed, durable, idempotent payouts over HTTP against our server and,
+//! in turn on the same machine, against the peer that a careful team would write by hand.
+//!
+//! Absolute rates belong to the machine; what carries over are the ratios and the CPU time per
+//! payout. Beside each rate stands what one durable write cost at that moment. A run in which
+//! any reply is not 2xx fails.
+
+mod extra;
+mod load;
+mod measure;
+mod peer;
+mod postgres;
+mod probe;
+mod reply;
+mod report;
+mod request;
+mod strongroom;
+mod subject;
+mod traffic;
+mod usage;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::Outcome;
+use crate::process::{cargo, step};
+use measure::Plan;
+use peer::Peer;
+use report::Report;
+use subject::Subject;
+
+/// What to measure.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Measures with many payouts stored, too: takes long and needs tens of gigabytes
+    #[arg(long)]
+    full: bool,
+    /// The engine of our server
+    #[arg(long, value_enum, default_value = "sqlite")]
+    engine: Engine,
+    /// Measures only one of the two, and writes no results file
+    #[arg(long, value_enum)]
+    only: Option<Which>,
+    /// Runs of each kind; the table shows medians
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
+    /// Seconds of each run
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Wallets to spread over
+    #[arg(long, default_value_t = 10_000)]
+    wallets: u64,
+    /// Connections that send at once
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 256])]
+    connections: Vec<usize>,
+    /// The folder that holds the data while measuring, on the disk to measure
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    folder: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Engine {
+    Sqlite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Strongroom,
+    Peer,
+}
+
+/// Measures, prints the table and writes `bench/results.json`.
+pub fn run(options: &Options) -> Outcome<()> {
+    if cfg!(debug_assertions) {
+        return run_optimized();
+    }
+    let folder = tempfile::Builder::new()
+        .prefix("strongroom-bench-")
+        // The database runs under an account of its own and must reach its folder.
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir_in(&options.folder)?;
+    let mut report = Report::new(probe::fsync_us(folder.path())?);
+    let mut subjects = start(options, folder.path(), &mut report)?;
+    if subjects.is_empty() {
+        return Err("nothing to measure".into());
+    }
+    let plan = Plan {
+        runs: options.runs,
+        time: Duration::from_secs(options.seconds),
+        connections: &options.connections,
+        folder: folder.path(),
+    };
+    report.samples = measure::alternate(&mut subjects, &plan)?;
+    report.footprints = subjects.iter().map(report::Footprint::of).collect();
+    if options.full {
+        report.extra = extra::rows(&mut subjects, &plan)?;
+    }
+    print!("{}", report.table());
+    match options.only {
+        None => report.write(),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A load generator without optimisation would measure itself.
+fn run_optimized() -> Outcome<()> {
+    let mut command = cargo(["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    step("bench", command.args(std::env::args_os().skip(1)))
+}
+
+fn start(options: &Options, folder: &Path, report: &mut Report) -> Outcome<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    if options.only != Some(Which::Peer) {
+        let Engine::Sqlite = options.engine;
+        strongroom::build()?;
+        subjects.push(strongroom::start(folder, options.wallets)?);
+    }
+    if options.only != Some(Which::Strongroom) {
+        match Peer::find() {
+            Ok(peer) => subjects.push(peer.start(folder, options.wallets)?),
+            Err(reason) => {
+                println!("== peer: skipped, {reason}");
+                report.skipped = Some(reason);
+            }
+        }
+    }
+    Ok(subjects)
+}
+
+/// The middle value; 0 for none.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// A count as a float; exact below 2^53.
+fn number(count: u64) -> f64 {
+    let high = u32::try_from(count >> 32).unwrap_or(u32::MAX);
+    let low = u32::try_from(count & 0xffff_ffff).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{median, number};
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert_eq!(median(&mut [9.0, 1.0, 5.0]), 5.0);
+        assert_eq!(median(&mut []), 0.0);
+    }
+
+    #[test]
+    fn counts_become_floats_exactly() {
+        assert_eq!(number(3), 3.0);
+        assert_eq!(number(10_000_000_000_000), 1e13);
+    }
+}

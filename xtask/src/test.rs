@@ -1,0 +1,169 @@
+//! `cargo xtask test`: the workspace's tests, and on request the long runs of the three that
+//! scale: kills (`--crash`), simulated histories (`--simulator`), the reference model (`--model`).
+//!
+//! The long runs are the same tests, steered by one environment variable each and built with
+//! optimisation; nothing is tested here that `cargo test --workspace` does not test shorter.
+
+use std::process::Command;
+
+use clap::Args;
+
+use crate::Outcome;
+use crate::process::{cargo, find_program, step};
+
+/// Which tests to run; with none of the long ones named, the workspace's.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Installs what is missing on a Debian machine and runs the tests that need it too
+    #[arg(long)]
+    all: bool,
+    /// Kills the server many times while money moves, and looks for harm
+    #[arg(long)]
+    crash: bool,
+    /// Runs many seeded histories with injected faults
+    #[arg(long)]
+    simulator: bool,
+    /// Runs many random operations against the reference ledger
+    #[arg(long)]
+    model: bool,
+    /// Kills with --crash
+    #[arg(long, default_value_t = 200)]
+    cycles: u32,
+    /// Seeds with --simulator
+    #[arg(long, default_value_t = 2_000)]
+    seeds: u32,
+    /// Operations with --model
+    #[arg(long, default_value_t = 20_000)]
+    operations: u32,
+}
+
+/// One test binary that can run longer.
+struct LongRun {
+    package: &'static str,
+    test: &'static str,
+    variable: &'static str,
+    count: u32,
+}
+
+/// Runs the tests that `options` name.
+pub fn run(options: &Options) -> Outcome<()> {
+    if options.all {
+        install_missing()?;
+    }
+    let long_runs = long_runs(options);
+    if options.all || long_runs.is_empty() {
+        let mut command = cargo(["test", "--workspace"]);
+        if options.all {
+            command.env("STRONGROOM_TEST_ALL", "1");
+        }
+        step("tests", &mut command)?;
+    }
+    long_runs.iter().try_for_each(run_long)
+}
+
+fn long_runs(options: &Options) -> Vec<LongRun> {
+    let crash = LongRun {
+        package: "strongroom",
+        test: "crash",
+        variable: "STRONGROOM_CRASH_CYCLES",
+        count: options.cycles,
+    };
+    let simulator = LongRun {
+        package: "strongroom-testkit",
+        test: "simulator",
+        variable: "STRONGROOM_SIM_SEEDS",
+        count: options.seeds,
+    };
+    let model = LongRun {
+        package: "strongroom-testkit",
+        test: "model",
+        variable: "STRONGROOM_MODEL_OPS",
+        count: options.operations,
+    };
+    [
+        (options.crash, crash),
+        (options.simulator, simulator),
+        (options.model, model),
+    ]
+    .into_iter()
+    .filter_map(|(wanted, run)| wanted.then_some(run))
+    .collect()
+}
+
+fn run_long(run: &LongRun) -> Outcome<()> {
+    let mut command = cargo([
+        "test",
+        "--release",
+        "--package",
+        run.package,
+        "--test",
+        run.test,
+    ]);
+    command.args(["--", "--nocapture"]);
+    command.env(run.variable, run.count.to_string());
+    step(
+        &format!("{} ({}={})", run.test, run.variable, run.count),
+        &mut command,
+    )
+}
+
+/// Programs that some tests drive, with the Debian package that brings each.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("postgres", "postgresql"),
+    ("node", "nodejs"),
+    ("openssl", "openssl"),
+    ("python3", "python3"),
+];
+
+fn install_missing() -> Outcome<()> {
+    let packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| find_program(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    step(
+        "package lists",
+        Command::new("apt-get").args(["update", "-q"]),
+    )?;
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-qy", "--no-install-recommends"]);
+    step("install", install.args(packages))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{Options, long_runs};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn each_flag_names_its_test_and_its_variable() {
+        let line = Line::parse_from(["test", "--crash", "--model", "--cycles", "7"]);
+        let runs = long_runs(&line.options);
+        let told: Vec<_> = runs
+            .iter()
+            .map(|run| (run.test, run.variable, run.count))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("crash", "STRONGROOM_CRASH_CYCLES", 7),
+                ("model", "STRONGROOM_MODEL_OPS", 20_000),
+            ]
+        );
+    }
+
+    #[test]
+    fn no_flag_is_the_short_run() {
+        assert!(long_runs(&Line::parse_from(["test"]).options).is_empty());
+    }
+}
