@@ -1,1 +1,25 @@
-//! 
+//! The Rust SDK: talks to a Strongroom server over its HTTP API.
+//!
+//! [`Client`] signs each request with the key's signing secret, gives every change an idempotency key, and repeats a
+//! request only where repeating is safe. [`proof`] verifies what the audit log proves, with no server.
+//! Money is minor units in `i64`, never a float.
+//!
+//! Never here: server code, and no secret in an error, a log line or `Debug`. Plain TCP only for now: put the client
+//! on the server's own host, or a TLS tunnel between the two.
+
+mod client;
+mod connection;
+mod error;
+pub mod proof;
+mod resources;
+mod retry;
+mod signing;
+
+pub use client::{Client, Credentials, Outgoing, Reply};
+pub use error::{ClientError, Problem};
+pub use resources::{
+    Account, AuditLog, Balance, Balances, Event, NewPayout, NewRecipient, NewWallet, Page, Payout, StatementLine,
+    Transaction, Wallet,
+};
+pub use retry::Retries;
+pub use signing::sign;

@@ -18,11 +18,11 @@ pub(crate) type Hash = [u8; 16];
 /// Hashes in a run.
 const RUN: usize = 1 << 18;
 /// Segments a run is cut into, by the first byte.
-const BUCKETS: u64 = 256;
+pub(crate) const BUCKETS: u64 = 256;
 /// Milliseconds a run is kept: 24 hours and one to spare.
-const KEEP: i64 = 25 * 3_600_000;
+pub(crate) const KEEP: i64 = 25 * 3_600_000;
 /// Bytes of one hash and its entry in a segment.
-const ROW: usize = 24;
+pub(crate) const ROW: usize = 24;
 
 /// An entry: log and sequence in one number.
 pub(crate) fn position(log: u32, sequence: u64) -> u64 {

@@ -34,7 +34,10 @@ where
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Problem::new(EdgeCode::InvalidJson, "the body broke off")),
-        Err(_) => Err(Problem::new(EdgeCode::BodyTimeout, "the body did not arrive in time")),
+        Err(_) => Err(Problem::new(
+            EdgeCode::BodyTimeout,
+            "the body did not arrive in time",
+        )),
     }
 }
 
@@ -115,8 +118,17 @@ mod tests {
     async fn bodies_are_bounded() {
         let patience = Duration::from_secs(1);
         let full = |n: usize| Full::new(Bytes::from(vec![b'x'; n]));
-        assert_eq!(read(full(MAX_BODY), patience).await.unwrap().len(), MAX_BODY);
-        assert_eq!(read(full(MAX_BODY + 1), patience).await.unwrap_err().status(), 413);
+        assert_eq!(
+            read(full(MAX_BODY), patience).await.unwrap().len(),
+            MAX_BODY
+        );
+        assert_eq!(
+            read(full(MAX_BODY + 1), patience)
+                .await
+                .unwrap_err()
+                .status(),
+            413
+        );
         assert!(read(full(0), patience).await.unwrap().is_empty());
     }
 }

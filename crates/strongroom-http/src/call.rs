@@ -29,7 +29,10 @@ pub struct Answer {
 
 impl Answer {
     pub fn json(body: Vec<u8>) -> Answer {
-        Answer { body: Bytes::from(body), replayed: false }
+        Answer {
+            body: Bytes::from(body),
+            replayed: false,
+        }
     }
 }
 

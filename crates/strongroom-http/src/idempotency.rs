@@ -64,7 +64,8 @@ fn conflict() -> Problem {
 
 /// Money is only moved under a key, so that a retry cannot move it twice.
 pub fn required() -> Problem {
-    let text = "this request moves money: send an `Idempotency-Key`, and the same one when you retry";
+    let text =
+        "this request moves money: send an `Idempotency-Key`, and the same one when you retry";
     Problem::new(EdgeCode::IdempotencyKeyRequired, text)
 }
 
@@ -87,25 +88,53 @@ mod tests {
         assert_eq!(read(&[("idempotency-key", b"abc")]), some("abc"));
         assert_eq!(read(&[("idempotency-key", b"\"abc\"")]), some("abc"));
         assert_eq!(read(&[("x-idempotency-key", b" abc ")]), some("abc"));
-        assert_eq!(read(&[("idempotency-key", b"\"a\\\"b\\\\\"")]), some("a\"b\\"));
         assert_eq!(
-            read(&[("idempotency-key", b"\"abc\""), ("x-idempotency-key", b"abc")]),
+            read(&[("idempotency-key", b"\"a\\\"b\\\\\"")]),
+            some("a\"b\\")
+        );
+        assert_eq!(
+            read(&[
+                ("idempotency-key", b"\"abc\""),
+                ("x-idempotency-key", b"abc")
+            ]),
             some("abc")
         );
-        assert_eq!(read(&[("idempotency-key", &[b'k'; 255])]), some(&"k".repeat(255)));
+        assert_eq!(
+            read(&[("idempotency-key", &[b'k'; 255])]),
+            some(&"k".repeat(255))
+        );
     }
 
     #[test]
     fn what_is_no_key_is_refused() {
         let long = [b'k'; 256];
         let odd: [&[u8]; 10] = [
-            b"", b" ", b"\"\"", b"a b", b"\xc3\xa9", b"\"abc", b"\"a\"b\"", b"\"a\\x\"", b"\"a\\\"", &long,
+            b"",
+            b" ",
+            b"\"\"",
+            b"a b",
+            b"\xc3\xa9",
+            b"\"abc",
+            b"\"a\"b\"",
+            b"\"a\\x\"",
+            b"\"a\\\"",
+            &long,
         ];
         for value in odd {
-            assert_eq!(read(&[("idempotency-key", value)]), Err("idempotency_key_invalid"), "{value:?}");
+            assert_eq!(
+                read(&[("idempotency-key", value)]),
+                Err("idempotency_key_invalid"),
+                "{value:?}"
+            );
         }
         let differ = Err("idempotency_key_conflict");
-        assert_eq!(read(&[("idempotency-key", b"a"), ("x-idempotency-key", b"b")]), differ);
-        assert_eq!(read(&[("idempotency-key", b"a"), ("idempotency-key", b"b")]), differ);
+        assert_eq!(
+            read(&[("idempotency-key", b"a"), ("x-idempotency-key", b"b")]),
+            differ
+        );
+        assert_eq!(
+            read(&[("idempotency-key", b"a"), ("idempotency-key", b"b")]),
+            differ
+        );
     }
 }

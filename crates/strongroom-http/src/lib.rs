@@ -1,1 +1,43 @@
-//! 
+//! The HTTP edge: it turns requests into proven callers, commands and reads, and outcomes into responses.
+//!
+//! The route table in [`routes`] says what there is; [`edge`] says in which order a request is checked; `v1` holds one
+//! file per resource; [`problem`] and [`refusal`] say how failures look. Requests come by [`server`].
+//! Never here: SQL, cryptographic primitives, decisions, a readable card number.
+
+mod address;
+mod admin;
+mod app;
+mod body;
+mod call;
+mod caught;
+mod edge;
+mod idempotency;
+mod json;
+mod metrics;
+mod openapi;
+mod pages;
+mod presented;
+mod problem;
+mod query;
+mod refusal;
+mod respond;
+mod route;
+mod routes;
+mod schema;
+mod server;
+mod signed;
+mod table;
+mod throttle;
+mod v1;
+mod watched;
+
+pub use app::{App, EdgeSettings};
+pub use body::MAX_BODY;
+pub use call::Answer;
+pub use openapi::document;
+pub use problem::EdgeCode;
+pub use query::{Parameter, ParameterKind};
+pub use respond::Reply;
+pub use route::{LimitClass, ReplyKind, Route, SignatureClass, Verb};
+pub use routes::{listing, routes};
+pub use server::{serve, serve_admin};

@@ -36,8 +36,9 @@ pub struct Metrics {
 }
 
 /// Upper bounds of the duration buckets, in seconds.
-const BUCKETS: [f64; 12] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
 
 impl Metrics {
     pub fn new(engine: Engine) -> Metrics {
@@ -48,24 +49,49 @@ impl Metrics {
         let panics = Counter::default();
         let mut registry = Registry::with_prefix("strongroom");
         registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register("http_request_duration_seconds", "Time to answer", durations.clone());
-        registry.register("http_requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time to answer",
+            durations.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being answered",
+            in_flight.clone(),
+        );
         registry.register("http_connections", "Open connections", connections.clone());
         let what = "Requests refused before they were carried out";
         registry.register("http_refusals", what, failures.clone());
         registry.register("http_panics", "Handlers that panicked", panics.clone());
         registry.register_collector(Box::new(EngineNumbers(engine)));
-        Metrics { registry, requests, durations, in_flight, connections, failures, panics }
+        Metrics {
+            registry,
+            requests,
+            durations,
+            in_flight,
+            connections,
+            failures,
+            panics,
+        }
     }
 
-    pub fn begin(&self) {
-        self.in_flight.inc();
+    /// Counts a request as being answered until the guard is dropped, also when its client went away.
+    pub fn in_flight(&self) -> Held {
+        Held::new(&self.in_flight)
+    }
+
+    /// Counts an open connection until the guard is dropped.
+    pub fn connected(&self) -> Held {
+        Held::new(&self.connections)
     }
 
     /// Counts an answer.
-    pub fn end(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
-        self.in_flight.dec();
-        let labels = RequestLabels { route, method, status: class(status) };
+    pub fn answered(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
+        let labels = RequestLabels {
+            route,
+            method,
+            status: class(status),
+        };
         self.requests.get_or_create(&labels).inc();
         self.durations.observe(took.as_secs_f64());
     }
@@ -79,14 +105,6 @@ impl Metrics {
         self.panics.inc();
     }
 
-    pub fn connected(&self) {
-        self.connections.inc();
-    }
-
-    pub fn disconnected(&self) {
-        self.connections.dec();
-    }
-
     /// All numbers as text; empty when they cannot be written.
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -94,6 +112,22 @@ impl Metrics {
             text.clear();
         }
         text
+    }
+}
+
+/// One more on a gauge, for as long as it lives.
+pub struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: &Gauge) -> Held {
+        gauge.inc();
+        Held(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -124,16 +158,33 @@ impl Collector for EngineNumbers {
             ("engine_commits", "Commits", stats.commits),
             ("engine_commands", "Commands decided", stats.commands),
             ("engine_refused", "Commands refused", stats.refused),
-            ("engine_replayed", "Retries answered with the first reply", stats.replayed),
+            (
+                "engine_replayed",
+                "Retries answered with the first reply",
+                stats.replayed,
+            ),
             ("engine_panics", "Decisions that panicked", stats.panics),
-            ("request_lines_dropped", "Lines the request log had no room for", stats.request_lines_dropped),
+            (
+                "request_lines_dropped",
+                "Lines the request log had no room for",
+                stats.request_lines_dropped,
+            ),
         ] {
             let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
         }
         for (name, help, value) in [
             ("engine_queued", "Commands waiting", stats.queued),
-            ("engine_largest_batch", "Most commands in one commit", stats.largest_batch),
+            (
+                "engine_largest_batch",
+                "Most commands in one commit",
+                stats.largest_batch,
+            ),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

@@ -25,7 +25,7 @@ pub fn document() -> Value {
             methods.insert(route.verb.as_str().to_ascii_lowercase(), operation(route));
         }
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Strongroom",
@@ -43,7 +43,38 @@ pub fn document() -> Value {
             "responses": {"problem": problem_response()},
             "schemas": {"problem": schema::problem()},
         },
-    })
+    });
+    let mut named = Map::new();
+    if let Some(paths) = document.get_mut("paths") {
+        take_named(paths, &mut named);
+    }
+    if let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") {
+        schemas.extend(named);
+    }
+    document
+}
+
+/// Moves every schema that has a title to `named` and leaves a reference in its place.
+fn take_named(value: &mut Value, named: &mut Map<String, Value>) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(|item| take_named(item, named)),
+        Value::Object(fields) => {
+            fields
+                .values_mut()
+                .for_each(|field| take_named(field, named));
+            let is_schema = fields.contains_key("type") || fields.contains_key("oneOf");
+            let Some(title) = fields
+                .get("title")
+                .and_then(Value::as_str)
+                .filter(|_| is_schema)
+            else {
+                return;
+            };
+            let reference = json!({"$ref": format!("#/components/schemas/{title}")});
+            named.insert(title.to_owned(), std::mem::replace(value, reference));
+        }
+        _ => {}
+    }
 }
 
 fn operation(route: &Route) -> Value {
@@ -74,7 +105,10 @@ fn operation(route: &Route) -> Value {
 
 /// `post_v1_wallets_id_credit`: unlike for every row, and stable as long as the row is.
 fn operation_id(route: &Route) -> String {
-    let path = route.path.replace(['{', '}'], "").replace(['/', '-', '.'], "_");
+    let path = route
+        .path
+        .replace(['{', '}'], "")
+        .replace(['/', '-', '.'], "_");
     format!("{}{path}", route.verb.as_str().to_ascii_lowercase())
 }
 
@@ -89,19 +123,37 @@ fn request_body(body: &Value) -> Value {
 fn parameters(route: &Route) -> Vec<Value> {
     let mut parameters = Vec::new();
     if route.path.contains("{id}") {
-        parameters.push(parameter("path", "id", true, "The resource's id.", &schema::text()));
+        parameters.push(parameter(
+            "path",
+            "id",
+            true,
+            "The resource's id.",
+            &schema::text(),
+        ));
     }
     if route.is_mutating() {
         let key = json!({"type": "string", "minLength": 1, "maxLength": 255});
         let about = "A retry under the same key gets the first reply again.";
-        parameters.push(parameter("header", "Idempotency-Key", route.money, about, &key));
+        parameters.push(parameter(
+            "header",
+            "Idempotency-Key",
+            route.money,
+            about,
+            &key,
+        ));
     }
     if route.signature == SignatureClass::Sensitive {
         let hex = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
         let about = "HMAC-SHA-256 of method, URL, timestamp and body; needed by keys that sign.";
         parameters.push(parameter("header", "X-Signature", false, about, &hex));
         let seconds = json!({"type": "string", "pattern": "^[0-9]{1,12}$"});
-        parameters.push(parameter("header", "X-Timestamp", false, "Unix seconds.", &seconds));
+        parameters.push(parameter(
+            "header",
+            "X-Timestamp",
+            false,
+            "Unix seconds.",
+            &seconds,
+        ));
     }
     parameters.extend(route.query.iter().map(query_parameter));
     parameters
@@ -118,7 +170,7 @@ fn query_parameter(known: &Parameter) -> Value {
         ParameterKind::Time => schema::time(),
         ParameterKind::OneOf(values) => schema::one_of(&values()),
     };
-    parameter("query", known.name, false, known.about, &schema)
+    parameter("query", known.name, known.required, known.about, &schema)
 }
 
 fn problem_response() -> Value {
@@ -147,7 +199,36 @@ mod tests {
             std::fs::write(path, &made).unwrap();
         }
         let committed = std::fs::read_to_string(path).unwrap();
-        assert!(committed == made, "run with UPDATE_GOLDEN=1 and review the change");
+        assert!(
+            committed == made,
+            "run with UPDATE_GOLDEN=1 and review the change"
+        );
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn references(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Array(list) => list.iter().for_each(|item| references(item, found)),
+                Value::Object(fields) => {
+                    found.extend(
+                        fields
+                            .get("$ref")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                    );
+                    fields.values().for_each(|field| references(field, found));
+                }
+                _ => {}
+            }
+        }
+        let (document, mut found) = (document(), Vec::new());
+        references(&document, &mut found);
+        assert!(found.contains(&"#/components/schemas/wallet".to_owned()));
+        for reference in found {
+            let target = document.pointer(reference.trim_start_matches('#'));
+            assert!(target.is_some_and(Value::is_object), "{reference}");
+        }
     }
 
     #[test]

@@ -13,7 +13,10 @@ pub fn render<T>(listing: &Listing<T>, item: impl Fn(&T) -> Vec<u8>) -> Vec<u8> 
         out.extend_from_slice(&item(element));
     }
     let cursor = serde_json::to_string(&listing.next_cursor).unwrap_or_else(|_| "null".into());
-    let end = format!("],\"has_more\":{},\"next_cursor\":{cursor}}}", listing.has_more);
+    let end = format!(
+        "],\"has_more\":{},\"next_cursor\":{cursor}}}",
+        listing.has_more
+    );
     out.extend_from_slice(end.as_bytes());
     out
 }
@@ -33,7 +36,10 @@ mod tests {
 
     #[test]
     fn pages_are_whole_json() {
-        assert_eq!(page(vec![], None), r#"{"data":[],"has_more":false,"next_cursor":null}"#);
+        assert_eq!(
+            page(vec![], None),
+            r#"{"data":[],"has_more":false,"next_cursor":null}"#
+        );
         assert_eq!(
             page(vec![1, 2], Some("evt_\"")),
             r#"{"data":[1,2],"has_more":true,"next_cursor":"evt_\""}"#

@@ -13,7 +13,10 @@ pub fn unverified_key(headers: &HeaderMap) -> Option<&str> {
         let (scheme, key) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(key)
     });
-    let keys = headers.get_all("x-api-key").iter().map(|value| value.to_str().ok());
+    let keys = headers
+        .get_all("x-api-key")
+        .iter()
+        .map(|value| value.to_str().ok());
     for key in bearers.chain(keys) {
         let key = key?;
         if found.is_some_and(|first| first != key) {
@@ -44,7 +47,13 @@ mod tests {
         assert_eq!(read(&[("authorization", b"Bearer sk_test_x")]), key);
         assert_eq!(read(&[("authorization", b"bearer sk_test_x")]), key);
         assert_eq!(read(&[("x-api-key", b"sk_test_x")]), key);
-        assert_eq!(read(&[("authorization", b"Bearer sk_test_x"), ("x-api-key", b"sk_test_x")]), key);
+        assert_eq!(
+            read(&[
+                ("authorization", b"Bearer sk_test_x"),
+                ("x-api-key", b"sk_test_x")
+            ]),
+            key
+        );
     }
 
     #[test]
@@ -62,7 +71,13 @@ mod tests {
             assert_eq!(read(case), None, "{case:?}");
         }
         // These reach the look-up as they are and match nothing: padding is part of the text.
-        assert_eq!(read(&[("authorization", b"Bearer undefined")]), Some("undefined".into()));
-        assert_eq!(read(&[("authorization", b"Bearer  sk_test_x")]), Some(" sk_test_x".into()));
+        assert_eq!(
+            read(&[("authorization", b"Bearer undefined")]),
+            Some("undefined".into())
+        );
+        assert_eq!(
+            read(&[("authorization", b"Bearer  sk_test_x")]),
+            Some(" sk_test_x".into())
+        );
     }
 }

@@ -48,8 +48,6 @@ edge_codes! {
     SignatureReplayed = 401, "signature_replayed", "The signature was used before";
     Unauthorized = 401, "unauthorized", "Not authenticated";
     LiveModeRefused = 403, "live_mode_refused", "Live keys are not accepted here";
-    PermissionDenied = 403, "permission_denied", "Not permitted";
-    SecretKeyInBrowser = 403, "secret_key_in_browser", "A secret key was sent by a browser";
     NotFound = 404, "not_found", "Not found";
     MethodNotAllowed = 405, "method_not_allowed", "Method not allowed";
     BodyTimeout = 408, "request_timeout", "The body took too long";
@@ -242,13 +240,15 @@ impl From<JsonFault> for Problem {
             JsonFault::NotAnObject => {
                 Problem::new(EdgeCode::BodyNotObject, "the body must be a JSON object")
             }
-            JsonFault::TooDeep => {
-                Problem::new(EdgeCode::JsonTooDeep, "the body is nested deeper than 32 levels")
-            }
-            JsonFault::DuplicateKey(pointer) => {
-                Problem::new(EdgeCode::DuplicateKey, format!("`{pointer}` stands twice in the body"))
-                    .at(pointer, "stands twice".into())
-            }
+            JsonFault::TooDeep => Problem::new(
+                EdgeCode::JsonTooDeep,
+                "the body is nested deeper than 32 levels",
+            ),
+            JsonFault::DuplicateKey(pointer) => Problem::new(
+                EdgeCode::DuplicateKey,
+                format!("`{pointer}` stands twice in the body"),
+            )
+            .at(pointer, "stands twice".into()),
         }
     }
 }
@@ -302,7 +302,10 @@ mod tests {
     fn a_replayed_refusal_keeps_its_first_request_s_id() {
         let first = RequestId(RawId([9; 12]));
         let problem = Problem::new(EdgeCode::NotFound, "x").first_given(first, true);
-        assert_eq!(problem.render(REQUEST), problem.render(RequestId(RawId([2; 12]))));
+        assert_eq!(
+            problem.render(REQUEST),
+            problem.render(RequestId(RawId([2; 12])))
+        );
         assert!(text(&problem).contains(&first.to_string()));
     }
 

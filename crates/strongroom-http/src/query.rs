@@ -16,6 +16,8 @@ pub struct Parameter {
     pub name: &'static str,
     pub kind: ParameterKind,
     pub about: &'static str,
+    /// For the documentation; the handler refuses a request without it.
+    pub required: bool,
 }
 
 /// What a parameter holds.
@@ -29,15 +31,37 @@ pub enum ParameterKind {
 
 impl Parameter {
     pub const fn text(name: &'static str, about: &'static str) -> Parameter {
-        Parameter { name, kind: ParameterKind::Text, about }
+        Parameter {
+            name,
+            kind: ParameterKind::Text,
+            about,
+            required: false,
+        }
     }
 
     pub const fn integer(name: &'static str, about: &'static str) -> Parameter {
-        Parameter { name, kind: ParameterKind::Integer, about }
+        Parameter {
+            name,
+            kind: ParameterKind::Integer,
+            about,
+            required: false,
+        }
     }
 
     pub const fn time(name: &'static str, about: &'static str) -> Parameter {
-        Parameter { name, kind: ParameterKind::Time, about }
+        Parameter {
+            name,
+            kind: ParameterKind::Time,
+            about,
+            required: false,
+        }
+    }
+
+    pub const fn required(self) -> Parameter {
+        Parameter {
+            required: true,
+            ..self
+        }
     }
 
     pub const fn one_of(
@@ -45,7 +69,12 @@ impl Parameter {
         values: fn() -> Vec<&'static str>,
         about: &'static str,
     ) -> Parameter {
-        Parameter { name, kind: ParameterKind::OneOf(values), about }
+        Parameter {
+            name,
+            kind: ParameterKind::OneOf(values),
+            about,
+            required: false,
+        }
     }
 }
 
@@ -58,7 +87,10 @@ pub const PAGE: [Parameter; 3] = [
 
 /// The time range of most lists.
 pub const CREATED: [Parameter; 2] = [
-    Parameter::time("created_after", "Only what was created at or after this time."),
+    Parameter::time(
+        "created_after",
+        "Only what was created at or after this time.",
+    ),
     Parameter::time("created_before", "Only what was created before this time."),
 ];
 
@@ -137,7 +169,9 @@ impl Query {
     /// 400 naming the parameter.
     pub fn text(&self, name: &str, max: usize) -> Result<Option<String>, Problem> {
         self.parsed(name, &format!("1 to {max} characters"), |text| {
-            (1..=max).contains(&text.chars().count()).then(|| text.to_owned())
+            (1..=max)
+                .contains(&text.chars().count())
+                .then(|| text.to_owned())
         })
     }
 
@@ -155,7 +189,11 @@ impl Query {
     /// # Errors
     /// 400 naming the parameter.
     pub fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
-        self.parsed(name, "an RFC 3339 time such as `2026-01-15T10:30:00Z`", Timestamp::parse)
+        self.parsed(
+            name,
+            "an RFC 3339 time such as `2026-01-15T10:30:00Z`",
+            Timestamp::parse,
+        )
     }
 
     /// A whole number from 0.
@@ -182,7 +220,9 @@ impl Query {
     /// # Errors
     /// 400 when it is over 64 characters.
     pub fn wallet(&self, name: &str) -> Result<Option<WalletId>, Problem> {
-        self.id(name, |text| WalletId::parse(text).unwrap_or(WalletId(NOBODY)))
+        self.id(name, |text| {
+            WalletId::parse(text).unwrap_or(WalletId(NOBODY))
+        })
     }
 
     /// Any id of at most 64 characters, read by `parse`.
@@ -190,7 +230,9 @@ impl Query {
     /// # Errors
     /// 400 when it is longer.
     pub fn id<T>(&self, name: &str, parse: impl FnOnce(&str) -> T) -> Result<Option<T>, Problem> {
-        self.parsed(name, "an id", |text| (text.len() <= 64).then(|| parse(text)))
+        self.parsed(name, "an id", |text| {
+            (text.len() <= 64).then(|| parse(text))
+        })
     }
 
     /// One of the values the route's table lists for it.
@@ -235,7 +277,10 @@ fn unknown_parameters(unknown: &[String], known: &[Parameter]) -> Problem {
         false => format!("it takes {}", names.join(", ")),
     };
     let unknown: Vec<&str> = unknown.iter().take(20).map(String::as_str).collect();
-    let text = format!("this request has no parameter {}; {known}", unknown.join(", "));
+    let text = format!(
+        "this request has no parameter {}; {known}",
+        unknown.join(", ")
+    );
     Problem::new(EdgeCode::UnknownParameter, text)
 }
 
@@ -244,7 +289,12 @@ mod tests {
     use super::*;
 
     fn query(raw: &str) -> Result<Query, &'static str> {
-        let known = [PAGE.as_slice(), CREATED.as_slice(), &[Parameter::text("name", "")]].concat();
+        let known = [
+            PAGE.as_slice(),
+            CREATED.as_slice(),
+            &[Parameter::text("name", "")],
+        ]
+        .concat();
         Query::parse(Some(raw), &known).map_err(|problem| problem.code())
     }
 
@@ -264,16 +314,30 @@ mod tests {
         let problem = Query::parse(Some("x=1&limit=2&y"), &PAGE).unwrap_err();
         let body = problem.render(strongroom_types::id::RequestId(NOBODY));
         let body = String::from_utf8_lossy(&body).into_owned();
-        assert!(body.contains("`x`, `y`; it takes `limit`, `after`, `before`"), "{body}");
+        assert!(
+            body.contains("`x`, `y`; it takes `limit`, `after`, `before`"),
+            "{body}"
+        );
     }
 
     #[test]
     fn limits_outside_the_range_are_refused_by_name() {
-        for raw in ["limit=0", "limit=101", "limit=-1", "limit=", "limit=1e1", "limit=ten", "limit"] {
+        for raw in [
+            "limit=0",
+            "limit=101",
+            "limit=-1",
+            "limit=",
+            "limit=1e1",
+            "limit=ten",
+            "limit",
+        ] {
             let problem = query(raw).unwrap().page().unwrap_err();
             assert_eq!(problem.code(), "invalid_parameter", "{raw}");
         }
         let time = query("created_after=today").unwrap();
-        assert_eq!(time.time("created_after").unwrap_err().code(), "invalid_parameter");
+        assert_eq!(
+            time.time("created_after").unwrap_err().code(),
+            "invalid_parameter"
+        );
     }
 }

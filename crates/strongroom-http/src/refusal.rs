@@ -17,7 +17,11 @@ pub const fn status_of(nature: Nature) -> u16 {
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Problem {
-        let Rejection { code, pointer, detail } = rejection;
+        let Rejection {
+            code,
+            pointer,
+            detail,
+        } = rejection;
         let status = status_of(code.nature());
         let problem = Problem::with(status, code.as_str(), code.title(), detail.clone());
         match pointer {
@@ -31,24 +35,50 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         let of = Problem::new;
         match failure {
-            Failure::Rejected { rejection, replayed, request } => {
-                Problem::from(rejection).first_given(request, replayed)
-            }
-            Failure::KeyInUse => of(EdgeCode::KeyInUse, "the first request under this idempotency key is still running")
-                .retry_after(1),
-            Failure::KeyReused => of(EdgeCode::KeyReused, "this idempotency key belongs to a request with another URL or body"),
+            Failure::Rejected {
+                rejection,
+                replayed,
+                request,
+            } => Problem::from(rejection).first_given(request, replayed),
+            Failure::KeyInUse => of(
+                EdgeCode::KeyInUse,
+                "the first request under this idempotency key is still running",
+            )
+            .retry_after(1),
+            Failure::KeyReused => of(
+                EdgeCode::KeyReused,
+                "this idempotency key belongs to a request with another URL or body",
+            ),
             Failure::ReplyNotKept { resource } => reply_not_kept(resource.map(|id| id.to_string())),
             Failure::SignatureReplayed => of(
                 EdgeCode::SignatureReplayed,
                 "the signature was used before; two equal requests in one second need a `reference_id` that tells them apart, or the next second",
             ),
-            Failure::Overloaded => of(EdgeCode::Overloaded, "the server has more to do than it can; try again").retry_after(1),
-            Failure::StorageFull => of(EdgeCode::StorageUnavailable, "the server's disk is full; nothing was changed").retry_after(30),
-            Failure::Halted => of(EdgeCode::StorageUnavailable, "the server stopped writing because its storage failed").retry_after(30),
+            Failure::Overloaded => of(
+                EdgeCode::Overloaded,
+                "the server has more to do than it can; try again",
+            )
+            .retry_after(1),
+            Failure::StorageFull => of(
+                EdgeCode::StorageUnavailable,
+                "the server's disk is full; nothing was changed",
+            )
+            .retry_after(30),
+            Failure::Halted => of(
+                EdgeCode::StorageUnavailable,
+                "the server stopped writing because its storage failed",
+            )
+            .retry_after(30),
             Failure::Internal => Problem::internal(),
-            Failure::NarrowTheRange => of(EdgeCode::NarrowTheRange, "too many rows to search: narrow `created_after` and `created_before`"),
+            Failure::NarrowTheRange => of(
+                EdgeCode::NarrowTheRange,
+                "too many rows to search: narrow `created_after` and `created_before`",
+            ),
             Failure::NotFound => Problem::not_found(),
-            Failure::BadCursor => of(EdgeCode::BadCursor, "`after` and `before` take a `next_cursor` of the same list"),
+            Failure::BadCursor => of(
+                EdgeCode::BadCursor,
+                "`after` and `before` take a `next_cursor` of the same list",
+            ),
         }
     }
 }
@@ -72,9 +102,16 @@ mod tests {
 
     #[test]
     fn refusals_keep_their_code_and_name_the_field() {
-        let rejection = Rejection::at(Code::WalletNotFound, "/recipient/id", "there is no such wallet");
+        let rejection = Rejection::at(
+            Code::WalletNotFound,
+            "/recipient/id",
+            "there is no such wallet",
+        );
         let problem = Problem::from(rejection);
-        assert_eq!((problem.status(), problem.code()), (404, "wallet_not_found"));
+        assert_eq!(
+            (problem.status(), problem.code()),
+            (404, "wallet_not_found")
+        );
         let body = problem.render(RequestId(RawId([1; 12])));
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["errors"][0]["pointer"], "/recipient/id");
@@ -93,13 +130,26 @@ mod tests {
             (Failure::NarrowTheRange, 422, "narrow_the_range"),
             (Failure::NotFound, 404, "not_found"),
             (Failure::BadCursor, 400, "bad_cursor"),
-            (Failure::ReplyNotKept { resource: None }, 409, "reply_not_kept"),
+            (
+                Failure::ReplyNotKept { resource: None },
+                409,
+                "reply_not_kept",
+            ),
         ] {
             let problem = Problem::from(failure);
             assert_eq!((problem.status(), problem.code()), (status, code));
         }
-        assert_eq!(Problem::from(Rejection::new(Code::InsufficientFunds, "x")).status(), 422);
-        assert_eq!(Problem::from(Rejection::new(Code::ReferenceTaken, "x")).status(), 409);
-        assert_eq!(Problem::from(Rejection::new(Code::PermissionNotHeld, "x")).status(), 403);
+        assert_eq!(
+            Problem::from(Rejection::new(Code::InsufficientFunds, "x")).status(),
+            422
+        );
+        assert_eq!(
+            Problem::from(Rejection::new(Code::ReferenceTaken, "x")).status(),
+            409
+        );
+        assert_eq!(
+            Problem::from(Rejection::new(Code::PermissionNotHeld, "x")).status(),
+            403
+        );
     }
 }

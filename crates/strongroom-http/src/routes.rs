@@ -103,10 +103,14 @@ fn money_rows() -> Vec<Route> {
             .sensitive()
             .body(funding::body_schema)
             .reply(transactions::schema),
-        Route::guarded(Verb::Get, "/v1/wallets/{id}/transactions", transactions::statement)
-            .about("A wallet's statement: its transactions with the balances after each.")
-            .query(&[&PAGE, &CREATED, transactions::STATEMENT_FILTERS])
-            .reply(transactions::statement_schema),
+        Route::guarded(
+            Verb::Get,
+            "/v1/wallets/{id}/transactions",
+            transactions::statement,
+        )
+        .about("A wallet's statement: its transactions with the balances after each.")
+        .query(&[&PAGE, &CREATED, transactions::STATEMENT_FILTERS])
+        .reply(transactions::statement_schema),
         Route::guarded(Verb::Post, "/v1/transfers", transfers::create)
             .about("Moves money between two wallets.")
             .created()
@@ -122,7 +126,12 @@ fn money_rows() -> Vec<Route> {
             .reply(transactions::schema),
         Route::guarded(Verb::Get, "/v1/transactions", transactions::list)
             .about("Lists all movements of money.")
-            .query(&[&PAGE, &CREATED, transactions::STATEMENT_FILTERS, transactions::OF_WALLET])
+            .query(&[
+                &PAGE,
+                &CREATED,
+                transactions::STATEMENT_FILTERS,
+                transactions::OF_WALLET,
+            ])
             .reply(transactions::list_schema),
         Route::guarded(Verb::Get, "/v1/transactions/{id}", transactions::read)
             .about("A movement of money.")
@@ -215,10 +224,14 @@ fn log_rows() -> Vec<Route> {
             .about("Lists signed checkpoints of the log.")
             .query(&[&PAGE])
             .reply(checkpoints::list_schema),
-        Route::guarded(Verb::Get, "/v1/checkpoints/consistency", checkpoints::consistency)
-            .about("The proof that the log only grew between two sizes.")
-            .query(&[checkpoints::RANGE])
-            .reply(checkpoints::consistency_schema),
+        Route::guarded(
+            Verb::Get,
+            "/v1/checkpoints/consistency",
+            checkpoints::consistency,
+        )
+        .about("The proof that the log only grew between two sizes.")
+        .query(&[checkpoints::RANGE])
+        .reply(checkpoints::consistency_schema),
         Route::guarded(Verb::Get, "/v1/request-logs", request_logs::list)
             .about("Lists requests made with the organization's keys.")
             .query(&[&PAGE, &CREATED, request_logs::FILTERS])
@@ -264,8 +277,17 @@ mod tests {
             let name = format!("{} {}", route.verb.as_str(), route.path);
             assert!(seen.insert(name.clone()), "{name} stands twice");
             assert!(!route.summary.is_empty(), "{name}");
-            assert_eq!(route.permission.is_some(), route.path.starts_with("/v1/"), "{name}");
-            assert!(route.permission.is_none_or(|p| permission::ALL.contains(&p)), "{name}");
+            assert_eq!(
+                route.permission.is_some(),
+                route.path.starts_with("/v1/"),
+                "{name}"
+            );
+            assert!(
+                route
+                    .permission
+                    .is_none_or(|p| permission::ALL.contains(&p)),
+                "{name}"
+            );
             assert_eq!(route.is_mutating(), route.body.is_some(), "{name}");
             assert!(route.is_mutating() || !route.money, "{name}");
         }
@@ -274,17 +296,35 @@ mod tests {
     #[test]
     fn what_reads_needs_a_permission_to_read_and_what_changes_does_not_get_by_with_one() {
         for route in routes() {
-            let Some(permission) = route.permission else { continue };
-            assert_eq!(permission.starts_with("read:"), !route.is_mutating(), "{}", route.path);
+            let Some(permission) = route.permission else {
+                continue;
+            };
+            assert_eq!(
+                permission.starts_with("read:"),
+                !route.is_mutating(),
+                "{}",
+                route.path
+            );
         }
     }
 
     #[test]
     fn whatever_leaves_money_or_makes_keys_is_sensitive() {
         for route in routes().iter().filter(|route| route.is_mutating()) {
-            let leaves = ["debit", "payouts", "api-keys"].iter().any(|word| route.path.contains(word));
-            assert_eq!(leaves, route.signature == SignatureClass::Sensitive, "{}", route.path);
-            assert!(route.reply == ReplyKind::Kept || route.path.contains("api-keys"), "{}", route.path);
+            let leaves = ["debit", "payouts", "api-keys"]
+                .iter()
+                .any(|word| route.path.contains(word));
+            assert_eq!(
+                leaves,
+                route.signature == SignatureClass::Sensitive,
+                "{}",
+                route.path
+            );
+            assert!(
+                route.reply == ReplyKind::Kept || route.path.contains("api-keys"),
+                "{}",
+                route.path
+            );
         }
     }
 }

@@ -4,8 +4,10 @@ use serde_json::{Map, Value, json};
 
 /// An object whose fields are all listed; `required` names those that must be there.
 pub fn object(required: &[&str], fields: Vec<(&str, Value)>) -> Value {
-    let properties: Map<String, Value> =
-        fields.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let properties: Map<String, Value> = fields
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect();
     json!({
         "type": "object",
         "properties": properties,
@@ -19,6 +21,14 @@ pub fn reply(fields: Vec<(&str, Value)>) -> Value {
     let names: Vec<String> = fields.iter().map(|(name, _)| (*name).to_owned()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     object(&names, fields)
+}
+
+/// A schema with a name: the document holds it once.
+pub fn named(name: &str, mut schema: Value) -> Value {
+    if let Some(fields) = schema.as_object_mut() {
+        fields.insert("title".to_owned(), Value::from(name));
+    }
+    schema
 }
 
 /// A page of `item`.
@@ -69,13 +79,16 @@ pub fn minor() -> Value {
 
 /// An amount in a request: minor units, or major units as text.
 pub fn amount() -> Value {
-    json!({
-        "description": "An integer of minor units (10000 PHP = 100.00), or a string of major units with exactly the currency's decimals (\"100.00\"). Keys of the `nopos` dialect write major units as numbers.",
-        "oneOf": [
-            {"type": "number", "exclusiveMinimum": 0, "maximum": 9_007_199_254_740_991_i64},
-            {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"},
-        ],
-    })
+    named(
+        "amount",
+        json!({
+            "description": "An integer of minor units (10000 PHP = 100.00), or a string of major units with exactly the currency's decimals (\"100.00\"). Keys of the `nopos` dialect write major units as numbers.",
+            "oneOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": 9_007_199_254_740_991_i64},
+                {"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?$"},
+            ],
+        }),
+    )
 }
 
 pub fn reference_id() -> Value {
@@ -118,6 +131,9 @@ pub fn problem() -> Value {
                 ("details", json!({"type": "object"})),
             ]),
         ),
-        ("errors", list(reply(vec![("pointer", text()), ("detail", text())]))),
+        (
+            "errors",
+            list(reply(vec![("pointer", text()), ("detail", text())])),
+        ),
     ])
 }

@@ -87,7 +87,11 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
             return self.standing(now, 1, now);
         };
         let live = slot.filter(|slot| slot.key == key && self.is_live(slot, now));
-        let mut counted = live.unwrap_or(Slot { key, start: now, count: 0 });
+        let mut counted = live.unwrap_or(Slot {
+            key,
+            start: now,
+            count: 0,
+        });
         counted.count = counted.count.saturating_add(1);
         *slot = Some(counted);
         self.standing(counted.start, counted.count, now)

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use strongroom_store::{
     Activity, Batch, EntryRow, HeadRow, Id, LocatorRow, RecordRow, SqliteStore, Store, Tuning,
-    Writer,
+    Wanted, Writer,
 };
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -77,6 +77,8 @@ struct Spent {
     payouts: f64,
     cpu: Duration,
     wall: Duration,
+    /// Loading the records that the batch changes.
+    load: Duration,
     /// How long each batch took.
     batches: Vec<Duration>,
 }
@@ -90,6 +92,7 @@ impl Spent {
         self.payouts += other.payouts;
         self.cpu += other.cpu;
         self.wall += other.wall;
+        self.load += other.load;
         self.batches.extend_from_slice(&other.batches);
     }
 }
@@ -98,6 +101,20 @@ fn run(load: &mut Load, writer: &mut dyn Writer, batch: u64, time: Duration) -> 
     let mut spent = Spent::default();
     while spent.wall < time {
         let rows = load.batch(batch);
+        let wanted = Wanted {
+            records: rows
+                .records
+                .iter()
+                .map(|r| (r.scope, r.kind, r.id))
+                .collect(),
+            ..Wanted::default()
+        };
+        let start = Instant::now();
+        let loaded = writer.load(&wanted)?;
+        spent.load += start.elapsed();
+        if loaded.records.len() != rows.records.len() {
+            return Err("a wallet is missing".into());
+        }
         let (cpu, start) = (thread_cpu()?, Instant::now());
         writer.apply(&rows)?;
         let wall = start.elapsed();
@@ -130,11 +147,12 @@ fn report(
             .map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
     println!(
-        "{{\"batch\":{batch},\"wallets\":{wallets},\"cpu_us\":{:.2},\"quiet_cpu_us\":{quiet:.2},\"wall_us\":{:.2},\
+        "{{\"batch\":{batch},\"wallets\":{wallets},\"cpu_us\":{:.2},\"quiet_cpu_us\":{quiet:.2},\"wall_us\":{:.2},\"load_us\":{:.2},\
          \"per_second\":{:.0},\"wal_bytes\":{:.0},\"rows\":{:.2},\"wraps\":{},\
          \"checkpoints\":{},\"wal_mib\":{},\"p50_ms\":{:.2},\"p99_ms\":{:.2},\"longest_ms\":{:.1},\"sync_probe_us\":{probe:.0}}}",
         spent.cpu_us(),
         spent.wall.as_secs_f64() * 1e6 / spent.payouts,
+        spent.load.as_secs_f64() * 1e6 / spent.payouts,
         spent.payouts / spent.wall.as_secs_f64(),
         per(before.wal_bytes, after.wal_bytes),
         per(before.rows, after.rows),
@@ -269,6 +287,9 @@ fn tuning() -> Outcome<Tuning> {
 
 /// CPU time of this thread, user and system.
 fn thread_cpu() -> Outcome<Duration> {
+    // The kernel books a thread's time when it is scheduled; without this, what ran before the
+    // measured stretch would count into it.
+    std::thread::yield_now();
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanoseconds = text.split(' ').next().unwrap_or_default().parse()?;
     Ok(Duration::from_nanos(nanoseconds))

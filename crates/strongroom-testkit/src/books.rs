@@ -77,17 +77,7 @@ impl Books {
 
     /// A new wallet of the organization's currency.
     pub fn wallet(&self, wallet_type: WalletType) -> WalletId {
-        let command = CreateWallet {
-            wallet_type,
-            currency: None,
-            parent: None,
-            owner: None,
-            business: None,
-            reference_id: None,
-            metadata: Metadata::default(),
-            low_balance: None,
-        };
-        let made = self.run(command).unwrap_or_else(|failure| panic!("no wallet: {failure:?}"));
+        let made = self.run(new_wallet(wallet_type)).unwrap_or_else(|failure| panic!("no wallet: {failure:?}"));
         wallet_of(made.resource())
     }
 
@@ -147,6 +137,20 @@ pub fn payout(source: WalletId, target: WalletId, minor: i64) -> CreatePayout {
         reference_id: None,
         description: None,
         metadata: Metadata::default(),
+    }
+}
+
+/// A plain wallet of a type.
+pub fn new_wallet(wallet_type: WalletType) -> CreateWallet {
+    CreateWallet {
+        wallet_type,
+        currency: None,
+        parent: None,
+        owner: None,
+        business: None,
+        reference_id: None,
+        metadata: Metadata::default(),
+        low_balance: None,
     }
 }
 

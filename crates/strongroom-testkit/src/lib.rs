@@ -6,3 +6,10 @@
 
 pub mod books;
 pub mod clock;
+pub mod dice;
+pub mod exchange;
+pub mod faulty;
+pub mod reference;
+pub mod script;
+pub mod server;
+pub mod tenant;

@@ -1,1 +1,71 @@
-fn main() {}
+//! The `strongroom` program: one file per command, wiring and printing only.
+//!
+//! Rules live in the rooms below; here a command's words become calls, and what comes back becomes text. Results go to
+//! standard output, everything else to standard error. Exit codes: 0 done, 1 not done or damage found, 2 wrong usage.
+//! No secret is ever taken from the command line or from the value of an environment variable.
+
+mod command;
+mod config;
+mod custody;
+mod fault;
+mod folder;
+mod hardening;
+mod logging;
+mod passphrase;
+mod place;
+mod provision;
+mod running;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command::{audit, demo, init, keys, organization, serve, verify};
+use crate::fault::Fault;
+
+/// A payments core in one program: wallets, payouts and a provable log over HTTP
+#[derive(Parser)]
+#[command(name = "strongroom", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Options),
+    Init(init::Options),
+    Serve(serve::Options),
+    Verify(verify::Options),
+    #[command(subcommand)]
+    Audit(audit::Command),
+    #[command(subcommand)]
+    Organization(organization::Command),
+    #[command(subcommand)]
+    Keys(keys::Command),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    hardening::harden();
+    match run(&cli.command) {
+        Ok(code) => code,
+        Err(fault) => {
+            fault.print();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode, Fault> {
+    match command {
+        Command::Demo(options) => demo::run(options),
+        Command::Init(options) => init::run(options),
+        Command::Serve(options) => serve::run(options),
+        Command::Verify(options) => verify::run(options),
+        Command::Audit(command) => audit::run(command),
+        Command::Organization(command) => organization::run(command),
+        Command::Keys(command) => keys::run(command),
+    }
+}

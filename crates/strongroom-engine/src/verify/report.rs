@@ -2,13 +2,16 @@
 //!
 //! Lines name ids, sequence numbers and tables, never amounts or personal data.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{INSTALLATION, Mode};
 
 /// Damages that are named; more are only counted.
-const NAMED: usize = 100;
+const NAMED: usize = 200;
+/// Damages of one sort that are named, so that a thousand of one hide none of another.
+const OF_A_SORT: u64 = 20;
 
 /// What a verification read and found.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,7 @@ pub struct VerifyReport {
     pub events: u64,
     /// Blind index rows.
     pub indexes: u64,
-    /// At most 100.
+    /// At most 20 of a sort and 200 in all.
     pub damages: Vec<String>,
     /// Damages beyond those named.
     pub further: u64,
@@ -83,12 +86,16 @@ impl fmt::Display for LogReport {
 pub(super) struct Damages {
     named: Vec<String>,
     further: u64,
+    sorts: HashMap<String, u64>,
 }
 
 impl Damages {
     pub fn note(&mut self, damage: impl Into<String>) {
-        if self.named.len() < NAMED {
-            self.named.push(damage.into());
+        let damage = damage.into();
+        let of_this_sort = self.sorts.entry(sort(&damage)).or_default();
+        *of_this_sort += 1;
+        if self.named.len() < NAMED && *of_this_sort <= OF_A_SORT {
+            self.named.push(damage);
         } else {
             self.further += 1;
         }
@@ -111,19 +118,25 @@ impl Damages {
     }
 }
 
+/// A damage's words without what tells one place from another: numbers and quoted ids.
+fn sort(damage: &str) -> String {
+    damage.split('`').step_by(2).flat_map(str::chars).filter(|c| !c.is_ascii_digit()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn damages_are_bounded_and_counted() {
+    fn damages_are_bounded_and_counted_by_sort() {
         let mut damages = Damages::default();
-        (0..250).for_each(|n| damages.note(format!("entry {n}")));
+        (0..250).for_each(|n| damages.note(format!("entry {n} of log 2: altered")));
+        damages.note("`wallet_00ff` of log 3: gone");
         let mut report = VerifyReport::default();
         damages.into_report(&mut report);
         assert!(!report.is_clean());
         let text = report.to_string();
-        assert!(text.contains("damage: entry 99\n") && !text.contains("entry 100"));
-        assert!(text.ends_with("100 damages named, 150 more\n"));
+        assert!(text.contains("damage: entry 19 of log 2: altered\n") && !text.contains("entry 20 "));
+        assert!(text.ends_with("damage: `wallet_00ff` of log 3: gone\n21 damages named, 230 more\n"), "{text}");
     }
 }

@@ -62,7 +62,7 @@ pub struct View<'a> {
     pub(crate) scope: Scope,
     pub(crate) reader: &'a mut dyn Reader,
     pub(crate) opener: Opener,
-    requests: Option<&'a RequestLog>,
+    pub(crate) requests: Option<&'a RequestLog>,
 }
 
 impl<'a> View<'a> {

@@ -23,7 +23,9 @@ pub fn read(
     let parsed = match (value, dialect) {
         (Value::Text(text), _) => Money::parse_decimal(text, currency),
         (Value::Number(text), Dialect::Nextapi) => return minor_units(text, currency),
-        (Value::Number(text), Dialect::Nopos) => Money::parse_decimal(&padded(text, currency), currency),
+        (Value::Number(text), Dialect::Nopos) => {
+            Money::parse_decimal(&padded(text, currency), currency)
+        }
         _ => Err(AmountFault::NotANumber),
     };
     parsed.map_err(|fault| explain(fault, currency, dialect))
@@ -70,14 +72,20 @@ fn explain(fault: AmountFault, currency: Currency, dialect: Dialect) -> (FaultKi
                 Dialect::Nextapi => "10000 (minor units)",
                 Dialect::Nopos => "100 (major units)",
             };
-            let text = format!("must be a number such as {number} or a string such as \"{example}\"");
+            let text =
+                format!("must be a number such as {number} or a string such as \"{example}\"");
             (FaultKind::AmountInvalid, text)
         }
         AmountFault::Decimals => (
             FaultKind::AmountDecimals,
-            format!("an amount of {currency} in major units shows exactly {decimals} decimals, as in \"{example}\""),
+            format!(
+                "an amount of {currency} in major units shows exactly {decimals} decimals, as in \"{example}\""
+            ),
         ),
-        AmountFault::NotPositive => (FaultKind::AmountNotPositive, "must be greater than zero".into()),
+        AmountFault::NotPositive => (
+            FaultKind::AmountNotPositive,
+            "must be greater than zero".into(),
+        ),
         AmountFault::TooLarge => (
             FaultKind::AmountTooLarge,
             "must not exceed 9007199254740991 minor units".into(),
@@ -104,7 +112,11 @@ mod tests {
             ("9007199254740991", "PHP", Ok(9_007_199_254_740_991)),
             ("9007199254740992", "PHP", Err("amount_too_large")),
             ("99999999999999999999999", "PHP", Err("amount_too_large")),
-            ("-99999999999999999999999", "PHP", Err("amount_not_positive")),
+            (
+                "-99999999999999999999999",
+                "PHP",
+                Err("amount_not_positive"),
+            ),
             ("0", "PHP", Err("amount_not_positive")),
             ("-0", "PHP", Err("amount_not_positive")),
             ("-5", "PHP", Err("amount_not_positive")),
@@ -112,7 +124,11 @@ mod tests {
             ("1e2", "PHP", Err("amount_not_integer")),
             ("100.0", "JPY", Err("amount_not_integer")),
         ] {
-            assert_eq!(outcome(Value::Number(text), code, Dialect::Nextapi), expected, "{text} {code}");
+            assert_eq!(
+                outcome(Value::Number(text), code, Dialect::Nextapi),
+                expected,
+                "{text} {code}"
+            );
         }
     }
 
@@ -133,7 +149,11 @@ mod tests {
             ("-1", "PHP", Err("amount_not_positive")),
             ("90071992547409.92", "PHP", Err("amount_too_large")),
         ] {
-            assert_eq!(outcome(Value::Number(text), code, Dialect::Nopos), expected, "{text} {code}");
+            assert_eq!(
+                outcome(Value::Number(text), code, Dialect::Nopos),
+                expected,
+                "{text} {code}"
+            );
         }
     }
 
@@ -145,8 +165,14 @@ mod tests {
             assert_eq!(outcome(text("100"), "JPY", dialect), Ok(100));
             assert_eq!(outcome(text("100"), "PHP", dialect), Err("amount_decimals"));
             assert_eq!(outcome(text("ten"), "PHP", dialect), Err("amount_invalid"));
-            assert_eq!(outcome(Value::Bool(true), "PHP", dialect), Err("amount_invalid"));
-            assert_eq!(outcome(Value::List(vec![]), "PHP", dialect), Err("amount_invalid"));
+            assert_eq!(
+                outcome(Value::Bool(true), "PHP", dialect),
+                Err("amount_invalid")
+            );
+            assert_eq!(
+                outcome(Value::List(vec![]), "PHP", dialect),
+                Err("amount_invalid")
+            );
         }
     }
 
@@ -154,6 +180,9 @@ mod tests {
     fn a_fraction_is_answered_with_both_valid_forms() {
         let php = Currency::parse("PHP").unwrap();
         let (_, detail) = read(&Value::Number("1.5"), php, Dialect::Nextapi).unwrap_err();
-        assert!(detail.contains("10000") && detail.contains("\"100.00\""), "{detail}");
+        assert!(
+            detail.contains("10000") && detail.contains("\"100.00\""),
+            "{detail}"
+        );
     }
 }

@@ -136,7 +136,11 @@ impl<'f, 'b> Fields<'f, 'b> {
     }
 
     pub fn currency(&mut self, name: &'static str) -> Option<Currency> {
-        self.parsed(name, "an ISO 4217 currency code such as `PHP`", Currency::parse)
+        self.parsed(
+            name,
+            "an ISO 4217 currency code such as `PHP`",
+            Currency::parse,
+        )
     }
 
     pub fn reference_id(&mut self) -> Option<ReferenceId> {
@@ -252,7 +256,11 @@ impl Drop for Fields<'_, '_> {
             .iter()
             .filter(|(key, _)| !self.lenient && !self.asked.iter().any(|name| key == name));
         for (key, _) in unknown {
-            self.fault(FaultKind::UnknownField, key, "is not a field of this request");
+            self.fault(
+                FaultKind::UnknownField,
+                key,
+                "is not a field of this request",
+            );
         }
     }
 }
@@ -261,8 +269,12 @@ fn explain(fault: MetadataFault) -> String {
     let cut = |key: String| key.chars().take(40).collect::<String>();
     match fault {
         MetadataFault::TooMany => "must have at most 50 pairs".into(),
-        MetadataFault::KeyLength(key) => format!("the key `{}` must have 1 to 40 characters", cut(key)),
-        MetadataFault::ValueLength(key) => format!("the value of `{}` is over 500 characters", cut(key)),
+        MetadataFault::KeyLength(key) => {
+            format!("the key `{}` must have 1 to 40 characters", cut(key))
+        }
+        MetadataFault::ValueLength(key) => {
+            format!("the value of `{}` is over 500 characters", cut(key))
+        }
         MetadataFault::IndexKey(key) => {
             format!("the key `{}` looks like an array index", cut(key))
         }
@@ -299,7 +311,10 @@ mod tests {
     }
 
     fn expect(body: &str, expected: &[(&'static str, &str)]) {
-        let expected: Vec<_> = expected.iter().map(|(code, at)| (*code, (*at).to_owned())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(code, at)| (*code, (*at).to_owned()))
+            .collect();
         assert_eq!(faults(body), expected, "{body}");
     }
 
@@ -328,16 +343,28 @@ mod tests {
                 ("invalid_field", "/reference_id"),
             ],
         );
-        expect(r#"{"amount":1,"description":"a\nb"}"#, &[("invalid_field", "/description")]);
-        expect(r#"{"amount":1,"metadata":{"a":1}}"#, &[("invalid_field", "/metadata")]);
+        expect(
+            r#"{"amount":1,"description":"a\nb"}"#,
+            &[("invalid_field", "/description")],
+        );
+        expect(
+            r#"{"amount":1,"metadata":{"a":1}}"#,
+            &[("invalid_field", "/metadata")],
+        );
     }
 
     #[test]
     fn text_that_is_no_id_becomes_nobody_s() {
         expect(r#"{"amount":1,"recipient":{"id":"wallet_123"}}"#, &[]);
         expect(r#"{"amount":1,"recipient":{"id":""}}"#, &[]);
-        expect(r#"{"amount":1,"recipient":{"id":7}}"#, &[("invalid_field", "/recipient/id")]);
-        let long = format!(r#"{{"amount":1,"recipient":{{"id":"{}"}}}}"#, "x".repeat(65));
+        expect(
+            r#"{"amount":1,"recipient":{"id":7}}"#,
+            &[("invalid_field", "/recipient/id")],
+        );
+        let long = format!(
+            r#"{{"amount":1,"recipient":{{"id":"{}"}}}}"#,
+            "x".repeat(65)
+        );
         expect(&long, &[("invalid_field", "/recipient/id")]);
     }
 

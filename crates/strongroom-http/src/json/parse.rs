@@ -338,7 +338,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_text_and_strings_borrow() {
-        let object = parse_object(br#" {"a":100.00,"b":"x\u00f1\ud83d\ude00","c":[true,null]} "#).unwrap();
+        let object =
+            parse_object(br#" {"a":100.00,"b":"x\u00f1\ud83d\ude00","c":[true,null]} "#).unwrap();
         assert_eq!(object.get("a"), Some(&Value::Number("100.00")));
         assert_eq!(object.get("b"), Some(&Value::Text("xñ😀".into())));
         assert_eq!(
@@ -354,15 +355,38 @@ mod tests {
         assert_eq!(parse_object(b"{\"a\":\"\xff\"}"), Err(JsonFault::NotUtf8));
         assert_eq!(fault("[]"), JsonFault::NotAnObject);
         assert_eq!(fault("\"a\""), JsonFault::NotAnObject);
-        assert_eq!(fault(r#"{"a":1,"a":2}"#), JsonFault::DuplicateKey("/a".into()));
+        assert_eq!(
+            fault(r#"{"a":1,"a":2}"#),
+            JsonFault::DuplicateKey("/a".into())
+        );
         assert_eq!(
             fault(r#"{"o":[{"x/y":1,"x\u002fy":2}]}"#),
             JsonFault::DuplicateKey("/o/0/x~1y".into())
         );
         for text in [
-            "", " ", "{", "{}}", "{} x", "{\"a\"}", "{\"a\":}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":1.}",
-            "{\"a\":.5}", "{\"a\":1e}", "{\"a\":NaN}", "{a:1}", "{'a':1}", "{\"a\":1,}", "{\"a\":[1,]}",
-            "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}", "{\"a\":\"\n\"}", "{\"a\":tru}", "\u{feff}{}", "undefined",
+            "",
+            " ",
+            "{",
+            "{}}",
+            "{} x",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":01}",
+            "{\"a\":+1}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":1e}",
+            "{\"a\":NaN}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":1,}",
+            "{\"a\":[1,]}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":tru}",
+            "\u{feff}{}",
+            "undefined",
         ] {
             assert!(matches!(fault(text), JsonFault::Syntax(..)), "{text}");
         }
@@ -392,7 +416,9 @@ mod tests {
             Value::Bool(value) => value.to_string(),
             Value::Number(text) => (*text).to_owned(),
             Value::Text(text) => serde_json::to_string(text).unwrap(),
-            Value::List(list) => format!("[{}]", list.iter().map(plain).collect::<Vec<_>>().join(",")),
+            Value::List(list) => {
+                format!("[{}]", list.iter().map(plain).collect::<Vec<_>>().join(","))
+            }
             Value::Object(object) => plain_object(object),
         }
     }
@@ -401,7 +427,10 @@ mod tests {
         let member = |(key, value): &(Cow<'_, str>, Value<'_>)| {
             format!("{}:{}", serde_json::to_string(key).unwrap(), plain(value))
         };
-        format!("{{{}}}", object.0.iter().map(member).collect::<Vec<_>>().join(","))
+        format!(
+            "{{{}}}",
+            object.0.iter().map(member).collect::<Vec<_>>().join(",")
+        )
     }
 
     fn agrees_with_serde(text: &str) {
@@ -409,11 +438,15 @@ mod tests {
         let theirs = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text);
         match (ours, theirs) {
             (Ok(object), Ok(map)) => {
-                let again: serde_json::Map<_, _> = serde_json::from_str(&plain_object(&object)).unwrap();
+                let again: serde_json::Map<_, _> =
+                    serde_json::from_str(&plain_object(&object)).unwrap();
                 assert_eq!(again, map, "{text:?}");
             }
             (Err(JsonFault::DuplicateKey(_) | JsonFault::TooDeep), _) | (Err(_), Err(_)) => {}
-            (Ok(_), Err(error)) => assert!(error.to_string().contains("out of range"), "{text:?}: {error}"),
+            (Ok(_), Err(error)) => assert!(
+                error.to_string().contains("out of range"),
+                "{text:?}: {error}"
+            ),
             (Err(fault), Ok(_)) => panic!("{text:?}: {fault:?}"),
         }
     }

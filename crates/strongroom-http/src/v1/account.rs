@@ -64,28 +64,34 @@ fn resolved(set: &PermissionSet) -> Vec<&'static str> {
 }
 
 pub fn schema() -> Schema {
-    schema::reply(vec![
-        ("id", schema::id("org")),
-        ("object", schema::constant("account")),
-        ("name", schema::text()),
-        ("mode", mode()),
-        ("default_currency", schema::currency()),
-        ("created_at", schema::time()),
-    ])
+    schema::named(
+        "account",
+        schema::reply(vec![
+            ("id", schema::id("org")),
+            ("object", schema::constant("account")),
+            ("name", schema::text()),
+            ("mode", mode()),
+            ("default_currency", schema::currency()),
+            ("created_at", schema::time()),
+        ]),
+    )
 }
 
 pub fn verify_schema() -> Schema {
-    schema::reply(vec![
-        ("object", schema::constant("credential")),
-        ("organization_id", schema::id("org")),
-        ("store_id", json!({"type": "null"})),
-        ("mode", mode()),
-        ("key_id", schema::id("key")),
-        ("type", schema::one_of(&["secret", "publishable"])),
-        ("role", schema::text()),
-        ("permissions", schema::list(schema::one_of(permission::ALL))),
-        ("dialect", schema::one_of(&["nextapi", "nopos"])),
-    ])
+    schema::named(
+        "credential",
+        schema::reply(vec![
+            ("object", schema::constant("credential")),
+            ("organization_id", schema::id("org")),
+            ("store_id", json!({"type": "null"})),
+            ("mode", mode()),
+            ("key_id", schema::id("key")),
+            ("type", schema::one_of(&["secret", "publishable"])),
+            ("role", schema::text()),
+            ("permissions", schema::list(schema::one_of(permission::ALL))),
+            ("dialect", schema::one_of(&["nextapi", "nopos"])),
+        ]),
+    )
 }
 
 pub fn mode() -> Schema {

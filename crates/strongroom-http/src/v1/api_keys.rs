@@ -166,7 +166,10 @@ fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, Permi
     let given = fields.value("permissions").is_some();
     if key_type == KeyType::Publishable {
         if given || role.is_some_and(|role| role != Role::Publishable) {
-            fields.invalid("role", "of a publishable key is `publishable`, without permissions");
+            fields.invalid(
+                "role",
+                "of a publishable key is `publishable`, without permissions",
+            );
         }
         return Some((Role::Publishable, Role::Publishable.permissions()));
     }
@@ -177,7 +180,11 @@ fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, Permi
         }
         (Some(Role::Custom) | None, true) => Some((Role::Custom, permissions?)),
         (Some(Role::Custom), false) => {
-            fields.fault(FaultKind::FieldRequired, "permissions", "is required for the role `custom`");
+            fields.fault(
+                FaultKind::FieldRequired,
+                "permissions",
+                "is required for the role `custom`",
+            );
             None
         }
         (Some(_), true) => {
@@ -194,7 +201,10 @@ fn permissions(fields: &mut Fields<'_, '_>) -> Option<PermissionSet> {
         Ok(set) => Some(set),
         Err(unknown) => {
             let shown: String = unknown.chars().take(64).collect();
-            fields.invalid("permissions", format!("hold `{shown}`, which matches no permission"));
+            fields.invalid(
+                "permissions",
+                format!("hold `{shown}`, which matches no permission"),
+            );
             None
         }
     }
@@ -208,22 +218,33 @@ fn overlap(fields: &mut Fields<'_, '_>) -> Option<i64> {
 const TYPES: &[&str] = &["secret", "publishable"];
 const DIALECTS: &[&str] = &["nextapi", "nopos"];
 const SIGNING: &[&str] = &["never", "sensitive", "always"];
-const ROLES: &[&str] = &["owner", "admin", "operator", "viewer", "publishable", "custom"];
+const ROLES: &[&str] = &[
+    "owner",
+    "admin",
+    "operator",
+    "viewer",
+    "publishable",
+    "custom",
+];
 
 pub fn create_schema() -> Schema {
-    schema::object(&[], vec![
-        ("type", schema::one_of(TYPES)),
-        ("name", schema::line(100)),
-        ("role", schema::one_of(ROLES)),
-        ("permissions", schema::list(schema::text())),
-        ("dialect", schema::one_of(DIALECTS)),
-        ("signing", schema::one_of(SIGNING)),
-        ("expires_at", schema::time()),
-    ])
+    schema::object(
+        &[],
+        vec![
+            ("type", schema::one_of(TYPES)),
+            ("name", schema::line(100)),
+            ("role", schema::one_of(ROLES)),
+            ("permissions", schema::list(schema::text())),
+            ("dialect", schema::one_of(DIALECTS)),
+            ("signing", schema::one_of(SIGNING)),
+            ("expires_at", schema::time()),
+        ],
+    )
 }
 
 pub fn roll_schema() -> Schema {
-    let seconds = json!({"type": "integer", "minimum": 0, "maximum": MAX_OVERLAP, "default": OVERLAP});
+    let seconds =
+        json!({"type": "integer", "minimum": 0, "maximum": MAX_OVERLAP, "default": OVERLAP});
     schema::object(&[], vec![("overlap_seconds", seconds)])
 }
 
@@ -248,7 +269,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
 }
 
 pub fn schema() -> Schema {
-    schema::reply(fields())
+    schema::named("api_key", schema::reply(fields()))
 }
 
 /// With the texts that are shown once.
@@ -280,15 +301,30 @@ mod tests {
 
     #[test]
     fn defaults_follow_the_type_and_the_mode() {
-        let live = read(r#"{"role":"admin"}"#, Mode::Live).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!((live.signing, live.key_type), (SigningPolicy::Sensitive, KeyType::Secret));
-        let test = read(r#"{"role":"admin"}"#, Mode::Test).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!((test.signing, test.dialect), (SigningPolicy::Never, Dialect::Nextapi));
-        let open = read(r#"{"type":"publishable"}"#, Mode::Live).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!((open.role, open.signing), (Role::Publishable, SigningPolicy::Never));
+        let live =
+            read(r#"{"role":"admin"}"#, Mode::Live).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(
+            (live.signing, live.key_type),
+            (SigningPolicy::Sensitive, KeyType::Secret)
+        );
+        let test =
+            read(r#"{"role":"admin"}"#, Mode::Test).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(
+            (test.signing, test.dialect),
+            (SigningPolicy::Never, Dialect::Nextapi)
+        );
+        let open =
+            read(r#"{"type":"publishable"}"#, Mode::Live).unwrap_or_else(|fault| panic!("{fault}"));
+        assert_eq!(
+            (open.role, open.signing),
+            (Role::Publishable, SigningPolicy::Never)
+        );
         let custom = r#"{"permissions":["read:wallets"],"dialect":"nopos","signing":"always"}"#;
         let custom = read(custom, Mode::Test).unwrap_or_else(|fault| panic!("{fault}"));
-        assert_eq!((custom.role, custom.dialect), (Role::Custom, Dialect::Nopos));
+        assert_eq!(
+            (custom.role, custom.dialect),
+            (Role::Custom, Dialect::Nopos)
+        );
         assert_eq!(custom.permissions.patterns(), ["read:wallets"]);
     }
 
@@ -297,11 +333,26 @@ mod tests {
         assert_eq!(fault("{}"), "field_required /role");
         assert_eq!(fault(r#"{"role":"king"}"#), "invalid_field /role");
         assert_eq!(fault(r#"{"role":"custom"}"#), "field_required /permissions");
-        assert_eq!(fault(r#"{"role":"viewer","permissions":["*"]}"#), "invalid_field /permissions");
-        assert_eq!(fault(r#"{"permissions":["fly:moon"]}"#), "invalid_field /permissions");
-        assert_eq!(fault(r#"{"permissions":"*"}"#), "invalid_field /permissions");
+        assert_eq!(
+            fault(r#"{"role":"viewer","permissions":["*"]}"#),
+            "invalid_field /permissions"
+        );
+        assert_eq!(
+            fault(r#"{"permissions":["fly:moon"]}"#),
+            "invalid_field /permissions"
+        );
+        assert_eq!(
+            fault(r#"{"permissions":"*"}"#),
+            "invalid_field /permissions"
+        );
         assert_eq!(fault(r#"{"role":"publishable"}"#), "invalid_field /role");
-        assert_eq!(fault(r#"{"type":"publishable","role":"owner"}"#), "invalid_field /role");
-        assert_eq!(fault(r#"{"type":"publishable","permissions":["*"]}"#), "invalid_field /role");
+        assert_eq!(
+            fault(r#"{"type":"publishable","role":"owner"}"#),
+            "invalid_field /role"
+        );
+        assert_eq!(
+            fault(r#"{"type":"publishable","permissions":["*"]}"#),
+            "invalid_field /role"
+        );
     }
 }

@@ -48,7 +48,9 @@ fn filter(query: &Query) -> Result<AuditFilter, Problem> {
     Ok(AuditFilter {
         action: query.choice("action", Action::parse)?,
         resource: query.id("resource_id", resource)?,
-        credential: query.id("credential_id", |text| ApiKeyId::parse(text).unwrap_or(ApiKeyId(NOBODY)))?,
+        credential: query.id("credential_id", |text| {
+            ApiKeyId::parse(text).unwrap_or(ApiKeyId(NOBODY))
+        })?,
         outcome: query.choice("outcome", outcome)?,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
@@ -65,7 +67,10 @@ fn outcome(text: &str) -> Option<bool> {
 
 /// Any resource a record can be about; other text is nobody's wallet.
 fn resource(text: &str) -> AnyId {
-    let nobody = AnyId { kind: Kind::Wallet, raw: NOBODY };
+    let nobody = AnyId {
+        kind: Kind::Wallet,
+        raw: NOBODY,
+    };
     WalletId::parse(text)
         .map(WalletId::any)
         .or_else(|| PayoutId::parse(text).map(PayoutId::any))
@@ -86,31 +91,41 @@ pub const FILTERS: &[Parameter] = &[
     Parameter::one_of("action", actions, "Only records of this action."),
     Parameter::text("resource_id", "Only records about this resource."),
     Parameter::text("credential_id", "Only records of this key's acts."),
-    Parameter::one_of("outcome", || vec!["success", "refused"], "Only acts that ended so."),
+    Parameter::one_of(
+        "outcome",
+        || vec!["success", "refused"],
+        "Only acts that ended so.",
+    ),
 ];
 
 pub fn schema() -> Schema {
-    schema::reply(vec![
-        ("id", schema::id("audit")),
-        ("object", schema::constant("audit_log")),
-        ("sequence", json!({"type": "integer"})),
-        ("timestamp", schema::time()),
-        ("created_at", schema::time()),
-        ("user_id", schema::nullable(schema::text())),
-        ("credential_id", schema::nullable(schema::id("key"))),
-        ("action", schema::one_of(&actions())),
-        ("resource_id", schema::nullable(schema::text())),
-        ("outcome", schema::one_of(&["success", "refused"])),
-        ("code", schema::nullable(schema::text())),
-        ("organization_id", schema::id("org")),
-        ("mode", mode()),
-        ("ip_address", schema::text()),
-        ("user_agent", schema::text()),
-        ("request_id", schema::id("req")),
-        ("policy", schema::text()),
-        ("signed", json!({"type": "boolean"})),
-        ("details", json!({"type": "object", "additionalProperties": {"type": "string"}})),
-    ])
+    schema::named(
+        "audit_log",
+        schema::reply(vec![
+            ("id", schema::id("audit")),
+            ("object", schema::constant("audit_log")),
+            ("sequence", json!({"type": "integer"})),
+            ("timestamp", schema::time()),
+            ("created_at", schema::time()),
+            ("user_id", schema::nullable(schema::text())),
+            ("credential_id", schema::nullable(schema::id("key"))),
+            ("action", schema::one_of(&actions())),
+            ("resource_id", schema::nullable(schema::text())),
+            ("outcome", schema::one_of(&["success", "refused"])),
+            ("code", schema::nullable(schema::text())),
+            ("organization_id", schema::id("org")),
+            ("mode", mode()),
+            ("ip_address", schema::text()),
+            ("user_agent", schema::text()),
+            ("request_id", schema::id("req")),
+            ("policy", schema::text()),
+            ("signed", json!({"type": "boolean"})),
+            (
+                "details",
+                json!({"type": "object", "additionalProperties": {"type": "string"}}),
+            ),
+        ]),
+    )
 }
 
 pub fn list_schema() -> Schema {
@@ -130,8 +145,17 @@ mod tests {
 
     #[test]
     fn any_resource_is_found_by_its_text() {
-        for kind in [Kind::Wallet, Kind::Payout, Kind::Transaction, Kind::ApiKey, Kind::Organization] {
-            let id = AnyId { kind, raw: RawId([7; 12]) };
+        for kind in [
+            Kind::Wallet,
+            Kind::Payout,
+            Kind::Transaction,
+            Kind::ApiKey,
+            Kind::Organization,
+        ] {
+            let id = AnyId {
+                kind,
+                raw: RawId([7; 12]),
+            };
             assert_eq!(resource(&id.to_string()), id);
         }
         assert_eq!(resource("user_1").raw, NOBODY);

@@ -21,15 +21,22 @@ pub async fn list(caller: Caller<ReadAudit>, call: Call) -> Result<Answer, Probl
 
 /// `GET /v1/checkpoints/consistency?from=&to=`: sizes of the log; `to` is its present size when absent.
 pub async fn consistency(caller: Caller<ReadAudit>, call: Call) -> Result<Answer, Problem> {
-    let from = call.query().number("from")?.ok_or_else(|| query::missing("from"))?;
+    let from = call
+        .query()
+        .number("from")?
+        .ok_or_else(|| query::missing("from"))?;
     let to = call.query().number("to")?;
-    call.read(&caller, move |view| view.consistency(from, to)).await
+    call.read(&caller, move |view| view.consistency(from, to))
+        .await
 }
 
 /// The parameters of `GET /v1/checkpoints/consistency`.
 pub const RANGE: &[Parameter] = &[
-    Parameter::integer("from", "The smaller size of the log; required."),
-    Parameter::integer("to", "The larger size of the log; its present size when absent."),
+    Parameter::integer("from", "The smaller size of the log.").required(),
+    Parameter::integer(
+        "to",
+        "The larger size of the log; its present size when absent.",
+    ),
 ];
 
 pub fn list_schema() -> Schema {

@@ -16,7 +16,8 @@ use crate::schema;
 /// `GET /v1/events/{id}`.
 pub async fn read(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Problem> {
     let id = call.id(EventId::parse, EventId(NOBODY));
-    call.read(&caller, move |view| Ok(view.event(id)?.body.into_bytes())).await
+    call.read(&caller, move |view| Ok(view.event(id)?.body.into_bytes()))
+        .await
 }
 
 /// `GET /v1/events`: oldest first; `after` the last event seen goes on where one stopped.
@@ -25,30 +26,42 @@ pub async fn list(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Prob
     let types = wanted(call.query())?;
     call.read(&caller, move |view| {
         let listing = view.events(&types, &page)?;
-        Ok(pages::render(&listing, |event| event.body.clone().into_bytes()))
+        Ok(pages::render(&listing, |event| {
+            event.body.clone().into_bytes()
+        }))
     })
     .await
 }
 
 /// The types named in `type`, separated by commas; none means all.
 fn wanted(query: &Query) -> Result<Vec<EventType>, Problem> {
-    let types = query.choice("type", |text| text.split(',').map(EventType::parse).collect());
+    let types = query.choice("type", |text| {
+        text.split(',').map(EventType::parse).collect()
+    });
     Ok(types?.unwrap_or_default())
 }
 
 /// The parameters of `GET /v1/events` beside the page.
-pub const FILTERS: &[Parameter] =
-    &[Parameter::text("type", "Only events of these types, separated by commas.")];
+pub const FILTERS: &[Parameter] = &[Parameter::text(
+    "type",
+    "Only events of these types, separated by commas.",
+)];
 
 pub fn schema() -> Schema {
     let types: Vec<&str> = EventType::ALL.iter().map(|event| event.as_str()).collect();
-    schema::reply(vec![
-        ("id", schema::id("evt")),
-        ("created", json!({"type": "integer", "description": "Unix seconds."})),
-        ("type", schema::one_of(&types)),
-        ("data", json!({"type": "object"})),
-        ("livemode", json!({"type": "boolean"})),
-    ])
+    schema::named(
+        "event",
+        schema::reply(vec![
+            ("id", schema::id("evt")),
+            (
+                "created",
+                json!({"type": "integer", "description": "Unix seconds."}),
+            ),
+            ("type", schema::one_of(&types)),
+            ("data", json!({"type": "object"})),
+            ("livemode", json!({"type": "boolean"})),
+        ]),
+    )
 }
 
 pub fn list_schema() -> Schema {

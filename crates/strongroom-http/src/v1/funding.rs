@@ -54,10 +54,13 @@ fn movement(
 }
 
 pub fn body_schema() -> Schema {
-    schema::object(&["amount"], vec![
-        ("amount", schema::amount()),
-        ("currency", schema::currency()),
-        ("reference", schema::line(100)),
-        ("description", schema::line(500)),
-    ])
+    schema::object(
+        &["amount"],
+        vec![
+            ("amount", schema::amount()),
+            ("currency", schema::currency()),
+            ("reference", schema::line(100)),
+            ("description", schema::line(500)),
+        ],
+    )
 }

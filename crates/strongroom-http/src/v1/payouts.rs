@@ -23,7 +23,8 @@ use crate::v1::transfers::named_wallet;
 /// `POST /v1/payouts`.
 pub async fn create(caller: Caller<CreatePayouts>, call: Call) -> Result<Answer, Problem> {
     let body = call.object()?;
-    let source = named_wallet(&body, "source_wallet_id").or_else(|| named_wallet(&body, "wallet_id"));
+    let source =
+        named_wallet(&body, "source_wallet_id").or_else(|| named_wallet(&body, "wallet_id"));
     let currency = call.currency(&caller, &body, source).await?;
     let dialect = call.dialect();
     let command = read_object(&body, |fields| new_payout(fields, currency, dialect))?;
@@ -100,7 +101,10 @@ fn source(fields: &mut Fields<'_, '_>) -> Option<WalletId> {
     let source = fields.wallet("source_wallet_id");
     let alias = fields.wallet("wallet_id");
     if source.is_some() && alias.is_some() && source != alias {
-        fields.invalid("wallet_id", "differs from `source_wallet_id`, whose other name it is");
+        fields.invalid(
+            "wallet_id",
+            "differs from `source_wallet_id`, whose other name it is",
+        );
     }
     source.or(alias)
 }
@@ -126,7 +130,10 @@ fn bank_account(fields: &mut Fields<'_, '_>) -> Option<NewRecipient> {
     let account_name = fields.text("account_name", 140);
     let account_name = fields.required("account_name", account_name);
     let bank_code = contact::bank_code(fields);
-    let given = (fields.value("account_number").is_some(), fields.value("iban").is_some());
+    let given = (
+        fields.value("account_number").is_some(),
+        fields.value("iban").is_some(),
+    );
     let account_number = contact::account_number(fields);
     let iban = contact::iban(fields);
     match given {
@@ -157,63 +164,92 @@ fn filter(query: &Query) -> Result<PayoutFilter, Problem> {
     })
 }
 
-const STATUSES: &[&str] =
-    &["initiated", "pending", "processing", "completed", "failed", "cancelled", "reversed"];
+const STATUSES: &[&str] = &[
+    "initiated",
+    "pending",
+    "processing",
+    "completed",
+    "failed",
+    "cancelled",
+    "reversed",
+];
 
 /// The parameters of `GET /v1/payouts` beside the page and the time range.
 pub const FILTERS: &[Parameter] = &[
-    Parameter::one_of("status", || STATUSES.to_vec(), "Only payouts in this state."),
+    Parameter::one_of(
+        "status",
+        || STATUSES.to_vec(),
+        "Only payouts in this state.",
+    ),
     Parameter::text("wallet_id", "Only payouts from this wallet."),
     Parameter::text("reference_id", "The payout of this reference id."),
 ];
 
 pub fn create_schema() -> Schema {
-    schema::object(&["amount", "recipient"], vec![
-        ("amount", schema::amount()),
-        ("currency", schema::currency()),
-        ("source_wallet_id", schema::id("wallet")),
-        ("wallet_id", schema::id("wallet")),
-        ("recipient", json!({"oneOf": [wallet_recipient(), bank_recipient()]})),
-        ("reference_id", schema::reference_id()),
-        ("description", schema::line(500)),
-        ("metadata", schema::metadata()),
-    ])
+    schema::object(
+        &["amount", "recipient"],
+        vec![
+            ("amount", schema::amount()),
+            ("currency", schema::currency()),
+            ("source_wallet_id", schema::id("wallet")),
+            ("wallet_id", schema::id("wallet")),
+            (
+                "recipient",
+                json!({"oneOf": [wallet_recipient(), bank_recipient()]}),
+            ),
+            ("reference_id", schema::reference_id()),
+            ("description", schema::line(500)),
+            ("metadata", schema::metadata()),
+        ],
+    )
 }
 
 fn wallet_recipient() -> Schema {
-    schema::object(&["type", "id"], vec![
-        ("type", schema::constant("wallet")),
-        ("id", schema::id("wallet")),
-    ])
+    schema::object(
+        &["type", "id"],
+        vec![
+            ("type", schema::constant("wallet")),
+            ("id", schema::id("wallet")),
+        ],
+    )
 }
 
 fn bank_recipient() -> Schema {
-    schema::object(&["type", "account_name"], vec![
-        ("type", schema::constant("bank_account")),
-        ("account_name", schema::line(140)),
-        ("bank_code", schema::line(35)),
-        ("account_number", schema::line(34)),
-        ("iban", schema::line(42)),
-    ])
+    schema::object(
+        &["type", "account_name"],
+        vec![
+            ("type", schema::constant("bank_account")),
+            ("account_name", schema::line(140)),
+            ("bank_code", schema::line(35)),
+            ("account_number", schema::line(34)),
+            ("iban", schema::line(42)),
+        ],
+    )
 }
 
 pub fn schema() -> Schema {
-    schema::reply(vec![
-        ("id", schema::id("payout")),
-        ("object", schema::constant("payout")),
-        ("status", schema::one_of(STATUSES)),
-        ("amount", schema::minor()),
-        ("amount_decimal", schema::text()),
-        ("currency", schema::currency()),
-        ("source_wallet_id", schema::id("wallet")),
-        ("recipient", json!({"oneOf": [wallet_recipient(), shown_account()]})),
-        ("reference_id", schema::nullable(schema::reference_id())),
-        ("description", schema::nullable(schema::text())),
-        ("metadata", schema::metadata()),
-        ("failure_code", schema::nullable(failure_codes())),
-        ("processed_at", schema::nullable(schema::time())),
-        ("created_at", schema::time()),
-    ])
+    schema::named(
+        "payout",
+        schema::reply(vec![
+            ("id", schema::id("payout")),
+            ("object", schema::constant("payout")),
+            ("status", schema::one_of(STATUSES)),
+            ("amount", schema::minor()),
+            ("amount_decimal", schema::text()),
+            ("currency", schema::currency()),
+            ("source_wallet_id", schema::id("wallet")),
+            (
+                "recipient",
+                json!({"oneOf": [wallet_recipient(), shown_account()]}),
+            ),
+            ("reference_id", schema::nullable(schema::reference_id())),
+            ("description", schema::nullable(schema::text())),
+            ("metadata", schema::metadata()),
+            ("failure_code", schema::nullable(failure_codes())),
+            ("processed_at", schema::nullable(schema::time())),
+            ("created_at", schema::time()),
+        ]),
+    )
 }
 
 fn failure_codes() -> Schema {
@@ -244,37 +280,55 @@ mod tests {
         let object = parse_object(body.as_bytes()).unwrap();
         let php = Currency::parse("PHP");
         read_object(&object, |fields| new_payout(fields, php, Dialect::Nextapi)).map_err(|faults| {
-            faults.into_iter().map(|fault| (fault.kind.code(), fault.pointer)).collect()
+            faults
+                .into_iter()
+                .map(|fault| (fault.kind.code(), fault.pointer))
+                .collect()
         })
     }
 
     fn refused(body: &str, expected: &[(&'static str, &str)]) {
-        let expected: Vec<_> = expected.iter().map(|(code, at)| (*code, (*at).to_owned())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(code, at)| (*code, (*at).to_owned()))
+            .collect();
         assert_eq!(create(body).err().unwrap_or_default(), expected, "{body}");
     }
 
     #[test]
     fn the_documents_body_becomes_a_command() {
-        let body = r#"{"amount":10000,"currency":"PHP","recipient":{"type":"wallet","id":"wallet_123"}}"#;
+        let body =
+            r#"{"amount":10000,"currency":"PHP","recipient":{"type":"wallet","id":"wallet_123"}}"#;
         let command = create(body).unwrap_or_else(|faults| panic!("{faults:?}"));
         assert_eq!(command.amount.minor, 10_000);
-        assert!(matches!(command.recipient, NewRecipient::Wallet(WalletId(NOBODY))));
+        assert!(matches!(
+            command.recipient,
+            NewRecipient::Wallet(WalletId(NOBODY))
+        ));
         assert_eq!(command.source, None);
     }
 
     #[test]
     fn bank_accounts_have_exactly_one_number() {
         let body = |inner: &str| {
-            format!(r#"{{"amount":1,"recipient":{{"type":"bank_account","account_name":"Ana",{inner}}}}}"#)
+            format!(
+                r#"{{"amount":1,"recipient":{{"type":"bank_account","account_name":"Ana",{inner}}}}}"#
+            )
         };
         assert!(create(&body(r#""bank_code":"BDO","account_number":"001234""#)).is_ok());
         assert!(create(&body(r#""iban":"GB82WEST12345698765432""#)).is_ok());
-        refused(&body(r#""bank_code":"BDO""#), &[("field_required", "/recipient/account_number")]);
+        refused(
+            &body(r#""bank_code":"BDO""#),
+            &[("field_required", "/recipient/account_number")],
+        );
         refused(
             &body(r#""account_number":"1","iban":"GB82WEST12345698765432""#),
             &[("invalid_field", "/recipient/iban")],
         );
-        refused(&body(r#""id":"wallet_1","account_number":"1""#), &[("unknown_field", "/recipient/id")]);
+        refused(
+            &body(r#""id":"wallet_1","account_number":"1""#),
+            &[("unknown_field", "/recipient/id")],
+        );
     }
 
     #[test]
@@ -284,7 +338,10 @@ mod tests {
             &[("invalid_field", "/recipient/type")],
         );
         refused(r#"{"amount":1}"#, &[("field_required", "/recipient")]);
-        refused(r#"{"amount":1,"recipient":{}}"#, &[("field_required", "/recipient/type")]);
+        refused(
+            r#"{"amount":1,"recipient":{}}"#,
+            &[("field_required", "/recipient/type")],
+        );
     }
 
     #[test]
@@ -303,6 +360,10 @@ mod tests {
 
     #[test]
     fn the_list_of_states_is_the_one_understood() {
-        assert!(STATUSES.iter().all(|text| PayoutStatus::parse(text).is_some()));
+        assert!(
+            STATUSES
+                .iter()
+                .all(|text| PayoutStatus::parse(text).is_some())
+        );
     }
 }

@@ -18,7 +18,10 @@ pub async fn list(caller: Caller<ReadRequests>, call: Call) -> Result<Answer, Pr
     let page = call.query().page()?;
     let filter = filter(call.query())?;
     call.read(&caller, move |view| {
-        Ok(pages::render(&view.request_logs(&filter, &page)?, Vec::clone))
+        Ok(pages::render(
+            &view.request_logs(&filter, &page)?,
+            Vec::clone,
+        ))
     })
     .await
 }
@@ -26,9 +29,13 @@ pub async fn list(caller: Caller<ReadRequests>, call: Call) -> Result<Answer, Pr
 fn filter(query: &Query) -> Result<RequestFilter, Problem> {
     Ok(RequestFilter {
         status: query.choice("status", |text| {
-            text.parse::<u16>().ok().filter(|status| (100..600).contains(status))
+            text.parse::<u16>()
+                .ok()
+                .filter(|status| (100..600).contains(status))
         })?,
-        request: query.id("request_id", |text| RequestId::parse(text).unwrap_or(RequestId(NOBODY)))?,
+        request: query.id("request_id", |text| {
+            RequestId::parse(text).unwrap_or(RequestId(NOBODY))
+        })?,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
     })

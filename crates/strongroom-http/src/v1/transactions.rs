@@ -44,12 +44,13 @@ pub async fn statement(caller: Caller<ReadTransactions>, call: Call) -> Result<A
     let filter = filter(call.query())?;
     call.read(&caller, move |view| {
         let listing = view.statement(wallet, &filter, &page)?;
-        Ok(pages::render(&listing, |(transaction, time)| {
-            match StatementLineView::new(transaction, wallet, *time) {
+        Ok(pages::render(
+            &listing,
+            |(transaction, time)| match StatementLineView::new(transaction, wallet, *time) {
                 Some(line) => view::json(&line),
                 None => line(&(transaction.clone(), *time)),
-            }
-        }))
+            },
+        ))
     })
     .await
 }
@@ -64,7 +65,9 @@ pub fn filter(query: &Query) -> Result<TransactionFilter, Problem> {
     Ok(TransactionFilter {
         kind: query.choice("type", kind)?,
         wallet: query.wallet("wallet_id")?,
-        payout: query.id("payout_id", |text| PayoutId::parse(text).unwrap_or(PayoutId(NOBODY)))?,
+        payout: query.id("payout_id", |text| {
+            PayoutId::parse(text).unwrap_or(PayoutId(NOBODY))
+        })?,
         reference_id: query.reference_id()?,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
@@ -85,7 +88,10 @@ const KINDS: &[(&str, TransactionKind)] = &[
 ];
 
 fn kind(text: &str) -> Option<TransactionKind> {
-    KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind)
+    KINDS
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, kind)| *kind)
 }
 
 fn kinds() -> Vec<&'static str> {
@@ -97,13 +103,21 @@ pub const STATEMENT_FILTERS: &[Parameter] = &[
     Parameter::one_of("type", kinds, "Only transactions of this type."),
     Parameter::text("payout_id", "Only transactions of this payout."),
     Parameter::text("reference_id", "The transaction of this reference id."),
-    Parameter::integer("min_amount", "Only transactions of at least this many minor units."),
-    Parameter::integer("max_amount", "Only transactions of at most this many minor units."),
+    Parameter::integer(
+        "min_amount",
+        "Only transactions of at least this many minor units.",
+    ),
+    Parameter::integer(
+        "max_amount",
+        "Only transactions of at most this many minor units.",
+    ),
 ];
 
 /// What the list of all transactions takes besides.
-pub const OF_WALLET: &[Parameter] =
-    &[Parameter::text("wallet_id", "Only transactions that touch this wallet.")];
+pub const OF_WALLET: &[Parameter] = &[Parameter::text(
+    "wallet_id",
+    "Only transactions that touch this wallet.",
+)];
 
 fn fields() -> Vec<(&'static str, Schema)> {
     vec![
@@ -115,7 +129,10 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("amount_decimal", schema::text()),
         ("currency", schema::currency()),
         ("source_wallet_id", schema::nullable(schema::id("wallet"))),
-        ("destination_wallet_id", schema::nullable(schema::id("wallet"))),
+        (
+            "destination_wallet_id",
+            schema::nullable(schema::id("wallet")),
+        ),
         ("payout_id", schema::nullable(schema::id("payout"))),
         ("reference", schema::nullable(schema::text())),
         ("description", schema::nullable(schema::text())),
@@ -124,7 +141,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
 }
 
 pub fn schema() -> Schema {
-    schema::reply(fields())
+    schema::named("transaction", schema::reply(fields()))
 }
 
 pub fn list_schema() -> Schema {

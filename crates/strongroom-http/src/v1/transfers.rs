@@ -90,18 +90,27 @@ fn new_transfer(
 pub const FILTERS: &[Parameter] = &[
     Parameter::text("wallet_id", "Only transfers from or to this wallet."),
     Parameter::text("reference_id", "The transfer of this reference id."),
-    Parameter::integer("min_amount", "Only transfers of at least this many minor units."),
-    Parameter::integer("max_amount", "Only transfers of at most this many minor units."),
+    Parameter::integer(
+        "min_amount",
+        "Only transfers of at least this many minor units.",
+    ),
+    Parameter::integer(
+        "max_amount",
+        "Only transfers of at most this many minor units.",
+    ),
 ];
 
 pub fn body_schema() -> Schema {
     let required = ["amount", "source_wallet_id", "destination_wallet_id"];
-    schema::object(&required, vec![
-        ("amount", schema::amount()),
-        ("currency", schema::currency()),
-        ("source_wallet_id", schema::id("wallet")),
-        ("destination_wallet_id", schema::id("wallet")),
-        ("reference_id", schema::reference_id()),
-        ("description", schema::line(500)),
-    ])
+    schema::object(
+        &required,
+        vec![
+            ("amount", schema::amount()),
+            ("currency", schema::currency()),
+            ("source_wallet_id", schema::id("wallet")),
+            ("destination_wallet_id", schema::id("wallet")),
+            ("reference_id", schema::reference_id()),
+            ("description", schema::line(500)),
+        ],
+    )
 }

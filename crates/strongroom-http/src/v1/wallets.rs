@@ -192,7 +192,11 @@ const STATUSES: &[&str] = &["active", "frozen", "closed"];
 /// The parameters of `GET /v1/wallets` beside the page and the time range.
 pub const FILTERS: &[Parameter] = &[
     Parameter::one_of("type", || TYPES.to_vec(), "Only wallets of this type."),
-    Parameter::one_of("status", || STATUSES.to_vec(), "Only wallets in this state."),
+    Parameter::one_of(
+        "status",
+        || STATUSES.to_vec(),
+        "Only wallets in this state.",
+    ),
     Parameter::text("parent_id", "Only wallets directly below this one."),
     Parameter::text("currency", "Only wallets of this currency."),
     Parameter::text("reference_id", "The wallet of this reference id."),
@@ -207,61 +211,76 @@ pub fn expected(values: &[&str]) -> String {
 }
 
 pub fn create_schema() -> Schema {
-    schema::object(&["type"], vec![
-        ("type", schema::one_of(TYPES)),
-        ("currency", schema::currency()),
-        ("parent_id", schema::id("wallet")),
-        ("owner", owner_schema()),
-        ("business", business_schema()),
-        ("reference_id", schema::reference_id()),
-        ("metadata", schema::metadata()),
-        ("low_balance_threshold", schema::amount()),
-    ])
+    schema::object(
+        &["type"],
+        vec![
+            ("type", schema::one_of(TYPES)),
+            ("currency", schema::currency()),
+            ("parent_id", schema::id("wallet")),
+            ("owner", owner_schema()),
+            ("business", business_schema()),
+            ("reference_id", schema::reference_id()),
+            ("metadata", schema::metadata()),
+            ("low_balance_threshold", schema::amount()),
+        ],
+    )
 }
 
 pub fn update_schema() -> Schema {
-    schema::object(&[], vec![
-        ("owner", owner_schema()),
-        ("business", business_schema()),
-        ("metadata", schema::metadata()),
-        ("low_balance_threshold", schema::nullable(schema::amount())),
-    ])
+    schema::object(
+        &[],
+        vec![
+            ("owner", owner_schema()),
+            ("business", business_schema()),
+            ("metadata", schema::metadata()),
+            ("low_balance_threshold", schema::nullable(schema::amount())),
+        ],
+    )
 }
 
 fn owner_schema() -> Schema {
-    schema::object(&[], vec![
-        ("name", schema::nullable(schema::line(200))),
-        ("email", schema::nullable(schema::line(254))),
-        ("phone", schema::nullable(schema::line(32))),
-    ])
+    schema::object(
+        &[],
+        vec![
+            ("name", schema::nullable(schema::line(200))),
+            ("email", schema::nullable(schema::line(254))),
+            ("phone", schema::nullable(schema::line(32))),
+        ],
+    )
 }
 
 fn business_schema() -> Schema {
-    schema::object(&[], vec![
-        ("name", schema::nullable(schema::line(200))),
-        ("registration_number", schema::nullable(schema::line(100))),
-        ("industry", schema::nullable(schema::line(100))),
-    ])
+    schema::object(
+        &[],
+        vec![
+            ("name", schema::nullable(schema::line(200))),
+            ("registration_number", schema::nullable(schema::line(100))),
+            ("industry", schema::nullable(schema::line(100))),
+        ],
+    )
 }
 
 pub fn schema() -> Schema {
     let mut balance = balances();
     balance.push(("currency", schema::currency()));
-    schema::reply(vec![
-        ("id", schema::id("wallet")),
-        ("object", schema::constant("wallet")),
-        ("type", schema::one_of(TYPES)),
-        ("status", schema::one_of(STATUSES)),
-        ("currency", schema::currency()),
-        ("parent_id", schema::nullable(schema::id("wallet"))),
-        ("owner", schema::nullable(owner_schema())),
-        ("business", schema::nullable(business_schema())),
-        ("balance", schema::reply(balance)),
-        ("low_balance_threshold", schema::nullable(schema::minor())),
-        ("reference_id", schema::nullable(schema::reference_id())),
-        ("metadata", schema::metadata()),
-        ("created_at", schema::time()),
-    ])
+    schema::named(
+        "wallet",
+        schema::reply(vec![
+            ("id", schema::id("wallet")),
+            ("object", schema::constant("wallet")),
+            ("type", schema::one_of(TYPES)),
+            ("status", schema::one_of(STATUSES)),
+            ("currency", schema::currency()),
+            ("parent_id", schema::nullable(schema::id("wallet"))),
+            ("owner", schema::nullable(owner_schema())),
+            ("business", schema::nullable(business_schema())),
+            ("balance", schema::reply(balance)),
+            ("low_balance_threshold", schema::nullable(schema::minor())),
+            ("reference_id", schema::nullable(schema::reference_id())),
+            ("metadata", schema::metadata()),
+            ("created_at", schema::time()),
+        ]),
+    )
 }
 
 pub fn list_schema() -> Schema {
@@ -312,12 +331,16 @@ mod tests {
         let command = create(body).unwrap_or_else(|faults| panic!("{faults:?}"));
         assert_eq!(command.currency, Currency::parse("PHP"));
         assert_eq!(command.low_balance, Some(500));
-        assert_eq!(command.owner.unwrap().email.as_deref(), Some("ana@example.org"));
+        assert_eq!(
+            command.owner.unwrap().email.as_deref(),
+            Some("ana@example.org")
+        );
     }
 
     #[test]
     fn all_faults_are_found_at_once() {
-        let faults = create(r#"{"type":"piggy","currency":"XAU","owner":{"email":"x","age":3}}"#).err();
+        let faults =
+            create(r#"{"type":"piggy","currency":"XAU","owner":{"email":"x","age":3}}"#).err();
         let expected = ["/owner/age", "/currency", "/owner/email", "/type"];
         assert_eq!(faults.unwrap(), expected);
         assert_eq!(create("{}").err().unwrap(), ["/type"]);
@@ -328,18 +351,32 @@ mod tests {
         let change = |body: &str| {
             let object = parse_object(body.as_bytes()).unwrap();
             let php = Currency::parse("PHP");
-            let read = |fields: &mut Fields<'_, '_>| changes(fields, WalletId(NOBODY), php, Dialect::Nextapi);
-            read_object(&object, read).map(|command| command.low_balance).ok()
+            let read = |fields: &mut Fields<'_, '_>| {
+                changes(fields, WalletId(NOBODY), php, Dialect::Nextapi)
+            };
+            read_object(&object, read)
+                .map(|command| command.low_balance)
+                .ok()
         };
         assert_eq!(change("{}"), Some(None));
-        assert_eq!(change(r#"{"low_balance_threshold":null}"#), Some(Some(None)));
-        assert_eq!(change(r#"{"low_balance_threshold":100}"#), Some(Some(Some(100))));
+        assert_eq!(
+            change(r#"{"low_balance_threshold":null}"#),
+            Some(Some(None))
+        );
+        assert_eq!(
+            change(r#"{"low_balance_threshold":100}"#),
+            Some(Some(Some(100)))
+        );
         assert_eq!(change(r#"{"low_balance_threshold":-1}"#), None);
     }
 
     #[test]
     fn the_lists_of_values_are_the_ones_understood() {
         assert!(TYPES.iter().all(|text| WalletType::parse(text).is_some()));
-        assert!(STATUSES.iter().all(|text| WalletStatus::parse(text).is_some()));
+        assert!(
+            STATUSES
+                .iter()
+                .all(|text| WalletStatus::parse(text).is_some())
+        );
     }
 }

@@ -20,7 +20,6 @@ use rusqlite::{Connection, FileControl, MAIN_DB, Row};
 
 use super::Tuning;
 use super::fault::{self, Naming};
-use super::numbers::unsigned;
 use crate::StoreError;
 
 /// Bytes in front of each page in the WAL.
@@ -249,16 +248,16 @@ fn checkpoint(connection: &Connection, mode: Mode) -> Result<Progress, StoreErro
         Mode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
         Mode::Restart => "PRAGMA wal_checkpoint(RESTART)",
     };
-    let read = |row: &Row<'_>| {
-        Ok(Progress {
-            frames: unsigned(row, 1)?,
-            copied: unsigned(row, 2)?,
-        })
-    };
-    connection
+    // Both are -1 where the writer was changing the WAL's index at that instant.
+    let read = |row: &Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+    let (frames, copied) = connection
         .prepare_cached(text)
         .and_then(|mut statement| statement.query_row([], read))
-        .of("checkpoint")
+        .of("checkpoint")?;
+    match (u64::try_from(frames), u64::try_from(copied)) {
+        (Ok(frames), Ok(copied)) => Ok(Progress { frames, copied }),
+        _ => Err(StoreError::Locked),
+    }
 }
 
 /// A file that grows page by page makes every sync write its new length too. All connections must

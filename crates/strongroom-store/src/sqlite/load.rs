@@ -1,6 +1,6 @@
 //! Set-sized reads by key, and how each table's columns become rows again.
 //!
-//! Each key is one step of a prepared statement: measured faster than building sets in SQL.
+//! Each key is one run of a prepared statement.
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 

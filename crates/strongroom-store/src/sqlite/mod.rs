@@ -13,6 +13,8 @@ mod header;
 mod inspect;
 mod load;
 mod numbers;
+#[cfg(test)]
+mod plans;
 mod read;
 mod scan;
 mod schema;

@@ -1,0 +1,104 @@
+//! Connections to one server: kept open between requests, opened when none is idle.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::error::ClientError;
+
+/// Idle connections kept.
+const MOST_IDLE: usize = 16;
+
+/// The largest answer that is read, in bytes.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
+type Sender = SendRequest<Full<Bytes>>;
+
+/// The way to one server.
+pub(crate) struct Connections {
+    /// `host:port`.
+    authority: String,
+    idle: Mutex<Vec<Sender>>,
+}
+
+impl Connections {
+    /// To the server of a base URL, `http://host[:port]`.
+    pub fn to(base_url: &str) -> Result<Connections, ClientError> {
+        let bad = || ClientError::BadUrl(base_url.to_owned());
+        let host = base_url.strip_prefix("http://").ok_or_else(bad)?.trim_end_matches('/');
+        let is_authority = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
+        if !is_authority {
+            return Err(bad());
+        }
+        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let authority = if has_port { host.to_owned() } else { format!("{host}:80") };
+        Ok(Connections { authority, idle: Mutex::default() })
+    }
+
+    /// The value of the `Host` header.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Sends one request and reads the whole answer.
+    pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ClientError> {
+        let mut sender = match self.take_idle() {
+            Some(sender) => sender,
+            None => self.open().await?,
+        };
+        let response = sender.send_request(request).await.map_err(unreachable)?;
+        let (head, body) = response.into_parts();
+        let read = Limited::new(body, MOST_BYTES).collect().await;
+        let bytes = read.map_err(|error| ClientError::Unreachable(error.to_string()))?.to_bytes();
+        self.put_back(sender);
+        Ok(Response::from_parts(head, bytes))
+    }
+
+    async fn open(&self) -> Result<Sender, ClientError> {
+        let stream = TcpStream::connect(&self.authority).await.map_err(unreachable)?;
+        stream.set_nodelay(true).map_err(unreachable)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+        // Its end is seen by the request that uses it.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender)
+    }
+
+    fn take_idle(&self) -> Option<Sender> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|sender| !sender.is_closed());
+        let ready = idle.iter().position(SendRequest::is_ready)?;
+        Some(idle.swap_remove(ready))
+    }
+
+    fn put_back(&self, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE && !sender.is_closed() {
+            idle.push(sender);
+        }
+    }
+}
+
+fn unreachable(error: impl std::error::Error) -> ClientError {
+    ClientError::Unreachable(error.to_string().to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        let authority = |url: &str| Connections::to(url).ok().map(|way| way.authority);
+        assert_eq!(authority("http://127.0.0.1:7070"), Some("127.0.0.1:7070".into()));
+        assert_eq!(authority("http://pay.example/"), Some("pay.example:80".into()));
+        assert_eq!(authority("http://[::1]:7070"), Some("[::1]:7070".into()));
+        for odd in ["https://pay.example", "pay.example", "http://", "http://a/b", "http://user@host", "http://a b"] {
+            assert_eq!(authority(odd), None, "{odd}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One line of the request log: as stored inside a block, and as shown.
+
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+use strongroom_domain::view::json;
+use strongroom_types::id::{ApiKeyId, RequestId};
+use strongroom_types::time::Timestamp;
+
+use crate::request_log::RequestLine;
+
+/// Longest texts kept, in bytes; what is longer is cut, so that no client decides how much is written.
+const MOST_PATH: usize = 2_048;
+const MOST_TEXT: usize = 512;
+
+/// A line inside a block. Fields are only ever added, at the end.
+#[derive(Debug, PartialEq, Encode, Decode)]
+pub(super) struct StoredLine<'a> {
+    #[n(0)]
+    pub request: RequestId,
+    #[n(1)]
+    pub time: Timestamp,
+    #[b(2)]
+    pub method: &'a str,
+    #[b(3)]
+    pub path: &'a str,
+    #[n(4)]
+    pub status: u16,
+    #[n(5)]
+    pub duration_us: u64,
+    #[n(6)]
+    pub credential: Option<ApiKeyId>,
+    #[b(7)]
+    pub address: &'a str,
+    #[b(8)]
+    pub user_agent: &'a str,
+    #[b(9)]
+    pub code: Option<&'a str>,
+}
+
+impl<'a> StoredLine<'a> {
+    pub fn of(line: &'a RequestLine) -> StoredLine<'a> {
+        let RequestLine {
+            scope: _,
+            time,
+            request,
+            method,
+            path,
+            status,
+            duration_us,
+            credential,
+            address,
+            user_agent,
+            code,
+        } = line;
+        StoredLine {
+            request: *request,
+            time: *time,
+            method: cut(method, MOST_TEXT),
+            path: cut(path, MOST_PATH),
+            status: *status,
+            duration_us: *duration_us,
+            credential: *credential,
+            address: cut(address, MOST_TEXT),
+            user_agent: cut(user_agent, MOST_TEXT),
+            code: *code,
+        }
+    }
+
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        // Writing into memory cannot fail.
+        drop(minicbor::encode(self, out));
+    }
+
+    /// The line as the API shows it.
+    pub fn rendered(&self) -> Vec<u8> {
+        json(&LineView {
+            id: self.request,
+            object: "request_log",
+            method: self.method,
+            path: self.path,
+            status: self.status,
+            duration_us: self.duration_us,
+            credential_id: self.credential,
+            ip_address: self.address,
+            user_agent: self.user_agent,
+            code: self.code,
+            created_at: self.time,
+        })
+    }
+}
+
+/// The lines of an opened block, in the order they were added; ends early where the bytes are no line.
+pub(super) fn lines(block: &[u8]) -> impl Iterator<Item = StoredLine<'_>> {
+    let mut decoder = minicbor::Decoder::new(block);
+    std::iter::from_fn(move || match decoder.position() < block.len() {
+        true => decoder.decode().ok(),
+        false => None,
+    })
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+#[derive(Serialize)]
+struct LineView<'a> {
+    id: RequestId,
+    object: &'static str,
+    method: &'a str,
+    path: &'a str,
+    status: u16,
+    duration_us: u64,
+    credential_id: Option<ApiKeyId>,
+    ip_address: &'a str,
+    user_agent: &'a str,
+    code: Option<&'a str>,
+    created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::RawId;
+
+    use super::*;
+
+    fn line(path: String) -> RequestLine {
+        RequestLine {
+            scope: None,
+            time: Timestamp(1_705_314_600_007),
+            request: RequestId(RawId([1; 12])),
+            method: "GET".into(),
+            path,
+            status: 404,
+            duration_us: 1_250,
+            credential: Some(ApiKeyId(RawId([2; 12]))),
+            address: "192.0.2.7".into(),
+            user_agent: "till/1.0 \"x\"".into(),
+            code: Some("not_found"),
+        }
+    }
+
+    #[test]
+    fn stored_form_round_trips_and_shows_every_field() {
+        let first = line("/v1/wallets".into());
+        let second = RequestLine { credential: None, code: None, ..line("/ünï".into()) };
+        let mut block = Vec::new();
+        StoredLine::of(&first).append_to(&mut block);
+        StoredLine::of(&second).append_to(&mut block);
+        let read: Vec<_> = lines(&block).collect();
+        assert_eq!(read, [StoredLine::of(&first), StoredLine::of(&second)]);
+        assert_eq!(
+            String::from_utf8(read[0].rendered()).unwrap(),
+            "{\"id\":\"req_010101010101010101010101\",\"object\":\"request_log\",\"method\":\"GET\",\
+             \"path\":\"/v1/wallets\",\"status\":404,\"duration_us\":1250,\
+             \"credential_id\":\"key_020202020202020202020202\",\"ip_address\":\"192.0.2.7\",\
+             \"user_agent\":\"till/1.0 \\\"x\\\"\",\"code\":\"not_found\",\
+             \"created_at\":\"2024-01-15T10:30:00.007Z\"}"
+        );
+        assert!(String::from_utf8(read[1].rendered()).unwrap().contains("\"credential_id\":null"));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        let long = line("ü".repeat(3_000));
+        assert_eq!(StoredLine::of(&long).path, "ü".repeat(1_024));
+        let odd = line(format!("x{}", "ü".repeat(3_000)));
+        assert_eq!(StoredLine::of(&odd).path.len(), 2_047);
+    }
+
+    #[test]
+    fn bytes_that_are_no_line_end_the_block() {
+        let first = line("/".into());
+        let mut block = Vec::new();
+        StoredLine::of(&first).append_to(&mut block);
+        block.extend_from_slice(&[0xff; 9]);
+        assert_eq!(lines(&block).count(), 1);
+    }
+}

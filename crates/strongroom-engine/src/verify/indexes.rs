@@ -1,0 +1,234 @@
+//! What is derived from entries and records for finding them: locators, blind indexes, jobs. Exactly those, no others.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use strongroom_crypto::DataKey;
+use strongroom_domain::action::Action;
+use strongroom_domain::entry::EntryFacts;
+use strongroom_domain::facts::Field;
+use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
+use strongroom_domain::record::Record;
+use strongroom_domain::wallets::Wallet;
+use strongroom_store::{IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
+use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::time::DAY;
+
+use crate::accept::RAIL_JOB;
+use crate::shared::index_hash_under;
+use crate::verify::keys::Keys;
+use crate::verify::report::Damages;
+use crate::verify::unread::Unread;
+
+/// Locators read at once.
+const PAGE: usize = 4_096;
+
+/// An index row that must be there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Claim {
+    scope: u32,
+    field: u16,
+    hash: [u8; 16],
+    kind: u8,
+    id: [u8; 12],
+}
+
+impl Claim {
+    pub fn new(scope: u32, key: &DataKey, field: Field, text: &str, holder: AnyId) -> Claim {
+        let hash = index_hash_under(key, field.code(), text);
+        Claim { scope, field: field.code(), hash, kind: holder.kind.code(), id: holder.raw.0 }
+    }
+
+    fn of(row: &IndexRow) -> Claim {
+        let IndexRow { scope, field, hash, kind, id, unique: _ } = *row;
+        Claim { scope, field, hash, kind, id }
+    }
+
+    fn name(&self) -> String {
+        let holder = Kind::from_code(self.kind).map_or("?", Kind::prefix);
+        format!("the index row of field {} of log {} for `{holder}_{}`", self.field, self.scope, RawId(self.id))
+    }
+}
+
+/// Index rows that follow from the log and the records.
+#[derive(Default)]
+pub(super) struct Claims {
+    expected: HashSet<Claim, foldhash::fast::RandomState>,
+}
+
+impl Claims {
+    pub fn extend(&mut self, claims: impl IntoIterator<Item = Claim>) {
+        self.expected.extend(claims);
+    }
+
+    /// Takes in what a record's current version claims.
+    pub fn record(&mut self, scope: u32, record: &Record, keys: &Keys) {
+        let Some(key) = keys.blind_index(scope) else { return };
+        let mut claim = |field, text: Option<&str>, holder| {
+            if let Some(text) = text {
+                self.expected.insert(Claim::new(scope, &key, field, text, holder));
+            }
+        };
+        match record {
+            Record::Wallet(Wallet { body, owner }) => {
+                let (id, owner) = (body.id.any(), owner.as_ref());
+                claim(Field::WalletReference, body.reference_id.as_ref().map(|r| r.as_str()), id);
+                claim(Field::WalletEmail, owner.and_then(|owner| owner.email.as_deref()), id);
+                claim(Field::WalletPhone, owner.and_then(|owner| owner.phone.as_deref()), id);
+            }
+            Record::Payout(payout) => {
+                if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
+                    claim(Field::BankAccount, bank_text(payout).as_deref(), subject.any());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Holds all index rows against the claims; says how many there are.
+    pub fn finish(mut self, reader: &mut dyn Reader, unread: &Unread, damages: &mut Damages) -> Result<u64, StoreError> {
+        let mut count = 0;
+        reader.all_indexes(&mut |row| {
+            count += 1;
+            let claim = Claim::of(&row);
+            let from_log = [Field::PayoutReference.code(), Field::TransferReference.code()].contains(&row.field);
+            if !self.expected.remove(&claim) && !(from_log && unread.any(row.scope)) {
+                damages.note(format!("{}: nothing has this value", claim.name()));
+            }
+            let unique = Field::ALL.iter().find(|field| field.code() == row.field).map(|field| field.is_unique());
+            if unique.is_some_and(|unique| unique != row.unique) {
+                damages.note(format!("{}: it is not marked as its field is", claim.name()));
+            }
+        })?;
+        let mut missing: Vec<String> = self.expected.iter().map(Claim::name).collect();
+        missing.sort_unstable();
+        missing.iter().for_each(|name| damages.note(format!("{name}: it is missing")));
+        Ok(count)
+    }
+}
+
+/// The text by which a bank account is found again.
+fn bank_text(payout: &Payout) -> Option<String> {
+    let Recipient::BankAccount { bank_code, .. } = &payout.body.recipient else { return None };
+    let bank = payout.bank.as_ref()?;
+    let number = bank.iban.as_deref().or(bank.account_number.as_deref())?;
+    Some(format!("{}\u{1f}{number}", bank_code.as_deref().unwrap_or("")))
+}
+
+/// One log's locators, walked beside its entries: both rise together.
+pub(super) struct Locators {
+    reader: Box<dyn Reader>,
+    log: u32,
+    page: VecDeque<LocatorRow>,
+    after: Option<[u8; 12]>,
+}
+
+impl Locators {
+    pub fn new(reader: Box<dyn Reader>, log: u32) -> Locators {
+        Locators { reader, log, page: VecDeque::new(), after: None }
+    }
+
+    /// Takes the locators of one entry.
+    pub fn fold(
+        &mut self,
+        seq: u64,
+        facts: &EntryFacts,
+        unread: &Unread,
+        damages: &mut Damages,
+    ) -> Result<(), StoreError> {
+        for id in created(facts) {
+            while let Some(row) = self.peek()?.filter(|row| row.id < id.raw.0) {
+                self.step();
+                self.surplus(&row, unread, damages);
+            }
+            let Some(row) = self.peek()?.filter(|row| row.id == id.raw.0) else {
+                damages.note(format!("the locator of `{id}` of log {}: it is missing", self.log));
+                continue;
+            };
+            self.step();
+            if row.kind != id.kind.code() || row.seq != seq {
+                damages.note(format!("the locator of `{id}` of log {}: it leads elsewhere", self.log));
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the locators behind the last entry's.
+    pub fn finish(mut self, unread: &Unread, damages: &mut Damages) -> Result<(), StoreError> {
+        while let Some(row) = self.peek()? {
+            self.step();
+            self.surplus(&row, unread, damages);
+        }
+        Ok(())
+    }
+
+    fn surplus(&self, row: &LocatorRow, unread: &Unread, damages: &mut Damages) {
+        if !unread.contains(self.log, row.seq) {
+            damages.note(format!("the locator of `{}` of log {}: no entry made it", RawId(row.id), self.log));
+        }
+    }
+
+    fn step(&mut self) {
+        self.page.pop_front();
+    }
+
+    fn peek(&mut self) -> Result<Option<LocatorRow>, StoreError> {
+        if self.page.is_empty() {
+            let range = IdRange { after: self.after, before: None };
+            self.page = self.reader.locators(self.log, &[], range, false, PAGE)?.into();
+            self.after = self.page.back().map(|row| row.id).or(self.after);
+        }
+        Ok(self.page.front().cloned())
+    }
+}
+
+/// The resources whose ids lead to this entry: a new payout, or else its movements.
+fn created(facts: &EntryFacts) -> Vec<AnyId> {
+    if facts.refusal.is_some() {
+        return Vec::new();
+    }
+    match facts.action {
+        Action::PayoutCreated => facts.resource.into_iter().collect(),
+        _ => facts.transactions.iter().map(|transaction| transaction.id.any()).collect(),
+    }
+}
+
+/// Jobs that must be there: one for each payout that a rail has not ended, with the time of its last step.
+#[derive(Default)]
+pub(super) struct Jobs {
+    expected: HashMap<(u32, [u8; 12]), i64>,
+}
+
+impl Jobs {
+    pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
+        let Record::Payout(payout) = record else { return };
+        let open = matches!(
+            payout.body.status,
+            PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+        );
+        if open {
+            self.expected.insert((scope, payout.body.id.0.0), changed);
+        }
+    }
+
+    pub fn finish(mut self, reader: &mut dyn Reader, damages: &mut Damages) -> Result<(), StoreError> {
+        for row in reader.jobs_due(i64::MAX, usize::MAX)? {
+            let name = format!("the job of kind {} for `{}` of log {}", row.kind, RawId(row.id), row.scope);
+            match self.expected.remove(&(row.scope, row.id)).filter(|_| row.kind == RAIL_JOB) {
+                None => damages.note(format!("{name}: nothing asks for it")),
+                Some(changed) if !is_plausible(&row, changed) => damages.note(format!("{name}: its time or attempts do not fit")),
+                Some(_) => {}
+            }
+        }
+        let mut missing: Vec<_> = self.expected.into_keys().collect();
+        missing.sort_unstable();
+        for (scope, id) in missing {
+            damages.note(format!("the job for payout `{}` of log {scope}: it is missing", RawId(id)));
+        }
+        Ok(())
+    }
+}
+
+/// A rail's job comes after the last step, within a day; it counts no attempts and says no more.
+fn is_plausible(row: &JobRow, changed: i64) -> bool {
+    (changed..=changed.saturating_add(DAY)).contains(&row.due) && row.attempt == 0 && row.body.is_empty()
+}

@@ -1,0 +1,232 @@
+//! A small history with every command, on any store.
+
+use std::sync::Arc;
+
+use strongroom_auth::Role;
+use strongroom_crypto::{RootKeys, sha256};
+use strongroom_domain::api_keys::{RevokeApiKey, RollApiKey, TouchApiKeys};
+use strongroom_domain::funding::{Debit, Funding};
+use strongroom_domain::payouts::{
+    AdvancePayout, BankAccount, CancelPayout, CreatePayout, NewRecipient, ReversePayout,
+};
+use strongroom_domain::transfers::CreateTransfer;
+use strongroom_domain::wallets::{
+    CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType,
+};
+use strongroom_engine::verify::{VerifyReport, verify};
+use strongroom_engine::{Engine, Envelope, Idempotency, Settings};
+use strongroom_store::{SqliteStore, Store};
+use strongroom_testkit::books::{Books, money, new_wallet, payout};
+use strongroom_testkit::clock::FakeClock;
+use strongroom_types::id::{ApiKeyId, PayoutId, WalletId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::DAY;
+
+/// Root keys that can be had again.
+pub struct Root(String);
+
+impl Root {
+    pub fn new() -> Root {
+        Root(RootKeys::generate().recovery_text().to_string())
+    }
+
+    pub fn keys(&self) -> RootKeys {
+        RootKeys::from_recovery_text(&self.0).unwrap()
+    }
+}
+
+/// A stopped store in a directory with a history in it.
+pub struct Made {
+    pub dir: tempfile::TempDir,
+    pub root: Root,
+}
+
+impl Made {
+    /// The history on SQLite, all of it in the database file.
+    pub fn on_disk() -> Made {
+        let made = Made { dir: tempfile::tempdir().unwrap(), root: Root::new() };
+        write(&SqliteStore::create(made.dir.path()).unwrap(), &made.root);
+        let file = rusqlite::Connection::open(made.dir.path().join("strongroom.db")).unwrap();
+        file.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+        made
+    }
+
+    /// A copy of the database file in a directory of its own.
+    pub fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        std::fs::copy(self.dir.path().join("strongroom.db"), copy.path().join("strongroom.db")).unwrap();
+        copy
+    }
+
+    pub fn verify(&self, dir: &std::path::Path) -> VerifyReport {
+        verify(&SqliteStore::open_read_only(dir).unwrap(), self.root.keys(), 2).unwrap()
+    }
+}
+
+/// The actor of the history.
+pub struct Author {
+    pub books: Books,
+    clock: Arc<FakeClock>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Writes the history and stops the engine.
+pub fn write(store: &dyn Store, root: &Root) {
+    let author = Author::begin(store, root);
+    let wallets = author.wallets();
+    author.movements(&wallets);
+    author.bank_payouts(wallets[0]);
+    author.keys();
+    author.checkpoint();
+    author.clock.advance(3 * DAY);
+    author.run(author.runtime.block_on(author.books.engine.purge_replies()));
+    author.many_payouts(&wallets, 300);
+    author.checkpoint();
+    author.clock.advance(40 * DAY);
+    author.many_payouts(&wallets, 9);
+    let other = Books::found_in(author.books.engine.clone(), "Umbrella");
+    other.wallet(WalletType::Master);
+    author.books.engine.stop();
+}
+
+fn reference(text: &str) -> Option<ReferenceId> {
+    Some(ReferenceId::parse(text).unwrap())
+}
+
+impl Author {
+    pub fn begin(store: &dyn Store, root: &Root) -> Author {
+        let clock = Arc::new(FakeClock::default());
+        let engine = Engine::start(store, root.keys(), Arc::clone(&clock) as _, Settings::default(), None).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Author { books: Books::found_in(engine, "Acme"), clock, runtime }
+    }
+
+    fn run<T, E: std::fmt::Debug>(&self, outcome: Result<T, E>) -> T {
+        self.clock.advance(7);
+        outcome.unwrap_or_else(|failure| panic!("{failure:?}"))
+    }
+
+    pub fn checkpoint(&self) {
+        self.clock.advance(500);
+        self.run(self.runtime.block_on(self.books.engine.checkpoint()));
+    }
+
+    pub fn wallets(&self) -> Vec<WalletId> {
+        let master = self.books.wallet(WalletType::Master);
+        let operating = self.books.wallet(WalletType::Operating);
+        let owner = Owner {
+            name: Some("Ana Cruz".into()),
+            email: Some("ana@example.com".into()),
+            phone: Some("+639170000000".into()),
+        };
+        let sub = CreateWallet {
+            owner: Some(owner.clone()),
+            reference_id: reference("shop-1"),
+            metadata: Metadata::new(vec![("branch".into(), "7".into())]).unwrap(),
+            low_balance: Some(500),
+            ..new_wallet(WalletType::SubMerchant)
+        };
+        let sub = WalletId(self.run(self.books.run(sub)).resource().unwrap().raw);
+        let change = UpdateWallet {
+            id: sub,
+            owner: Some(Owner { email: Some("cruz@example.com".into()), ..owner }),
+            business: None,
+            metadata: None,
+            low_balance: Some(Some(400)),
+        };
+        self.run(self.books.run(change));
+        let empty = self.books.wallet(WalletType::SubMerchant);
+        for status in [WalletStatus::Frozen, WalletStatus::Active, WalletStatus::Closed] {
+            self.run(self.books.run(SetWalletStatus { id: empty, status }));
+        }
+        vec![master, operating, sub]
+    }
+
+    fn movements(&self, wallets: &[WalletId]) {
+        self.books.fund(wallets[0], 1_000_000);
+        self.books.fund(wallets[2], 2_000);
+        let funding = Funding { wallet: wallets[0], amount: money(500), reference: Some("till".into()), description: None };
+        self.run(self.books.run(Debit(funding)));
+        let transfer = CreateTransfer {
+            amount: money(700),
+            source: wallets[0],
+            destination: wallets[1],
+            reference_id: reference("move-1"),
+            description: Some("float".into()),
+        };
+        self.run(self.books.run(transfer));
+        let named = CreatePayout { reference_id: reference("pay-1"), ..payout(wallets[2], wallets[1], 1_700) };
+        let named = self.keyed(named, 1);
+        self.run(self.books.run(ReversePayout { id: named }));
+        assert!(self.books.run(payout(wallets[2], wallets[0], 1_000_000_000)).is_err());
+    }
+
+    /// Pays under an idempotency key and a signature.
+    fn keyed(&self, command: CreatePayout, n: u64) -> PayoutId {
+        let hash = |what: &str| *sha256(&[what.as_bytes(), &n.to_be_bytes()]).first_chunk().unwrap();
+        let envelope = Envelope {
+            idempotency: Some(Idempotency { key: hash("key"), request: hash("request") }),
+            signature: Some(hash("signature")),
+            ..self.books.envelope()
+        };
+        let made = self.run(self.books.engine.execute_blocking(&self.books.caller(), command, envelope));
+        PayoutId(made.resource().unwrap().raw)
+    }
+
+    /// To a bank: one settled, one failed, one cancelled, one reversed, one on its way, one just begun.
+    fn bank_payouts(&self, source: WalletId) {
+        let settled = self.bank(source, 10_000, "001");
+        let failed = self.bank(source, 10_001, "001");
+        let cancelled = self.bank(source, 10_000, "002");
+        let reversed = self.bank(source, 10_000, "003");
+        let on_its_way = self.bank(source, 10_000, "003");
+        for (id, steps) in [(settled, 3), (failed, 3), (reversed, 3), (on_its_way, 2)] {
+            for _ in 0..steps {
+                self.clock.advance(1_000);
+                self.run(self.books.run(AdvancePayout { id, pause: 1_000 }));
+            }
+        }
+        self.run(self.books.run(CancelPayout { id: cancelled }));
+        self.run(self.books.run(ReversePayout { id: reversed }));
+        self.bank(source, 10_000, "004");
+    }
+
+    fn bank(&self, source: WalletId, minor: i64, number: &str) -> PayoutId {
+        let account = BankAccount {
+            account_name: "Ben Reyes".into(),
+            account_number: Some(number.into()),
+            iban: None,
+        };
+        let command = CreatePayout {
+            amount: money(minor),
+            source: Some(source),
+            recipient: NewRecipient::Bank { bank_code: Some("BDO".into()), account },
+            reference_id: None,
+            description: None,
+            metadata: Metadata::default(),
+        };
+        PayoutId(self.run(self.books.run(command)).resource().unwrap().raw)
+    }
+
+    fn keys(&self) {
+        let owner = self.books.key(Role::Owner);
+        let viewer = self.books.key(Role::Viewer);
+        let [owner, viewer] = [owner, viewer].map(|key| ApiKeyId::parse(&key.id).unwrap());
+        let minted = self.books.engine.mint(strongroom_auth::KeyType::Secret, self.books.scope.mode);
+        self.run(self.books.run(RollApiKey { id: viewer, overlap: 1_000, minted, held: None }));
+        self.run(self.books.run(RevokeApiKey { id: viewer }));
+        let used = vec![(owner, self.books.engine.now())];
+        self.run(self.books.run(TouchApiKeys { used }));
+    }
+
+    pub fn many_payouts(&self, wallets: &[WalletId], count: u64) {
+        for n in 0..count {
+            let command = payout(wallets[0], wallets[1], 3);
+            match n % 3 {
+                0 => drop(self.keyed(command, self.books.engine.stats().commands)),
+                _ => drop(self.run(self.books.run(command))),
+            }
+        }
+    }
+}

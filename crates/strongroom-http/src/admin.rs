@@ -1,0 +1,46 @@
+//! The operator's listener: `/metrics`, `/health`, `/ready`. It has no credentials and belongs on loopback.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use strongroom_engine::EngineState;
+
+use crate::app::App;
+use crate::respond::Reply;
+
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+impl App {
+    /// Answers a request on the admin listener.
+    pub fn administer<B>(&self, request: &Request<B>) -> Response<Reply> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "text/plain",
+                "only GET\n".into(),
+            );
+        }
+        let text = |status, word: &str| plain(status, "text/plain", format!("{word}\n"));
+        match (request.uri().path(), self.engine().state()) {
+            ("/metrics", _) => plain(StatusCode::OK, METRICS, self.inner().metrics.render()),
+            ("/health", _) => text(StatusCode::OK, "ok"),
+            ("/ready", EngineState::Running) => text(StatusCode::OK, "ready"),
+            ("/ready", EngineState::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            // The cause is for the operator, who is who asks here.
+            ("/ready", EngineState::Halted(cause)) => {
+                text(StatusCode::SERVICE_UNAVAILABLE, &format!("halted: {cause}"))
+            }
+            _ => text(StatusCode::NOT_FOUND, "not found"),
+        }
+    }
+}
+
+fn plain(status: StatusCode, kind: &'static str, body: String) -> Response<Reply> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,119 @@
+//! The edge as a whole: its settings, its table, its counters, and the engine behind it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use strongroom_engine::Engine;
+use strongroom_types::id::{ApiKeyId, OrganizationId};
+
+use crate::metrics::Metrics;
+use crate::routes::routes;
+use crate::table::Table;
+use crate::throttle::Throttle;
+
+/// What an operator decides about the edge.
+#[derive(Clone, Debug)]
+pub struct EdgeSettings {
+    /// Origins under which clients know the server, such as `https://pay.example`; signatures may cover them.
+    pub public_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Failures per network and window.
+    pub unauthenticated_limit: u32,
+    /// Readings of public documents per network and window.
+    pub pages_limit: u32,
+    pub limit_window: Duration,
+    /// Requests per key and second; `None` for no limit.
+    pub key_limit: Option<u32>,
+    /// Requests per organization and second, both modes together; `None` for no limit.
+    pub organization_limit: Option<u32>,
+    /// Whether clients reach the server by TLS only: then browsers are told to stay with it.
+    pub behind_tls: bool,
+    /// Whether live keys are accepted; false where requests travel in clear beyond this machine.
+    pub live_allowed: bool,
+    /// How long a request's head may take.
+    pub head_time: Duration,
+    /// How long a connection may idle, and how long a client may take to read an answer.
+    pub idle_time: Duration,
+    /// How long a body may take.
+    pub body_time: Duration,
+    /// How long requests may go on after a shutdown began.
+    pub drain_time: Duration,
+    /// Most connections at a time; further ones wait in the backlog.
+    pub connections: u32,
+}
+
+impl Default for EdgeSettings {
+    fn default() -> EdgeSettings {
+        EdgeSettings {
+            public_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            unauthenticated_limit: 100,
+            pages_limit: 100,
+            limit_window: Duration::from_secs(900),
+            key_limit: None,
+            organization_limit: None,
+            behind_tls: false,
+            live_allowed: false,
+            head_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(75),
+            body_time: Duration::from_secs(30),
+            drain_time: Duration::from_secs(10),
+            connections: 8_192,
+        }
+    }
+}
+
+/// The edge. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub engine: Engine,
+    pub settings: EdgeSettings,
+    pub table: Table,
+    pub metrics: Metrics,
+    pub unauthenticated: Throttle<IpAddr>,
+    pub pages: Throttle<IpAddr>,
+    pub keys: Option<Throttle<ApiKeyId>>,
+    pub organizations: Option<Throttle<OrganizationId>>,
+}
+
+impl App {
+    pub fn new(engine: Engine, settings: EdgeSettings) -> App {
+        let window = i64::try_from(settings.limit_window.as_millis()).unwrap_or(i64::MAX);
+        let inner = Inner {
+            table: Table::new(routes()),
+            metrics: Metrics::new(engine.clone()),
+            unauthenticated: Throttle::new(
+                "unauthenticated",
+                settings.unauthenticated_limit,
+                window,
+            ),
+            pages: Throttle::new("pages", settings.pages_limit, window),
+            keys: settings
+                .key_limit
+                .map(|limit| Throttle::new("key", limit, 1_000)),
+            organizations: settings
+                .organization_limit
+                .map(|limit| Throttle::new("organization", limit, 1_000)),
+            engine,
+            settings,
+        };
+        App(Arc::new(inner))
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub fn settings(&self) -> &EdgeSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}

@@ -1,0 +1,493 @@
+//! The way of a request through the edge. The order of the steps in [`App::pass`] is part of the contract and stands
+//! nowhere else: a request with two faults is always answered for the same one.
+//!
+//! No step before the credential says anything that depends on what is stored; no step after it changes anything but
+//! through the engine.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::body::Body;
+use hyper::header::{ORIGIN, USER_AGENT};
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
+use strongroom_auth::{Credential, Dialect, KeyType};
+use strongroom_domain::action::Action;
+use strongroom_domain::rejection::{Code, Rejection};
+use strongroom_engine::{EngineState, Envelope, Idempotency, RequestLine};
+use strongroom_types::id::{ApiKeyId, RequestId};
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::address::{client_address, network};
+use crate::app::App;
+use crate::body;
+use crate::call::{Answer, Call};
+use crate::caught::Caught;
+use crate::idempotency;
+use crate::openapi;
+use crate::presented::unverified_key;
+use crate::problem::{EdgeCode, Problem};
+use crate::query::Query;
+use crate::respond::{self, Reply};
+use crate::route::{Authorized, Door, LimitClass, Route};
+use crate::signed;
+use crate::table::Found;
+use crate::throttle::Standing;
+
+/// The longest path and query, in bytes.
+const MAX_TARGET: usize = 8_192;
+
+/// What is known of a request so far, for its answer and its line in the log.
+pub(crate) struct Visit {
+    pub request: RequestId,
+    pub address: IpAddr,
+    pub standing: Option<Standing>,
+    pub allow: Option<String>,
+    time: Timestamp,
+    started: Instant,
+    address_text: String,
+    user_agent: String,
+    route: Option<&'static Route>,
+    scope: Option<Scope>,
+    credential: Option<ApiKeyId>,
+}
+
+/// A success with its status.
+pub(crate) struct Passed {
+    pub status: u16,
+    pub answer: Answer,
+}
+
+impl Visit {
+    fn begin(app: &App, peer: IpAddr, head: &Parts) -> Visit {
+        let address = client_address(peer, &head.headers, &app.settings().trusted_proxies);
+        Visit {
+            request: app.engine().new_request(),
+            address,
+            standing: None,
+            allow: None,
+            time: app.engine().now(),
+            started: Instant::now(),
+            address_text: address.to_string(),
+            user_agent: user_agent(head),
+            route: None,
+            scope: None,
+            credential: None,
+        }
+    }
+
+    fn envelope(&self) -> Envelope {
+        Envelope {
+            request: self.request,
+            address: self.address_text.clone(),
+            user_agent: self.user_agent.clone(),
+            idempotency: None,
+            signature: None,
+        }
+    }
+}
+
+impl App {
+    /// Answers one request. `peer` is the other end of the connection.
+    pub async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Response<Reply>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let _held = self.inner().metrics.in_flight();
+        let mut visit = Visit::begin(self, peer, &head);
+        let outcome = self.pass(&mut visit, &head, body).await;
+        let response = respond::write(self, &visit, &head, &outcome);
+        let code = outcome.as_ref().err().map(Problem::code);
+        self.note(visit, &head, response.status().as_u16(), code);
+        response
+    }
+
+    /// The steps, in their order.
+    async fn pass<B>(&self, visit: &mut Visit, head: &Parts, body: B) -> Result<Passed, Problem>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        // 1. The target: a length we can log, a preflight, a document anybody may read.
+        if signed::target(head).len() > MAX_TARGET {
+            return Err(Problem::new(
+                EdgeCode::UriTooLong,
+                "path and query have at most 8192 bytes",
+            ));
+        }
+        let found = self.inner().table.find(&head.method, head.uri.path());
+        if head.method == Method::OPTIONS && !matches!(found, Found::Unknown) {
+            return Ok(Passed {
+                status: 204,
+                answer: Answer::default(),
+            });
+        }
+        if let Found::Route(route, _) = &found {
+            visit.route = Some(route);
+            if route.permission.is_none() {
+                return self.open(visit, route);
+            }
+        }
+        // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
+        let credential = self.identify(visit, head, &found)?;
+        let (route, id) = routed(visit, found)?;
+        // 4. Whether this key may be used in this way at all.
+        self.refuse_browser(visit, head, &credential).await?;
+        self.refuse_live(visit, &credential).await?;
+        self.limit(visit, &credential)?;
+        // 5. The body. 6. The signature over it.
+        let body = body::read(body, self.settings().body_time).await?;
+        if route.is_mutating() && !body.is_empty() {
+            body::check_type(&head.headers)?;
+        }
+        let signature = self
+            .check_signature(visit, head, &body, &credential, route)
+            .await?;
+        // 7. The permission.
+        let handler = self.authorize(visit, &credential, route).await?;
+        // 8. The idempotency key. 9. The parameters.
+        let idempotency = self.idempotency(head, &body, &credential, route)?;
+        let query = Query::parse(head.uri.query(), &route.query)?;
+        // 10. The handler: it reads the body's fields and asks the engine.
+        let envelope = Envelope {
+            idempotency,
+            signature,
+            ..visit.envelope()
+        };
+        let engine = self.engine().clone();
+        let call = Call {
+            engine,
+            credential,
+            id,
+            query,
+            body,
+            envelope,
+        };
+        let answer = self.run(handler, call).await?;
+        Ok(Passed {
+            status: route.success,
+            answer,
+        })
+    }
+
+    /// What needs no credential.
+    fn open(&self, visit: &mut Visit, route: &Route) -> Result<Passed, Problem> {
+        if route.limit == LimitClass::Pages {
+            let standing = self.inner().pages.count(network(visit.address), visit.time);
+            allow(visit, standing)?;
+        }
+        let status = |status, word: &str| Passed {
+            status,
+            answer: Answer::json(format!("{{\"status\":\"{word}\"}}").into_bytes()),
+        };
+        Ok(match (&route.door, self.engine().state()) {
+            (Door::Document, _) => Passed {
+                status: 200,
+                answer: Answer {
+                    body: openapi::served(),
+                    replayed: false,
+                },
+            },
+            (Door::Health | Door::Guarded(_), _) => status(200, "ok"),
+            (Door::Ready, EngineState::Running) => status(200, "ready"),
+            (Door::Ready, EngineState::Stopping) => status(503, "stopping"),
+            (Door::Ready, EngineState::Halted(_)) => status(503, "halted"),
+        })
+    }
+
+    /// The credential, if it is good; else the one answer to all that are not, as often as the limit allows.
+    fn identify(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        found: &Found,
+    ) -> Result<Arc<Credential>, Problem> {
+        // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
+        let key = unverified_key(&head.headers).unwrap_or("");
+        if let Some(credential) = self.engine().credential(key) {
+            visit.scope = Some(credential.scope);
+            visit.credential = Some(credential.id);
+            return Ok(credential);
+        }
+        let standing = self
+            .inner()
+            .unauthenticated
+            .count(network(visit.address), visit.time);
+        allow(visit, standing)?;
+        match found {
+            Found::Unknown => Err(Problem::not_found()),
+            Found::OtherMethod(methods) => Err(other_method(visit, methods)),
+            Found::Route(..) => Err(Problem::unauthorized()),
+        }
+    }
+
+    /// SECURITY: a secret key in a web page is a leaked key. `Origin` and `Sec-Fetch-Site` are what browsers alone
+    /// send; `Sec-Fetch-Mode` and `Accept-Language` are sent by server-side clients too.
+    async fn refuse_browser(
+        &self,
+        visit: &Visit,
+        head: &Parts,
+        credential: &Arc<Credential>,
+    ) -> Result<(), Problem> {
+        let browser =
+            head.headers.contains_key(ORIGIN) || head.headers.contains_key("sec-fetch-site");
+        if credential.key_type != KeyType::Secret || !browser {
+            return Ok(());
+        }
+        let text =
+            "this secret key came from a browser: revoke it, and use a publishable key there";
+        let rejection = Rejection::new(Code::SecretKeyInBrowser, text);
+        Err(self
+            .refuse(visit, credential, Action::SecretKeyInBrowser, rejection)
+            .await)
+    }
+
+    async fn refuse_live(
+        &self,
+        visit: &Visit,
+        credential: &Arc<Credential>,
+    ) -> Result<(), Problem> {
+        if self.settings().live_allowed || !credential.scope.mode.is_live() {
+            return Ok(());
+        }
+        let text = "live keys are accepted over TLS or from this machine only";
+        let rejection = Rejection::new(Code::PermissionDenied, text);
+        self.refuse(visit, credential, Action::AccessDenied, rejection)
+            .await;
+        Err(Problem::new(EdgeCode::LiveModeRefused, text))
+    }
+
+    /// Limits of the key and of its organization.
+    fn limit(&self, visit: &mut Visit, credential: &Credential) -> Result<(), Problem> {
+        if let Some(keys) = &self.inner().keys {
+            allow(visit, keys.count(credential.id, visit.time))?;
+        }
+        if let Some(organizations) = &self.inner().organizations {
+            let organization = credential.scope.organization;
+            allow(visit, organizations.count(organization, visit.time))?;
+        }
+        Ok(())
+    }
+
+    /// The keyed hash of the signature, where the commit is to spend it.
+    async fn check_signature(
+        &self,
+        visit: &Visit,
+        head: &Parts,
+        body: &[u8],
+        credential: &Arc<Credential>,
+        route: &Route,
+    ) -> Result<Option<[u8; 16]>, Problem> {
+        let origins = &self.settings().public_origins;
+        match signed::check(head, body, origins, credential, route, visit.time) {
+            Ok(signature) => {
+                let spent = signature.filter(|_| route.is_mutating());
+                Ok(spent.map(|bytes| self.engine().signature(&credential.scope, &bytes)))
+            }
+            Err(refused) => {
+                let rejection = Rejection::new(refused.code, refused.code.title());
+                self.refuse(visit, credential, Action::SignatureRefused, rejection)
+                    .await;
+                Err(refused.problem)
+            }
+        }
+    }
+
+    async fn authorize(
+        &self,
+        visit: &Visit,
+        credential: &Arc<Credential>,
+        route: &Route,
+    ) -> Result<Authorized, Problem> {
+        let Door::Guarded(guard) = &route.door else {
+            return Err(Problem::not_found());
+        };
+        match guard(credential) {
+            Ok(handler) => Ok(handler),
+            Err(denied) => {
+                let text = format!("this key does not hold `{}`", denied.permission);
+                let rejection = Rejection::new(Code::PermissionDenied, text);
+                Err(self
+                    .refuse(visit, credential, Action::AccessDenied, rejection)
+                    .await)
+            }
+        }
+    }
+
+    /// Puts a refusal of a proven credential on record and answers it.
+    async fn refuse(
+        &self,
+        visit: &Visit,
+        credential: &Arc<Credential>,
+        action: Action,
+        rejection: Rejection,
+    ) -> Problem {
+        let problem = Problem::from(rejection.clone());
+        self.engine()
+            .refuse(credential, action, rejection, visit.envelope())
+            .await;
+        problem
+    }
+
+    fn idempotency(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        credential: &Credential,
+        route: &Route,
+    ) -> Result<Option<Idempotency>, Problem> {
+        if !route.is_mutating() {
+            return Ok(None);
+        }
+        let Some(key) = idempotency::key(&head.headers)? else {
+            // The documents of that dialect show no such header.
+            let optional = !route.money || credential.dialect == Dialect::Nopos;
+            return if optional {
+                Ok(None)
+            } else {
+                Err(idempotency::required())
+            };
+        };
+        let (scope, verb) = (&credential.scope, route.verb.as_str());
+        let target = signed::target(head);
+        Ok(Some(
+            self.engine()
+                .idempotency(scope, verb, route.path, &key, target, body),
+        ))
+    }
+
+    async fn run(&self, handler: Authorized, call: Call) -> Result<Answer, Problem> {
+        match Caught(handler(call)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                self.inner().metrics.panicked();
+                Err(Problem::internal())
+            }
+        }
+    }
+
+    /// Counts the answer and writes its line of the request log.
+    fn note(&self, visit: Visit, head: &Parts, status: u16, code: Option<&'static str>) {
+        let took = visit.started.elapsed();
+        let metrics = &self.inner().metrics;
+        let route = visit.route.map_or("(unknown)", |route| route.path);
+        metrics.answered(route, method(&head.method), status, took);
+        if let Some(code) = code {
+            metrics.refused(code);
+            if visit.credential.is_none() || matches!(status, 429 | 503) {
+                self.engine().count_failure(code, network(visit.address));
+            }
+        }
+        self.engine().log_request(RequestLine {
+            path: logged_path(head, visit.route),
+            scope: visit.scope,
+            time: visit.time,
+            request: visit.request,
+            method: method(&head.method).to_owned(),
+            status,
+            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            credential: visit.credential,
+            address: visit.address_text,
+            user_agent: visit.user_agent,
+            code,
+        });
+    }
+}
+
+/// The row of a request whose credential is proven.
+fn routed(visit: &mut Visit, found: Found) -> Result<(&'static Route, String), Problem> {
+    match found {
+        Found::Route(route, id) => Ok((route, id)),
+        Found::OtherMethod(methods) => Err(other_method(visit, &methods)),
+        Found::Unknown => Err(Problem::not_found()),
+    }
+}
+
+fn other_method(visit: &mut Visit, methods: &str) -> Problem {
+    visit.allow = Some(methods.to_owned());
+    Problem::new(
+        EdgeCode::MethodNotAllowed,
+        format!("this path takes {methods}"),
+    )
+}
+
+/// Goes on while the limit allows it; the documents' own words when it does not.
+fn allow(visit: &mut Visit, standing: Standing) -> Result<(), Problem> {
+    visit.standing = Some(standing);
+    if standing.is_allowed() {
+        return Ok(());
+    }
+    let text = "Too many requests, please try again later";
+    Err(Problem::new(EdgeCode::RateLimited, text).retry_after(standing.retry_after()))
+}
+
+fn user_agent(head: &Parts) -> String {
+    let text = head
+        .headers
+        .get(USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    text.map_or_else(String::new, |text| text.chars().take(256).collect())
+}
+
+/// A method as a label: a client may send any word.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// The path with the names of its parameters. SECURITY: never their values, nor a path that is no route's: people
+/// paste keys into both.
+fn logged_path(head: &Parts, route: Option<&'static Route>) -> String {
+    let Some(route) = route else {
+        return "(unknown)".into();
+    };
+    let mut path: String = head.uri.path().chars().take(200).collect();
+    if let Some(query) = head.uri.query() {
+        let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
+        let known = pairs.filter(|name| route.query.iter().any(|p| p.name == *name));
+        let names: Vec<&str> = known.take(20).collect();
+        path.push('?');
+        path.push_str(&names.join("&"));
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::routes;
+
+    #[test]
+    fn the_log_sees_no_values() {
+        let path = |uri: &str, route: Option<&str>| {
+            let (head, ()) = Request::get(uri).body(()).unwrap().into_parts();
+            let route =
+                route.and_then(|path| routes().iter().find(|r| r.path == path && !r.is_mutating()));
+            logged_path(&head, route)
+        };
+        let listed = path(
+            "/v1/wallets?email=ana@example.org&limit=5&sk_live_x",
+            Some("/v1/wallets"),
+        );
+        assert_eq!(listed, "/v1/wallets?email&limit");
+        assert_eq!(
+            path("/v1/wallets/wallet_1", Some("/v1/wallets/{id}")),
+            "/v1/wallets/wallet_1"
+        );
+        assert_eq!(path("/sk_live_secret", None), "(unknown)");
+    }
+}

@@ -1,0 +1,144 @@
+//! Responses: status, headers and body. Every response, whatever went wrong, leaves through [`write`].
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+
+use crate::app::App;
+use crate::edge::{Passed, Visit};
+use crate::problem::Problem;
+
+/// The body of a response.
+pub type Reply = Full<Bytes>;
+
+const METHODS: &str = "GET, HEAD, POST, PATCH, OPTIONS";
+const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Idempotency-Key, X-Signature, X-Timestamp";
+const EXPOSED: &str = "Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
+
+/// Writes the response to a request.
+pub(crate) fn write(
+    app: &App,
+    visit: &Visit,
+    head: &Parts,
+    outcome: &Result<Passed, Problem>,
+) -> Response<Reply> {
+    let (status, body) = match outcome {
+        Ok(passed) => (passed.status, passed.answer.body.clone()),
+        Err(problem) => (problem.status(), problem.render(visit.request)),
+    };
+    let mut headers = HeaderMap::with_capacity(16);
+    always(&mut headers, app.settings().behind_tls);
+    put(&mut headers, "x-request-id", &visit.request.to_string());
+    if head.uri.path().starts_with("/v1") {
+        cross_origin(&mut headers, head);
+    }
+    match outcome {
+        Ok(passed) => describe(&mut headers, status, passed.answer.replayed),
+        Err(problem) => explain(&mut headers, problem),
+    }
+    limits(&mut headers, visit);
+    finish(status, headers, head, body)
+}
+
+/// What stands on everything: nothing here is ever cached, framed, guessed at or run.
+fn always(headers: &mut HeaderMap, behind_tls: bool) {
+    fixed(headers, CACHE_CONTROL, "no-store");
+    fixed(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    fixed(
+        headers,
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    fixed(headers, REFERRER_POLICY, "no-referrer");
+    if behind_tls {
+        fixed(
+            headers,
+            STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000; includeSubDomains",
+        );
+    }
+}
+
+/// Any page may call, none may use a visitor's credentials; so publishable keys work in browsers, and the refusal of
+/// a secret key can be read there.
+fn cross_origin(headers: &mut HeaderMap, head: &Parts) {
+    fixed(headers, ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if head.method == Method::OPTIONS {
+        fixed(headers, ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        fixed(headers, ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
+        fixed(headers, ACCESS_CONTROL_MAX_AGE, "600");
+    } else {
+        fixed(headers, ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    }
+}
+
+fn describe(headers: &mut HeaderMap, status: u16, replayed: bool) {
+    if status != 204 {
+        fixed(headers, CONTENT_TYPE, "application/json");
+    }
+    if replayed {
+        fixed(
+            headers,
+            HeaderName::from_static("idempotent-replayed"),
+            "true",
+        );
+    }
+}
+
+fn explain(headers: &mut HeaderMap, problem: &Problem) {
+    fixed(headers, CONTENT_TYPE, "application/problem+json");
+    if problem.status() == 401 {
+        fixed(headers, WWW_AUTHENTICATE, "Bearer");
+    }
+    if let Some(seconds) = problem.retry_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if problem.is_replayed() {
+        fixed(
+            headers,
+            HeaderName::from_static("idempotent-replayed"),
+            "true",
+        );
+    }
+}
+
+fn limits(headers: &mut HeaderMap, visit: &Visit) {
+    if let Some(standing) = &visit.standing {
+        put(headers, "ratelimit", &standing.rate_limit());
+        put(headers, "ratelimit-policy", &standing.policy());
+    }
+    if let Some(allow) = &visit.allow {
+        put(headers, ALLOW.as_str(), allow);
+    }
+}
+
+fn finish(status: u16, mut headers: HeaderMap, head: &Parts, body: Bytes) -> Response<Reply> {
+    let mut body = body;
+    if head.method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        body = Bytes::new();
+    }
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+fn fixed(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}
+
+/// A value made here of visible characters; one that is not is left out.
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

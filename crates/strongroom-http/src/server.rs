@@ -1,0 +1,172 @@
+//! The accept loop: HTTP/1.1 connections within bounds of number, size and time.
+//!
+//! No client holds a slot for ever: a head has its time, a body has its time, an idle connection is closed, and so is
+//! one whose reader does not take the answer. A shutdown stops accepting, lets requests in flight end, and returns.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::app::App;
+use crate::respond::Reply;
+use crate::watched::{Progress, Watched};
+
+/// Most headers, and the most bytes of a request's head.
+const MAX_HEADERS: usize = 100;
+const MAX_HEAD: usize = 32 * 1_024;
+/// Connections of the admin listener.
+const ADMIN_CONNECTIONS: u32 = 64;
+/// The longest time between two looks at a connection.
+const LOOK: Duration = Duration::from_secs(5);
+/// Pause after a failed accept, such as when file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves the API until `shutdown` is ready, then drains.
+pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    let bounds = Bounds::new(&app, app.settings().connections);
+    let answer = move |peer, request| {
+        let app = app.clone();
+        async move { app.handle(peer, request).await }
+    };
+    run(listener, bounds, answer, shutdown).await;
+}
+
+/// Serves the operator's listener until `shutdown` is ready, then drains.
+pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    let bounds = Bounds::new(&app, ADMIN_CONNECTIONS);
+    let answer = move |_, request: Request<Incoming>| {
+        let response = app.administer(&request);
+        async move { response }
+    };
+    run(listener, bounds, answer, shutdown).await;
+}
+
+#[derive(Clone)]
+struct Bounds {
+    app: App,
+    connections: u32,
+    head_time: Duration,
+    idle_time: Duration,
+    drain_time: Duration,
+}
+
+impl Bounds {
+    fn new(app: &App, connections: u32) -> Bounds {
+        Bounds {
+            app: app.clone(),
+            connections,
+            head_time: app.settings().head_time,
+            idle_time: app.settings().idle_time,
+            drain_time: app.settings().drain_time,
+        }
+    }
+}
+
+async fn run<F, Fut>(
+    listener: TcpListener,
+    bounds: Bounds,
+    answer: F,
+    shutdown: impl Future<Output = ()>,
+) where
+    F: Fn(IpAddr, Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Response<Reply>> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(
+        usize::try_from(bounds.connections).unwrap_or(1),
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await;
+            (slot, listener.accept().await)
+        };
+        let (slot, accepted) = tokio::select! {
+            () = shutdown.as_mut() => break,
+            next = next => next,
+        };
+        let (Ok(slot), Ok((stream, peer))) = (slot, accepted) else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
+        tokio::spawn(async move {
+            connection(stream, peer.ip(), &bounds, answer, stopped).await;
+            drop(slot);
+        });
+    }
+    drop(listener);
+    // No receiver is left when no connection is.
+    stop.send_replace(true);
+    let all = slots.acquire_many(bounds.connections);
+    if tokio::time::timeout(bounds.drain_time, all).await.is_err() {
+        tracing::warn!("connections were cut because they did not end in time");
+    }
+}
+
+async fn connection<F, Fut>(
+    stream: TcpStream,
+    peer: IpAddr,
+    bounds: &Bounds,
+    answer: F,
+    mut stopped: watch::Receiver<bool>,
+) where
+    F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
+    Fut: Future<Output = Response<Reply>> + Send,
+{
+    let _held = bounds.app.inner().metrics.connected();
+    // Answers are small and whole; waiting to fill a segment only delays them.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let progress = Arc::new(Progress::new());
+    let service = service_fn(|request| {
+        let (busy, answered) = (progress.busy(), answer(peer, request));
+        async move {
+            let response = answered.await;
+            drop(busy);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let stream = Watched::new(stream, Arc::clone(&progress));
+    let mut connection = pin!(builder().serve_connection(stream, service));
+    let pause = LOOK.min(bounds.head_time / 2);
+    let mut look = pin!(tokio::time::sleep(pause));
+    loop {
+        tokio::select! {
+            // An error here is the client's: a broken head or a closed socket.
+            _ = connection.as_mut() => return,
+            _ = stopped.changed() => break,
+            () = look.as_mut() => {
+                if progress.is_overdue(bounds.head_time, bounds.idle_time) {
+                    return;
+                }
+                look.as_mut().reset(tokio::time::Instant::now() + pause);
+            }
+        }
+    }
+    Pin::as_mut(&mut connection).graceful_shutdown();
+    // The drain's own deadline ends what this does not.
+    let _ = tokio::time::timeout(bounds.drain_time, connection).await;
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // The time of a head is watched here, without a timer per request.
+    builder
+        .header_read_timeout(None)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(64 * 1_024);
+    builder
+}

@@ -1,0 +1,140 @@
+//! A connection's socket together with what is known of its progress: whether a head is arriving, an answer is being
+//! made, or nothing happens, and since when.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// Phase and time in one number: milliseconds since the start, times four, plus the phase.
+pub struct Progress {
+    start: Instant,
+    state: AtomicU64,
+}
+
+/// Nothing asked, or an answer not yet taken.
+const IDLE: u64 = 0;
+/// Some of a head has arrived.
+const HEAD: u64 = 1;
+/// A request is being answered; its body and its handler have limits of their own.
+const BUSY: u64 = 2;
+
+impl Progress {
+    pub fn new() -> Progress {
+        Progress {
+            start: Instant::now(),
+            state: AtomicU64::new(IDLE),
+        }
+    }
+
+    /// Marks a request as being answered until the guard is dropped.
+    pub fn busy(self: &Arc<Self>) -> Busy {
+        self.state.store(BUSY, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Whether a head takes longer than `head`, or nothing has happened for longer than `idle`.
+    pub fn is_overdue(&self, head: Duration, idle: Duration) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        let passed = self
+            .start
+            .elapsed()
+            .saturating_sub(Duration::from_millis(state / 4));
+        match state % 4 {
+            IDLE => passed > idle,
+            HEAD => passed > head,
+            _ => false,
+        }
+    }
+
+    /// Bytes came in: the first of them begin a head.
+    fn received(&self) {
+        let state = self.state.load(Ordering::Relaxed);
+        if state % 4 == IDLE {
+            self.state.store(self.now() | HEAD, Ordering::Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(0);
+        passed.saturating_mul(4)
+    }
+}
+
+/// A request being answered.
+pub struct Busy(Arc<Progress>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.state.store(self.0.now() | IDLE, Ordering::Relaxed);
+    }
+}
+
+/// A socket that reports what it receives.
+pub struct Watched {
+    stream: TokioIo<TcpStream>,
+    progress: Arc<Progress>,
+}
+
+impl Watched {
+    pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Watched {
+        Watched {
+            stream: TokioIo::new(stream),
+            progress,
+        }
+    }
+
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+        Pin::new(&mut self.get_mut().stream)
+    }
+}
+
+impl Read for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = self.as_mut().inner().poll_read(context, buffer);
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.progress.received();
+        }
+        polled
+    }
+}
+
+impl Write for Watched {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner().poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.inner().poll_write_vectored(context, slices)
+    }
+}

@@ -1,0 +1,46 @@
+//! `GET /v1/auth/verify`
+
+use serde_json::json;
+use strongroom_auth::Role;
+
+use crate::v1::tenant;
+
+#[test]
+fn a_key_learns_what_it_is() {
+    let acme = tenant();
+    let operator = acme.key(Role::Operator);
+    let reply = acme
+        .server
+        .request("GET", "/v1/auth/verify")
+        .bearer(&operator.text)
+        .send()
+        .expect(200);
+    assert_eq!(
+        reply.json(),
+        json!({
+            "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null,
+            "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "dialect": "nextapi",
+            "permissions": [
+                "read:account", "read:events", "cancel:payouts", "create:payouts", "read:payouts",
+                "create:transfers", "read:transactions", "read:wallets",
+            ],
+        })
+    );
+    let publishable = acme.key(Role::Publishable);
+    let reply = acme
+        .server
+        .request("GET", "/v1/auth/verify")
+        .bearer(&publishable.text)
+        .send()
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&reply["type"], &reply["permissions"]),
+        (&json!("publishable"), &json!(["read:account"]))
+    );
+    let owner = acme.get("/v1/auth/verify").expect(200).json();
+    assert!(
+        !owner.to_string().contains("operate:installation"),
+        "no key reaches the installation"
+    );
+}

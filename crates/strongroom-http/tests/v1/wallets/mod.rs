@@ -1,0 +1,10 @@
+mod balance;
+mod close;
+mod create;
+mod credit;
+mod debit;
+mod freeze;
+mod list;
+mod read;
+mod transactions;
+mod update;

@@ -1,0 +1,230 @@
+//! An independent ledger: what every reply and every read must say, from the contract alone.
+//!
+//! It shares no code with the decisions, the books or the renderings of the product: plain vectors, maps and `i128`.
+//! Ids are the server's choice, so it writes placeholders; the first reply that shows an id binds it, and from then on
+//! it must stay ([`Names`]). A test hands in each request with its reply in the order of the log ([`Reference::judge`])
+//! and asks for whole lists ([`Reference::list`]); the first difference is returned as a sentence.
+//! It must never learn a number from the server: only ids, and times where the caller does not know them.
+
+mod compare;
+mod effects;
+mod lists;
+mod shapes;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use compare::{Names, compare};
+pub use lists::{List, page};
+
+/// The largest balance and amount, 2^53 − 1.
+pub const MOST: i128 = (1 << 53) - 1;
+
+/// What a client asks for. Ids are the texts the client sends, known to the server or not.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    CreateWallet(NewWallet),
+    UpdateWallet { wallet: String, email: Option<String>, threshold: Option<Option<i64>>, note: Option<String> },
+    /// `active`, `frozen` or `closed`.
+    SetStatus { wallet: String, status: &'static str },
+    Credit(Fund),
+    Debit(Fund),
+    Transfer { from: String, to: String, amount: i64, currency: Option<&'static str>, reference: Option<String> },
+    Payout(NewPayout),
+    Cancel(String),
+    Reverse(String),
+    /// One step of the rail.
+    Advance(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewWallet {
+    pub kind: &'static str,
+    pub currency: Option<&'static str>,
+    pub parent: Option<String>,
+    pub email: Option<String>,
+    pub reference: Option<String>,
+    pub threshold: Option<i64>,
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fund {
+    pub wallet: String,
+    pub amount: i64,
+    pub currency: Option<&'static str>,
+    pub reference: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPayout {
+    pub from: Option<String>,
+    pub to: To,
+    pub amount: i64,
+    pub currency: Option<&'static str>,
+    pub reference: Option<String>,
+    pub note: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum To {
+    Wallet(String),
+    Bank { name: String, code: &'static str, number: String },
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Reply<'a> {
+    Done(&'a Value),
+    /// The code of the refusal.
+    Refused(&'a str),
+}
+
+pub(crate) struct Wallet {
+    kind: &'static str,
+    status: &'static str,
+    currency: &'static str,
+    parent: Option<usize>,
+    email: Option<String>,
+    reference: Option<String>,
+    threshold: Option<i64>,
+    note: Option<String>,
+    created: Option<i64>,
+    /// Available, pending, reserved.
+    balances: [i128; 3],
+}
+
+pub(crate) struct Payout {
+    status: &'static str,
+    amount: i64,
+    currency: &'static str,
+    source: usize,
+    to: Target,
+    reference: Option<String>,
+    note: Option<String>,
+    failure: Option<&'static str>,
+    created: Option<i64>,
+    processed: Option<i64>,
+    ended: bool,
+    /// When the rail looks at it next.
+    due: Option<i64>,
+}
+
+pub(crate) enum Target {
+    Wallet(usize),
+    Bank { subject: String, name: String, code: &'static str, number: String },
+}
+
+/// Whose books: a wallet's, or the outside world's of a currency.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Account {
+    Wallet(usize),
+    Outside(&'static str),
+}
+
+/// What a movement did to one account.
+pub(crate) struct Line {
+    account: Account,
+    change: [i128; 3],
+    after: [i128; 3],
+}
+
+pub(crate) struct Movement {
+    kind: &'static str,
+    amount: i64,
+    currency: &'static str,
+    payout: Option<usize>,
+    reference: Option<String>,
+    at: Option<i64>,
+    lines: Vec<Line>,
+}
+
+pub(crate) struct Event {
+    kind: &'static str,
+    data: Value,
+    at: Option<i64>,
+}
+
+/// One organization's books in test mode.
+pub struct Reference {
+    pub names: Names,
+    /// Milliseconds between two steps of the rail.
+    pub pause: i64,
+    home: &'static str,
+    wallets: Vec<Wallet>,
+    payouts: Vec<Payout>,
+    movements: Vec<Movement>,
+    events: Vec<Event>,
+    outside: BTreeMap<&'static str, i128>,
+    masters: BTreeMap<&'static str, usize>,
+    operating: BTreeMap<&'static str, usize>,
+    /// Holders of reference ids: what for, and the text without case.
+    references: BTreeMap<(&'static str, String), String>,
+    /// Bank accounts paid before, to their subjects.
+    accounts: BTreeMap<String, String>,
+}
+
+impl Reference {
+    /// Empty books with a default currency.
+    pub fn new(home: &'static str, pause: i64) -> Reference {
+        Reference {
+            names: Names::default(),
+            pause,
+            home,
+            wallets: Vec::new(),
+            payouts: Vec::new(),
+            movements: Vec::new(),
+            events: Vec::new(),
+            outside: BTreeMap::new(),
+            masters: BTreeMap::new(),
+            operating: BTreeMap::new(),
+            references: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+        }
+    }
+
+    /// Holds a reply against what it must be, and takes the act over. `at` is the act's time where it is known.
+    ///
+    /// # Errors
+    /// The difference, as a sentence.
+    pub fn judge(&mut self, op: &Op, at: Option<i64>, reply: Reply<'_>) -> Result<(), String> {
+        match (self.carry_out(op, at), reply) {
+            (Ok(wanted), Reply::Done(body)) => compare(&wanted, body, &mut self.names, "reply"),
+            (Err(code), Reply::Refused(found)) if code == found => Ok(()),
+            (Err(code), Reply::Refused(found)) => Err(format!("refused with `{found}`, expected `{code}`")),
+            (Err(code), Reply::Done(body)) => Err(format!("done, expected refusal `{code}`: {body}")),
+            (Ok(wanted), Reply::Refused(found)) => Err(format!("refused with `{found}`, expected {wanted}")),
+        }
+    }
+
+    /// The payouts whose rail job is due at `now`, in the order they are taken.
+    pub fn due(&self, now: i64) -> Vec<usize> {
+        let due = |(n, payout): (usize, &Payout)| payout.due.filter(|due| *due <= now).map(|due| (due, n));
+        let mut jobs: Vec<(i64, usize)> = self.payouts.iter().enumerate().filter_map(due).collect();
+        jobs.sort_unstable();
+        jobs.into_iter().map(|(_, n)| n).collect()
+    }
+
+    /// The sum of all wallets and the outside world, per currency: zero if nothing was made or lost.
+    pub fn imbalance(&self) -> i128 {
+        let inside: i128 = self.wallets.iter().flat_map(|wallet| wallet.balances).sum();
+        inside + self.outside.values().sum::<i128>()
+    }
+
+    pub fn wallet_count(&self) -> usize {
+        self.wallets.len()
+    }
+
+    pub fn payout_count(&self) -> usize {
+        self.payouts.len()
+    }
+
+    fn wallet_of(&self, id: &str) -> Option<usize> {
+        self.names.number("wallet", id).filter(|n| *n < self.wallets.len())
+    }
+
+    fn payout_of(&self, id: &str) -> Option<usize> {
+        self.names.number("payout", id).filter(|n| *n < self.payouts.len())
+    }
+}

@@ -1,0 +1,231 @@
+//! A real server inside the test's process: the engine on a SQLite file in a temporary folder, a clock that the test
+//! moves, and the HTTP edge on a port of the loopback.
+//!
+//! [`TestServer::shared`] is one server for all tests of a process; each test founds its own organization on it
+//! ([`crate::tenant::Tenant`]). A test that moves the clock, stops the server or needs other settings starts its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use strongroom_crypto::RootKeys;
+use strongroom_engine::{Engine, Settings};
+use strongroom_http::{App, EdgeSettings, serve};
+use strongroom_store::{SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::clock::FakeClock;
+use crate::exchange::{Outgoing, Reply};
+
+/// Milliseconds between two steps of the sandbox rail.
+pub const RAIL_STEP: i64 = 1_000;
+
+/// What a server runs with.
+#[derive(Clone)]
+pub struct ServerSettings {
+    pub edge: EdgeSettings,
+    pub engine: Settings,
+}
+
+impl Default for ServerSettings {
+    /// Live keys allowed, and no limit that a test would meet by accident.
+    fn default() -> ServerSettings {
+        let edge = EdgeSettings {
+            live_allowed: true,
+            unauthenticated_limit: 1_000_000,
+            pages_limit: 1_000_000,
+            ..EdgeSettings::default()
+        };
+        ServerSettings { edge, engine: Settings::default() }
+    }
+}
+
+/// A running server.
+pub struct TestServer {
+    pub engine: Engine,
+    pub clock: Arc<FakeClock>,
+    pub address: SocketAddr,
+    folder: Folder,
+    recovery: String,
+    runtime: Runtime,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<JoinHandle<()>>,
+}
+
+impl TestServer {
+    /// The one server of this process.
+    pub fn shared() -> &'static TestServer {
+        static SHARED: OnceLock<TestServer> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            sweep();
+            TestServer::start(ServerSettings::default())
+        })
+    }
+
+    /// A server of its own, on a new SQLite file.
+    pub fn start(settings: ServerSettings) -> TestServer {
+        let folder = Folder::new();
+        let store = SqliteStore::create(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
+        TestServer::on(&store, RootKeys::generate(), Arc::new(FakeClock::default()), folder, settings)
+    }
+
+    /// A server of its own on any store; its folder holds the request log alone.
+    pub fn start_on(store: &dyn Store, settings: ServerSettings) -> TestServer {
+        TestServer::on(store, RootKeys::generate(), Arc::new(FakeClock::default()), Folder::new(), settings)
+    }
+
+    fn on(
+        store: &dyn Store,
+        root: RootKeys,
+        clock: Arc<FakeClock>,
+        folder: Folder,
+        settings: ServerSettings,
+    ) -> TestServer {
+        let recovery = root.recovery_text().to_string();
+        let requests = Some(folder.0.join("requests"));
+        let engine = Engine::start(store, root, Arc::clone(&clock) as _, settings.engine, requests)
+            .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let listener = runtime
+            .block_on(TcpListener::bind("127.0.0.1:0"))
+            .unwrap_or_else(|error| panic!("no port: {error}"));
+        let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let app = App::new(engine.clone(), settings.edge);
+        let served = runtime.spawn(serve(listener, app, async move { drop(stopped.await) }));
+        TestServer {
+            engine,
+            clock,
+            address,
+            folder,
+            recovery,
+            runtime,
+            stop: Some(stop),
+            served: Some(served),
+        }
+    }
+
+    /// Stops the server in an orderly way and starts it again on the same files and clock.
+    pub fn restart(mut self, settings: ServerSettings) -> TestServer {
+        self.halt();
+        let folder = Folder(std::mem::take(&mut self.folder.0));
+        let root = self.root_keys();
+        let clock = Arc::clone(&self.clock);
+        drop(self);
+        let store = SqliteStore::open(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
+        TestServer::on(&store, root, clock, folder, settings)
+    }
+
+    /// Stops serving, then the engine; the files stay until the value is dropped.
+    pub fn halt(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended already is not waiting.
+            let _ = stop.send(());
+        }
+        if let Some(served) = self.served.take() {
+            drop(self.runtime.block_on(served));
+        }
+        self.engine.stop();
+    }
+
+    /// Where the database and the request log are.
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// The installation's root keys, again.
+    pub fn root_keys(&self) -> RootKeys {
+        RootKeys::from_recovery_text(&self.recovery).unwrap_or_else(|_| panic!("the recovery text is not readable"))
+    }
+
+    /// A request to this server.
+    pub fn request(&self, method: &str, target: &str) -> Outgoing {
+        Outgoing::new(self.address, method, target)
+    }
+
+    pub fn get(&self, target: &str) -> Reply {
+        self.request("GET", target).send()
+    }
+
+    /// The clock's time in seconds, for signatures.
+    pub fn seconds(&self) -> i64 {
+        self.engine.now().seconds()
+    }
+
+    /// Runs a future of the engine or a worker.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Takes every payout that is due one step along the sandbox rail; says how many. The clock is moved first, so
+    /// this is for servers of a test's own.
+    pub fn rail(&self) -> usize {
+        self.clock.advance(RAIL_STEP);
+        let step = strongroom_worker::advance_due(&self.engine, RAIL_STEP);
+        self.wait(step).unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
+    }
+
+    /// Signs checkpoints of all logs that grew.
+    pub fn checkpoint(&self) {
+        self.wait(self.engine.checkpoint()).unwrap_or_else(|failure| panic!("no checkpoint: {failure:?}"));
+    }
+
+    /// Writes down what was counted in memory.
+    pub fn summarise(&self) {
+        let work = strongroom_worker::write_summaries(&self.engine);
+        self.wait(work).unwrap_or_else(|failure| panic!("no summaries: {failure:?}"));
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if self.stop.is_some() {
+            self.halt();
+        }
+    }
+}
+
+/// A folder under the system's temporary one, named after this process, removed when dropped.
+struct Folder(PathBuf);
+
+const NAME: &str = "strongroom-test-";
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("{NAME}{}-{number}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).unwrap_or_else(|error| panic!("no folder: {error}"));
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.0.as_os_str().is_empty() {
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
+}
+
+/// Removes the folders of processes that are gone: a shared server is never dropped.
+fn sweep() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(NAME).and_then(|rest| rest.split('-').next());
+        let Some(process) = process.filter(|text| text.parse::<u32>().is_ok()) else { continue };
+        if Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists() {
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `strongroom demo`: a server with an organization, funded wallets and keys, for trying things out.
+
+mod account;
+mod folder;
+mod guide;
+mod temporary;
+mod tour;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strongroom_http::EdgeSettings;
+use strongroom_worker::WorkerSettings;
+
+use self::account::Account;
+use self::temporary::Home;
+use crate::fault::Fault;
+use crate::logging;
+use crate::running::{self, Server};
+
+const PORT: u16 = 7070;
+
+/// Start a sandbox server with an organization, funded wallets and keys
+///
+/// Listens on 127.0.0.1 and serves until Ctrl-C. Without --data everything lies in a temporary folder that is removed
+/// at the end.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  strongroom demo                      a server on port 7070 and some curl lines to try
+  strongroom demo --tour               a walk through everything, each step explained and checked
+  strongroom demo --data ./sandbox     keep the data; the next start finds the same keys
+  strongroom demo --json --port 0      for scripts: one JSON line when ready, on any free port")]
+pub(crate) struct Options {
+    /// The port to listen on; 0 is any free one [default: 7070, with --tour any]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+
+    /// A folder to keep the demo in and to find it again
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Print one line of JSON when ready, and nothing else
+    #[arg(long, conflicts_with = "tour")]
+    json: bool,
+
+    /// Play a walk through the API, check each answer, and end
+    #[arg(long)]
+    tour: bool,
+
+    /// Milliseconds between two steps of a payout to a bank
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(0..=3_600_000))]
+    rail_step: i64,
+}
+
+/// A demo that listens.
+struct Demo {
+    base_url: String,
+    admin_url: String,
+    home: Home,
+    account: Account,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
+    logging::text();
+    let port = options.port.unwrap_or(if options.tour { 0 } else { PORT });
+    let listener = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))?;
+    let admin = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
+    let home = Home::of(options.data.as_deref())?;
+    let (engine, account) = folder::prepare(home.path())?;
+    let demo = Demo {
+        base_url: format!("http://{}", running::address(&listener)?),
+        admin_url: format!("http://{}", running::address(&admin)?),
+        home,
+        account,
+    };
+    let server = Server {
+        engine,
+        edge: EdgeSettings { live_allowed: true, ..EdgeSettings::default() },
+        workers: WorkerSettings { rail_step: options.rail_step, ..WorkerSettings::default() },
+        listener,
+        admin: Some(admin),
+    };
+    let ended = match options.tour {
+        true => tour::play(server, &demo),
+        false => server.run(announce(&demo, options.json)).map(|_: Option<()>| ExitCode::SUCCESS),
+    };
+    demo.home.leave();
+    ended
+}
+
+/// Tells that it is ready, and goes on for ever.
+async fn announce(demo: &Demo, json: bool) {
+    if json {
+        println!("{}", demo.account.json_line(&demo.base_url, demo.home.path()));
+    } else {
+        print!("{}", guide::text(demo));
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,94 @@
+//! `strongroom keys`: the keyring's passphrase and its recovery.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use strongroom_crypto::{PassphraseCost, RootKeys};
+use strongroom_engine::verify::audit_verify;
+
+use crate::fault::Fault;
+use crate::place::{PlaceOptions, start_fault};
+use crate::{custody, folder, passphrase};
+
+/// The keyring: change its passphrase, or make it anew from the recovery kit
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Passphrase(Change),
+    Recover(Recover),
+}
+
+/// Seal the keyring under a new passphrase
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom keys passphrase --config strongroom.toml
+
+Copies of the old keyring file still open with the old passphrase: replace them.")]
+pub(crate) struct Change {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// A file that holds the new passphrase on one line; asked twice at the terminal when absent
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+}
+
+/// Make the keyring anew from the recovery kit, under a new passphrase
+///
+/// The kit is tried on the data directory first; a keyring that is there is kept beside the new one.
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom keys recover --config strongroom.toml --recovery-kit ./kit.txt")]
+pub(crate) struct Recover {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// A file with the recovery kit's lines, as they were shown
+    #[arg(long, value_name = "FILE")]
+    recovery_kit: PathBuf,
+
+    /// A file that holds the new passphrase on one line; asked twice at the terminal when absent
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
+    match command {
+        Command::Passphrase(options) => change(options),
+        Command::Recover(options) => recover(options),
+    }
+}
+
+fn change(options: &Change) -> Result<ExitCode, Fault> {
+    let place = options.place.place()?;
+    let root = place.root_keys()?;
+    let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
+    let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
+    folder::write(&place.keyring, text.as_bytes())?;
+    println!("`{}` is sealed under the new passphrase. Replace its backups too.", place.keyring.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recover(options: &Recover) -> Result<ExitCode, Fault> {
+    let place = options.place.place()?;
+    let kit = folder::read_secret(&options.recovery_kit)?;
+    let keys = || {
+        RootKeys::from_recovery_text(kit.expose())
+            .map_err(|error| Fault::new(format!("`{}`: {error}", options.recovery_kit.display())))
+    };
+    // A kit of another installation would make a keyring that opens nothing.
+    let store = place.store_read_only()?;
+    audit_verify(&store, keys()?, None).map_err(|error| {
+        start_fault(&place.data, &error).hint("the recovery kit must be the one of this data directory")
+    })?;
+    drop(store);
+    let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
+    let text = custody::sealed(&keys()?, &passphrase, PassphraseCost::STANDARD);
+    let old = place.keyring.with_extension("before-recovery");
+    if place.keyring.exists() {
+        std::fs::rename(&place.keyring, &old).map_err(|error| Fault::file("cannot keep", &old, &error))?;
+    }
+    folder::write(&place.keyring, text.as_bytes())?;
+    println!("`{}` is made anew. Back it up apart from the data.", place.keyring.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub(crate) mod audit;
+pub(crate) mod demo;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod organization;
+pub(crate) mod serve;
+pub(crate) mod verify;

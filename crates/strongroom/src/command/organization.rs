@@ -1,0 +1,86 @@
+//! `strongroom organization`: further tenants of an installation.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use strongroom_engine::Engine;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::OrganizationId;
+use strongroom_types::mode::Mode;
+
+use crate::fault::Fault;
+use crate::place::PlaceOptions;
+use crate::provision::{self, KeyTexts};
+use crate::{logging, table};
+
+/// Organizations: each with books, keys and logs of its own
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Add(Add),
+}
+
+/// Found an organization and show its owner's keys once; the server must be stopped
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom organization add --config /etc/strongroom/strongroom.toml --name 'Second Shop' --currency EUR")]
+pub(crate) struct Add {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// The organization's name
+    #[arg(long, value_name = "NAME")]
+    name: String,
+
+    /// The currency used where a request names none, ISO 4217
+    #[arg(long, value_name = "CODE", default_value = "PHP", value_parser = currency)]
+    currency: Currency,
+}
+
+/// A new organization's keys in both modes.
+pub(crate) struct OwnerKeys {
+    organization: OrganizationId,
+    test: KeyTexts,
+    live: KeyTexts,
+}
+
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
+    logging::text();
+    let Command::Add(Add { place, name, currency }) = command;
+    let engine = place.place()?.engine()?;
+    let founded = found(&engine, name, *currency);
+    engine.stop();
+    let keys = founded?;
+    println!("The organization `{name}` is founded.\n");
+    show_keys(&keys);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Founds an organization with its owner's keys in both modes.
+pub(crate) fn found(engine: &Engine, name: &str, currency: Currency) -> Result<OwnerKeys, Fault> {
+    if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+        return Err(Fault::new("an organization's name has 1 to 200 characters on one line"));
+    }
+    let organization = provision::organization(engine, name, currency)?;
+    let key = |mode| provision::owner_key(engine, provision::scope(engine, organization, mode)?);
+    Ok(OwnerKeys { organization, test: key(Mode::Test)?, live: key(Mode::Live)? })
+}
+
+/// Shows the keys, once.
+pub(crate) fn show_keys(keys: &OwnerKeys) {
+    let OwnerKeys { organization, test, live } = keys;
+    println!("The owner's keys. They are not shown again; whoever holds them acts as the owner.\n");
+    let rows = [
+        ("organization", organization.to_string()),
+        ("test secret key", test.key.expose().to_owned()),
+        ("test signing secret", test.signing_secret.expose().to_owned()),
+        ("live secret key", live.key.expose().to_owned()),
+        ("live signing secret", live.signing_secret.expose().to_owned()),
+    ];
+    let rows = rows.each_ref().map(|(name, value)| (*name, value.as_str()));
+    print!("{}", table::pairs(2, &rows));
+}
+
+/// Reads a currency's code.
+pub(crate) fn currency(text: &str) -> Result<Currency, String> {
+    Currency::parse(text).ok_or_else(|| "expected a currency of ISO 4217, such as PHP".to_owned())
+}

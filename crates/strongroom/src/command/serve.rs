@@ -1,0 +1,54 @@
+//! `strongroom serve`: the server, for real use.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::logging;
+use crate::place::Place;
+use crate::running::{self, Server};
+
+/// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
+///
+/// Speaks plain HTTP: put a TLS proxy in front of it, on the same machine. On any address but loopback live keys are
+/// refused. Logs are JSON lines on standard error, filtered by RUST_LOG.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  strongroom serve --config /etc/strongroom/strongroom.toml
+  strongroom serve --config strongroom.toml --passphrase-file /run/secrets/passphrase
+
+The passphrase file may also be named in STRONGROOM_PASSPHRASE_FILE. Exit code 0 after a stop that was asked for,
+1 when the server did not start or its store failed.")]
+pub(crate) struct Options {
+    /// The configuration file, as `strongroom init` writes it
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+
+    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
+    logging::json();
+    let config = Config::read(&options.config)?;
+    let edge = config.edge().map_err(Fault::new)?;
+    let workers = config.workers();
+    let listener = running::bind(config.listen)?;
+    let admin = config.admin_listen.map(running::bind).transpose()?;
+    let live = edge.live_allowed;
+    let place = Place::with(config.data(), config.keyring(), options.passphrase_file.as_deref());
+    let engine = place.engine()?;
+    let api = running::address(&listener)?;
+    let server = Server { engine, edge, workers, listener, admin };
+    server.run(async move {
+        println!("listening on http://{api}");
+        tracing::info!(listen = %api, live_keys = live, "ready");
+        std::future::pending::<()>().await;
+    })?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,230 @@
+//! The configuration file of `serve`: typed, every key known, nothing secret in it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use strongroom_http::EdgeSettings;
+use strongroom_worker::WorkerSettings;
+
+use crate::fault::Fault;
+use crate::folder;
+
+/// What a configuration file may say. Paths are relative to the file's own folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    data: PathBuf,
+    keyring: PathBuf,
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The operator's listener with `/metrics`; none when absent.
+    pub admin_listen: Option<SocketAddr>,
+    #[serde(default)]
+    public_origins: Vec<String>,
+    #[serde(default)]
+    trusted_proxies: Vec<String>,
+    #[serde(default)]
+    sandbox: Sandbox,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sandbox {
+    rail_step_ms: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    unauthenticated_per_15_minutes: Option<u32>,
+    key_per_second: Option<u32>,
+    organization_per_second: Option<u32>,
+    connections: Option<u32>,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070)
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn read(path: &Path) -> Result<Config, Fault> {
+        let text = folder::read_text(path)?;
+        let config = Config::parse(&text).map_err(|fault| Fault::new(format!("`{}`, {fault}", path.display())))?;
+        Ok(config.below(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(0, |span| line_of(text, span.start));
+            format!("line {line}: {}", error.message().replace('\n', " "))
+        })?;
+        config.edge().map(|_| config)
+    }
+
+    fn below(mut self, folder: &Path) -> Config {
+        // Through components, so that `./data/.` is shown as what it is.
+        self.data = folder.join(&self.data).components().collect();
+        self.keyring = folder.join(&self.keyring).components().collect();
+        self
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The keyring file.
+    pub fn keyring(&self) -> &Path {
+        &self.keyring
+    }
+
+    /// What the edge is told.
+    pub fn edge(&self) -> Result<EdgeSettings, String> {
+        let standard = EdgeSettings::default();
+        let odd = self.public_origins.iter().find(|origin| !is_origin(origin));
+        if let Some(origin) = odd {
+            return Err(format!("`public_origins`: `{origin}` is not of the form `https://host`"));
+        }
+        let mut trusted_proxies = Vec::new();
+        for text in &self.trusted_proxies {
+            let network = text.parse().map_err(|_| format!("`trusted_proxies`: `{text}` is no network such as `10.0.0.0/8`"))?;
+            trusted_proxies.push(network);
+        }
+        let Limits { unauthenticated_per_15_minutes, key_per_second, organization_per_second, connections } = self.limits;
+        Ok(EdgeSettings {
+            behind_tls: !self.public_origins.is_empty() && self.public_origins.iter().all(|o| o.starts_with("https://")),
+            public_origins: self.public_origins.clone(),
+            trusted_proxies,
+            // SECURITY: live keys and live money never travel in clear beyond this machine; there is no switch for it.
+            live_allowed: self.listen.ip().is_loopback(),
+            unauthenticated_limit: unauthenticated_per_15_minutes.unwrap_or(standard.unauthenticated_limit),
+            limit_window: Duration::from_mins(15),
+            key_limit: key_per_second,
+            organization_limit: organization_per_second,
+            connections: connections.unwrap_or(standard.connections).max(1),
+            ..standard
+        })
+    }
+
+    /// How the workers pace themselves.
+    pub fn workers(&self) -> WorkerSettings {
+        let standard = WorkerSettings::default();
+        let rail_step = self.sandbox.rail_step_ms.map_or(standard.rail_step, i64::from);
+        WorkerSettings { rail_step, ..standard }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
+}
+
+fn line_of(text: &str, place: usize) -> usize {
+    text.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The text of a new configuration file.
+pub(crate) fn template(data: &str, keyring: &str) -> String {
+    let (data, keyring) = (quoted(data), quoted(keyring));
+    format!(
+        r#"# Configuration of `strongroom serve`. Paths are relative to this file. Nothing in here is secret.
+
+# The database, and the log of requests. Back it up.
+data = {data}
+
+# The root keys, sealed under your passphrase. Back it up apart from the data.
+keyring = {keyring}
+
+# Where the API listens. It speaks plain HTTP: put a TLS proxy on this machine in front of it.
+# On any address but loopback, live keys are refused.
+listen = "127.0.0.1:7070"
+
+# Where /metrics, /health and /ready are for you alone. Remove the line for none.
+admin_listen = "127.0.0.1:7071"
+
+# Addresses under which clients know the server; a request's signature may cover them.
+# public_origins = ["https://pay.example"]
+
+# Proxies whose X-Forwarded-For is believed.
+# trusted_proxies = ["127.0.0.1/32"]
+
+[sandbox]
+# Milliseconds between two steps of a test payout to a bank.
+# rail_step_ms = 1000
+
+[limits]
+# Failed attempts without a valid key, per network.
+# unauthenticated_per_15_minutes = 100
+# Requests; no limit when absent.
+# key_per_second = 1000
+# organization_per_second = 5000
+# connections = 8192
+"#
+    )
+}
+
+/// A TOML string: literal where it can be.
+fn quoted(text: &str) -> String {
+    match text.contains(['\'', '\n']) {
+        false => format!("'{text}'"),
+        true => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "data = 'data'\nkeyring = 'keyring.toml'\n";
+
+    #[test]
+    fn the_template_is_valid_with_and_without_its_comments() {
+        let text = template("data", "it's/keyring.toml");
+        let plain = Config::parse(&text).unwrap();
+        assert_eq!(plain.admin_listen, Some("127.0.0.1:7071".parse().unwrap()));
+        assert_eq!(plain.keyring, Path::new("it's/keyring.toml"));
+        let active: String = text
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let full = Config::parse(&active).unwrap();
+        let edge = full.edge().unwrap();
+        assert_eq!((edge.key_limit, edge.behind_tls, edge.trusted_proxies.len()), (Some(1000), true, 1));
+        assert_eq!(full.workers().rail_step, 1000);
+    }
+
+    #[test]
+    fn unknown_keys_and_odd_values_are_named_with_their_line() {
+        let fault = |more: &str| Config::parse(&format!("{LEAST}{more}")).unwrap_err();
+        assert!(fault("danger = true").starts_with("line 3: unknown field `danger`"));
+        assert!(fault("[limits]\nper_day = 1").starts_with("line 4: unknown field `per_day`"));
+        assert!(fault("listen = 'everywhere'").starts_with("line 3: "));
+        assert!(fault("trusted_proxies = ['10.0.0.0/99']").contains("10.0.0.0/99"));
+        assert!(fault("public_origins = ['pay.example']").contains("pay.example"));
+        assert!(Config::parse("data = 'data'").unwrap_err().contains("keyring"));
+    }
+
+    #[test]
+    fn live_money_stays_on_loopback() {
+        let live = |listen: &str| {
+            let config = Config::parse(&format!("{LEAST}listen = '{listen}'")).unwrap();
+            config.edge().unwrap().live_allowed
+        };
+        assert!(live("127.0.0.1:80") && live("[::1]:80"));
+        assert!(!live("0.0.0.0:80") && !live("10.1.2.3:80") && !live("[::]:80"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = Config::parse(LEAST).unwrap().below(Path::new("/srv/pay"));
+        assert_eq!(config.data(), Path::new("/srv/pay/data"));
+        let absolute = Config::parse("data = '/var/pay'\nkeyring = 'k'").unwrap().below(Path::new("/srv/pay"));
+        assert_eq!(absolute.data(), Path::new("/var/pay"));
+    }
+}

@@ -1,0 +1,34 @@
+//! Why a command was not carried out: one lower-case sentence, and what to do about it.
+
+use std::path::Path;
+
+/// A failure on its way to the terminal. Never holds a secret.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    text: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    pub fn new(text: impl Into<String>) -> Fault {
+        Fault { text: text.into(), hint: None }
+    }
+
+    /// A failure of the operating system about a file.
+    pub fn file(what: &str, path: &Path, error: &std::io::Error) -> Fault {
+        Fault::new(format!("{what} `{}`: {}", path.display(), error.to_string().to_lowercase()))
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Fault {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn print(&self) {
+        eprintln!("error: {}", self.text);
+        if let Some(hint) = &self.hint {
+            eprintln!("hint:  {hint}");
+        }
+    }
+}

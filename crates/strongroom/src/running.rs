@@ -1,0 +1,142 @@
+//! A server from its listeners to its last commit: start, serve, drain, stop.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+
+use strongroom_engine::{Engine, EngineState};
+use strongroom_http::{App, EdgeSettings, serve, serve_admin};
+use strongroom_worker::{WorkerSettings, Workers};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{Duration, interval};
+
+use crate::fault::Fault;
+
+/// How often the engine is asked whether its store failed.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// The exit code of a process that an interrupt ended.
+const INTERRUPTED: i32 = 130;
+
+/// Everything a server is made of, ready to run.
+pub(crate) struct Server {
+    pub engine: Engine,
+    pub edge: EdgeSettings,
+    pub workers: WorkerSettings,
+    pub listener: TcpListener,
+    pub admin: Option<TcpListener>,
+}
+
+impl Server {
+    /// Serves until `during` is done (its value), or a stop is asked for (`None`); then drains and stops the engine.
+    /// A second Ctrl-C ends the process at once.
+    ///
+    /// # Errors
+    /// When the system gives no runtime, or the store failed while serving.
+    pub fn run<T>(self, during: impl Future<Output = T>) -> Result<Option<T>, Fault> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| system("the server's threads cannot be started", &error))?;
+        runtime.block_on(self.serve_until(during))
+    }
+
+    async fn serve_until<T>(self, during: impl Future<Output = T>) -> Result<Option<T>, Fault> {
+        let Server { engine, edge, workers, listener, admin } = self;
+        // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
+        let mut stops = Stops::listen()?;
+        let listener = asynchronous(listener)?;
+        let admin = admin.map(asynchronous).transpose()?;
+        let app = App::new(engine.clone(), edge);
+        let (stop, stopped) = watch::channel(false);
+        let workers = Workers::start(engine.clone(), workers);
+        let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
+        let admin = admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped))));
+
+        let outcome = tokio::select! {
+            value = during => Ok(Some(value)),
+            () = stops.first() => Ok(None),
+            cause = halt(&engine) => Err(Fault::new(format!("the store failed: {cause}"))
+                .hint("nothing is acknowledged any more; see to the disk, then start again")),
+        };
+        stops.end_at_the_second();
+        stop.send_replace(true);
+        // A panic in there was logged where it happened; the rest must stop all the same.
+        drop(api.await);
+        if let Some(admin) = admin {
+            drop(admin.await);
+        }
+        workers.stop().await;
+        drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+        outcome
+    }
+}
+
+/// Takes an address for listening.
+pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
+    TcpListener::bind(address).map_err(|error| {
+        let fault = system(&format!("cannot listen on {address}"), &error);
+        match error.kind() {
+            std::io::ErrorKind::AddrInUse => fault.hint("another program listens there; choose another port, 0 is any"),
+            _ => fault,
+        }
+    })
+}
+
+/// Where a listener listens.
+pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, Fault> {
+    listener.local_addr().map_err(|error| system("the listener has no address", &error))
+}
+
+fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener, Fault> {
+    let ready = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    ready.map_err(|error| system("the listener cannot be used", &error))
+}
+
+fn system(what: &str, error: &std::io::Error) -> Fault {
+    Fault::new(format!("{what}: {}", error.to_string().to_lowercase()))
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+async fn halt(engine: &Engine) -> String {
+    let mut looks = interval(LOOK);
+    loop {
+        looks.tick().await;
+        if let EngineState::Halted(cause) = engine.state() {
+            return cause;
+        }
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    fn listen() -> Result<Stops, Fault> {
+        let fault = |error| system("the signals cannot be listened to", &error);
+        Ok(Stops {
+            interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
+            terminate: signal(SignalKind::terminate()).map_err(fault)?,
+        })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// From here on Ctrl-C means: now. What was acknowledged is on disk in any case.
+    fn end_at_the_second(mut self) {
+        tokio::spawn(async move {
+            self.interrupt.recv().await;
+            std::process::exit(INTERRUPTED);
+        });
+    }
+}
