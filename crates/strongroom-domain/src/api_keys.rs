@@ -145,7 +145,7 @@ impl Command for CreateApiKey {
         let change = i32::from(key.is_lasting_owner());
         let event = EventFact {
             event: EventType::ApiKeyCreated,
-            about: key.id.any(),
+            about: Some(key.id.any()),
         };
         let reply = view::json(&view::ApiKeyView::with_secrets(
             &key,
@@ -271,7 +271,7 @@ impl Command for RollApiKey {
         };
         let event = EventFact {
             event: EventType::ApiKeyRolled,
-            about: self.id.any(),
+            about: Some(self.id.any()),
         };
         let reply = view::json(&view::ApiKeyView::with_secrets(
             &key,
@@ -332,7 +332,7 @@ impl Command for RevokeApiKey {
         };
         let event = EventFact {
             event: EventType::ApiKeyRevoked,
-            about: self.id.any(),
+            about: Some(self.id.any()),
         };
         let reply = view::json(&view::ApiKeyView::new(&revoked, moment.scope.mode));
         let decision = Decision::new(

@@ -193,7 +193,7 @@ impl Decision {
                     };
                     self.events.push(EventFact {
                         event: EventType::WalletLowBalance,
-                        about: wallet,
+                        about: Some(wallet),
                     });
                 }
                 Record::Books(Books {

@@ -134,8 +134,17 @@ pub enum TransactionKind {
 pub struct EventFact {
     #[n(0)]
     pub event: EventType,
+    /// What it is about; nothing when that is the entry's resource.
     #[n(1)]
-    pub about: AnyId,
+    pub about: Option<AnyId>,
+}
+
+impl EventFact {
+    /// The same event in an entry about `resource`, without naming that twice.
+    #[must_use]
+    pub fn within(self, resource: AnyId) -> EventFact {
+        EventFact { about: self.about.filter(|about| *about != resource), ..self }
+    }
 }
 
 /// The `actor` part.

@@ -155,7 +155,7 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
                 id,
                 created: place.time.seconds(),
                 event: fact.event.as_str(),
-                data: data(facts, place, fact.event, fact.about),
+                data: data(facts, place, fact.event, fact.about.or(facts.resource)),
                 livemode: mode.is_live(),
             };
             let number = place
@@ -173,7 +173,8 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
         .collect()
 }
 
-fn data<'a>(facts: &'a EntryFacts, place: &Place, event: EventType, about: AnyId) -> Data<'a> {
+fn data<'a>(facts: &'a EntryFacts, place: &Place, event: EventType, about: Option<AnyId>) -> Data<'a> {
+    let about = about.unwrap_or(AnyId { kind: Kind::Audit, raw: facts.base });
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }

@@ -105,7 +105,7 @@ impl Funding {
         };
         let events = vec![EventFact {
             event,
-            about: self.wallet.any(),
+            about: Some(self.wallet.any()),
         }];
         Ok(Decision::new(facts, action, id.any(), movement, events).create(id.any()))
     }

@@ -341,27 +341,27 @@ impl CreatePayout {
         let events = vec![
             EventFact {
                 event: EventType::PayoutInitiated,
-                about: id.any(),
+                about: Some(id.any()),
             },
             EventFact {
                 event: EventType::PayoutPending,
-                about: id.any(),
+                about: Some(id.any()),
             },
             EventFact {
                 event: EventType::PayoutProcessing,
-                about: id.any(),
+                about: Some(id.any()),
             },
             EventFact {
                 event: EventType::WalletDebited,
-                about: source.any(),
+                about: Some(source.any()),
             },
             EventFact {
                 event: EventType::WalletCredited,
-                about: target.any(),
+                about: Some(target.any()),
             },
             EventFact {
                 event: EventType::PayoutCompleted,
-                about: id.any(),
+                about: Some(id.any()),
             },
         ];
         Ok(
@@ -415,11 +415,11 @@ impl CreatePayout {
         let events = vec![
             EventFact {
                 event: EventType::PayoutInitiated,
-                about: id.any(),
+                about: Some(id.any()),
             },
             EventFact {
                 event: EventType::WalletReserved,
-                about: source.any(),
+                about: Some(source.any()),
             },
         ];
         let mut decision = Decision::new(facts, Action::PayoutCreated, id.any(), movement, events)
@@ -526,7 +526,7 @@ impl Step {
             .into_iter()
             .map(|event| EventFact {
                 event,
-                about: about(event, id, source, &next.body.recipient),
+                about: Some(about(event, id, source, &next.body.recipient)),
             })
             .collect();
         let created: Vec<_> = movement.transactions.iter().map(|t| t.id.any()).collect();

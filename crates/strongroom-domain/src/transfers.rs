@@ -91,15 +91,15 @@ impl Command for CreateTransfer {
         let events = vec![
             EventFact {
                 event: EventType::WalletDebited,
-                about: self.source.any(),
+                about: Some(self.source.any()),
             },
             EventFact {
                 event: EventType::WalletCredited,
-                about: self.destination.any(),
+                about: Some(self.destination.any()),
             },
             EventFact {
                 event: EventType::TransferCompleted,
-                about: id.any(),
+                about: Some(id.any()),
             },
         ];
         Ok(

@@ -266,7 +266,7 @@ impl Command for CreateWallet {
         let reply = view::json(&view::WalletView::new(&wallet, &books));
         let event = EventFact {
             event: EventType::WalletCreated,
-            about: id.any(),
+            about: Some(id.any()),
         };
         let mut decision = Decision::new(
             facts,
@@ -438,7 +438,7 @@ impl Command for UpdateWallet {
         let reply = view::json(&view::WalletView::new(&changed, &new_books));
         let event = EventFact {
             event: EventType::WalletUpdated,
-            about: self.id.any(),
+            about: Some(self.id.any()),
         };
         let mut decision = Decision::new(
             facts,
@@ -520,7 +520,7 @@ impl Command for SetWalletStatus {
         let reply = view::json(&view::WalletView::new(wallet, &books));
         let events = vec![EventFact {
             event,
-            about: id.any(),
+            about: Some(id.any()),
         }];
         let mut decision = Decision::new(facts, self.action(), id.any(), Movement::none(), events)
             .change(books_key(id), Record::Books(books))

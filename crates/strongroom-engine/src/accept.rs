@@ -45,7 +45,7 @@ impl Commit {
             refusal: None,
             transactions: decision.transactions,
             payout: decision.payout,
-            events: decision.events,
+            events: decision.events.into_iter().map(|event| event.within(decision.resource)).collect(),
             details: decision.details,
             base,
         };

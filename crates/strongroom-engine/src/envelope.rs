@@ -70,6 +70,11 @@ impl Committed {
         self.sequence
     }
 
+    /// The time of its entry.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
     /// What the entry says.
     pub fn facts(&self) -> &EntryFacts {
         &self.facts

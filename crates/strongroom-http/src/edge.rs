@@ -41,54 +41,10 @@ use crate::throttle::Standing;
 /// The longest path and query, in bytes.
 const MAX_TARGET: usize = 8_192;
 
-/// What is known of a request so far, for its answer and its line in the log.
-pub(crate) struct Visit {
-    pub request: RequestId,
-    pub address: IpAddr,
-    pub standing: Option<Standing>,
-    pub allow: Option<String>,
-    time: Timestamp,
-    started: Instant,
-    address_text: String,
-    user_agent: String,
-    route: Option<&'static Route>,
-    scope: Option<Scope>,
-    credential: Option<ApiKeyId>,
-}
-
 /// A success with its status.
 pub(crate) struct Passed {
     pub status: u16,
     pub answer: Answer,
-}
-
-impl Visit {
-    fn begin(app: &App, peer: IpAddr, head: &Parts) -> Visit {
-        let address = client_address(peer, &head.headers, &app.settings().trusted_proxies);
-        Visit {
-            request: app.engine().new_request(),
-            address,
-            standing: None,
-            allow: None,
-            time: app.engine().now(),
-            started: Instant::now(),
-            address_text: address.to_string(),
-            user_agent: user_agent(head),
-            route: None,
-            scope: None,
-            credential: None,
-        }
-    }
-
-    fn envelope(&self) -> Envelope {
-        Envelope {
-            request: self.request,
-            address: self.address_text.clone(),
-            user_agent: self.user_agent.clone(),
-            idempotency: None,
-            signature: None,
-        }
-    }
 }
 
 impl App {
@@ -103,8 +59,10 @@ impl App {
         let mut visit = Visit::begin(self, peer, &head);
         let outcome = self.pass(&mut visit, &head, body).await;
         let response = respond::write(self, &visit, &head, &outcome);
-        let code = outcome.as_ref().err().map(Problem::code);
-        self.note(visit, &head, response.status().as_u16(), code);
+        visit.answered(
+            response.status().as_u16(),
+            outcome.as_ref().err().map(Problem::code),
+        );
         response
     }
 
@@ -129,14 +87,14 @@ impl App {
             });
         }
         if let Found::Route(route, _) = &found {
-            visit.route = Some(route);
+            visit.routed(head, route);
             if route.permission.is_none() {
                 return self.open(visit, route);
             }
         }
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
-        let (route, id) = routed(visit, found)?;
+        let (route, id) = existing(visit, found)?;
         // 4. Whether this key may be used in this way at all.
         self.refuse_browser(visit, head, &credential).await?;
         self.refuse_live(visit, &credential).await?;
@@ -211,8 +169,7 @@ impl App {
         // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
         let key = unverified_key(&head.headers).unwrap_or("");
         if let Some(credential) = self.engine().credential(key) {
-            visit.scope = Some(credential.scope);
-            visit.credential = Some(credential.id);
+            visit.identified(&credential);
             return Ok(credential);
         }
         let standing = self
@@ -371,37 +328,10 @@ impl App {
             }
         }
     }
-
-    /// Counts the answer and writes its line of the request log.
-    fn note(&self, visit: Visit, head: &Parts, status: u16, code: Option<&'static str>) {
-        let took = visit.started.elapsed();
-        let metrics = &self.inner().metrics;
-        let route = visit.route.map_or("(unknown)", |route| route.path);
-        metrics.answered(route, method(&head.method), status, took);
-        if let Some(code) = code {
-            metrics.refused(code);
-            if visit.credential.is_none() || matches!(status, 429 | 503) {
-                self.engine().count_failure(code, network(visit.address));
-            }
-        }
-        self.engine().log_request(RequestLine {
-            path: logged_path(head, visit.route),
-            scope: visit.scope,
-            time: visit.time,
-            request: visit.request,
-            method: method(&head.method).to_owned(),
-            status,
-            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            credential: visit.credential,
-            address: visit.address_text,
-            user_agent: visit.user_agent,
-            code,
-        });
-    }
 }
 
 /// The row of a request whose credential is proven.
-fn routed(visit: &mut Visit, found: Found) -> Result<(&'static Route, String), Problem> {
+fn existing(visit: &mut Visit, found: Found) -> Result<(&'static Route, String), Problem> {
     match found {
         Found::Route(route, id) => Ok((route, id)),
         Found::OtherMethod(methods) => Err(other_method(visit, &methods)),
@@ -425,69 +355,4 @@ fn allow(visit: &mut Visit, standing: Standing) -> Result<(), Problem> {
     }
     let text = "Too many requests, please try again later";
     Err(Problem::new(EdgeCode::RateLimited, text).retry_after(standing.retry_after()))
-}
-
-fn user_agent(head: &Parts) -> String {
-    let text = head
-        .headers
-        .get(USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    text.map_or_else(String::new, |text| text.chars().take(256).collect())
-}
-
-/// A method as a label: a client may send any word.
-fn method(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
-    }
-}
-
-/// The path with the names of its parameters. SECURITY: never their values, nor a path that is no route's: people
-/// paste keys into both.
-fn logged_path(head: &Parts, route: Option<&'static Route>) -> String {
-    let Some(route) = route else {
-        return "(unknown)".into();
-    };
-    let mut path: String = head.uri.path().chars().take(200).collect();
-    if let Some(query) = head.uri.query() {
-        let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
-        let known = pairs.filter(|name| route.query.iter().any(|p| p.name == *name));
-        let names: Vec<&str> = known.take(20).collect();
-        path.push('?');
-        path.push_str(&names.join("&"));
-    }
-    path
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::routes::routes;
-
-    #[test]
-    fn the_log_sees_no_values() {
-        let path = |uri: &str, route: Option<&str>| {
-            let (head, ()) = Request::get(uri).body(()).unwrap().into_parts();
-            let route =
-                route.and_then(|path| routes().iter().find(|r| r.path == path && !r.is_mutating()));
-            logged_path(&head, route)
-        };
-        let listed = path(
-            "/v1/wallets?email=ana@example.org&limit=5&sk_live_x",
-            Some("/v1/wallets"),
-        );
-        assert_eq!(listed, "/v1/wallets?email&limit");
-        assert_eq!(
-            path("/v1/wallets/wallet_1", Some("/v1/wallets/{id}")),
-            "/v1/wallets/wallet_1"
-        );
-        assert_eq!(path("/sk_live_secret", None), "(unknown)");
-    }
 }

@@ -29,6 +29,7 @@ mod signed;
 mod table;
 mod throttle;
 mod v1;
+mod visit;
 mod watched;
 
 pub use app::{App, EdgeSettings};

@@ -85,7 +85,7 @@ impl Metrics {
         Held::new(&self.connections)
     }
 
-    /// Counts an answer.
+    /// Counts an answer, or that there was none to give.
     pub fn answered(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
         let labels = RequestLabels {
             route,

@@ -12,8 +12,9 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use crate::app::App;
-use crate::edge::{Passed, Visit};
+use crate::edge::Passed;
 use crate::problem::Problem;
+use crate::visit::Visit;
 
 /// The body of a response.
 pub type Reply = Full<Bytes>;

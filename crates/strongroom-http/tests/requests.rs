@@ -1,5 +1,9 @@
 //! How requests are read: bodies, parameters, idempotency keys, signatures, CORS, HEAD.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "test")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -343,6 +347,48 @@ fn preflights_and_heads_are_answered() {
         .refused(414, "uri_too_long");
 }
 
+/// A body that never comes.
+struct Never;
+
+impl hyper::body::Body for Never {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[test]
+fn a_request_whose_client_goes_away_is_counted_all_the_same() {
+    let server = Server::start();
+    let key = server.owner();
+    let (head, _) = request("POST", "/v1/wallets", &[bearer(&key)], "").into_parts();
+    let unread = hyper::Request::from_parts(head, Never);
+    let peer = "192.0.2.1".parse().unwrap();
+    server.runtime.block_on(async {
+        let patience = std::time::Duration::from_millis(20);
+        let gone = tokio::time::timeout(patience, server.app.handle(peer, unread)).await;
+        assert!(gone.is_err());
+    });
+    let text = metrics(&server);
+    let line = r#"{route="/v1/wallets",method="POST",status="4xx"} 1"#;
+    assert!(
+        text.contains(line) && text.contains("in_flight 0"),
+        "{text}"
+    );
+}
+
+fn metrics(server: &Server) -> String {
+    let response = server.app.administer(&request("GET", "/metrics", &[], ""));
+    let body = http_body_util::BodyExt::collect(response.into_body());
+    let body = server.runtime.block_on(body).unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
 #[test]
 fn the_operator_s_numbers_name_no_one() {
     let server = Server::start();
@@ -354,13 +400,7 @@ fn the_operator_s_numbers_name_no_one() {
     server
         .send(request("BREW", "/v1/sk_test_secret", &[], ""))
         .refused(404, "not_found");
-    let metrics = server.app.administer(&request("GET", "/metrics", &[], ""));
-    let body = server
-        .runtime
-        .block_on(http_body_util::BodyExt::collect(metrics.into_body()))
-        .unwrap()
-        .to_bytes();
-    let text = String::from_utf8(body.to_vec()).unwrap();
+    let text = metrics(&server);
     for line in [
         r#"strongroom_http_requests_total{route="/v1/account",method="GET",status="2xx"} 1"#,
         r#"strongroom_http_requests_total{route="(unknown)",method="OTHER",status="4xx"} 1"#,

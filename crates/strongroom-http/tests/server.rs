@@ -1,5 +1,9 @@
 //! The accept loop over real sockets: bounds of size and time, and the end.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

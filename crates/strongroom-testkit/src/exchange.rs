@@ -28,6 +28,10 @@ impl Outgoing {
         Outgoing { address, method: method.into(), target: target.into(), headers: Vec::new(), body: None }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Adds a header; a name may stand more than once.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Outgoing {

@@ -146,7 +146,8 @@ impl Script<'_> {
             1 => format!("{kind}_{:024x}", self.dice.next_u64()),
             2 => self.reference.names.id("payout", 0).or(self.reference.names.id("wallet", 0)).unwrap_or("x").into(),
             _ => {
-                let back = self.dice.below(count.min(if self.dice.one_in(3) { count } else { 8 }));
+                let reach = if self.dice.one_in(3) { count } else { count.min(8) };
+                let back = self.dice.below(reach);
                 let known = self.reference.names.id(kind, count.saturating_sub(1 + back));
                 known.map_or_else(|| format!("{kind}_0"), str::to_owned)
             }

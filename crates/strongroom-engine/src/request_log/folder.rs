@@ -22,7 +22,10 @@ impl Folder {
     /// What the operating system says.
     pub fn at(dir: PathBuf) -> io::Result<Folder> {
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
-        Ok(Folder { dir, open: Mutex::default() })
+        Ok(Folder {
+            dir,
+            open: Mutex::default(),
+        })
     }
 
     /// The days that have a file, ascending.
@@ -108,8 +111,13 @@ impl Folder {
 
 /// The day in a file's name.
 fn day_of(name: &str) -> Option<u32> {
-    let digits = name.strip_suffix(".log").filter(|digits| digits.len() == 8)?;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    let digits = name
+        .strip_suffix(".log")
+        .filter(|digits| digits.len() == 8)?;
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
@@ -119,7 +127,14 @@ mod tests {
     #[test]
     fn only_names_of_days_are_days() {
         assert_eq!(day_of("20240115.log"), Some(20_240_115));
-        for name in ["20240115", "2024011.log", "+2024011.log", "20240115.log.gz", "notes.log", ".log"] {
+        for name in [
+            "20240115",
+            "2024011.log",
+            "+2024011.log",
+            "20240115.log.gz",
+            "notes.log",
+            ".log",
+        ] {
             assert_eq!(day_of(name), None, "{name}");
         }
     }

@@ -75,7 +75,8 @@ impl Header {
         }
         let header = Header {
             at: u64::from_be_bytes(take(&mut rest)?),
-            previous: Some(u64::from_be_bytes(take(&mut rest)?)).filter(|previous| *previous != NONE),
+            previous: Some(u64::from_be_bytes(take(&mut rest)?))
+                .filter(|previous| *previous != NONE),
             scope: u32::from_be_bytes(take(&mut rest)?),
             lines: u32::from_be_bytes(take(&mut rest)?),
             lowest: RawId(take(&mut rest)?),
@@ -105,8 +106,14 @@ impl Header {
         let header = self.bytes();
         let (day, key) = (day.to_be_bytes(), key.to_be_bytes());
         let mode = [scope.mode.code()];
-        let fields: [&[u8]; 6] =
-            [b"strongroom/request-log/1", &scope.organization.0.0, &mode, &day, &header, &key];
+        let fields: [&[u8]; 6] = [
+            b"strongroom/request-log/1",
+            &scope.organization.0.0,
+            &mode,
+            &day,
+            &header,
+            &key,
+        ];
         let mut out = Vec::with_capacity(160);
         for field in fields {
             out.push(u8::try_from(field.len()).unwrap_or(u8::MAX));
@@ -155,7 +162,10 @@ pub(super) mod tests {
     #[test]
     fn headers_round_trip_and_no_flipped_byte_passes() {
         for previous in [Some(10), Some(999), None] {
-            let header = Header { previous, ..sample() };
+            let header = Header {
+                previous,
+                ..sample()
+            };
             let bytes: [u8; HEADER] = header.bytes().try_into().unwrap();
             assert_eq!(Header::parse(&bytes, 1_000), Some(header));
             for place in 0..HEADER {
@@ -171,23 +181,52 @@ pub(super) mod tests {
     fn what_is_moved_too_long_or_leads_ahead_is_no_header() {
         let read = |header: Header, at| Header::parse(&header.bytes().try_into().unwrap(), at);
         assert_eq!(read(sample(), 1_001), None);
-        assert_eq!(read(Header { length: MOST_BODY + 1, ..sample() }, 1_000), None);
-        assert_eq!(read(Header { previous: Some(1_000), ..sample() }, 1_000), None);
+        assert_eq!(
+            read(
+                Header {
+                    length: MOST_BODY + 1,
+                    ..sample()
+                },
+                1_000
+            ),
+            None
+        );
+        assert_eq!(
+            read(
+                Header {
+                    previous: Some(1_000),
+                    ..sample()
+                },
+                1_000
+            ),
+            None
+        );
     }
 
     #[test]
     fn no_two_places_share_associated_data() {
-        let scope = |mode, byte| Scope { number: 7, organization: OrganizationId(RawId([byte; 12])), mode };
+        let scope = |mode, byte| Scope {
+            number: 7,
+            organization: OrganizationId(RawId([byte; 12])),
+            mode,
+        };
         let all = [
             sample().aad(&scope(Mode::Test, 1), 20_240_115, 9),
             sample().aad(&scope(Mode::Live, 1), 20_240_115, 9),
             sample().aad(&scope(Mode::Test, 2), 20_240_115, 9),
             sample().aad(&scope(Mode::Test, 1), 20_240_116, 9),
             sample().aad(&scope(Mode::Test, 1), 20_240_115, 8),
-            Header { at: 1_092, ..sample() }.aad(&scope(Mode::Test, 1), 20_240_115, 9),
+            Header {
+                at: 1_092,
+                ..sample()
+            }
+            .aad(&scope(Mode::Test, 1), 20_240_115, 9),
         ];
         for (n, one) in all.iter().enumerate() {
-            assert!(all.iter().skip(n + 1).all(|other| other != one), "place {n}");
+            assert!(
+                all.iter().skip(n + 1).all(|other| other != one),
+                "place {n}"
+            );
         }
     }
 }

@@ -80,18 +80,29 @@ impl Inbox {
         waiting.sync |= sync;
         self.arrived.notify_one();
         // A writer that does not come holds nobody back: what it keeps is read, or lost, later.
-        drop(self.settled.wait_timeout_while(waiting, PATIENCE, |waiting| waiting.settled < upto || waiting.sync));
+        drop(
+            self.settled
+                .wait_timeout_while(waiting, PATIENCE, |waiting| {
+                    waiting.settled < upto || waiting.sync
+                }),
+        );
     }
 
     /// Swaps out what is there, once it is worth it, somebody waits for it, or `patience` is over. `lines` is empty.
     pub fn take(&self, lines: &mut Vec<RequestLine>, patience: Duration) -> Taken {
-        let idle = |waiting: &mut Waiting| waiting.bytes < WAKE_AT && !waiting.flush && !waiting.closed;
+        let idle =
+            |waiting: &mut Waiting| waiting.bytes < WAKE_AT && !waiting.flush && !waiting.closed;
         let waited = self.arrived.wait_timeout_while(self.lock(), patience, idle);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.lines, lines);
         waiting.bytes = 0;
         let flush = std::mem::take(&mut waiting.flush);
-        Taken { upto: waiting.added, flush, sync: waiting.sync, closed: waiting.closed }
+        Taken {
+            upto: waiting.added,
+            flush,
+            sync: waiting.sync,
+            closed: waiting.closed,
+        }
     }
 
     /// Says that all lines up to `upto` are written or dropped, and made durable if `synced`.

@@ -142,7 +142,11 @@ mod tests {
     #[test]
     fn stored_form_round_trips_and_shows_every_field() {
         let first = line("/v1/wallets".into());
-        let second = RequestLine { credential: None, code: None, ..line("/ünï".into()) };
+        let second = RequestLine {
+            credential: None,
+            code: None,
+            ..line("/ünï".into())
+        };
         let mut block = Vec::new();
         StoredLine::of(&first).append_to(&mut block);
         StoredLine::of(&second).append_to(&mut block);
@@ -156,7 +160,11 @@ mod tests {
              \"user_agent\":\"till/1.0 \\\"x\\\"\",\"code\":\"not_found\",\
              \"created_at\":\"2024-01-15T10:30:00.007Z\"}"
         );
-        assert!(String::from_utf8(read[1].rendered()).unwrap().contains("\"credential_id\":null"));
+        assert!(
+            String::from_utf8(read[1].rendered())
+                .unwrap()
+                .contains("\"credential_id\":null")
+        );
     }
 
     #[test]

@@ -84,8 +84,15 @@ impl RequestLog {
         let inbox = Arc::new(Inbox::default());
         let folder = Arc::new(Folder::at(dir)?);
         let writer = Writer::new(Arc::clone(&shared), Arc::clone(&inbox), Arc::clone(&folder));
-        std::thread::Builder::new().name("request-log".into()).spawn(move || writer.run())?;
-        Ok(RequestLog { inbox, folder, opener, shared })
+        std::thread::Builder::new()
+            .name("request-log".into())
+            .spawn(move || writer.run())?;
+        Ok(RequestLog {
+            inbox,
+            folder,
+            opener,
+            shared,
+        })
     }
 
     /// Hands a line over; never waits for the disk.

@@ -33,17 +33,27 @@ impl Engine {
     pub async fn purge_request_log(&self) -> Result<usize, Failure> {
         let now = self.now();
         let before = first_kept_day(now);
-        let Expired { keys, files, range } = self.with_view(installation(), move |view| expired(view, before)).await?;
+        let Expired { keys, files, range } = self
+            .with_view(installation(), move |view| expired(view, before))
+            .await?;
         let Some(range) = range else { return Ok(0) };
         let caller = Caller::system(SystemActor::Housekeeping, installation());
-        let note = Note { action: Action::KeysDestroyed, details: details(range, keys.len(), files.len(), now) };
+        let note = Note {
+            action: Action::KeysDestroyed,
+            details: details(range, keys.len(), files.len(), now),
+        };
         self.execute(&caller, note, Envelope::internal()).await?;
-        self.derive(Batch { removed_keys: keys.clone(), ..Batch::default() }).await?;
+        self.derive(Batch {
+            removed_keys: keys.clone(),
+            ..Batch::default()
+        })
+        .await?;
         for number in keys {
             self.shared().hierarchy.forget(number);
         }
         let removed = files.len();
-        self.with_view(installation(), move |view| remove(view.requests, &files)).await?;
+        self.with_view(installation(), move |view| remove(view.requests, &files))
+            .await?;
         Ok(removed)
     }
 }
@@ -51,7 +61,9 @@ impl Engine {
 /// Keys are taken from the store, so that none outlives a file that is gone for another reason.
 fn expired(view: &mut View<'_>, before: u32) -> Result<Expired, ReadFault> {
     let rows = view.reader.keys()?;
-    let past = rows.iter().filter(|row| row.purpose == Purpose::RequestLog.number() && row.period < before);
+    let past = rows
+        .iter()
+        .filter(|row| row.purpose == Purpose::RequestLog.number() && row.period < before);
     let (keys, periods): (Vec<u32>, Vec<u32>) = past.map(|row| (row.number, row.period)).unzip();
     let mut files = match view.requests {
         Some(log) => log.folder.days().map_err(failed)?,
@@ -65,7 +77,10 @@ fn expired(view: &mut View<'_>, before: u32) -> Result<Expired, ReadFault> {
 
 fn remove(log: Option<&RequestLog>, files: &[u32]) -> Result<(), ReadFault> {
     let Some(log) = log else { return Ok(()) };
-    files.iter().try_for_each(|day| log.folder.remove(*day)).map_err(failed)
+    files
+        .iter()
+        .try_for_each(|day| log.folder.remove(*day))
+        .map_err(failed)
 }
 
 fn details(range: (u32, u32), keys: usize, files: usize, now: Timestamp) -> Vec<(String, String)> {

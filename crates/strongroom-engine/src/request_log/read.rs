@@ -59,7 +59,16 @@ impl<'a> Reading<'a> {
             backward: query.is_backward(),
             lines: BTreeMap::new(),
         };
-        Ok(Reading { folder, opener, scope, filter, page, blocks: 0, lines: 0, walked: 0 })
+        Ok(Reading {
+            folder,
+            opener,
+            scope,
+            filter,
+            page,
+            blocks: 0,
+            lines: 0,
+            walked: 0,
+        })
     }
 
     /// # Errors
@@ -75,7 +84,9 @@ impl<'a> Reading<'a> {
             if self.page.is_settled_for_day(day) {
                 break;
             }
-            let Some(segment) = self.open(day)? else { continue };
+            let Some(segment) = self.open(day)? else {
+                continue;
+            };
             match self.page.backward {
                 true => self.upward(&segment)?,
                 false => self.downward(&segment)?,
@@ -93,8 +104,17 @@ impl<'a> Reading<'a> {
             false => (None, self.page.cursor.map(time)),
         };
         let around = |time: Option<Timestamp>, skew: i64| time.map(|time| time.plus(skew));
-        let from = [Some(now.plus(-KEPT)), self.filter.created_after, around(request, -SKEW), around(above, -SKEW)];
-        let to = [self.filter.created_before, around(request, SKEW), around(below, SKEW)];
+        let from = [
+            Some(now.plus(-KEPT)),
+            self.filter.created_after,
+            around(request, -SKEW),
+            around(above, -SKEW),
+        ];
+        let to = [
+            self.filter.created_before,
+            around(request, SKEW),
+            around(below, SKEW),
+        ];
         let first = from.into_iter().flatten().max().map_or(0, Timestamp::day);
         let last = to.into_iter().flatten().min().map_or(u32::MAX, last_day);
         (first, last)
@@ -128,7 +148,11 @@ impl<'a> Reading<'a> {
         let mut next = segment.last(self.scope.number).map_err(failed)?;
         while let Some(header) = next {
             self.step()?;
-            if self.page.cursor.is_some_and(|cursor| header.summit <= cursor) {
+            if self
+                .page
+                .cursor
+                .is_some_and(|cursor| header.summit <= cursor)
+            {
                 break;
             }
             next = segment.before(&header).map_err(failed)?;
@@ -146,7 +170,11 @@ impl<'a> Reading<'a> {
 
     fn step(&mut self) -> Result<(), ReadFault> {
         self.blocks += 1;
-        if self.blocks > MOST_BLOCKS { Err(ReadFault::NarrowTheRange) } else { Ok(()) }
+        if self.blocks > MOST_BLOCKS {
+            Err(ReadFault::NarrowTheRange)
+        } else {
+            Ok(())
+        }
     }
 
     /// Opens a block if it may hold lines of the page, and takes these.
@@ -154,12 +182,21 @@ impl<'a> Reading<'a> {
         if !self.may_hold(header) {
             return Ok(());
         }
-        self.lines = self.lines.saturating_add(usize::try_from(header.lines).unwrap_or(usize::MAX));
+        self.lines = self
+            .lines
+            .saturating_add(usize::try_from(header.lines).unwrap_or(usize::MAX));
         if self.lines > MOST_SCANNED {
             return Err(ReadFault::NarrowTheRange);
         }
-        let Some(block) = segment.block(header, self.scope, &self.opener.hierarchy).map_err(failed)? else {
-            tracing::warn!(day = segment.day, at = header.at, "a block of the request log does not open");
+        let Some(block) = segment
+            .block(header, self.scope, &self.opener.hierarchy)
+            .map_err(failed)?
+        else {
+            tracing::warn!(
+                day = segment.day,
+                at = header.at,
+                "a block of the request log does not open"
+            );
             return Ok(());
         };
         for line in lines(&block) {
@@ -171,10 +208,23 @@ impl<'a> Reading<'a> {
     }
 
     fn may_hold(&self, header: &Header) -> bool {
-        let RequestFilter { status: _, request, created_after, created_before } = self.filter;
+        let RequestFilter {
+            status: _,
+            request,
+            created_after,
+            created_before,
+        } = self.filter;
         let page = &self.page;
-        let near = if page.backward { header.lowest } else { header.highest };
-        let far = if page.backward { header.highest } else { header.lowest };
+        let near = if page.backward {
+            header.lowest
+        } else {
+            header.highest
+        };
+        let far = if page.backward {
+            header.highest
+        } else {
+            header.lowest
+        };
         page.is_behind_cursor(far)
             && !page.is_settled(near)
             && request.is_none_or(|id| (header.lowest..=header.highest).contains(&id.0))
@@ -183,7 +233,12 @@ impl<'a> Reading<'a> {
     }
 
     fn wants(&self, line: &StoredLine<'_>) -> bool {
-        let RequestFilter { status, request, created_after, created_before } = self.filter;
+        let RequestFilter {
+            status,
+            request,
+            created_after,
+            created_before,
+        } = self.filter;
         status.is_none_or(|status| line.status == status)
             && request.is_none_or(|id| line.request == id)
             && created_after.is_none_or(|time| line.time >= time)
@@ -204,18 +259,29 @@ struct Page {
 
 impl Page {
     fn is_behind_cursor(&self, id: RawId) -> bool {
-        self.cursor.is_none_or(|cursor| if self.backward { id > cursor } else { id < cursor })
+        self.cursor.is_none_or(|cursor| {
+            if self.backward {
+                id > cursor
+            } else {
+                id < cursor
+            }
+        })
     }
 
     /// The line that gives way to one nearer to the cursor, once the page is full.
     fn edge(&self) -> Option<RawId> {
-        let edge = if self.backward { self.lines.keys().next_back() } else { self.lines.keys().next() };
+        let edge = if self.backward {
+            self.lines.keys().next_back()
+        } else {
+            self.lines.keys().next()
+        };
         edge.filter(|_| self.lines.len() > self.limit).copied()
     }
 
     /// Whether a line with this id, or one farther from the cursor, has no place any more.
     fn is_settled(&self, id: RawId) -> bool {
-        self.edge().is_some_and(|edge| if self.backward { id > edge } else { id < edge })
+        self.edge()
+            .is_some_and(|edge| if self.backward { id > edge } else { id < edge })
     }
 
     /// Whether no file of this day, or of one farther from the cursor, holds a line that has a place.
@@ -230,7 +296,11 @@ impl Page {
     fn put(&mut self, id: RawId, line: Vec<u8>) {
         self.lines.insert(id, line);
         if self.lines.len() > self.limit.saturating_add(1) {
-            drop(if self.backward { self.lines.pop_last() } else { self.lines.pop_first() });
+            drop(if self.backward {
+                self.lines.pop_last()
+            } else {
+                self.lines.pop_first()
+            });
         }
     }
 
@@ -244,8 +314,15 @@ impl Page {
         if self.backward {
             lines.reverse();
         }
-        let next_cursor = lines.last().filter(|_| has_more).map(|(id, _)| RequestId(*id).to_string());
-        Listing { items: lines.into_iter().map(|(_, line)| line).collect(), has_more, next_cursor }
+        let next_cursor = lines
+            .last()
+            .filter(|_| has_more)
+            .map(|(id, _)| RequestId(*id).to_string());
+        Listing {
+            items: lines.into_iter().map(|(_, line)| line).collect(),
+            has_more,
+            next_cursor,
+        }
     }
 }
 

@@ -56,9 +56,18 @@ impl Segment {
     /// # Errors
     /// `NotFound` when it is not there and is not to be made; what the operating system says.
     pub fn open(path: &Path, day: u32, make: bool) -> io::Result<Segment> {
-        let file = OpenOptions::new().read(true).write(true).create(make).mode(0o600).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(make)
+            .mode(0o600)
+            .open(path)?;
         let state = walk(&file, file.metadata()?.len())?;
-        Ok(Segment { day, file, state: Mutex::new(state) })
+        Ok(Segment {
+            day,
+            file,
+            state: Mutex::new(state),
+        })
     }
 
     /// Seals a block and appends it; after an error the file is as before.
@@ -117,7 +126,9 @@ impl Segment {
     /// # Errors
     /// What the operating system says.
     pub fn before(&self, header: &Header) -> io::Result<Option<Header>> {
-        let Some(at) = header.previous else { return Ok(None) };
+        let Some(at) = header.previous else {
+            return Ok(None);
+        };
         let linked = header_at(&self.file, at)?.filter(|found| found.scope == header.scope);
         if linked.is_some() {
             return Ok(linked);
@@ -133,15 +144,24 @@ impl Segment {
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn block(&self, header: &Header, scope: &Scope, hierarchy: &Hierarchy) -> io::Result<Option<Vec<u8>>> {
+    pub fn block(
+        &self,
+        header: &Header,
+        scope: &Scope,
+        hierarchy: &Hierarchy,
+    ) -> io::Result<Option<Vec<u8>>> {
         let mut body = vec![0; usize::try_from(header.length).unwrap_or(0)];
         match self.file.read_exact_at(&mut body, header.body()) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        let Ok(view) = SealedView::parse(&body) else { return Ok(None) };
-        let Some(key) = hierarchy.find(view.key) else { return Ok(None) };
+        let Ok(view) = SealedView::parse(&body) else {
+            return Ok(None);
+        };
+        let Some(key) = hierarchy.find(view.key) else {
+            return Ok(None);
+        };
         let aad = header.aad(scope, self.day, view.key);
         Ok(key.seal_key().open(view.nonce, &aad, view.ciphertext).ok())
     }
@@ -155,7 +175,8 @@ impl State {
     /// The header that a block gets at the end of the file.
     fn header(&self, block: &Block) -> io::Result<Header> {
         let chain = self.chains.get(&block.scope.number);
-        let plain = u32::try_from(block.plain.len()).map_err(|_| io::Error::from(ErrorKind::FileTooLarge))?;
+        let plain = u32::try_from(block.plain.len())
+            .map_err(|_| io::Error::from(ErrorKind::FileTooLarge))?;
         Ok(Header {
             at: self.end,
             previous: chain.map(|chain| chain.last),
@@ -172,7 +193,13 @@ impl State {
 
     fn admit(&mut self, header: &Header) {
         self.end = header.end();
-        self.chains.insert(header.scope, Chain { last: header.at, summit: header.summit });
+        self.chains.insert(
+            header.scope,
+            Chain {
+                last: header.at,
+                summit: header.summit,
+            },
+        );
     }
 }
 
@@ -180,13 +207,22 @@ fn sealed(header: &Header, block: &Block, day: u32, key: &DataKey) -> Vec<u8> {
     let mut out = header.bytes();
     let nonce = random::<24>();
     write_sealed_header(key.number, &nonce, &mut out);
-    key.seal_key().seal(&nonce, &header.aad(&block.scope, day, key.number), &block.plain, &mut out);
+    key.seal_key().seal(
+        &nonce,
+        &header.aad(&block.scope, day, key.number),
+        &block.plain,
+        &mut out,
+    );
     out
 }
 
 /// Walks the headers up to `length`, steps over damage, and gives each scope's last block and the end.
 fn walk(file: &File, length: u64) -> io::Result<State> {
-    let mut window = Window { file, from: 0, bytes: Vec::new() };
+    let mut window = Window {
+        file,
+        from: 0,
+        bytes: Vec::new(),
+    };
     let mut state = State::default();
     let mut at = 0;
     loop {
@@ -242,7 +278,9 @@ impl Window<'_> {
             }
             // The last bytes may be the start of a mark that the next window completes.
             match self.bytes.len().checked_sub(MAGIC.len() - 1) {
-                Some(step) if step > 0 => from = from.saturating_add(u64::try_from(step).unwrap_or(0)),
+                Some(step) if step > 0 => {
+                    from = from.saturating_add(u64::try_from(step).unwrap_or(0))
+                }
                 _ => break,
             }
         }
@@ -251,8 +289,14 @@ impl Window<'_> {
 
     /// Where in the window a header may begin.
     fn marks(&self) -> Vec<u64> {
-        let found = self.bytes.windows(MAGIC.len()).enumerate().filter(|(_, four)| *four == MAGIC);
-        found.map(|(offset, _)| self.from.saturating_add(u64::try_from(offset).unwrap_or(0))).collect()
+        let found = self
+            .bytes
+            .windows(MAGIC.len())
+            .enumerate()
+            .filter(|(_, four)| *four == MAGIC);
+        found
+            .map(|(offset, _)| self.from.saturating_add(u64::try_from(offset).unwrap_or(0)))
+            .collect()
     }
 }
 

@@ -62,10 +62,15 @@ impl Writer {
         let mut lines = Vec::new();
         let mut written = Instant::now();
         loop {
-            let taken = self.inbox.take(&mut lines, TICK.saturating_sub(written.elapsed()));
+            let taken = self
+                .inbox
+                .take(&mut lines, TICK.saturating_sub(written.elapsed()));
             self.gather(&lines);
             lines.clear();
-            let due = taken.flush || taken.closed || written.elapsed() >= TICK || self.gathered >= MOST_GATHERED;
+            let due = taken.flush
+                || taken.closed
+                || written.elapsed() >= TICK
+                || self.gathered >= MOST_GATHERED;
             self.write(due);
             if due {
                 written = Instant::now();
@@ -107,14 +112,21 @@ impl Writer {
 
     /// Writes the full blocks, or all of them.
     fn write(&mut self, all: bool) {
-        let ready: Vec<Block> = self.blocks.extract_if(|_, block| all || block.is_full()).map(|(_, b)| b).collect();
+        let ready: Vec<Block> = self
+            .blocks
+            .extract_if(|_, block| all || block.is_full())
+            .map(|(_, b)| b)
+            .collect();
         if ready.is_empty() {
             return;
         }
         let bytes = ready.iter().map(|block| block.plain.len()).sum();
         self.gathered = self.gathered.saturating_sub(bytes);
         for (block, key) in self.with_stored_keys(ready) {
-            let appended = self.folder.for_writing(block.day).and_then(|segment| segment.append(&block, &key));
+            let appended = self
+                .folder
+                .for_writing(block.day)
+                .and_then(|segment| segment.append(&block, &key));
             self.note(&block, appended);
         }
     }
@@ -124,11 +136,18 @@ impl Writer {
     fn with_stored_keys(&mut self, blocks: Vec<Block>) -> Vec<(Block, Arc<DataKey>)> {
         let now = self.shared.now();
         let hierarchy = &self.shared.hierarchy;
-        let current =
-            |block: &Block| hierarchy.current(block.scope.number, Purpose::RequestLog, block.day, now.0);
-        let keyed: Vec<(Block, Arc<DataKey>)> =
-            blocks.into_iter().map(|block| (current(&block), block)).map(|(key, block)| (block, key)).collect();
-        if keyed.iter().all(|(_, key)| self.stored.contains(&key.number)) {
+        let current = |block: &Block| {
+            hierarchy.current(block.scope.number, Purpose::RequestLog, block.day, now.0)
+        };
+        let keyed: Vec<(Block, Arc<DataKey>)> = blocks
+            .into_iter()
+            .map(|block| (current(&block), block))
+            .map(|(key, block)| (block, key))
+            .collect();
+        if keyed
+            .iter()
+            .all(|(_, key)| self.stored.contains(&key.number))
+        {
             return keyed;
         }
         match self.store_keys() {
@@ -140,10 +159,16 @@ impl Writer {
                 keyed
             }
             Err(failure) => {
-                let (kept, lost): (Vec<_>, Vec<_>) =
-                    keyed.into_iter().partition(|(_, key)| self.stored.contains(&key.number));
+                let (kept, lost): (Vec<_>, Vec<_>) = keyed
+                    .into_iter()
+                    .partition(|(_, key)| self.stored.contains(&key.number));
                 for (block, _) in lost {
-                    self.note(&block, Err(io::Error::other(format!("its key cannot be stored: {failure:?}"))));
+                    self.note(
+                        &block,
+                        Err(io::Error::other(format!(
+                            "its key cannot be stored: {failure:?}"
+                        ))),
+                    );
                 }
                 kept
             }
@@ -153,7 +178,9 @@ impl Writer {
     /// Has the commit thread store the rows of new keys, and waits for it.
     fn store_keys(&self) -> Result<(), Failure> {
         let (answer, outcome) = oneshot::channel();
-        self.shared.queue.push_own(Item::Derived(Batch::default(), answer))?;
+        self.shared
+            .queue
+            .push_own(Item::Derived(Batch::default(), answer))?;
         outcome.blocking_recv().unwrap_or(Err(Failure::Halted))
     }
 
@@ -168,7 +195,10 @@ impl Writer {
         match written {
             Ok(()) if self.failing => {
                 self.failing = false;
-                tracing::info!(lines.dropped = self.inbox.dropped(), "the request log is written again");
+                tracing::info!(
+                    lines.dropped = self.inbox.dropped(),
+                    "the request log is written again"
+                );
             }
             Ok(()) => {}
             Err(error) => {

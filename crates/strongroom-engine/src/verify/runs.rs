@@ -166,3 +166,95 @@ fn name_strangers(reader: &mut dyn Reader, number: u64, damages: &mut Damages) -
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "test")]
+
+    use strongroom_store::{Batch, MemoryStore, Store};
+
+    use super::*;
+
+    fn hash(n: u64) -> Hash {
+        *strongroom_crypto::sha256(&[&n.to_be_bytes()]).first_chunk().unwrap()
+    }
+
+    fn entry(prints: &Prints, seq: u64, hashes: &[Hash]) -> Opened {
+        let position = crate::spent::position(2, seq);
+        Opened {
+            seq,
+            time: i64::try_from(seq).unwrap() * 10,
+            first_event: 1,
+            event_count: 0,
+            leaf: None,
+            facts: None,
+            changes: None,
+            unread: false,
+            missing: Vec::new(),
+            faults: Vec::new(),
+            claims: Vec::new(),
+            spent: hashes.iter().map(|hash| (*hash, prints.of(hash, position))).collect(),
+        }
+    }
+
+    /// Two runs over entries 1 to 100 and 101 to 200 of log 2, changed by `change`; what is said about them.
+    fn damages(change: impl Fn(&mut Vec<SegmentRow>)) -> Vec<String> {
+        let store = MemoryStore::new();
+        let mut segments = Vec::new();
+        for number in [1u64, 2] {
+            let seqs = (number - 1) * 100 + 1..=number * 100;
+            let newest = Timestamp(i64::try_from(number).unwrap() * 1_000);
+            let held = seqs.map(|seq| (hash(seq), crate::spent::position(2, seq))).collect();
+            segments.extend(build(number, newest, &held).batch.segments);
+        }
+        change(&mut segments);
+        store.writer().unwrap().apply(&Batch { segments, ..Batch::default() }).unwrap();
+        let mut reader = store.reader().unwrap();
+        let (prints, mut damages) = (Prints::new(), Damages::default());
+        let mut runs = Runs::read(&mut *reader, &prints, &mut damages).unwrap();
+        for seq in 1..=250 {
+            runs.fold(2, &entry(&prints, seq, &[hash(seq)]));
+        }
+        runs.finish(&mut *reader, Timestamp(2_500), &mut damages).unwrap();
+        let mut report = crate::verify::VerifyReport::default();
+        damages.into_report(&mut report);
+        report.damages
+    }
+
+    #[test]
+    fn runs_that_hold_what_their_entries_do_are_clean() {
+        assert_eq!(damages(|_| {}), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_changed_byte_of_a_run_is_named() {
+        let first = |text: &str, change: &dyn Fn(&mut Vec<SegmentRow>)| {
+            let found = damages(change);
+            assert!(found.iter().any(|damage| damage.contains(text)), "{text}: {found:?}");
+        };
+        let run = |rows: &[SegmentRow]| rows.iter().position(|row| row.kind == segment::SPENT_RUN && !row.body.is_empty()).unwrap();
+        first("run 1 of spent hashes: it does not hold", &|rows| {
+            let at = run(rows);
+            rows[at].body[5] ^= 1;
+        });
+        first("run 1 of spent hashes: it does not hold", &|rows| {
+            let at = run(rows);
+            rows[at].body[23] ^= 1;
+        });
+        let filter = |rows: &[SegmentRow]| rows.iter().position(|row| row.kind == segment::SPENT_FILTER).unwrap();
+        first("its time is not that of its newest entry", &|rows| {
+            let at = filter(rows);
+            rows[at].body[7] ^= 1;
+        });
+        first("it is not in the form it was written in", &|rows| {
+            let at = filter(rows);
+            *rows[at].body.last_mut().unwrap() ^= 1;
+        });
+        first("run 2 of spent hashes: it is missing", &|rows| {
+            rows.retain(|row| row.kind != segment::SPENT_RUN || row.number / BUCKETS != 2);
+        });
+        first("no run holds its spent hashes", &|rows| {
+            rows.retain(|row| row.number != 1 && row.number / BUCKETS != 1);
+        });
+    }
+}

@@ -34,26 +34,26 @@ fn damages() -> Vec<(String, &'static str)> {
     let on = |seq: u64, change: &str| format!("UPDATE log SET {change} WHERE {LOG} = {seq}");
     let books = "kind = 1 AND scope = 2 AND id = (SELECT min(id) FROM record WHERE kind = 1)";
     vec![
-        (on(40, "time = time + 1"), "entry 40 of log 2: its time or part list"),
+        (on(50, "time = time + 1"), "entry 50 of log 2: its time or part list"),
         (on(330, "time = time + 1"), "its stored frontier, or one of entries 257 to"),
-        (on(40, "time = 5"), "entry 40 of log 2: its time is before"),
-        (on(40, "action = 31"), "entry 40 of log 2: its action is not that of its facts"),
-        (on(40, "action = 9999"), "entry 40 of log 2: its action is not that of its facts"),
-        (on(40, "first_event = first_event + 1"), "entry 40 of log 2: its event number"),
-        (on(40, "event_count = event_count + 1"), "entry 40 of log 2: its number of events"),
-        (on(40, "spent = x'00'"), "entry 40 of log 2: its spent hashes have a wrong length"),
-        (on(40, "head = substr(head, 1, length(head) - 1)"), "entry 40 of log 2: part heads have a wrong length"),
-        (on(40, "head = (SELECT head FROM log WHERE entry = (2 << 40) + 41)"), "entry 40 of log 2: its facts part does not match its commitment"),
-        (on(40, "parts = (SELECT parts FROM log WHERE entry = (2 << 40) + 41)"), "entry 40 of log 2: its facts part was altered or moved"),
-        (on(40, "parts = substr(parts, 1, length(parts) - 1)"), "entry 40 of log 2: its changes part is cut off"),
-        (on(40, "parts = CAST(parts || x'00' AS BLOB)"), "entry 40 of log 2: bytes follow its last part"),
-        (format!("DELETE FROM log WHERE {LOG} = 40"), "log 2: entries 40 to 40 are missing"),
+        (on(50, "time = 5"), "entry 50 of log 2: its time is before"),
+        (on(50, "action = 31"), "entry 50 of log 2: its action is not that of its facts"),
+        (on(50, "action = 9999"), "entry 50 of log 2: its action is not that of its facts"),
+        (on(50, "first_event = first_event + 1"), "entry 50 of log 2: its event number"),
+        (on(50, "event_count = event_count + 1"), "entry 50 of log 2: its number of events"),
+        (on(50, "spent = x'00'"), "entry 50 of log 2: its spent hashes have a wrong length"),
+        (on(50, "head = substr(head, 1, length(head) - 1)"), "entry 50 of log 2: part heads have a wrong length"),
+        (on(50, "head = (SELECT head FROM log WHERE entry = (2 << 40) + 51)"), "entry 50 of log 2: its facts part does not match its commitment"),
+        (on(50, "parts = (SELECT parts FROM log WHERE entry = (2 << 40) + 51)"), "entry 50 of log 2: its facts part was altered or moved"),
+        (on(50, "parts = substr(parts, 1, length(parts) - 1)"), "entry 50 of log 2: its changes part is cut off"),
+        (on(50, "parts = CAST(parts || x'00' AS BLOB)"), "entry 50 of log 2: bytes follow its last part"),
+        (format!("DELETE FROM log WHERE {LOG} = 50"), "log 2: entries 50 to 50 are missing"),
         (format!("DELETE FROM log WHERE {LOG} > 300"), "log 2: entries 301 to"),
         (
-            "UPDATE log SET entry = CASE entry & 1 WHEN 0 THEN entry + 100000 ELSE entry END WHERE entry IN ((2 << 40) + 40, (2 << 40) + 41);
-             UPDATE log SET entry = (2 << 40) + 40 WHERE entry = (2 << 40) + 41;
-             UPDATE log SET entry = (2 << 40) + 41 WHERE entry = (2 << 40) + 100040".into(),
-            "entry 40 of log 2: its facts part was altered or moved",
+            "UPDATE log SET entry = CASE entry & 1 WHEN 0 THEN entry + 100000 ELSE entry END WHERE entry IN ((2 << 40) + 50, (2 << 40) + 51);
+             UPDATE log SET entry = (2 << 40) + 50 WHERE entry = (2 << 40) + 51;
+             UPDATE log SET entry = (2 << 40) + 51 WHERE entry = (2 << 40) + 100050".into(),
+            "entry 50 of log 2: its facts part was altered or moved",
         ),
         (format!("INSERT INTO log SELECT entry + 1, time, action, first_event, event_count, spent, head, parts FROM log WHERE {LOG} = (SELECT seq FROM head WHERE log = 2)"), "log 2: its head does not say"),
         ("UPDATE head SET seq = seq - 1 WHERE log = 2".into(), "log 2: its head does not say"),
@@ -87,7 +87,7 @@ fn damages() -> Vec<(String, &'static str)> {
         ("UPDATE locator SET seq = seq + 1 WHERE id = (SELECT max(id) FROM locator WHERE scope = 2)".into(), "it leads elsewhere"),
         ("UPDATE locator SET kind = 9 WHERE id = (SELECT max(id) FROM locator WHERE scope = 2)".into(), "it leads elsewhere"),
         ("UPDATE locator SET scope = 9 WHERE id = (SELECT max(id) FROM locator WHERE scope = 2)".into(), "there is no such log"),
-        ("INSERT INTO locator VALUES (2, zeroblob(12), 7, 40)".into(), "no entry made it"),
+        ("INSERT INTO locator VALUES (2, zeroblob(12), 7, 50)".into(), "no entry made it"),
         ("UPDATE index_entry SET hash = zeroblob(16) WHERE field = 1".into(), "index row of field 1 of log 2"),
         ("UPDATE index_entry SET field = 9 WHERE field = 4".into(), "index row of field 4 of log 2"),
         ("UPDATE index_entry SET sole = 1 - sole WHERE field = 5".into(), "it is not marked as its field is"),
@@ -139,6 +139,6 @@ fn one_damage_is_not_blamed_on_others() {
         let copy = made.copy();
         Connection::open(copy.path().join("strongroom.db")).unwrap().execute_batch(&sql).unwrap();
         let report = made.verify(copy.path());
-        assert!(report.damages.len() <= 4, "{sql}: {expected}\n{report}");
+        assert!(report.damages.len() <= 7, "{sql}: {expected}\n{report}");
     }
 }

@@ -164,14 +164,17 @@ impl Author {
 
     /// Pays under an idempotency key and a signature.
     fn keyed(&self, command: CreatePayout, n: u64) -> PayoutId {
+        let made = self.run(self.books.engine.execute_blocking(&self.books.caller(), command, self.spending(n)));
+        PayoutId(made.resource().unwrap().raw)
+    }
+
+    fn spending(&self, n: u64) -> Envelope {
         let hash = |what: &str| *sha256(&[what.as_bytes(), &n.to_be_bytes()]).first_chunk().unwrap();
-        let envelope = Envelope {
+        Envelope {
             idempotency: Some(Idempotency { key: hash("key"), request: hash("request") }),
             signature: Some(hash("signature")),
             ..self.books.envelope()
-        };
-        let made = self.run(self.books.engine.execute_blocking(&self.books.caller(), command, envelope));
-        PayoutId(made.resource().unwrap().raw)
+        }
     }
 
     /// To a bank: one settled, one failed, one cancelled, one reversed, one on its way, one just begun.
@@ -227,6 +230,27 @@ impl Author {
                 0 => drop(self.keyed(command, self.books.engine.stats().commands)),
                 _ => drop(self.run(self.books.run(command))),
             }
+        }
+    }
+
+    /// Pays by a thousand at once, so that they share commits; payouts that name one wallet twice are refused.
+    pub fn pay_at_once(&self, count: u64, command: impl Fn(u64) -> CreatePayout) {
+        for from in (0..count).step_by(1_000) {
+            self.clock.advance(11);
+            let caller = self.books.caller();
+            let waiting: Vec<_> = (from..count.min(from + 1_000))
+                .map(|n| Box::pin(self.books.engine.execute(&caller, command(n), self.spending(n))))
+                .collect();
+            self.runtime.block_on(async {
+                let mut waiting: Vec<_> = waiting;
+                for one in &mut waiting {
+                    // Polled once, all are queued; then each is waited for.
+                    let _ = std::future::poll_fn(|context| std::task::Poll::Ready(one.as_mut().poll(context))).await;
+                }
+                for one in waiting {
+                    drop(one.await);
+                }
+            });
         }
     }
 }

@@ -181,7 +181,7 @@ pub const FILTERS: &[Parameter] = &[
         || STATUSES.to_vec(),
         "Only payouts in this state.",
     ),
-    Parameter::text("wallet_id", "Only payouts from this wallet."),
+    Parameter::text("wallet_id", "Only payouts from or to this wallet."),
     Parameter::text("reference_id", "The payout of this reference id."),
 ];
 

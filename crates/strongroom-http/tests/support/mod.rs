@@ -1,6 +1,10 @@
 //! A whole server but for its sockets: requests go in where a connection would hand them over.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::net::IpAddr;
 use std::sync::Arc;

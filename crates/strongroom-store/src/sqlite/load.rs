@@ -11,15 +11,37 @@ use crate::{
     MAX_SEQ, RecordRow, SegmentRow, StoreError, Wanted,
 };
 
-/// Everything the wanted keys name.
+/// Everything the wanted keys name, as of one moment.
 pub(super) fn load(connection: &Connection, wanted: &Wanted) -> Result<Loaded, StoreError> {
-    let mut loaded = Loaded::default();
-    load_records(connection, wanted, &mut loaded)?;
-    load_locators(connection, wanted, &mut loaded)?;
-    load_entries(connection, wanted, &mut loaded)?;
-    load_indexes(connection, wanted, &mut loaded)?;
-    load_keys(connection, wanted, &mut loaded)?;
-    Ok(loaded)
+    in_one_moment(connection, || {
+        let mut loaded = Loaded::default();
+        load_records(connection, wanted, &mut loaded)?;
+        load_locators(connection, wanted, &mut loaded)?;
+        load_entries(connection, wanted, &mut loaded)?;
+        load_indexes(connection, wanted, &mut loaded)?;
+        load_keys(connection, wanted, &mut loaded)?;
+        Ok(loaded)
+    })
+}
+
+/// Runs several reads in one transaction, unless there is one already. Each statement alone would
+/// see its own moment, and take and give back the file locks.
+pub(super) fn in_one_moment<T>(
+    connection: &Connection,
+    read: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    if !connection.is_autocommit() {
+        return read();
+    }
+    run(connection, "BEGIN").of("begin")?;
+    let outcome = read();
+    run(connection, "COMMIT").of("commit")?;
+    outcome
+}
+
+/// Runs a statement without values or rows.
+pub(super) fn run(connection: &Connection, text: &'static str) -> rusqlite::Result<usize> {
+    connection.prepare_cached(text)?.execute([])
 }
 
 fn load_records(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::fault::Naming;
-use super::load::{self, first, list};
+use super::load::{self, first, in_one_moment, list};
 use super::numbers::{entry_at, entry_span, limit, signed, unsigned};
 use super::{Inner, inspect, scan};
 use crate::search::last_that_holds;
@@ -42,6 +42,20 @@ impl SqliteReader {
             Some((last, false)) => last_that_holds(last, floor),
             found => Ok(found.map(|(last, _)| last)),
         }
+    }
+
+    fn holder_of(&self, log: u32, event: u64) -> Result<Option<u64>, StoreError> {
+        let floor = "SELECT entry, first_event FROM log
+            WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry DESC LIMIT 1";
+        let Some(seq) = self.last_entry(log, floor, signed("event", event)?)? else {
+            return Ok(None);
+        };
+        let text = "SELECT first_event, event_count FROM log WHERE entry = ?1";
+        let (number, _) = entry_span(log, seq, seq)?;
+        let end = first(&self.connection, "log", text, [number], |row| {
+            Ok(unsigned(row, 0)?.saturating_add(unsigned(row, 1)?))
+        })?;
+        Ok(end.filter(|end| event < *end).map(|_| seq))
     }
 }
 
@@ -149,21 +163,11 @@ impl Reader for SqliteReader {
     fn entry_at_time(&mut self, log: u32, time: i64) -> Result<Option<u64>, StoreError> {
         let text = "SELECT entry, time FROM log
             WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry DESC LIMIT 1";
-        self.last_entry(log, text, time)
+        in_one_moment(&self.connection, || self.last_entry(log, text, time))
     }
 
     fn entry_of_event(&mut self, log: u32, event: u64) -> Result<Option<u64>, StoreError> {
-        let floor = "SELECT entry, first_event FROM log
-            WHERE entry BETWEEN ?1 AND ?2 ORDER BY entry DESC LIMIT 1";
-        let Some(seq) = self.last_entry(log, floor, signed("event", event)?)? else {
-            return Ok(None);
-        };
-        let text = "SELECT first_event, event_count FROM log WHERE entry = ?1";
-        let (number, _) = entry_span(log, seq, seq)?;
-        let holder = first(&self.connection, "log", text, [number], |row| {
-            Ok(unsigned(row, 0)?.saturating_add(unsigned(row, 1)?))
-        })?;
-        Ok(holder.filter(|end| event < *end).map(|_| seq))
+        in_one_moment(&self.connection, || self.holder_of(log, event))
     }
 
     fn locator_floor(&mut self, scope: u32, id: &Id) -> Result<Option<LocatorRow>, StoreError> {

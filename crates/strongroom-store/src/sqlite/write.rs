@@ -13,7 +13,7 @@ use rusqlite::{Connection, Params, Statement, params};
 use super::Inner;
 use super::checkpoint::{Checkpointer, WalWatch};
 use super::fault::Naming;
-use super::load::load;
+use super::load::{load, run};
 use super::numbers::signed;
 use super::table::{Binder, Table, Texts};
 use crate::{Batch, IndexRow, Loaded, StoreError, Wanted, Writer};
@@ -80,10 +80,6 @@ impl Writer for SqliteWriter {
         }
         outcome
     }
-}
-
-fn run(connection: &Connection, text: &'static str) -> rusqlite::Result<usize> {
-    connection.prepare_cached(text)?.execute([])
 }
 
 /// The inside of one transaction.

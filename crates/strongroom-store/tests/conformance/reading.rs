@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use crate::rows::{batch_of_entries, entry, id, index, job, key, locator, record, segment};
 use crate::{apply, on_each};
-use strongroom_store::{Batch, IdRange, SUBJECT_PURPOSE};
+use strongroom_store::{Batch, IdRange, SUBJECT_PURPOSE, Wanted};
 
 #[test]
 fn entries_are_read_by_range_and_log() {
@@ -304,5 +304,42 @@ fn sizes_count_rows_and_a_sound_store_has_no_damage() {
         let size = reader.size().unwrap();
         let log = size.iter().find(|table| table.name == "log").unwrap();
         assert_eq!(log.rows, 50);
+    });
+}
+
+#[test]
+fn one_load_sees_one_moment() {
+    on_each(|store| {
+        let both = |version| {
+            let mut rows = vec![record(1, 1, 1), record(1, 1, 2)];
+            rows.iter_mut().for_each(|row| row.version = version);
+            Batch {
+                records: rows,
+                ..Batch::default()
+            }
+        };
+        let mut writer = store.writer().unwrap();
+        writer.apply(&both(0)).unwrap();
+        let wanted = Wanted {
+            records: vec![(1, 1, id(1)), (1, 1, id(2))],
+            ..Wanted::default()
+        };
+        let torn = Mutex::new(0);
+        std::thread::scope(|scope| {
+            let mut reader = store.reader().unwrap();
+            let (wanted, torn) = (&wanted, &torn);
+            let reading = scope.spawn(move || {
+                for _ in 0..5_000 {
+                    let rows = reader.load(wanted).unwrap().records;
+                    *torn.lock().unwrap() += u32::from(rows[0].version != rows[1].version);
+                }
+            });
+            let mut version = 0;
+            while !reading.is_finished() {
+                version += 1;
+                writer.apply(&both(version)).unwrap();
+            }
+        });
+        assert_eq!(*torn.lock().unwrap(), 0);
     });
 }

@@ -361,7 +361,8 @@ impl Reference {
         open(wallet).map(|()| n)
     }
 
-    fn currency_of(&self, named: Option<&'static str>, wallet: Option<&str>) -> &'static str {
+    /// The currency of a request that may name one.
+    pub fn currency_of(&self, named: Option<&'static str>, wallet: Option<&str>) -> &'static str {
         let own = wallet.and_then(|id| self.wallets.get(self.wallet_of(id)?)).map(|wallet| wallet.currency);
         named.or(own).unwrap_or(self.home)
     }

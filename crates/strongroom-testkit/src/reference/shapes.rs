@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use strongroom_types::time::Timestamp;
 
-use super::{Account, Event, Line, Movement, Names, Payout, Reference, Target, Wallet};
+use super::{Account, Event, Line, Movement, Names, Reference, Target, Wallet};
 
 pub(crate) fn wallet_id(n: usize) -> Value {
     Names::slot("wallet", n)

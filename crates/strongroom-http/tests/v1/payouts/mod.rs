@@ -1,1 +1,6 @@
+//! `/v1/payouts`
 
+mod cancel;
+mod create;
+mod list;
+mod reverse;

@@ -1,1 +1,4 @@
+//! `/v1/transfers`
 
+mod create;
+mod list;

@@ -36,15 +36,11 @@ fn filters_find_what_they_name() {
     assert_eq!(found("currency=usd"), [&*dollars]);
     assert_eq!(found(&format!("parent_id={master}")), [&*frozen, &*shop]);
     assert_eq!(found("reference_id=shop-1"), [&*shop]);
-    assert_eq!(
-        found("reference_id=SHOP-1"),
-        [""; 0],
-        "a reference id is taken to the letter"
-    );
+    assert_eq!(found("reference_id=SHOP-1"), [&*shop], "case makes no difference (DESIGN 2)");
     assert_eq!(
         found("email=ana%40example.ORG"),
         [&*shop],
-        "an address is not"
+        "nor here"
     );
     assert_eq!(found("phone=%2B639171234567"), [&*shop]);
     assert_eq!(found("email=ana%40example.org&status=frozen"), [""; 0]);

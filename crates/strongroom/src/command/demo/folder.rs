@@ -67,7 +67,8 @@ fn create(dir: &Path) -> Result<(Engine, Account), Fault> {
     Ok((engine, account))
 }
 
-fn place(dir: &Path) -> Place {
+/// Where the demo in a folder lies.
+pub(super) fn place(dir: &Path) -> Place {
     Place::with(dir, &dir.join(KEYRING), None)
 }
 

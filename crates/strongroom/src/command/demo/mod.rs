@@ -49,9 +49,9 @@ pub(crate) struct Options {
     #[arg(long)]
     tour: bool,
 
-    /// Milliseconds between two steps of a payout to a bank
-    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(0..=3_600_000))]
-    rail_step: i64,
+    /// Milliseconds between two steps of a payout to a bank [default: 1000, with --tour 100]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i64).range(0..=3_600_000))]
+    rail_step: Option<i64>,
 }
 
 /// A demo that listens.
@@ -78,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let server = Server {
         engine,
         edge: EdgeSettings { live_allowed: true, ..EdgeSettings::default() },
-        workers: WorkerSettings { rail_step: options.rail_step, ..WorkerSettings::default() },
+        workers: workers(options),
         listener,
         admin: Some(admin),
     };
@@ -88,6 +88,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     };
     demo.home.leave();
     ended
+}
+
+fn workers(options: &Options) -> WorkerSettings {
+    let standard = WorkerSettings::default();
+    let usual = if options.tour { tour::RAIL_STEP } else { standard.rail_step };
+    WorkerSettings { rail_step: options.rail_step.unwrap_or(usual), ..standard }
 }
 
 /// Tells that it is ready, and goes on for ever.

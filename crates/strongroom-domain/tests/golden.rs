@@ -1,0 +1,298 @@
+//! Bodies that were ever written stay readable, and renderings stay the same bytes for ever.
+//!
+//! `golden/v1.txt` holds one line per sample: its name and its bytes in hex, or its rendering as text. A line may be
+//! added; one that changes breaks every installation. `UPDATE_GOLDEN=1` writes the file anew: review the difference.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test")]
+
+use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
+use strongroom_domain::action::Action;
+use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::entry::{
+    ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction, TransactionKind, decode, encode,
+};
+use strongroom_domain::event::{EventType, render};
+use strongroom_domain::organizations::{CurrencyWallet, Organization, Tenant};
+use strongroom_domain::payouts::{BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient};
+use strongroom_domain::record::{PersonalPart, Record};
+use strongroom_domain::rejection::{Code, Rejection};
+use strongroom_domain::view::rendered_reply;
+use strongroom_domain::wallets::{Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType};
+use strongroom_ledger::{Account, Balances, Posting};
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{
+    AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TransactionId, WalletId,
+};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::mode::Mode;
+use strongroom_types::money::Money;
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::Timestamp;
+
+fn raw(n: u8) -> RawId {
+    RawId([n; 12])
+}
+
+fn php() -> Currency {
+    Currency::parse("PHP").unwrap()
+}
+
+fn metadata() -> Metadata {
+    Metadata::new(vec![("note".into(), "Peña ₱ </b>\u{1}".into()), ("a".into(), "1".into())]).unwrap()
+}
+
+fn payout(recipient: Recipient) -> PayoutBody {
+    PayoutBody {
+        id: PayoutId(raw(1)),
+        status: PayoutStatus::Completed,
+        amount: Money::new(10_000, php()),
+        source: WalletId(raw(2)),
+        recipient,
+        reference_id: ReferenceId::parse("order-7"),
+        description: Some("rent".into()),
+        metadata: metadata(),
+        created_at: Timestamp(1_705_314_600_007),
+        processed_at: Some(Timestamp(1_705_314_600_007)),
+        failure: Some(PayoutFailure::BankUnavailable),
+    }
+}
+
+fn posting(n: u8, change: i64) -> Posting {
+    Posting {
+        account: AnyId { kind: Kind::Account, raw: raw(n) },
+        currency: php(),
+        change: Balances { available: change, pending: 0, reserved: 0 },
+        after: Balances { available: 50_000 + change, pending: 1, reserved: 2 },
+        previous: 41,
+    }
+}
+
+fn facts() -> EntryFacts {
+    EntryFacts {
+        action: Action::PayoutCreated,
+        resource: Some(PayoutId(raw(1)).any()),
+        refusal: None,
+        transactions: vec![Transaction {
+            id: TransactionId(raw(1)),
+            kind: TransactionKind::Payout,
+            amount: Money::new(10_000, php()),
+            cause: Some(PayoutId(raw(1)).any()),
+            reference: Some("r".into()),
+            description: Some("d".into()),
+            postings: vec![posting(2, -10_000), posting(3, 10_000)],
+        }],
+        payout: Some(payout(Recipient::Wallet(WalletId(raw(3))))),
+        events: vec![
+            EventFact { event: EventType::PayoutInitiated, about: None },
+            EventFact { event: EventType::WalletDebited, about: Some(WalletId(raw(2)).any()) },
+            EventFact { event: EventType::WalletLowBalance, about: Some(WalletId(raw(2)).any()) },
+            EventFact { event: EventType::ApiKeyCreated, about: Some(ApiKeyId(raw(8)).any()) },
+            EventFact { event: EventType::PayoutCompleted, about: None },
+        ],
+        details: vec![("changed".into(), "owner".into())],
+        base: raw(1),
+    }
+}
+
+fn refused() -> EntryFacts {
+    EntryFacts {
+        refusal: Some(Rejection::at(Code::InsufficientFunds, "/amount", "too little")),
+        resource: None,
+        transactions: Vec::new(),
+        payout: None,
+        events: Vec::new(),
+        details: Vec::new(),
+        ..facts()
+    }
+}
+
+fn actor() -> EntryActor {
+    EntryActor {
+        credential: Some(ApiKeyId(raw(9)).any()),
+        system: Some("system:rail".into()),
+        request: raw(4),
+        address: "192.0.2.7".into(),
+        user_agent: "golden/1".into(),
+        rule: "role:owner:*".into(),
+        signed: true,
+    }
+}
+
+fn changes() -> EntryChanges {
+    let record = AnyId { kind: Kind::Account, raw: raw(2) };
+    EntryChanges(vec![ChangeLine { record, version: 7, commitment: [5; 32] }])
+}
+
+fn records() -> Vec<(&'static str, Record)> {
+    let bank = Recipient::BankAccount { subject: SubjectId(raw(6)), bank_code: Some("BPI".into()) };
+    vec![
+        ("organization", Record::Organization(Organization {
+            id: OrganizationId(raw(7)),
+            test_scope: 2,
+            live_scope: 3,
+            created_at: Timestamp(5),
+        })),
+        ("tenant", Record::Tenant(Tenant {
+            id: OrganizationId(raw(7)),
+            name: "Acme".into(),
+            currency: php(),
+            masters: vec![CurrencyWallet { currency: php(), wallet: WalletId(raw(2)) }],
+            operating: Vec::new(),
+            created_at: Timestamp(5),
+            owner_keys: 1,
+        })),
+        ("books", Record::Books(Books {
+            status: WalletStatus::Frozen,
+            low_balance: Some(100),
+            account: Account { currency: php(), balances: Balances { available: 3, pending: 4, reserved: 5 }, last: 6 },
+        })),
+        ("external", Record::External(Account::empty(php()))),
+        ("wallet", Record::Wallet(wallet())),
+        ("payout", Record::Payout(Payout { body: payout(bank), bank: Some(account()) })),
+        ("api_key", Record::ApiKey(api_key())),
+    ]
+}
+
+fn wallet() -> Wallet {
+    Wallet {
+        body: WalletBody {
+            id: WalletId(raw(2)),
+            wallet_type: WalletType::SubMerchant,
+            currency: php(),
+            parent: Some(WalletId(raw(3))),
+            subject: SubjectId(raw(2)),
+            business: Some(Business {
+                name: Some("Sari-Sari".into()),
+                registration_number: None,
+                industry: Some("retail".into()),
+            }),
+            reference_id: ReferenceId::parse("w-1"),
+            metadata: metadata(),
+            created_at: Timestamp(5),
+            children: 2,
+        },
+        owner: Some(Owner { name: Some("Peña".into()), email: Some("p@example.com".into()), phone: None }),
+    }
+}
+
+fn account() -> BankAccount {
+    BankAccount { account_name: "Juan".into(), account_number: Some("001234567890".into()), iban: None }
+}
+
+fn api_key() -> ApiKey {
+    ApiKey {
+        id: ApiKeyId(raw(9)),
+        key_type: KeyType::Secret,
+        name: Some("till".into()),
+        hash: [3; 32],
+        hint: "sk_test_…abcd".into(),
+        role: Role::Custom,
+        permissions: PermissionSet::new(vec!["read:*".into()]).unwrap(),
+        dialect: Dialect::Nopos,
+        signing: SigningPolicy::Sensitive,
+        signing_secret: "sign_x".into(),
+        status: CredentialStatus::Active,
+        created_at: Timestamp(5),
+        expires_at: Some(Timestamp(9)),
+        last_used_at: Some(Timestamp(7)),
+        rolled_from: Some(ApiKeyId(raw(8))),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn encoded<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(value, &mut out);
+    out
+}
+
+/// Every sample by name, in the order of the file.
+fn lines() -> Vec<(String, String)> {
+    let mut lines = vec![
+        ("facts".to_owned(), hex(&encoded(&facts()))),
+        ("refused".to_owned(), hex(&encoded(&refused()))),
+        ("actor".to_owned(), hex(&encoded(&actor()))),
+        ("changes".to_owned(), hex(&encoded(&changes()))),
+    ];
+    for (name, record) in records() {
+        let mut business = Vec::new();
+        record.business(&mut business);
+        lines.push((name.to_owned(), hex(&business)));
+        for part in record.personal() {
+            lines.push((format!("{name} personal"), hex(&part.bytes)));
+        }
+    }
+    let place = Place { sequence: 42, time: Timestamp(1_705_314_600_007), first_event: 17 };
+    for event in render(&facts(), &place, Mode::Test) {
+        lines.push((format!("event {}", event.number), event.body));
+    }
+    let reply = rendered_reply(&facts(), place.time).unwrap();
+    lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));
+    let movement = rendered_reply(&EntryFacts { payout: None, ..facts() }, place.time).unwrap();
+    lines.push(("reply transaction".to_owned(), String::from_utf8(movement).unwrap()));
+    lines
+}
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.txt");
+
+#[test]
+fn what_was_written_is_written_again() {
+    let text: String = lines().iter().map(|(name, line)| format!("{name} = {line}\n")).collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(GOLDEN, &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(GOLDEN).unwrap());
+}
+
+fn stored(name: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(GOLDEN).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} = "))).unwrap();
+    let digits: Vec<u32> = line.chars().map(|c| c.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    assert_eq!(decode::<EntryFacts>(&stored("facts")).unwrap(), facts());
+    assert_eq!(decode::<EntryFacts>(&stored("refused")).unwrap(), refused());
+    assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
+    assert_eq!(decode::<EntryChanges>(&stored("changes")).unwrap(), changes());
+    for (name, record) in records() {
+        let personal: Vec<PersonalPart> = record
+            .personal()
+            .into_iter()
+            .map(|part| PersonalPart { subject: part.subject, bytes: stored(&format!("{name} personal")) })
+            .collect();
+        let installation = matches!(record, Record::Organization(_));
+        let read = Record::read(record.kind(), installation, &stored(name), &personal).unwrap();
+        let (mut first, mut again) = (Vec::new(), Vec::new());
+        record.business(&mut first);
+        read.business(&mut again);
+        assert_eq!(first, again, "{name}");
+        assert_eq!(read.personal().len(), personal.len(), "{name}");
+        assert_eq!(read.status(), record.status(), "{name}");
+    }
+}
+
+#[test]
+fn damaged_bodies_are_refused_and_never_panic() {
+    for (name, record) in records() {
+        let good = stored(name);
+        for end in 0..good.len() {
+            let cut = Record::read(record.kind(), matches!(record, Record::Organization(_)), &good[..end], &[]);
+            assert!(cut.is_err(), "{name} cut at {end}");
+        }
+    }
+    assert!(decode::<EntryFacts>(&[2, 0x80]).is_err());
+}
+
+#[test]
+fn event_bodies_are_javascript_stable() {
+    for (name, line) in lines().iter().filter(|(name, _)| name.starts_with("event") || name.starts_with("reply")) {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(!line.contains("\\/") && !line.contains("\\u003c") && !line.ends_with('\n'), "{name}");
+        assert!(value.is_object(), "{name}");
+    }
+}

@@ -1,0 +1,187 @@
+//! One request's trace: what is learned of it on its way, for its answer, its numbers and its line of the request log.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use hyper::Method;
+use hyper::header::USER_AGENT;
+use hyper::http::request::Parts;
+use strongroom_auth::Credential;
+use strongroom_engine::{Envelope, RequestLine};
+use strongroom_types::id::{ApiKeyId, RequestId};
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::address::{client_address, network};
+use crate::app::App;
+use crate::route::Route;
+use crate::throttle::Standing;
+
+/// The status in the log of a request whose client went away before it was answered.
+const CLIENT_GONE: u16 = 499;
+
+/// What is known of a request so far. Dropping it counts the request and writes its line of the request log, so none
+/// is left out, not even one whose client went away.
+pub(crate) struct Visit {
+    pub request: RequestId,
+    pub address: IpAddr,
+    pub standing: Option<Standing>,
+    pub allow: Option<String>,
+    app: App,
+    pub time: Timestamp,
+    started: Instant,
+    address_text: String,
+    user_agent: String,
+    method: &'static str,
+    path: String,
+    route: Option<&'static Route>,
+    scope: Option<Scope>,
+    credential: Option<ApiKeyId>,
+    status: u16,
+    code: Option<&'static str>,
+}
+
+impl Visit {
+    pub fn begin(app: &App, peer: IpAddr, head: &Parts) -> Visit {
+        let address = client_address(peer, &head.headers, &app.settings().trusted_proxies);
+        Visit {
+            request: app.engine().new_request(),
+            address,
+            standing: None,
+            allow: None,
+            app: app.clone(),
+            time: app.engine().now(),
+            started: Instant::now(),
+            address_text: address.to_string(),
+            user_agent: user_agent(head),
+            method: method(&head.method),
+            path: "(unknown)".into(),
+            route: None,
+            scope: None,
+            credential: None,
+            status: CLIENT_GONE,
+            code: None,
+        }
+    }
+
+    /// Notes the row that the request leads to.
+    pub fn routed(&mut self, head: &Parts, route: &'static Route) {
+        self.route = Some(route);
+        self.path = logged_path(head, route);
+    }
+
+    /// Notes the credential, now that it is proven.
+    pub fn identified(&mut self, credential: &Credential) {
+        self.scope = Some(credential.scope);
+        self.credential = Some(credential.id);
+    }
+
+    /// Notes the answer; `code` is the problem's, if it is one.
+    pub fn answered(&mut self, status: u16, code: Option<&'static str>) {
+        self.status = status;
+        self.code = code;
+    }
+
+    /// What the engine is told of where a command came from.
+    pub fn envelope(&self) -> Envelope {
+        Envelope {
+            request: self.request,
+            address: self.address_text.clone(),
+            user_agent: self.user_agent.clone(),
+            idempotency: None,
+            signature: None,
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let took = self.started.elapsed();
+        let inner = self.app.inner();
+        let route = self.route.map_or("(unknown)", |route| route.path);
+        inner
+            .metrics
+            .answered(route, self.method, self.status, took);
+        if let Some(code) = self.code {
+            inner.metrics.refused(code);
+            if self.credential.is_none() || matches!(self.status, 429 | 503) {
+                inner.engine.count_failure(code, network(self.address));
+            }
+        }
+        inner.engine.log_request(RequestLine {
+            scope: self.scope,
+            time: self.time,
+            request: self.request,
+            method: self.method.to_owned(),
+            path: std::mem::take(&mut self.path),
+            status: self.status,
+            duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            credential: self.credential,
+            address: std::mem::take(&mut self.address_text),
+            user_agent: std::mem::take(&mut self.user_agent),
+            code: self.code,
+        });
+    }
+}
+
+fn user_agent(head: &Parts) -> String {
+    let text = head
+        .headers
+        .get(USER_AGENT)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()));
+    text.map_or_else(String::new, |text| text.chars().take(256).collect())
+}
+
+/// A method as a label: a client may send any word.
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// The path with the names of its parameters. SECURITY: never their values, and only a path that is a route's: people
+/// paste keys into both.
+fn logged_path(head: &Parts, route: &Route) -> String {
+    let mut path: String = head.uri.path().chars().take(200).collect();
+    if let Some(query) = head.uri.query() {
+        let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
+        let known = pairs.filter(|name| route.query.iter().any(|p| p.name == *name));
+        let names: Vec<&str> = known.take(20).collect();
+        path.push('?');
+        path.push_str(&names.join("&"));
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
+
+    use super::*;
+    use crate::routes::routes;
+
+    #[test]
+    fn the_log_sees_no_values() {
+        let path = |uri: &str, path: &str| {
+            let (head, ()) = Request::get(uri).body(()).unwrap().into_parts();
+            let route = routes().iter().find(|r| r.path == path && !r.is_mutating());
+            logged_path(&head, route.unwrap())
+        };
+        let listed = path(
+            "/v1/wallets?email=ana@example.org&limit=5&sk_live_x",
+            "/v1/wallets",
+        );
+        assert_eq!(listed, "/v1/wallets?email&limit");
+        assert_eq!(
+            path("/v1/wallets/wallet_1", "/v1/wallets/{id}"),
+            "/v1/wallets/wallet_1"
+        );
+    }
+}

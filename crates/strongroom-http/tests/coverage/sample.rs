@@ -1,0 +1,125 @@
+//! One good request per route, on resources made for it.
+
+use serde_json::{Value, json};
+use strongroom_auth::Role;
+use strongroom_http::{Route, Verb, routes};
+use strongroom_testkit::exchange::{Outgoing, Reply};
+use strongroom_testkit::server::TestServer;
+use strongroom_testkit::tenant::{Tenant, fresh};
+
+/// A request that its route carries out.
+pub struct Sample {
+    pub route: &'static Route,
+    pub target: String,
+    pub body: Option<Value>,
+}
+
+/// An organization of the test's own on the shared server.
+pub fn tenant() -> Tenant<'static> {
+    Tenant::found(TestServer::shared())
+}
+
+/// The routes behind a credential.
+pub fn guarded() -> impl Iterator<Item = &'static Route> {
+    routes().iter().filter(|route| route.permission.is_some())
+}
+
+pub fn mutating() -> impl Iterator<Item = &'static Route> {
+    guarded().filter(|route| route.is_mutating())
+}
+
+pub fn name(route: &Route) -> String {
+    format!("{} {}", route.verb.as_str(), route.path)
+}
+
+impl Sample {
+    /// The request, without a credential.
+    pub fn request(&self) -> Outgoing {
+        let request = TestServer::shared().request(self.route.verb.as_str(), &self.target);
+        match &self.body {
+            Some(body) => request.json(body),
+            None => request,
+        }
+    }
+
+    /// The request with a key, and under a fresh idempotency key where it changes something.
+    pub fn with(&self, key: &str) -> Outgoing {
+        let request = self.request().bearer(key);
+        match self.route.is_mutating() {
+            true => request.idempotent(&fresh("sample")),
+            false => request,
+        }
+    }
+
+    /// Carries it out.
+    pub fn done(&self, key: &str) -> Reply {
+        let reply = self.with(key).send();
+        assert_eq!(reply.status, self.route.success, "{}: {}", name(self.route), reply.text());
+        reply
+    }
+}
+
+/// A good request for a route, on fresh resources of the organization.
+pub fn sample(route: &'static Route, acme: &Tenant<'_>) -> Sample {
+    let id = resource(route, acme);
+    let target = route.path.replace("{id}", &id);
+    let target = if route.path == "/v1/checkpoints/consistency" { format!("{target}?from=1") } else { target };
+    Sample { route, target, body: body(route, acme) }
+}
+
+/// What stands for `{id}`, in the state that the route needs.
+fn resource(route: &Route, acme: &Tenant<'_>) -> String {
+    let post = |path: String| acme.request("POST", &path).idempotent(&fresh("state")).send();
+    match route.path {
+        path if !path.contains("{id}") => String::new(),
+        "/v1/wallets/{id}/debit" => acme.funded("master", 1_000),
+        "/v1/wallets/{id}/unfreeze" => {
+            let id = acme.wallet("master");
+            post(format!("/v1/wallets/{id}/freeze")).expect(200);
+            id
+        }
+        "/v1/wallets/{id}/transactions" => acme.funded("master", 1_000),
+        path if path.starts_with("/v1/wallets/") => acme.wallet("master"),
+        "/v1/payouts/{id}/cancel" => acme.pay_bank(&acme.funded("master", 100), 50).expect(201).id(),
+        path if path.starts_with("/v1/payouts/") => {
+            let (from, to) = (acme.funded("master", 100), acme.wallet("master"));
+            acme.pay(&from, &to, 50).expect(201).id()
+        }
+        "/v1/transfers/{id}" | "/v1/transactions/{id}" => {
+            let (from, to) = (acme.funded("master", 100), acme.wallet("master"));
+            let body = json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
+            acme.post("/v1/transfers", &body).expect(201).id()
+        }
+        path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
+        "/v1/events/{id}" => newest(acme, "/v1/events"),
+        path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
+        path => panic!("no sample for `{path}`: say here how it is used well"),
+    }
+}
+
+fn newest(acme: &Tenant<'_>, path: &str) -> String {
+    acme.wallet("master");
+    acme.get(&format!("{path}?limit=1")).expect(200).field("data/0/id")
+}
+
+fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
+    let pair = || (acme.funded("master", 1_000), acme.wallet("master"));
+    if !route.is_mutating() {
+        return None;
+    }
+    Some(match (route.verb, route.path) {
+        (Verb::Post, "/v1/wallets") => json!({ "type": "master", "metadata": { "a": "b" } }),
+        (Verb::Patch, "/v1/wallets/{id}") => json!({ "metadata": { "a": "b" } }),
+        (_, "/v1/wallets/{id}/credit" | "/v1/wallets/{id}/debit") => json!({ "amount": 100 }),
+        (_, "/v1/transfers") => {
+            let (from, to) = pair();
+            json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to })
+        }
+        (_, "/v1/payouts") => {
+            let (from, to) = pair();
+            strongroom_testkit::tenant::payout(&from, &to, 5)
+        }
+        (_, "/v1/api-keys") => json!({ "role": "viewer" }),
+        _ => json!({}),
+    })
+}

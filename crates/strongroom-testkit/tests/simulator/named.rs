@@ -1,0 +1,1 @@
+//! The rows of REGRESSIONS.md that a failing disk proves.
