@@ -62,7 +62,12 @@ impl Client {
         let mut authorization = HeaderValue::from_str(bearer.expose())
             .map_err(|_| ClientError::Malformed("the API key is not plain text".into()))?;
         authorization.set_sensitive(true);
-        Ok(Client { connections, credentials, authorization, retries: Retries::default() })
+        Ok(Client {
+            connections,
+            credentials,
+            authorization,
+            retries: Retries::default(),
+        })
     }
 
     /// The same client with other patience.
@@ -107,7 +112,10 @@ impl Client {
         let exchange = self.connections.exchange(request);
         match tokio::time::timeout(self.retries.time_limit, exchange).await {
             Ok(answered) => Ok(Reply::of(answered?)),
-            Err(_) => Err(ClientError::Unreachable(format!("no answer within {:?}", self.retries.time_limit))),
+            Err(_) => Err(ClientError::Unreachable(format!(
+                "no answer within {:?}",
+                self.retries.time_limit
+            ))),
         }
     }
 
@@ -127,8 +135,16 @@ impl Client {
         if let Some(secret) = &self.credentials.signing_secret {
             let timestamp = unix_seconds().to_string();
             let method = outgoing.method.as_str();
-            let signature = sign(secret.expose(), method, &outgoing.target, &timestamp, &outgoing.body);
-            request = request.header("X-Timestamp", timestamp).header("X-Signature", signature);
+            let signature = sign(
+                secret.expose(),
+                method,
+                &outgoing.target,
+                &timestamp,
+                &outgoing.body,
+            );
+            request = request
+                .header("X-Timestamp", timestamp)
+                .header("X-Signature", signature);
         }
         request
             .body(Full::new(outgoing.body.clone()))
@@ -139,7 +155,12 @@ impl Client {
 impl Outgoing {
     /// Reads something; `target` is the path with its query.
     pub fn get(target: impl Into<String>) -> Outgoing {
-        Outgoing { method: Method::GET, target: target.into(), body: Bytes::new(), idempotency_key: None }
+        Outgoing {
+            method: Method::GET,
+            target: target.into(),
+            body: Bytes::new(),
+            idempotency_key: None,
+        }
     }
 
     /// Changes something, under an idempotency key made for it.
@@ -147,7 +168,8 @@ impl Outgoing {
     /// # Errors
     /// [`ClientError::Malformed`] when the body has no JSON form.
     pub fn post(target: impl Into<String>, body: &impl Serialize) -> Result<Outgoing, ClientError> {
-        let body = serde_json::to_vec(body).map_err(|error| ClientError::Malformed(error.to_string()))?;
+        let body =
+            serde_json::to_vec(body).map_err(|error| ClientError::Malformed(error.to_string()))?;
         Ok(Outgoing {
             method: Method::POST,
             target: target.into(),
@@ -187,7 +209,12 @@ impl Outgoing {
 
 impl Reply {
     fn of(response: Response<Bytes>) -> Reply {
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
         Reply {
             status: response.status().as_u16(),
             request_id: header("X-Request-Id").map(str::to_owned),
@@ -215,23 +242,34 @@ impl Reply {
     /// [`ClientError::Refused`], or [`ClientError::Malformed`] when the body is of another shape.
     pub fn success<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
         if !self.is_success() {
-            let unknown = || ClientError::Malformed(format!("status {} without a problem", self.status));
-            return Err(self.problem().map_or_else(unknown, |problem| ClientError::Refused(Box::new(problem))));
+            let unknown =
+                || ClientError::Malformed(format!("status {} without a problem", self.status));
+            return Err(self
+                .problem()
+                .map_or_else(unknown, |problem| ClientError::Refused(Box::new(problem))));
         }
-        serde_json::from_slice(&self.body).map_err(|error| ClientError::Malformed(error.to_string()))
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ClientError::Malformed(error.to_string()))
     }
 }
 
 /// 128 random bits in hexadecimal.
 fn fresh_key() -> String {
-    random::<16>().iter().fold(String::with_capacity(32), |mut text, byte| {
-        // Writing into a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    random::<16>()
+        .iter()
+        .fold(String::with_capacity(32), |mut text, byte| {
+            // Writing into a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
-#[expect(clippy::disallowed_methods, reason = "a signature carries the client's own time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a signature carries the client's own time"
+)]
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

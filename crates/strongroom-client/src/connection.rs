@@ -30,14 +30,26 @@ impl Connections {
     /// To the server of a base URL, `http://host[:port]`.
     pub fn to(base_url: &str) -> Result<Connections, ClientError> {
         let bad = || ClientError::BadUrl(base_url.to_owned());
-        let host = base_url.strip_prefix("http://").ok_or_else(bad)?.trim_end_matches('/');
+        let host = base_url
+            .strip_prefix("http://")
+            .ok_or_else(bad)?
+            .trim_end_matches('/');
         let is_authority = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
         if !is_authority {
             return Err(bad());
         }
-        let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let authority = if has_port { host.to_owned() } else { format!("{host}:80") };
-        Ok(Connections { authority, idle: Mutex::default() })
+        let has_port = host
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let authority = if has_port {
+            host.to_owned()
+        } else {
+            format!("{host}:80")
+        };
+        Ok(Connections {
+            authority,
+            idle: Mutex::default(),
+        })
     }
 
     /// The value of the `Host` header.
@@ -46,7 +58,10 @@ impl Connections {
     }
 
     /// Sends one request and reads the whole answer.
-    pub async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, ClientError> {
+    pub async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, ClientError> {
         let mut sender = match self.take_idle() {
             Some(sender) => sender,
             None => self.open().await?,
@@ -54,13 +69,17 @@ impl Connections {
         let response = sender.send_request(request).await.map_err(unreachable)?;
         let (head, body) = response.into_parts();
         let read = Limited::new(body, MOST_BYTES).collect().await;
-        let bytes = read.map_err(|error| ClientError::Unreachable(error.to_string()))?.to_bytes();
+        let bytes = read
+            .map_err(|error| ClientError::Unreachable(error.to_string()))?
+            .to_bytes();
         self.put_back(sender);
         Ok(Response::from_parts(head, bytes))
     }
 
     async fn open(&self) -> Result<Sender, ClientError> {
-        let stream = TcpStream::connect(&self.authority).await.map_err(unreachable)?;
+        let stream = TcpStream::connect(&self.authority)
+            .await
+            .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
         // Its end is seen by the request that uses it.
@@ -94,10 +113,23 @@ mod tests {
     #[test]
     fn base_urls() {
         let authority = |url: &str| Connections::to(url).ok().map(|way| way.authority);
-        assert_eq!(authority("http://127.0.0.1:7070"), Some("127.0.0.1:7070".into()));
-        assert_eq!(authority("http://pay.example/"), Some("pay.example:80".into()));
+        assert_eq!(
+            authority("http://127.0.0.1:7070"),
+            Some("127.0.0.1:7070".into())
+        );
+        assert_eq!(
+            authority("http://pay.example/"),
+            Some("pay.example:80".into())
+        );
         assert_eq!(authority("http://[::1]:7070"), Some("[::1]:7070".into()));
-        for odd in ["https://pay.example", "pay.example", "http://", "http://a/b", "http://user@host", "http://a b"] {
+        for odd in [
+            "https://pay.example",
+            "pay.example",
+            "http://",
+            "http://a/b",
+            "http://user@host",
+            "http://a b",
+        ] {
             assert_eq!(authority(odd), None, "{odd}");
         }
     }

@@ -47,14 +47,22 @@ impl fmt::Display for ClientError {
             ClientError::BadUrl(url) => write!(f, "`{url}` is not of the form `http://host:port`"),
             ClientError::Unreachable(cause) => write!(f, "the server did not answer: {cause}"),
             ClientError::Refused(problem) => problem.fmt(f),
-            ClientError::Malformed(what) => write!(f, "the server's answer was not understood: {what}"),
+            ClientError::Malformed(what) => {
+                write!(f, "the server's answer was not understood: {what}")
+            }
         }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { status, code, detail, request_id, errors } = self;
+        let Problem {
+            status,
+            code,
+            detail,
+            request_id,
+            errors,
+        } = self;
         write!(f, "refused with {status} `{code}`: {detail}")?;
         for FieldFault { pointer, detail } in errors {
             write!(f, "; `{pointer}` {detail}")?;

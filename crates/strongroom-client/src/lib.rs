@@ -18,8 +18,8 @@ mod signing;
 pub use client::{Client, Credentials, Outgoing, Reply};
 pub use error::{ClientError, Problem};
 pub use resources::{
-    Account, AuditLog, Balance, Balances, Event, NewPayout, NewRecipient, NewWallet, Page, Payout, StatementLine,
-    Transaction, Wallet,
+    Account, AuditLog, Balance, Balances, Event, NewPayout, NewRecipient, NewWallet, Page, Payout,
+    StatementLine, Transaction, Wallet,
 };
 pub use retry::Retries;
 pub use signing::sign;

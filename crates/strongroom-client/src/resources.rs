@@ -85,8 +85,14 @@ pub struct Payout {
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum NewRecipient {
-    Wallet { id: String },
-    BankAccount { account_name: String, bank_code: String, account_number: String },
+    Wallet {
+        id: String,
+    },
+    BankAccount {
+        account_name: String,
+        bank_code: String,
+        account_number: String,
+    },
 }
 
 /// `POST /v1/payouts`.
@@ -195,7 +201,8 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn balance(&self, wallet: &str) -> Result<Balance, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/balance"))).await
+        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/balance")))
+            .await
     }
 
     /// Brings money into a wallet; `amount` in minor units.
@@ -209,8 +216,16 @@ impl Client {
         currency: &str,
         reference: &str,
     ) -> Result<Transaction, ClientError> {
-        let body = Funding { amount, currency, reference };
-        self.call(&Outgoing::post(format!("/v1/wallets/{wallet}/credit"), &body)?).await
+        let body = Funding {
+            amount,
+            currency,
+            reference,
+        };
+        self.call(&Outgoing::post(
+            format!("/v1/wallets/{wallet}/credit"),
+            &body,
+        )?)
+        .await
     }
 
     /// Pays out. Under an idempotency key of your own, use [`NewPayout::outgoing`] and [`Outgoing::under_key`].
@@ -232,7 +247,8 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn statement(&self, wallet: &str) -> Result<Page<StatementLine>, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/transactions"))).await
+        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/transactions")))
+            .await
     }
 
     /// A page of events after the given one, oldest first.
@@ -240,7 +256,10 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn events(&self, after: Option<&str>) -> Result<Page<Event>, ClientError> {
-        let target = after.map_or_else(|| "/v1/events".to_owned(), |id| format!("/v1/events?after={id}"));
+        let target = after.map_or_else(
+            || "/v1/events".to_owned(),
+            |id| format!("/v1/events?after={id}"),
+        );
         self.call(&Outgoing::get(target)).await
     }
 
@@ -257,7 +276,9 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn proof(&self, audit_log: &str) -> Result<Vec<u8>, ClientError> {
-        let reply = self.send(&Outgoing::get(format!("/v1/audit-logs/{audit_log}/proof"))).await?;
+        let reply = self
+            .send(&Outgoing::get(format!("/v1/audit-logs/{audit_log}/proof")))
+            .await?;
         reply.success::<serde::de::IgnoredAny>()?;
         Ok(reply.body.to_vec())
     }

@@ -49,7 +49,9 @@ impl Retries {
     }
 
     fn wait(&self, attempt: u32) -> Duration {
-        let doubled = self.first_wait.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        let doubled = self
+            .first_wait
+            .saturating_mul(1 << attempt.saturating_sub(1).min(16));
         let spread = doubled.mul_f64(f64::from(u8::from_le_bytes(random::<1>())) / 1024.0);
         doubled.saturating_add(spread).min(self.longest_wait)
     }
@@ -59,7 +61,9 @@ impl Retries {
 fn is_passing(reply: &Reply) -> bool {
     match reply.status {
         429 | 502..=504 => true,
-        409 => reply.problem().is_some_and(|problem| problem.code == "idempotency_key_in_use"),
+        409 => reply
+            .problem()
+            .is_some_and(|problem| problem.code == "idempotency_key_in_use"),
         _ => false,
     }
 }
@@ -70,7 +74,13 @@ mod tests {
 
     fn reply(status: u16, code: &str, retry_after: Option<u64>) -> Reply {
         let body = format!(r#"{{"status":{status},"code":"{code}"}}"#).into();
-        Reply { status, request_id: None, replayed: false, retry_after, body }
+        Reply {
+            status,
+            request_id: None,
+            replayed: false,
+            retry_after,
+            body,
+        }
     }
 
     #[test]
@@ -93,7 +103,10 @@ mod tests {
         assert!(retries.after_reply(3, &busy).is_some());
         assert!(retries.after_reply(4, &busy).is_none());
         assert!(retries.after_silence(4).is_none());
-        assert_eq!(retries.after_reply(1, &reply(503, "", Some(2))), Some(Duration::from_secs(2)));
+        assert_eq!(
+            retries.after_reply(1, &reply(503, "", Some(2))),
+            Some(Duration::from_secs(2))
+        );
         assert_eq!(retries.after_reply(1, &reply(429, "", Some(900))), None);
     }
 
@@ -102,7 +115,10 @@ mod tests {
         let retries = Retries::default();
         for (attempt, least) in [(1, 100), (2, 200), (3, 400)] {
             let wait = retries.wait(attempt);
-            assert!(wait >= Duration::from_millis(least) && wait <= Duration::from_millis(least * 5 / 4));
+            assert!(
+                wait >= Duration::from_millis(least)
+                    && wait <= Duration::from_millis(least * 5 / 4)
+            );
         }
         assert_eq!(retries.wait(40), retries.longest_wait);
     }

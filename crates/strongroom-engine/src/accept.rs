@@ -123,6 +123,7 @@ impl Commit {
     fn change(&mut self, draft: &mut Draft, scope: Scope, id: AnyId, record: Arc<Record>, sequence: u64) -> ChangeLine {
         if let Record::Organization(organization) = record.as_ref() {
             self.open_logs(organization);
+            draft.touched.extend([organization.test_scope, organization.live_scope]);
         }
         let key = (scope.number, id);
         let (version, created) = match self.cache.get(key) {

@@ -26,6 +26,7 @@ use crate::log::Log;
 use crate::opened::{Opener, store_key};
 use crate::queue::{Answer, Item, Pending};
 use crate::refusals::Refusals;
+use crate::scopes::installation;
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared};
 use crate::spent::{BuiltRun, Spent};
@@ -92,9 +93,19 @@ impl Commit {
 
     /// Rows that follow from the log, in a transaction of their own.
     fn derived(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let mut batch = batch.clone();
-        batch.keys.extend(self.shared.hierarchy.take_new_rows().into_iter().map(store_key));
-        self.writer.apply(&batch).map_err(|error| self.failed(&error))
+        self.apply(&mut batch.clone())
+    }
+
+    /// Commits a batch together with the keys made for it.
+    fn apply(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        let keys = self.shared.hierarchy.take_new_rows();
+        batch.keys.extend(keys.iter().cloned().map(store_key));
+        // INVARIANT(ack-durable): nobody is answered before this returns.
+        self.writer.apply(batch).map_err(|error| {
+            // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost.
+            self.shared.hierarchy.put_back_rows(keys);
+            self.failed(&error)
+        })
     }
 
     fn store_run(&mut self, run: BuiltRun) {
@@ -215,17 +226,12 @@ impl Commit {
         if let Err(error) = self.seal_records(draft) {
             return Err(self.failed(&error));
         }
-        draft.batch.heads = self.logs.values().filter(|log| log.dirty).map(Log::head).collect();
-        draft.batch.keys = self.shared.hierarchy.take_new_rows().into_iter().map(store_key).collect();
-        // INVARIANT(ack-durable): nobody is answered before this returns.
-        self.writer.apply(&draft.batch).map_err(|error| self.failed(&error))
+        draft.batch.heads = draft.touched.iter().filter_map(|number| self.logs.get(number)).map(Log::head).collect();
+        self.apply(&mut draft.batch)
     }
 
     /// Makes a durable batch known.
     fn publish(&mut self, draft: &Draft, count: usize) {
-        for log in self.logs.values_mut() {
-            log.dirty = false;
-        }
         for (hash, position) in &draft.spent {
             self.spent.insert(*hash, *position, draft.now);
         }
@@ -295,6 +301,8 @@ impl Commit {
         let heads = self.reader.heads()?;
         let known: HashSet<u32> = heads.iter().map(|head| head.log).collect();
         self.logs.retain(|number, _| known.contains(number));
+        let own = installation();
+        self.logs.entry(own.number).or_insert_with(|| Log::empty(own, TileWriter::default()));
         for head in heads {
             if let Some(scope) = self.logs.get(&head.log).map(|log| log.scope) {
                 self.logs.insert(head.log, Log::restore(scope, &head, &mut *self.reader)?);

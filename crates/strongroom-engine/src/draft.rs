@@ -1,6 +1,6 @@
 //! A batch being put together: entries sealed as they are decided, records sealed once at the end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use strongroom_audit::{PartHead, commitment, encode_parts};
 use strongroom_crypto::{Purpose, RandomPool};
@@ -30,7 +30,9 @@ pub(crate) struct Draft {
     pub batch: Batch,
     pub dirty: HashMap<(u32, AnyId), Dirty, foldhash::fast::RandomState>,
     /// Hashes that this batch spends, with their entries.
-    pub spent: Vec<([u8; 16], u64)>,
+    pub spent: HashMap<[u8; 16], u64, foldhash::fast::RandomState>,
+    /// Logs whose heads it moves.
+    pub touched: BTreeSet<u32>,
     /// Blind index holders as this batch changed them; `None` is free.
     pub holders: HashMap<(u32, u16, [u8; 16]), Option<AnyId>>,
     scratch: Vec<u8>,
@@ -42,7 +44,8 @@ impl Draft {
             now,
             batch: Batch::default(),
             dirty: HashMap::default(),
-            spent: Vec::new(),
+            spent: HashMap::default(),
+            touched: BTreeSet::new(),
             holders: HashMap::new(),
             scratch: Vec::with_capacity(1_024),
         }
@@ -95,6 +98,7 @@ impl Draft {
             head: encode_parts(&heads),
             parts: sealed,
         };
+        self.touched.insert(scope.number);
         self.batch.segments.extend(log.append(&entry, &heads));
         self.batch.entries.push(entry);
     }

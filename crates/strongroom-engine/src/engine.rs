@@ -67,6 +67,8 @@ struct Inner {
     reading: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
     request_log: Option<RequestLog>,
+    /// Held while an organization is founded: two at once would be given the same scope numbers.
+    founding: Mutex<()>,
 }
 
 impl Engine {
@@ -104,6 +106,7 @@ impl Engine {
                 readers: Mutex::new(readers),
                 thread: Mutex::new(Some(thread)),
                 request_log,
+                founding: Mutex::default(),
             }),
         };
         engine.note_start(&mut *first, unclean)?;
@@ -392,6 +395,7 @@ impl Engine {
     /// # Errors
     /// [`Failure`] of any of the three commits; what was done stays done.
     pub fn create_organization(&self, name: &str, currency: Currency) -> Result<OrganizationId, Failure> {
+        let _founding = self.inner.founding.lock().unwrap_or_else(PoisonError::into_inner);
         let id = OrganizationId(self.new_request().0);
         let number = self.inner.shared.scopes.read().unwrap_or_else(PoisonError::into_inner).next_number();
         let operator: Caller<Operate> = Caller::system(SystemActor::Operator, installation());

@@ -201,7 +201,7 @@ impl Commit {
             return self.first_answer(pending.scope, &row, &idempotency.request).map(Some);
         }
         if let Some(signature) = pending.envelope.signature {
-            let in_batch = draft.spent.iter().any(|(hash, _)| *hash == signature);
+            let in_batch = draft.spent.contains_key(&signature);
             if in_batch || self.spent.find(&signature, &mut *self.reader)?.is_some() {
                 return Ok(Some(Err(Failure::SignatureReplayed)));
             }

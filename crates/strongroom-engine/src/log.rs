@@ -22,8 +22,6 @@ pub(crate) struct Log {
     pub events: u64,
     pub frontier: Frontier,
     tiles: TileWriter,
-    /// Whether the stored head is behind.
-    pub dirty: bool,
 }
 
 impl Log {
@@ -36,7 +34,6 @@ impl Log {
             events: 0,
             frontier: Frontier::default(),
             tiles,
-            dirty: true,
         }
     }
 
@@ -56,7 +53,6 @@ impl Log {
             events: head.events,
             frontier,
             tiles,
-            dirty: false,
         })
     }
 
@@ -75,7 +71,6 @@ impl Log {
         self.time = Timestamp(entry.time);
         self.events = self.events.saturating_add(u64::from(entry.event_count));
         self.frontier.push(leaf);
-        self.dirty = true;
         let number = self.scope.number;
         self.tiles.push(leaf).into_iter().map(|tile| tile_row(number, tile)).collect()
     }

@@ -6,23 +6,19 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::Method;
 use hyper::body::Body;
-use hyper::header::{ORIGIN, USER_AGENT};
+use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use strongroom_auth::{Credential, Dialect, KeyType};
 use strongroom_domain::action::Action;
 use strongroom_domain::rejection::{Code, Rejection};
-use strongroom_engine::{EngineState, Envelope, Idempotency, RequestLine};
-use strongroom_types::id::{ApiKeyId, RequestId};
-use strongroom_types::mode::Scope;
-use strongroom_types::time::Timestamp;
+use strongroom_engine::{EngineState, Envelope, Idempotency};
 
-use crate::address::{client_address, network};
+use crate::address::network;
 use crate::app::App;
 use crate::body;
 use crate::call::{Answer, Call};
@@ -37,6 +33,7 @@ use crate::route::{Authorized, Door, LimitClass, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
+use crate::visit::Visit;
 
 /// The longest path and query, in bytes.
 const MAX_TARGET: usize = 8_192;

@@ -49,7 +49,7 @@ pub struct TestServer {
     pub engine: Engine,
     pub clock: Arc<FakeClock>,
     pub address: SocketAddr,
-    folder: Folder,
+    folder: DataFolder,
     recovery: String,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
@@ -68,21 +68,27 @@ impl TestServer {
 
     /// A server of its own, on a new SQLite file.
     pub fn start(settings: ServerSettings) -> TestServer {
-        let folder = Folder::new();
-        let store = SqliteStore::create(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
+        let folder = DataFolder::empty();
+        let store = SqliteStore::create(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
         TestServer::on(&store, RootKeys::generate(), Arc::new(FakeClock::default()), folder, settings)
     }
 
     /// A server of its own on any store; its folder holds the request log alone.
     pub fn start_on(store: &dyn Store, settings: ServerSettings) -> TestServer {
-        TestServer::on(store, RootKeys::generate(), Arc::new(FakeClock::default()), Folder::new(), settings)
+        TestServer::on(store, RootKeys::generate(), Arc::new(FakeClock::default()), DataFolder::empty(), settings)
+    }
+
+    /// A server on the files of one that was stopped, or on a copy of them.
+    pub fn open(folder: DataFolder, root: RootKeys, settings: ServerSettings) -> TestServer {
+        let store = SqliteStore::open(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
+        TestServer::on(&store, root, Arc::new(FakeClock::default()), folder, settings)
     }
 
     fn on(
         store: &dyn Store,
         root: RootKeys,
         clock: Arc<FakeClock>,
-        folder: Folder,
+        folder: DataFolder,
         settings: ServerSettings,
     ) -> TestServer {
         let recovery = root.recovery_text().to_string();
@@ -116,7 +122,7 @@ impl TestServer {
     /// Stops the server in an orderly way and starts it again on the same files and clock.
     pub fn restart(mut self, settings: ServerSettings) -> TestServer {
         self.halt();
-        let folder = Folder(std::mem::take(&mut self.folder.0));
+        let folder = DataFolder(std::mem::take(&mut self.folder.0));
         let root = self.root_keys();
         let clock = Arc::clone(&self.clock);
         drop(self);
@@ -194,22 +200,38 @@ impl Drop for TestServer {
 }
 
 /// A folder under the system's temporary one, named after this process, removed when dropped.
-struct Folder(PathBuf);
+pub struct DataFolder(PathBuf);
 
 const NAME: &str = "strongroom-test-";
 
-impl Folder {
-    fn new() -> Folder {
+impl DataFolder {
+    /// An empty one.
+    pub fn empty() -> DataFolder {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("{NAME}{}-{number}", std::process::id()));
         drop(std::fs::remove_dir_all(&path));
         std::fs::create_dir_all(&path).unwrap_or_else(|error| panic!("no folder: {error}"));
-        Folder(path)
+        DataFolder(path)
+    }
+
+    /// One with the same files, request log and lock left out. Nobody may be writing them.
+    pub fn copy_of(path: &Path) -> DataFolder {
+        let copy = DataFolder::empty();
+        for name in ["strongroom.db", "strongroom.db-wal"] {
+            if path.join(name).exists() {
+                std::fs::copy(path.join(name), copy.0.join(name)).unwrap_or_else(|error| panic!("no copy: {error}"));
+            }
+        }
+        copy
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 }
 
-impl Drop for Folder {
+impl Drop for DataFolder {
     fn drop(&mut self) {
         if !self.0.as_os_str().is_empty() {
             drop(std::fs::remove_dir_all(&self.0));

@@ -54,7 +54,8 @@ impl Config {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Config, Fault> {
         let text = folder::read_text(path)?;
-        let config = Config::parse(&text).map_err(|fault| Fault::new(format!("`{}`, {fault}", path.display())))?;
+        let config = Config::parse(&text)
+            .map_err(|fault| Fault::new(format!("`{}`, {fault}", path.display())))?;
         Ok(config.below(path.parent().unwrap_or(Path::new(""))))
     }
 
@@ -88,21 +89,35 @@ impl Config {
         let standard = EdgeSettings::default();
         let odd = self.public_origins.iter().find(|origin| !is_origin(origin));
         if let Some(origin) = odd {
-            return Err(format!("`public_origins`: `{origin}` is not of the form `https://host`"));
+            return Err(format!(
+                "`public_origins`: `{origin}` is not of the form `https://host`"
+            ));
         }
         let mut trusted_proxies = Vec::new();
         for text in &self.trusted_proxies {
-            let network = text.parse().map_err(|_| format!("`trusted_proxies`: `{text}` is no network such as `10.0.0.0/8`"))?;
+            let network = text.parse().map_err(|_| {
+                format!("`trusted_proxies`: `{text}` is no network such as `10.0.0.0/8`")
+            })?;
             trusted_proxies.push(network);
         }
-        let Limits { unauthenticated_per_15_minutes, key_per_second, organization_per_second, connections } = self.limits;
+        let Limits {
+            unauthenticated_per_15_minutes,
+            key_per_second,
+            organization_per_second,
+            connections,
+        } = self.limits;
         Ok(EdgeSettings {
-            behind_tls: !self.public_origins.is_empty() && self.public_origins.iter().all(|o| o.starts_with("https://")),
+            behind_tls: !self.public_origins.is_empty()
+                && self
+                    .public_origins
+                    .iter()
+                    .all(|o| o.starts_with("https://")),
             public_origins: self.public_origins.clone(),
             trusted_proxies,
             // SECURITY: live keys and live money never travel in clear beyond this machine; there is no switch for it.
             live_allowed: self.listen.ip().is_loopback(),
-            unauthenticated_limit: unauthenticated_per_15_minutes.unwrap_or(standard.unauthenticated_limit),
+            unauthenticated_limit: unauthenticated_per_15_minutes
+                .unwrap_or(standard.unauthenticated_limit),
             limit_window: Duration::from_mins(15),
             key_limit: key_per_second,
             organization_limit: organization_per_second,
@@ -114,18 +129,30 @@ impl Config {
     /// How the workers pace themselves.
     pub fn workers(&self) -> WorkerSettings {
         let standard = WorkerSettings::default();
-        let rail_step = self.sandbox.rail_step_ms.map_or(standard.rail_step, i64::from);
-        WorkerSettings { rail_step, ..standard }
+        let rail_step = self
+            .sandbox
+            .rail_step_ms
+            .map_or(standard.rail_step, i64::from);
+        WorkerSettings {
+            rail_step,
+            ..standard
+        }
     }
 }
 
 fn is_origin(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
 }
 
 fn line_of(text: &str, place: usize) -> usize {
-    text.bytes().take(place).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes()
+        .take(place)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
 }
 
 /// The text of a new configuration file.
@@ -190,12 +217,19 @@ mod tests {
         assert_eq!(plain.keyring, Path::new("it's/keyring.toml"));
         let active: String = text
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.contains(" = "))
+                    .unwrap_or(line)
+            })
             .flat_map(|line| [line, "\n"])
             .collect();
         let full = Config::parse(&active).unwrap();
         let edge = full.edge().unwrap();
-        assert_eq!((edge.key_limit, edge.behind_tls, edge.trusted_proxies.len()), (Some(1000), true, 1));
+        assert_eq!(
+            (edge.key_limit, edge.behind_tls, edge.trusted_proxies.len()),
+            (Some(1000), true, 1)
+        );
         assert_eq!(full.workers().rail_step, 1000);
     }
 
@@ -207,7 +241,11 @@ mod tests {
         assert!(fault("listen = 'everywhere'").starts_with("line 3: "));
         assert!(fault("trusted_proxies = ['10.0.0.0/99']").contains("10.0.0.0/99"));
         assert!(fault("public_origins = ['pay.example']").contains("pay.example"));
-        assert!(Config::parse("data = 'data'").unwrap_err().contains("keyring"));
+        assert!(
+            Config::parse("data = 'data'")
+                .unwrap_err()
+                .contains("keyring")
+        );
     }
 
     #[test]
@@ -224,7 +262,9 @@ mod tests {
     fn paths_are_relative_to_the_file() {
         let config = Config::parse(LEAST).unwrap().below(Path::new("/srv/pay"));
         assert_eq!(config.data(), Path::new("/srv/pay/data"));
-        let absolute = Config::parse("data = '/var/pay'\nkeyring = 'k'").unwrap().below(Path::new("/srv/pay"));
+        let absolute = Config::parse("data = '/var/pay'\nkeyring = 'k'")
+            .unwrap()
+            .below(Path::new("/srv/pay"));
         assert_eq!(absolute.data(), Path::new("/var/pay"));
     }
 }

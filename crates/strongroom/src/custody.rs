@@ -19,8 +19,11 @@ pub(crate) fn require(keyring: &Path) -> Result<(), Fault> {
     if keyring.is_file() {
         return Ok(());
     }
-    Err(Fault::new(format!("there is no keyring at `{}`", keyring.display()))
-        .hint("put it back from its own backup, or make it anew with `strongroom keys recover`"))
+    Err(
+        Fault::new(format!("there is no keyring at `{}`", keyring.display())).hint(
+            "put it back from its own backup, or make it anew with `strongroom keys recover`",
+        ),
+    )
 }
 
 /// The text of a keyring file.
@@ -30,11 +33,13 @@ pub(crate) fn sealed(keys: &RootKeys, passphrase: &SecretText, cost: PassphraseC
 
 fn fault(keyring: &Path, error: &KeyringError) -> Fault {
     match error {
-        KeyringError::WrongPassphrase => {
-            Fault::new(format!("the passphrase does not open the keyring `{}`", keyring.display()))
-                .hint("it is wrong, or the file was altered; the two cannot be told apart")
-        }
-        other => Fault::new(format!("`{}`: {other}", keyring.display()))
-            .hint("put it back from its own backup, or make it anew with `strongroom keys recover`"),
+        KeyringError::WrongPassphrase => Fault::new(format!(
+            "the passphrase does not open the keyring `{}`",
+            keyring.display()
+        ))
+        .hint("it is wrong, or the file was altered; the two cannot be told apart"),
+        other => Fault::new(format!("`{}`: {other}", keyring.display())).hint(
+            "put it back from its own backup, or make it anew with `strongroom keys recover`",
+        ),
     }
 }

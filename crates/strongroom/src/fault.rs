@@ -11,12 +11,19 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub fn new(text: impl Into<String>) -> Fault {
-        Fault { text: text.into(), hint: None }
+        Fault {
+            text: text.into(),
+            hint: None,
+        }
     }
 
     /// A failure of the operating system about a file.
     pub fn file(what: &str, path: &Path, error: &std::io::Error) -> Fault {
-        Fault::new(format!("{what} `{}`: {}", path.display(), error.to_string().to_lowercase()))
+        Fault::new(format!(
+            "{what} `{}`: {}",
+            path.display(),
+            error.to_string().to_lowercase()
+        ))
     }
 
     #[must_use]

@@ -21,7 +21,10 @@ const MOST_TEXT: u64 = 1 << 20;
 /// Makes a folder and those above it. An empty one that is there is closed to others; one that holds something is
 /// left as it is, for it may be somebody else's.
 pub(crate) fn make(dir: &Path) -> Result<(), Fault> {
-    let made = DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(dir);
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(dir);
     made.map_err(|error| Fault::file("cannot make the folder", dir, &error))?;
     if !is_empty(dir)? {
         return Ok(());
@@ -44,9 +47,15 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
     let fault = |error| Fault::file("cannot write", path, &error);
     let beside = path.with_extension("new");
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(PRIVATE_FILE);
+    options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(PRIVATE_FILE);
     let mut file = options.open(&beside).map_err(fault)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(fault)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(fault)?;
     fs::rename(&beside, path).map_err(fault)?;
     sync_folder_of(path).map_err(fault)
 }
@@ -54,7 +63,8 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
 /// Writes a private file where none stands.
 pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Fault> {
     if path.exists() {
-        return Err(Fault::new(format!("`{}` exists already", path.display())).hint("it is left as it is; name another"));
+        return Err(Fault::new(format!("`{}` exists already", path.display()))
+            .hint("it is left as it is; name another"));
     }
     write(path, content)
 }
@@ -74,9 +84,16 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Fault> {
 pub(crate) fn read_secret(path: &Path) -> Result<SecretText, Fault> {
     let fault = |error| Fault::file("cannot read", path, &error);
     let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path).map_err(fault)?.take(MOST_TEXT + 1).read_to_end(&mut bytes).map_err(fault)?;
+    File::open(path)
+        .map_err(fault)?
+        .take(MOST_TEXT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fault)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_TEXT {
-        return Err(Fault::new(format!("`{}` is larger than 1 MiB", path.display())));
+        return Err(Fault::new(format!(
+            "`{}` is larger than 1 MiB",
+            path.display()
+        )));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(SecretText::new(text.to_owned())),
@@ -88,7 +105,11 @@ pub(crate) fn read_secret(path: &Path) -> Result<SecretText, Fault> {
 pub(crate) fn remove(dir: &Path, names: &[&str]) -> Result<(), Fault> {
     for name in names {
         let path = dir.join(name);
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
         match removed {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(Fault::file("cannot remove", &path, &error));
@@ -117,10 +138,17 @@ mod tests {
         let file = dir.join("keyring.toml");
         write(&file, b"one").unwrap();
         write(&file, b"two").unwrap();
-        assert_eq!((mode(&file), read_text(&file).unwrap()), (0o600, "two".into()));
+        assert_eq!(
+            (mode(&file), read_text(&file).unwrap()),
+            (0o600, "two".into())
+        );
         assert!(!is_empty(&dir).unwrap());
         assert!(write_new(&file, b"three").is_err());
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(
+            fs::read_dir(&dir).unwrap().count(),
+            1,
+            "nothing is left beside it"
+        );
         remove(&dir, &["keyring.toml", "not there"]).unwrap();
         assert!(is_empty(&dir).unwrap());
     }

@@ -8,5 +8,11 @@ use rustix::process::{Resource, Rlimit, setrlimit, umask};
 pub(crate) fn harden() {
     umask(Mode::RWXG | Mode::RWXO);
     // Lowering a limit of one's own is always allowed; where it is not, nothing else can be done.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
 }

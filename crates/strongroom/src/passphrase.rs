@@ -30,8 +30,10 @@ pub(crate) fn fresh(file: Option<&Path>) -> Result<SecretText, Fault> {
         None => typed_twice()?,
     };
     match chosen.expose().chars().count() < LEAST {
-        true => Err(Fault::new(format!("the passphrase has fewer than {LEAST} characters"))
-            .hint("five or more random words are easy to type and hard to guess")),
+        true => Err(
+            Fault::new(format!("the passphrase has fewer than {LEAST} characters"))
+                .hint("five or more random words are easy to type and hard to guess"),
+        ),
         false => Ok(chosen),
     }
 }
@@ -55,20 +57,26 @@ pub(crate) fn from_file(path: &Path) -> Result<SecretText, Fault> {
     let text = folder::read_secret(path)?;
     let line = text.expose().trim_end_matches(['\r', '\n']);
     match line.is_empty() || line.contains('\n') {
-        true => Err(Fault::new(format!("`{}` does not hold one line with a passphrase", path.display()))),
+        true => Err(Fault::new(format!(
+            "`{}` does not hold one line with a passphrase",
+            path.display()
+        ))),
         false => Ok(SecretText::new(line.to_owned())),
     }
 }
 
 fn prompt(words: &str) -> Result<SecretText, Fault> {
     let nobody = || {
-        Fault::new("the passphrase is needed and there is no terminal to ask at")
-            .hint(format!("name a file that holds it with --passphrase-file, or in {FILE_VARIABLE}"))
+        Fault::new("the passphrase is needed and there is no terminal to ask at").hint(format!(
+            "name a file that holds it with --passphrase-file, or in {FILE_VARIABLE}"
+        ))
     };
     if !std::io::stdin().is_terminal() {
         return Err(nobody());
     }
-    rpassword::prompt_password(words).map(SecretText::new).map_err(|_| nobody())
+    rpassword::prompt_password(words)
+        .map(SecretText::new)
+        .map_err(|_| nobody())
 }
 
 #[cfg(test)]
@@ -81,7 +89,9 @@ mod tests {
         let path = dir.path().join("passphrase");
         let read = |content: &str| {
             std::fs::write(&path, content).unwrap();
-            from_file(&path).ok().map(|secret| secret.expose().to_owned())
+            from_file(&path)
+                .ok()
+                .map(|secret| secret.expose().to_owned())
         };
         assert_eq!(read("correct horse\n"), Some("correct horse".into()));
         assert_eq!(read("spaces stay \r\n"), Some("spaces stay ".into()));

@@ -26,7 +26,12 @@ pub(crate) const REQUESTS: &str = "requests";
 #[derive(Args)]
 pub(crate) struct PlaceOptions {
     /// The data directory; its keyring is `keyring.toml` in it
-    #[arg(long, value_name = "DIR", conflicts_with = "config", required_unless_present = "config")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "config",
+        required_unless_present = "config"
+    )]
     data: Option<PathBuf>,
 
     /// The configuration file, which names data directory and keyring
@@ -47,16 +52,32 @@ pub(crate) struct Place {
 
 impl PlaceOptions {
     /// For commands with arguments of their own; one of `data` and `config` is needed.
-    pub fn of(data: Option<PathBuf>, config: Option<PathBuf>, passphrase_file: Option<PathBuf>) -> PlaceOptions {
-        PlaceOptions { data, config, passphrase_file }
+    pub fn of(
+        data: Option<PathBuf>,
+        config: Option<PathBuf>,
+        passphrase_file: Option<PathBuf>,
+    ) -> PlaceOptions {
+        PlaceOptions {
+            data,
+            config,
+            passphrase_file,
+        }
     }
 
     pub fn place(&self) -> Result<Place, Fault> {
         match (&self.data, &self.config) {
-            (Some(data), _) => Ok(Place::with(data, &data.join(KEYRING), self.passphrase_file.as_deref())),
+            (Some(data), _) => Ok(Place::with(
+                data,
+                &data.join(KEYRING),
+                self.passphrase_file.as_deref(),
+            )),
             (None, Some(config)) => {
                 let config = Config::read(config)?;
-                Ok(Place::with(config.data(), config.keyring(), self.passphrase_file.as_deref()))
+                Ok(Place::with(
+                    config.data(),
+                    config.keyring(),
+                    self.passphrase_file.as_deref(),
+                ))
             }
             // Refused by the arguments' own rules already.
             (None, None) => Err(Fault::new("neither --data nor --config was given")),
@@ -105,14 +126,21 @@ impl Place {
 
     /// Makes the store of a new installation and starts its engine.
     pub fn create(&self, root: RootKeys) -> Result<Engine, Fault> {
-        let store = SqliteStore::create(&self.data).map_err(|error| store_fault(&self.data, &error))?;
+        let store =
+            SqliteStore::create(&self.data).map_err(|error| store_fault(&self.data, &error))?;
         self.start(&store, root)
     }
 
     fn start(&self, store: &SqliteStore, root: RootKeys) -> Result<Engine, Fault> {
         let requests = self.data.join(REQUESTS);
         folder::make(&requests)?;
-        let started = Engine::start(store, root, Arc::new(WallClock), Settings::default(), Some(requests));
+        let started = Engine::start(
+            store,
+            root,
+            Arc::new(WallClock),
+            Settings::default(),
+            Some(requests),
+        );
         started.map_err(|error| start_fault(&self.data, &error))
     }
 }
@@ -122,13 +150,23 @@ pub(crate) fn store_fault(data: &Path, error: &StoreError) -> Fault {
     let fault = Fault::new(format!("`{}`: {error}", data.display()));
     match error {
         StoreError::Locked => fault.hint("stop the server that uses it, or work on a copy"),
-        StoreError::NotFound => fault.hint("make one with `strongroom init`, or look for a typing error in the path"),
-        StoreError::AlreadyThere => fault.hint("it is left as it is; name a new or empty directory"),
-        StoreError::TooNew { .. } => fault.hint("use the newer program, or restore a backup that this one made"),
+        StoreError::NotFound => {
+            fault.hint("make one with `strongroom init`, or look for a typing error in the path")
+        }
+        StoreError::AlreadyThere => {
+            fault.hint("it is left as it is; name a new or empty directory")
+        }
+        StoreError::TooNew { .. } => {
+            fault.hint("use the newer program, or restore a backup that this one made")
+        }
         StoreError::TooOld { .. } => fault.hint("start the server once with this program"),
-        StoreError::ReadOnly(_) => fault.hint("the directory and its files must belong to the user who runs this"),
+        StoreError::ReadOnly(_) => {
+            fault.hint("the directory and its files must belong to the user who runs this")
+        }
         StoreError::Full => fault.hint("free some space; nothing was lost"),
-        StoreError::Corrupt(_) => fault.hint("restore the newest backup, then `strongroom verify` it"),
+        StoreError::Corrupt(_) => {
+            fault.hint("restore the newest backup, then `strongroom verify` it")
+        }
         _ => fault,
     }
 }

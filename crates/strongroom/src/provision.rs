@@ -19,12 +19,22 @@ pub(crate) struct KeyTexts {
 }
 
 /// Founds an organization with books in both modes.
-pub(crate) fn organization(engine: &Engine, name: &str, currency: Currency) -> Result<OrganizationId, Fault> {
-    engine.create_organization(name, currency).map_err(|failure| fault("the organization was not created", &failure))
+pub(crate) fn organization(
+    engine: &Engine,
+    name: &str,
+    currency: Currency,
+) -> Result<OrganizationId, Fault> {
+    engine
+        .create_organization(name, currency)
+        .map_err(|failure| fault("the organization was not created", &failure))
 }
 
 /// The books of an organization in one mode.
-pub(crate) fn scope(engine: &Engine, organization: OrganizationId, mode: Mode) -> Result<Scope, Fault> {
+pub(crate) fn scope(
+    engine: &Engine,
+    organization: OrganizationId,
+    mode: Mode,
+) -> Result<Scope, Fault> {
     let scope = engine.scope_of(organization, mode);
     scope.ok_or_else(|| Fault::new(format!("there is no organization `{organization}` here")))
 }
@@ -40,7 +50,13 @@ pub(crate) fn owner_key(engine: &Engine, scope: Scope) -> Result<KeyTexts, Fault
 
 /// Makes a publishable key.
 pub(crate) fn publishable_key(engine: &Engine, scope: Scope) -> Result<KeyTexts, Fault> {
-    key(engine, scope, KeyType::Publishable, Role::Publishable, SigningPolicy::Never)
+    key(
+        engine,
+        scope,
+        KeyType::Publishable,
+        Role::Publishable,
+        SigningPolicy::Never,
+    )
 }
 
 fn key(
@@ -83,7 +99,9 @@ pub(crate) fn execute<C: Command>(
     command: C,
     otherwise: &str,
 ) -> Result<Committed, Fault> {
-    engine.execute_blocking(caller, command, Envelope::internal()).map_err(|failure| fault(otherwise, &failure))
+    engine
+        .execute_blocking(caller, command, Envelope::internal())
+        .map_err(|failure| fault(otherwise, &failure))
 }
 
 fn fault(what: &str, failure: &Failure) -> Fault {

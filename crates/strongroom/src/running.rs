@@ -34,13 +34,22 @@ impl Server {
     /// # Errors
     /// When the system gives no runtime, or the store failed while serving.
     pub fn run<T>(self, during: impl Future<Output = T>) -> Result<Option<T>, Fault> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| system("the server's threads cannot be started", &error))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build();
+        let runtime =
+            runtime.map_err(|error| system("the server's threads cannot be started", &error))?;
         runtime.block_on(self.serve_until(during))
     }
 
     async fn serve_until<T>(self, during: impl Future<Output = T>) -> Result<Option<T>, Fault> {
-        let Server { engine, edge, workers, listener, admin } = self;
+        let Server {
+            engine,
+            edge,
+            workers,
+            listener,
+            admin,
+        } = self;
         // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
         let mut stops = Stops::listen()?;
         let listener = asynchronous(listener)?;
@@ -65,6 +74,10 @@ impl Server {
             drop(admin.await);
         }
         workers.stop().await;
+        // What was done in the last second is signed too, so that a stopped directory can be exported whole.
+        if let Err(failure) = engine.checkpoint().await {
+            tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
+        }
         drop(tokio::task::spawn_blocking(move || engine.stop()).await);
         outcome
     }
@@ -75,7 +88,9 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
     TcpListener::bind(address).map_err(|error| {
         let fault = system(&format!("cannot listen on {address}"), &error);
         match error.kind() {
-            std::io::ErrorKind::AddrInUse => fault.hint("another program listens there; choose another port, 0 is any"),
+            std::io::ErrorKind::AddrInUse => {
+                fault.hint("another program listens there; choose another port, 0 is any")
+            }
             _ => fault,
         }
     })
@@ -83,11 +98,15 @@ pub(crate) fn bind(address: SocketAddr) -> Result<TcpListener, Fault> {
 
 /// Where a listener listens.
 pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, Fault> {
-    listener.local_addr().map_err(|error| system("the listener has no address", &error))
+    listener
+        .local_addr()
+        .map_err(|error| system("the listener has no address", &error))
 }
 
 fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener, Fault> {
-    let ready = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let ready = listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener));
     ready.map_err(|error| system("the listener cannot be used", &error))
 }
 

@@ -2,7 +2,11 @@
 
 /// Lines of `name  value`, values in one column, each behind `indent` spaces.
 pub(crate) fn pairs(indent: usize, rows: &[(&str, &str)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let line = |(name, value): &(&str, &str)| format!("{:indent$}{name:width$}  {value}\n", "");
     rows.iter().map(line).collect()
 }

@@ -8,7 +8,7 @@ use strongroom_audit::{
     Bundle, BundleEntry, BundleLog, EntryHead, OpenedPart, consistency_proof, decode_parts, inclusion_proof,
 };
 use strongroom_crypto::RootKeys;
-use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
+use strongroom_store::{EntryRow, HeadRow, IdRange, Reader, Store, StoreError};
 use strongroom_types::id::{Kind, OrganizationId, RawId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::time::Timestamp;
@@ -22,6 +22,8 @@ use crate::verify::points;
 
 /// Entries read at once.
 const PAGE: usize = 1_000;
+/// Bytes that a part takes in a bundle at least.
+const LEAST: usize = 90;
 
 /// What to take out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,29 +58,12 @@ pub fn export_bundle(store: &dyn Store, root: RootKeys, request: &BundleRequest)
         return Err(StartError::Damage(format!("the log has entries 1 to {size}, not {first} to {last}")));
     }
     let whole = (first, last) == (1, size);
-    let mut entries = Vec::new();
-    let mut bytes = 0;
-    while let Some(rows) = page(&mut *reader, &scope, first, last, entries.len())? {
-        for row in rows {
-            let entry = entry(&opener, &scope, &row, request.opened)?;
-            bytes += row.parts.len() * usize::from(request.opened) + entry.parts.len() * 150;
-            entries.push(entry);
-        }
-        if bytes > MOST_BYTES {
-            return Err(StartError::Damage("the bundle would be too large: take the log in stretches".into()));
-        }
-    }
+    let mut entries = entries(&mut *reader, &opener, &scope, (first, last), request.opened)?;
     if !whole {
         prove(&mut *reader, &scope, size, &mut entries)?;
     }
-    let consistency = match request.continues.filter(|from| !whole && *from > 0 && *from < size) {
-        None => None,
-        Some(from) => {
-            let proof = with_hashes(&mut *reader, &scope, |source| consistency_proof(source, from, size))?;
-            let proof = proof.map_err(|error| StartError::Damage(error.to_string()))?;
-            Some(BundleConsistency { from, proof: proof.into_iter().map(Hash64).collect() })
-        }
-    };
+    let from = request.continues.filter(|from| !whole && *from > 0 && *from < size);
+    let consistency = from.map(|from| consistency(&mut *reader, &scope, from, size)).transpose()?;
     let bundle = Bundle {
         format: FORMAT.to_owned(),
         log: BundleLog {
@@ -125,29 +110,52 @@ fn covering(
     Ok((sign(&opener.hierarchy, scope, size, root, Timestamp(head.time)), size))
 }
 
-/// The next entries after the `taken` that are there already.
-fn page(
+/// The entries of a range, which must all be there.
+fn entries(
     reader: &mut dyn Reader,
+    opener: &Opener,
     scope: &Scope,
-    first: u64,
-    last: u64,
-    taken: usize,
-) -> Result<Option<Vec<strongroom_store::EntryRow>>, StoreError> {
-    let from = first.saturating_add(u64::try_from(taken).unwrap_or(u64::MAX));
-    if from > last {
-        return Ok(None);
+    (first, last): (u64, u64),
+    opened: bool,
+) -> Result<Vec<BundleEntry>, StartError> {
+    let mut entries = Vec::new();
+    let (mut next, mut bytes) = (first, 0);
+    while next <= last {
+        let rows = reader.entries(scope.number, next, last, false, PAGE)?;
+        if rows.is_empty() {
+            return Err(missing(scope, next));
+        }
+        for row in rows {
+            if row.seq != next {
+                return Err(missing(scope, next));
+            }
+            next += 1;
+            let entry = entry(opener, scope, &row, opened)?;
+            bytes += row.parts.len() * usize::from(opened) + entry.parts.len() * LEAST;
+            entries.push(entry);
+        }
+        if bytes > MOST_BYTES {
+            return Err(StartError::Damage("the bundle would be too large: take the log in stretches".into()));
+        }
     }
-    let rows = reader.entries(scope.number, from, last, false, PAGE)?;
-    match rows.first().is_some_and(|row| row.seq == from) {
-        true => Ok(Some(rows)),
-        false => Err(StoreError::Corrupt(format!("entry {from} of log {} is missing", scope.number))),
-    }
+    Ok(entries)
+}
+
+fn missing(scope: &Scope, seq: u64) -> StartError {
+    StartError::Store(StoreError::Corrupt(format!("entry {seq} of log {} is missing", scope.number)))
+}
+
+/// Leads from a checkpoint kept elsewhere to the bundle's.
+fn consistency(reader: &mut dyn Reader, scope: &Scope, from: u64, size: u64) -> Result<BundleConsistency, StartError> {
+    let proof = with_hashes(reader, scope, |source| consistency_proof(source, from, size))?;
+    let proof = proof.map_err(|error| StartError::Damage(error.to_string()))?;
+    Ok(BundleConsistency { from, proof: proof.into_iter().map(Hash64).collect() })
 }
 
 fn entry(
     opener: &Opener,
     scope: &Scope,
-    row: &strongroom_store::EntryRow,
+    row: &EntryRow,
     with_parts: bool,
 ) -> Result<BundleEntry, StartError> {
     let damage = |text: String| StartError::Damage(format!("entry {} of log {}: {text}", row.seq, scope.number));

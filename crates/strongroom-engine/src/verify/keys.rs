@@ -28,10 +28,18 @@ pub(super) struct Keys {
     places: HashMap<u32, KeyPlace>,
     /// Named as damaged already.
     refused: HashSet<u32>,
-    /// Keys that something is sealed under and that are not there: where first, and how often.
-    missing: BTreeMap<u32, (String, u64)>,
-    /// Keys that an entry says were destroyed.
+    /// Keys that something is sealed under and that are not there.
+    missing: BTreeMap<u32, Missing>,
+    /// Keys of stored replies that an entry says were destroyed.
     destroyed: HashSet<u32>,
+}
+
+/// What cannot be opened without a key.
+struct Missing {
+    first: String,
+    count: u64,
+    /// All of it are stored replies, whose keys go after a day.
+    replies: bool,
 }
 
 impl Keys {
@@ -73,32 +81,33 @@ impl Keys {
         self.hierarchy.existing(scope, Purpose::BlindIndex, 0)
     }
 
-    /// Remembers that `what` is sealed under a key that is not there.
-    pub fn lacks(&mut self, number: u32, what: impl FnOnce() -> String) {
-        let (_, count) = self.missing.entry(number).or_insert_with(|| (what(), 0));
-        *count += 1;
+    /// Remembers that `what`, a stored reply or something else, is sealed under a key that is not there.
+    pub fn lacks(&mut self, number: u32, reply: bool, what: impl FnOnce() -> String) {
+        let fresh = || Missing { first: what(), count: 0, replies: true };
+        let missing = self.missing.entry(number).or_insert_with(fresh);
+        missing.count += 1;
+        missing.replies &= reply;
     }
 
-    /// Takes in what an entry about destroyed keys says: a detail `keys` with numbers and ranges, `7,9-12`.
+    /// Takes in what an entry about destroyed keys says: of stored replies, it lists each in a detail `keys`.
     pub fn destroyed(&mut self, details: &[(String, String)]) {
-        let lists = details.iter().filter(|(name, _)| name == "keys").map(|(_, list)| list);
-        for range in lists.flat_map(|list| list.split(',')) {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            if let (Ok(first), Ok(last)) = (first.trim().parse::<u32>(), last.trim().parse::<u32>()) {
-                self.destroyed.extend(first..=last.min(first.saturating_add(100_000)));
-            }
+        let detail = |wanted: &str| details.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        if let (Some("stored_replies"), Some(keys)) = (detail("policy"), detail("keys")) {
+            self.destroyed.extend(keys.split(',').filter_map(|number| number.parse::<u32>().ok()));
         }
     }
 
     /// Names the missing keys that no entry says were destroyed.
     pub fn finish(&self, damages: &mut Damages) {
-        let known = |number: &u32| self.destroyed.contains(number) || self.refused.contains(number);
-        for (number, (what, count)) in self.missing.iter().filter(|(number, _)| !known(number)) {
+        for (number, Missing { first, count, replies }) in &self.missing {
+            if self.refused.contains(number) || (*replies && self.destroyed.contains(number)) {
+                continue;
+            }
             let more = match count - 1 {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let text = format!("key {number} is missing and no entry says it was destroyed: {what}{more} cannot be opened");
+            let text = format!("key {number} is missing and no entry says it was destroyed: {first}{more} cannot be opened");
             damages.note(text);
         }
     }

@@ -1,6 +1,7 @@
 //! One log, entry by entry: dense, in time, opened, hashed, and applied to everything that is derived from it.
 
 use strongroom_domain::action::Action;
+use strongroom_domain::entry::tag;
 use strongroom_store::{EntryRow, HeadRow, MAX_SEQ, Reader, StoreError};
 use strongroom_types::id::RawId;
 use strongroom_types::mode::{INSTALLATION, Scope};
@@ -79,8 +80,8 @@ impl<'v, 'a> Walk<'v, 'a> {
         for fault in &entry.faults {
             damages.note(format!("entry {} of log {log}: {fault}", entry.seq));
         }
-        for (tag, key) in &entry.missing {
-            keys.lacks(*key, || format!("the {} part of entry {} of log {log}", name(*tag), entry.seq));
+        for (part, key) in &entry.missing {
+            keys.lacks(*key, *part == tag::REPLY, || format!("the {} part of entry {} of log {log}", name(*part), entry.seq));
         }
         if entry.unread {
             unread.add(log, entry.seq, entry.seq);

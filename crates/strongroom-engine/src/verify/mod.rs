@@ -204,7 +204,7 @@ impl Verifier<'_> {
         };
         for number in checked.lacking.iter().chain(business) {
             let what = || id.map_or_else(String::new, |id| format!("`{id}` of log {scope}"));
-            self.keys.lacks(*number, what);
+            self.keys.lacks(*number, false, what);
         }
         let (Ok((record, _)), Some(id)) = (&checked.outcome, id) else { return };
         self.claims.record(scope, record, &self.keys);

@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 use strongroom_engine::verify::{audit_verify, verify};
-use strongroom_store::{MemoryStore, SqliteStore};
+use strongroom_store::{Batch, MemoryStore, RecordRow, SqliteStore, Store};
 
-use crate::history::{Made, Root, write};
+use crate::history::{Author, Made, Root, write};
 
 #[test]
 fn a_history_with_every_command_is_clean() {
@@ -141,4 +141,32 @@ fn one_damage_is_not_blamed_on_others() {
         let report = made.verify(copy.path());
         assert!(report.damages.len() <= 7, "{sql}: {expected}\n{report}");
     }
+}
+
+#[test]
+fn a_record_put_back_to_an_old_version_is_found() {
+    let store = MemoryStore::new();
+    let root = Root::new();
+    let author = Author::begin(&store, &root);
+    let wallets = author.wallets();
+    author.books.fund(wallets[0], 1_000);
+    let old = records(&store);
+    author.books.fund(wallets[0], 1_000);
+    author.books.engine.stop();
+    let now = records(&store);
+    let changed = old.iter().filter(|row| !now.contains(row));
+    for row in changed {
+        let store = MemoryStore::restore(&store.snapshot());
+        let batch = Batch { records: vec![row.clone()], ..Batch::default() };
+        store.writer().unwrap().apply(&batch).unwrap();
+        let report = verify(&store, root.keys(), 1).unwrap();
+        assert!(report.to_string().contains("is stored, entry"), "{report}");
+        assert!(report.to_string().contains("its balances are not what its postings say"), "{report}");
+    }
+}
+
+fn records(store: &MemoryStore) -> Vec<RecordRow> {
+    let mut rows = Vec::new();
+    store.reader().unwrap().all_records(&mut |row| rows.push(row)).unwrap();
+    rows
 }

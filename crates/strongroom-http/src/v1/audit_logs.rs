@@ -132,9 +132,16 @@ pub fn list_schema() -> Schema {
     schema::page(schema())
 }
 
-/// The bundle's form is the verifier's business.
+/// The outline of a bundle; its inside is the verifier's business (`strongroom audit verify`).
 pub fn proof_schema() -> Schema {
-    json!({"type": "object", "description": "An offline bundle for `strongroom audit verify`."})
+    let fields = [
+        ("format", schema::constant("strongroom/bundle/1")),
+        ("log", json!({"type": "object"})),
+        ("verifier_key", schema::text()),
+        ("checkpoint", schema::text()),
+        ("entries", schema::list(json!({"type": "object"}))),
+    ];
+    schema::named("proof", schema::reply(fields.into()))
 }
 
 #[cfg(test)]

@@ -40,15 +40,35 @@ pub const RANGE: &[Parameter] = &[
 ];
 
 pub fn list_schema() -> Schema {
-    schema::page(schema::reply(vec![
-        ("id", schema::id("ckpt")),
-        ("size", json!({"type": "integer"})),
-        ("root", schema::text()),
-        ("note", schema::text()),
-        ("created_at", schema::time()),
-    ]))
+    schema::page(schema::named(
+        "checkpoint",
+        schema::reply(vec![
+            ("id", schema::id("ckpt")),
+            ("object", schema::constant("checkpoint")),
+            ("origin", schema::text()),
+            ("size", size()),
+            ("root", schema::text()),
+            ("note", schema::text()),
+            ("verifier_key", schema::text()),
+            ("created_at", schema::time()),
+        ]),
+    ))
 }
 
+/// RFC 6962; the hashes are base64.
 pub fn consistency_schema() -> Schema {
-    json!({"type": "object", "description": "An RFC 6962 consistency proof between two sizes of the log."})
+    schema::named(
+        "consistency_proof",
+        schema::reply(vec![
+            ("object", schema::constant("consistency_proof")),
+            ("origin", schema::text()),
+            ("from", size()),
+            ("to", size()),
+            ("proof", schema::list(schema::text())),
+        ]),
+    )
+}
+
+fn size() -> Schema {
+    json!({"type": "integer", "minimum": 0})
 }

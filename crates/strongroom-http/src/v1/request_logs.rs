@@ -48,5 +48,20 @@ pub const FILTERS: &[Parameter] = &[
 ];
 
 pub fn list_schema() -> Schema {
-    schema::page(json!({"type": "object"}))
+    schema::page(schema::named(
+        "request_log",
+        schema::reply(vec![
+            ("id", schema::id("req")),
+            ("object", schema::constant("request_log")),
+            ("method", schema::text()),
+            ("path", schema::text()),
+            ("status", json!({"type": "integer"})),
+            ("duration_us", json!({"type": "integer", "minimum": 0})),
+            ("credential_id", schema::nullable(schema::id("key"))),
+            ("ip_address", schema::text()),
+            ("user_agent", schema::text()),
+            ("code", schema::nullable(schema::text())),
+            ("created_at", schema::time()),
+        ]),
+    ))
 }

@@ -107,9 +107,15 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
 }
 
 fn verify_path(options: &Verify) -> Result<ExitCode, Fault> {
-    let note = options.checkpoint.as_deref().map(folder::read_text).transpose()?;
+    let note = options
+        .checkpoint
+        .as_deref()
+        .map(folder::read_text)
+        .transpose()?;
     match options.path.as_deref() {
-        Some(path) if !path.is_dir() => verify_bundle(path, note.as_deref(), options.key.as_deref()),
+        Some(path) if !path.is_dir() => {
+            verify_bundle(path, note.as_deref(), options.key.as_deref())
+        }
         directory => verify_directory(options, directory, note.as_deref()),
     }
 }
@@ -140,13 +146,28 @@ fn read_bundle(path: &Path) -> Result<Vec<u8>, Fault> {
     // What is larger than any bundle is not taken into memory to be told so.
     match usize::try_from(size) {
         Ok(size) if size <= MOST_BYTES => std::fs::read(path).map_err(fault),
-        _ => Err(Fault::new(format!("`{}` is larger than any bundle", path.display()))),
+        _ => Err(Fault::new(format!(
+            "`{}` is larger than any bundle",
+            path.display()
+        ))),
     }
 }
 
 fn shown(report: &BundleReport) -> String {
-    let BundleReport { organization: _, mode: _, origin, verifier_key, size, root, entries, range, whole, opened_parts, sealed_parts, pinned } =
-        report;
+    let BundleReport {
+        organization: _,
+        mode: _,
+        origin,
+        verifier_key,
+        size,
+        root,
+        entries,
+        range,
+        whole,
+        opened_parts,
+        sealed_parts,
+        pinned,
+    } = report;
     let root = root.iter().fold(String::new(), |mut text, byte| {
         // Writing into a string does not fail.
         let _ = write!(text, "{byte:02x}");
@@ -158,8 +179,12 @@ fn shown(report: &BundleReport) -> String {
         Some((first, last)) => format!("{entries} from {first} to {last}, of {size}"),
         None => "none".to_owned(),
     };
-    let parts = format!("{opened_parts} opened and as committed, {sealed_parts} by commitment only");
-    let pinned = pinned.map_or_else(|| "none given".to_owned(), |size| format!("continued from {size} entries"));
+    let parts =
+        format!("{opened_parts} opened and as committed, {sealed_parts} by commitment only");
+    let pinned = pinned.map_or_else(
+        || "none given".to_owned(),
+        |size| format!("continued from {size} entries"),
+    );
     let rows = [
         ("log", origin.as_str()),
         ("entries", &which),
@@ -171,21 +196,42 @@ fn shown(report: &BundleReport) -> String {
     format!("{}verified\n", table::pairs(0, &rows))
 }
 
-fn verify_directory(options: &Verify, directory: Option<&Path>, note: Option<&str>) -> Result<ExitCode, Fault> {
+fn verify_directory(
+    options: &Verify,
+    directory: Option<&Path>,
+    note: Option<&str>,
+) -> Result<ExitCode, Fault> {
     if options.key.is_some() {
-        return Err(Fault::new("--key is for bundles: a data directory is opened with its own keyring"));
+        return Err(Fault::new(
+            "--key is for bundles: a data directory is opened with its own keyring",
+        ));
     }
-    let Verify { data, config, passphrase_file, .. } = options;
+    let Verify {
+        data,
+        config,
+        passphrase_file,
+        ..
+    } = options;
     let data = directory.map(Path::to_path_buf).or_else(|| data.clone());
     let place = PlaceOptions::of(data, config.clone(), passphrase_file.clone()).place()?;
     let store = place.store_read_only()?;
     let root = place.root_keys()?;
-    let report = audit_verify(&store, root, note).map_err(|error| start_fault(&place.data, &error))?;
+    let report =
+        audit_verify(&store, root, note).map_err(|error| start_fault(&place.data, &error))?;
     Ok(verify::show(&report))
 }
 
 fn export(options: &Export) -> Result<ExitCode, Fault> {
-    let Export { place, organization, mode, from, to, opened, continues, out } = options;
+    let Export {
+        place,
+        organization,
+        mode,
+        from,
+        to,
+        opened,
+        continues,
+        out,
+    } = options;
     let place = place.place()?;
     let store = place.store_read_only()?;
     let request = BundleRequest {
@@ -194,11 +240,15 @@ fn export(options: &Export) -> Result<ExitCode, Fault> {
         opened: *opened,
         continues: *continues,
     };
-    let bundle = export_bundle(&store, place.root_keys()?, &request).map_err(|error| start_fault(&place.data, &error))?;
+    let bundle = export_bundle(&store, place.root_keys()?, &request)
+        .map_err(|error| start_fault(&place.data, &error))?;
     match out {
         Some(path) => {
             folder::write_new(path, &bundle)?;
-            println!("`{}` holds the bundle; check it with `strongroom audit verify`", path.display());
+            println!(
+                "`{}` holds the bundle; check it with `strongroom audit verify`",
+                path.display()
+            );
         }
         None => std::io::stdout()
             .write_all(&bundle)
@@ -208,9 +258,13 @@ fn export(options: &Export) -> Result<ExitCode, Fault> {
 }
 
 fn organization(text: &str) -> Result<OrganizationId, String> {
-    OrganizationId::parse(text).ok_or_else(|| "expected an organization's id, such as org_0123456789abcdef01234567".into())
+    OrganizationId::parse(text)
+        .ok_or_else(|| "expected an organization's id, such as org_0123456789abcdef01234567".into())
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
-    [Mode::Test, Mode::Live].into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| "expected `test` or `live`".into())
+    [Mode::Test, Mode::Live]
+        .into_iter()
+        .find(|mode| mode.as_str() == text)
+        .ok_or_else(|| "expected `test` or `live`".into())
 }

@@ -88,7 +88,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     show(&plan, options);
     show_kit(&kit, options.recovery_kit.as_deref());
     show_keys(&keys);
-    println!("\nStart it with\n  strongroom serve --config {}", plan.config.display());
+    println!(
+        "\nStart it with\n  strongroom serve --config {}",
+        plan.config.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -112,23 +115,35 @@ fn plan(options: &Options) -> Result<Plan, Fault> {
 
 fn existing(file: &Path, options: &Options) -> Result<Plan, Fault> {
     if options.data.is_some() {
-        return Err(Fault::new(format!("`{}` exists and names the data directory already", file.display()))
-            .hint("leave --data away, or name a new configuration file"));
+        return Err(Fault::new(format!(
+            "`{}` exists and names the data directory already",
+            file.display()
+        ))
+        .hint("leave --data away, or name a new configuration file"));
     }
     let config = Config::read(file)?;
     let place = Place::with(config.data(), config.keyring(), None);
-    Ok(Plan { config: file.to_path_buf(), text: None, place })
+    Ok(Plan {
+        config: file.to_path_buf(),
+        text: None,
+        place,
+    })
 }
 
 fn fresh(file: &Path, data: &str, keyring: &str) -> Plan {
     let folder = file.parent().unwrap_or(Path::new(""));
     let data_path: PathBuf = folder.join(data).components().collect();
     let place = Place::with(&data_path, &folder.join(keyring), None);
-    Plan { config: file.to_path_buf(), text: Some(config::template(data, keyring)), place }
+    Plan {
+        config: file.to_path_buf(),
+        text: Some(config::template(data, keyring)),
+        place,
+    }
 }
 
 fn absolute(path: &Path) -> Result<String, Fault> {
-    let absolute = std::path::absolute(path).map_err(|error| Fault::file("cannot find", path, &error))?;
+    let absolute =
+        std::path::absolute(path).map_err(|error| Fault::file("cannot find", path, &error))?;
     let text = absolute.to_str().map(str::to_owned);
     text.ok_or_else(|| Fault::new(format!("the path `{}` is not text", path.display())))
 }
@@ -139,18 +154,31 @@ fn check(place: &Place, options: &Options) -> Result<(), Fault> {
         return Err(Fault::new(format!("`{}` is not empty", place.data.display()))
             .hint("name a new or empty directory; an installation that is there already needs no `init`"));
     }
-    for file in [Some(&place.keyring), options.recovery_kit.as_ref()].into_iter().flatten() {
+    for file in [Some(&place.keyring), options.recovery_kit.as_ref()]
+        .into_iter()
+        .flatten()
+    {
         if file.exists() {
-            return Err(Fault::new(format!("`{}` exists already", file.display()))
-                .hint("it may be the only key to some data: move it away by hand, or name another"));
+            return Err(
+                Fault::new(format!("`{}` exists already", file.display())).hint(
+                    "it may be the only key to some data: move it away by hand, or name another",
+                ),
+            );
         }
     }
     Ok(())
 }
 
 fn show(plan: &Plan, options: &Options) {
-    let Plan { config, text: _, place } = plan;
-    println!("A new installation, with the organization `{}`.\n", options.organization);
+    let Plan {
+        config,
+        text: _,
+        place,
+    } = plan;
+    println!(
+        "A new installation, with the organization `{}`.\n",
+        options.organization
+    );
     println!("  configuration  {}", config.display());
     println!("  data           {}", place.data.display());
     println!("  keyring        {}\n", place.keyring.display());
@@ -158,10 +186,17 @@ fn show(plan: &Plan, options: &Options) {
 
 fn show_kit(kit: &str, file: Option<&Path>) {
     match file {
-        Some(file) => println!("The recovery kit is in `{}`. Print it, lock it away, remove the file.\n", file.display()),
+        Some(file) => println!(
+            "The recovery kit is in `{}`. Print it, lock it away, remove the file.\n",
+            file.display()
+        ),
         None => {
-            println!("Recovery kit: whoever holds these lines holds the installation. It is not shown again.");
-            println!("Write it down or print it, and lock it away. It opens the data when the passphrase is lost.\n");
+            println!(
+                "Recovery kit: whoever holds these lines holds the installation. It is not shown again."
+            );
+            println!(
+                "Write it down or print it, and lock it away. It opens the data when the passphrase is lost.\n"
+            );
             kit.lines().for_each(|line| println!("  {line}"));
             println!();
         }

@@ -65,7 +65,10 @@ fn change(options: &Change) -> Result<ExitCode, Fault> {
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
     let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
     folder::write(&place.keyring, text.as_bytes())?;
-    println!("`{}` is sealed under the new passphrase. Replace its backups too.", place.keyring.display());
+    println!(
+        "`{}` is sealed under the new passphrase. Replace its backups too.",
+        place.keyring.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,16 +82,21 @@ fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     // A kit of another installation would make a keyring that opens nothing.
     let store = place.store_read_only()?;
     audit_verify(&store, keys()?, None).map_err(|error| {
-        start_fault(&place.data, &error).hint("the recovery kit must be the one of this data directory")
+        start_fault(&place.data, &error)
+            .hint("the recovery kit must be the one of this data directory")
     })?;
     drop(store);
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
     let text = custody::sealed(&keys()?, &passphrase, PassphraseCost::STANDARD);
     let old = place.keyring.with_extension("before-recovery");
     if place.keyring.exists() {
-        std::fs::rename(&place.keyring, &old).map_err(|error| Fault::file("cannot keep", &old, &error))?;
+        std::fs::rename(&place.keyring, &old)
+            .map_err(|error| Fault::file("cannot keep", &old, &error))?;
     }
     folder::write(&place.keyring, text.as_bytes())?;
-    println!("`{}` is made anew. Back it up apart from the data.", place.keyring.display());
+    println!(
+        "`{}` is made anew. Back it up apart from the data.",
+        place.keyring.display()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -45,7 +45,11 @@ pub(crate) struct OwnerKeys {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     logging::text();
-    let Command::Add(Add { place, name, currency }) = command;
+    let Command::Add(Add {
+        place,
+        name,
+        currency,
+    }) = command;
     let engine = place.place()?.engine()?;
     let founded = found(&engine, name, *currency);
     engine.stop();
@@ -58,23 +62,39 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
 /// Founds an organization with its owner's keys in both modes.
 pub(crate) fn found(engine: &Engine, name: &str, currency: Currency) -> Result<OwnerKeys, Fault> {
     if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(Fault::new("an organization's name has 1 to 200 characters on one line"));
+        return Err(Fault::new(
+            "an organization's name has 1 to 200 characters on one line",
+        ));
     }
     let organization = provision::organization(engine, name, currency)?;
     let key = |mode| provision::owner_key(engine, provision::scope(engine, organization, mode)?);
-    Ok(OwnerKeys { organization, test: key(Mode::Test)?, live: key(Mode::Live)? })
+    Ok(OwnerKeys {
+        organization,
+        test: key(Mode::Test)?,
+        live: key(Mode::Live)?,
+    })
 }
 
 /// Shows the keys, once.
 pub(crate) fn show_keys(keys: &OwnerKeys) {
-    let OwnerKeys { organization, test, live } = keys;
+    let OwnerKeys {
+        organization,
+        test,
+        live,
+    } = keys;
     println!("The owner's keys. They are not shown again; whoever holds them acts as the owner.\n");
     let rows = [
         ("organization", organization.to_string()),
         ("test secret key", test.key.expose().to_owned()),
-        ("test signing secret", test.signing_secret.expose().to_owned()),
+        (
+            "test signing secret",
+            test.signing_secret.expose().to_owned(),
+        ),
         ("live secret key", live.key.expose().to_owned()),
-        ("live signing secret", live.signing_secret.expose().to_owned()),
+        (
+            "live signing secret",
+            live.signing_secret.expose().to_owned(),
+        ),
     ];
     let rows = rows.each_ref().map(|(name, value)| (*name, value.as_str()));
     print!("{}", table::pairs(2, &rows));

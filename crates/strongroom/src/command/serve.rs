@@ -40,10 +40,20 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let listener = running::bind(config.listen)?;
     let admin = config.admin_listen.map(running::bind).transpose()?;
     let live = edge.live_allowed;
-    let place = Place::with(config.data(), config.keyring(), options.passphrase_file.as_deref());
+    let place = Place::with(
+        config.data(),
+        config.keyring(),
+        options.passphrase_file.as_deref(),
+    );
     let engine = place.engine()?;
     let api = running::address(&listener)?;
-    let server = Server { engine, edge, workers, listener, admin };
+    let server = Server {
+        engine,
+        edge,
+        workers,
+        listener,
+        admin,
+    };
     server.run(async move {
         println!("listening on http://{api}");
         tracing::info!(listen = %api, live_keys = live, "ready");

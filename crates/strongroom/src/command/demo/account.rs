@@ -49,7 +49,8 @@ pub(super) struct Wallets {
 impl Account {
     /// Makes the organization, its wallets with their funds, and its keys.
     pub fn create(engine: &Engine) -> Result<Account, Fault> {
-        let currency = Currency::parse(CURRENCY).ok_or_else(|| Fault::new("the demo's currency is unknown"))?;
+        let currency = Currency::parse(CURRENCY)
+            .ok_or_else(|| Fault::new("the demo's currency is unknown"))?;
         let organization = provision::organization(engine, NAME, currency)?;
         let scope = provision::scope(engine, organization, Mode::Test)?;
         let (master, _) = wallet(engine, scope, WalletType::Master, currency)?;
@@ -92,7 +93,11 @@ impl Account {
     }
 
     fn fields(&self) -> Value {
-        let Wallets { master, operating, reserve } = &self.wallets;
+        let Wallets {
+            master,
+            operating,
+            reserve,
+        } = &self.wallets;
         json!({
             "organization_id": self.organization_id,
             "secret_key": self.secret_key,
@@ -126,16 +131,30 @@ fn wallet(
         metadata: Metadata::default(),
         low_balance: None,
     };
-    let made = execute(engine, &operator::<CreateWallets>(scope), command, "a wallet was not created")?;
+    let made = execute(
+        engine,
+        &operator::<CreateWallets>(scope),
+        command,
+        "a wallet was not created",
+    )?;
     let resource = made.resource().filter(|id| id.kind == Kind::Wallet);
-    let id = WalletId(resource.ok_or_else(|| Fault::new("a new wallet has no id"))?.raw);
+    let id = WalletId(
+        resource
+            .ok_or_else(|| Fault::new("a new wallet has no id"))?
+            .raw,
+    );
     let credit = Credit(Funding {
         wallet: id,
         amount: Money::new(FUNDS, currency),
         reference: Some("sandbox-funds".to_owned()),
         description: None,
     });
-    let funded = execute(engine, &operator::<CreateCredits>(scope), credit, "a wallet was not funded")?;
+    let funded = execute(
+        engine,
+        &operator::<CreateCredits>(scope),
+        credit,
+        "a wallet was not funded",
+    )?;
     Ok((id, funded.facts().audit_id()))
 }
 
@@ -144,7 +163,11 @@ mod tests {
     use super::*;
 
     fn account() -> Account {
-        let wallets = Wallets { master: "wallet_m".into(), operating: "wallet_o".into(), reserve: "wallet_r".into() };
+        let wallets = Wallets {
+            master: "wallet_m".into(),
+            operating: "wallet_o".into(),
+            reserve: "wallet_r".into(),
+        };
         Account {
             organization_id: "org_1".into(),
             secret_key: "sk_test_1".into(),
@@ -168,9 +191,20 @@ mod tests {
         let line = account().json_line("http://127.0.0.1:1", Path::new("/tmp/demo"));
         assert!(!line.contains('\n'));
         let fields: Value = serde_json::from_str(&line).unwrap();
-        let names: Vec<&str> = fields.as_object().unwrap().keys().map(String::as_str).collect();
+        let names: Vec<&str> = fields
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         let mut promised = [
-            "base_url", "organization_id", "secret_key", "signing_secret", "publishable_key", "wallets", "data_dir",
+            "base_url",
+            "organization_id",
+            "secret_key",
+            "signing_secret",
+            "publishable_key",
+            "wallets",
+            "data_dir",
         ];
         promised.sort_unstable();
         let mut names = names;

@@ -19,11 +19,22 @@ const ACCOUNT: &str = "demo.json";
 const UNFINISHED: &str = "demo-unfinished";
 
 /// What an unfinished demo may have left.
-const REMAINS: [&str; 7] =
-    [KEYRING, DEMO_PASSPHRASE, "keyring.new", "strongroom.db", "strongroom.db-wal", "strongroom.db-shm", REQUESTS];
+const REMAINS: [&str; 7] = [
+    KEYRING,
+    DEMO_PASSPHRASE,
+    "keyring.new",
+    "strongroom.db",
+    "strongroom.db-wal",
+    "strongroom.db-shm",
+    REQUESTS,
+];
 
 /// The passphrase stands beside the keyring and has 128 random bits: stretching it would only cost time.
-const COST: PassphraseCost = PassphraseCost { memory_kib: 64, passes: 1, lanes: 1 };
+const COST: PassphraseCost = PassphraseCost {
+    memory_kib: 64,
+    passes: 1,
+    lanes: 1,
+};
 
 /// The engine and the account of the demo in a folder, made if there is none.
 pub(super) fn prepare(dir: &Path) -> Result<(Engine, Account), Fault> {
@@ -32,10 +43,14 @@ pub(super) fn prepare(dir: &Path) -> Result<(Engine, Account), Fault> {
     }
     let unfinished = dir.join(UNFINISHED);
     if !unfinished.exists() && !folder::is_empty(dir)? {
-        return Err(Fault::new(format!("`{}` is not empty and holds no demo", dir.display()))
-            .hint("name a new or empty folder; for real use there is `strongroom serve`"));
+        return Err(Fault::new(format!(
+            "`{}` is not empty and holds no demo",
+            dir.display()
+        ))
+        .hint("name a new or empty folder; for real use there is `strongroom serve`"));
     }
-    let marker = File::create(&unfinished).map_err(|error| Fault::file("cannot write", &unfinished, &error))?;
+    let marker = File::create(&unfinished)
+        .map_err(|error| Fault::file("cannot write", &unfinished, &error))?;
     lock(&marker, dir)?;
     // Another process may have come to its end between the first look and the lock.
     if dir.join(ACCOUNT).is_file() {
@@ -48,8 +63,11 @@ fn find(dir: &Path) -> Result<(Engine, Account), Fault> {
     folder::remove(dir, &[UNFINISHED])?;
     let path = dir.join(ACCOUNT);
     let account = Account::parse(&folder::read_text(&path)?).map_err(|error| {
-        Fault::new(format!("`{}` does not hold a demo's account: {error}", path.display()))
-            .hint("put it back, or name a new folder")
+        Fault::new(format!(
+            "`{}` does not hold a demo's account: {error}",
+            path.display()
+        ))
+        .hint("put it back, or name a new folder")
     })?;
     Ok((place(dir).engine()?, account))
 }
@@ -58,8 +76,14 @@ fn create(dir: &Path) -> Result<(Engine, Account), Fault> {
     folder::remove(dir, &REMAINS)?;
     let passphrase = passphrase();
     let root = RootKeys::generate();
-    folder::write(&dir.join(DEMO_PASSPHRASE), format!("{}\n", passphrase.expose()).as_bytes())?;
-    folder::write(&dir.join(KEYRING), custody::sealed(&root, &passphrase, COST).as_bytes())?;
+    folder::write(
+        &dir.join(DEMO_PASSPHRASE),
+        format!("{}\n", passphrase.expose()).as_bytes(),
+    )?;
+    folder::write(
+        &dir.join(KEYRING),
+        custody::sealed(&root, &passphrase, COST).as_bytes(),
+    )?;
     let engine = place(dir).create(root)?;
     let account = Account::create(&engine)?;
     folder::write(&dir.join(ACCOUNT), account.file().as_bytes())?;
@@ -79,9 +103,10 @@ fn passphrase() -> SecretText {
 fn lock(marker: &File, dir: &Path) -> Result<(), Fault> {
     match marker.try_lock() {
         Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            Err(Fault::new(format!("another process is setting up a demo in `{}`", dir.display())))
-        }
+        Err(TryLockError::WouldBlock) => Err(Fault::new(format!(
+            "another process is setting up a demo in `{}`",
+            dir.display()
+        ))),
         Err(TryLockError::Error(error)) => Err(Fault::file("cannot lock the folder", dir, &error)),
     }
 }

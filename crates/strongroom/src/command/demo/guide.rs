@@ -7,14 +7,28 @@ use super::account::{Account, Wallets};
 use crate::table;
 
 /// The text for a person at a terminal.
-pub(super) fn text(demo: &Demo) -> String {
+pub(super) fn text(demo: &Demo<'_>) -> String {
     let data = demo.home.path();
-    format!("{}\n{}\n{}", made(demo), lines(&demo.base_url, &demo.account, data), ending(demo))
+    format!(
+        "{}\n{}\n{}",
+        made(demo),
+        lines(&demo.base_url, &demo.account, data),
+        ending(demo)
+    )
 }
 
-fn made(demo: &Demo) -> String {
-    let Demo { base_url, admin_url, home, account } = demo;
-    let Wallets { master, operating, reserve } = &account.wallets;
+fn made(demo: &Demo<'_>) -> String {
+    let Demo {
+        base_url,
+        admin_url,
+        home,
+        account,
+    } = demo;
+    let Wallets {
+        master,
+        operating,
+        reserve,
+    } = &account.wallets;
     let data = home.path().display().to_string();
     let metrics = format!("{admin_url}/metrics");
     let rows = [
@@ -36,13 +50,25 @@ fn made(demo: &Demo) -> String {
 }
 
 fn lines(base: &str, account: &Account, data: &Path) -> String {
-    let Account { secret_key, wallets, audit_id, .. } = account;
-    let Wallets { operating, reserve, .. } = wallets;
+    let Account {
+        secret_key,
+        wallets,
+        audit_id,
+        ..
+    } = account;
+    let Wallets {
+        operating, reserve, ..
+    } = wallets;
     let auth = format!("-H 'Authorization: Bearer {secret_key}'");
     let proof = shell(&data.join("proof.json"));
-    let program = std::env::current_exe().map_or_else(|_| "strongroom".to_owned(), |path| shell(&path));
-    let post = format!("curl -sS -w '\\n' -X POST {base}/v1/payouts {auth} -H 'Content-Type: application/json'");
-    let to_wallet = format!(r#"{{"amount":10000,"currency":"PHP","recipient":{{"type":"wallet","id":"{reserve}"}}}}"#);
+    let program =
+        std::env::current_exe().map_or_else(|_| "strongroom".to_owned(), |path| shell(&path));
+    let post = format!(
+        "curl -sS -w '\\n' -X POST {base}/v1/payouts {auth} -H 'Content-Type: application/json'"
+    );
+    let to_wallet = format!(
+        r#"{{"amount":10000,"currency":"PHP","recipient":{{"type":"wallet","id":"{reserve}"}}}}"#
+    );
     let to_bank = r#"{"amount":"125.00","currency":"PHP","recipient":{"type":"bank_account","account_name":"Ana Reyes","bank_code":"BDO","account_number":"001234567890"}}"#;
     [
         ("Who am I?", format!("curl -sS -w '\\n' {base}/v1/account {auth}")),
@@ -67,11 +93,13 @@ fn lines(base: &str, account: &Account, data: &Path) -> String {
     .join("\n")
 }
 
-fn ending(demo: &Demo) -> String {
+fn ending(demo: &Demo<'_>) -> String {
     let data = shell(demo.home.path());
     match demo.home.is_temporary() {
         true => "Ctrl-C ends it and removes the data; --data DIR keeps them.\n".to_owned(),
-        false => format!("Ctrl-C ends it. After that, `strongroom verify --data {data}` checks everything.\n"),
+        false => format!(
+            "Ctrl-C ends it. After that, `strongroom verify --data {data}` checks everything.\n"
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ mod guide;
 mod temporary;
 mod tour;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -55,10 +55,10 @@ pub(crate) struct Options {
 }
 
 /// A demo that listens.
-struct Demo {
+struct Demo<'a> {
     base_url: String,
     admin_url: String,
-    home: Home,
+    home: &'a Home,
     account: Account,
 }
 
@@ -68,6 +68,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let listener = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))?;
     let admin = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
     let home = Home::of(options.data.as_deref())?;
+    let ended = host(options, listener, admin, &home);
+    home.leave();
+    ended
+}
+
+/// Serves the demo that lies in `home`.
+fn host(
+    options: &Options,
+    listener: TcpListener,
+    admin: TcpListener,
+    home: &Home,
+) -> Result<ExitCode, Fault> {
     let (engine, account) = folder::prepare(home.path())?;
     let demo = Demo {
         base_url: format!("http://{}", running::address(&listener)?),
@@ -77,29 +89,42 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     };
     let server = Server {
         engine,
-        edge: EdgeSettings { live_allowed: true, ..EdgeSettings::default() },
+        edge: EdgeSettings {
+            live_allowed: true,
+            ..EdgeSettings::default()
+        },
         workers: workers(options),
         listener,
         admin: Some(admin),
     };
-    let ended = match options.tour {
+    match options.tour {
         true => tour::play(server, &demo),
-        false => server.run(announce(&demo, options.json)).map(|_: Option<()>| ExitCode::SUCCESS),
-    };
-    demo.home.leave();
-    ended
+        false => server
+            .run(announce(&demo, options.json))
+            .map(|_: Option<()>| ExitCode::SUCCESS),
+    }
 }
 
 fn workers(options: &Options) -> WorkerSettings {
     let standard = WorkerSettings::default();
-    let usual = if options.tour { tour::RAIL_STEP } else { standard.rail_step };
-    WorkerSettings { rail_step: options.rail_step.unwrap_or(usual), ..standard }
+    let usual = if options.tour {
+        tour::RAIL_STEP
+    } else {
+        standard.rail_step
+    };
+    WorkerSettings {
+        rail_step: options.rail_step.unwrap_or(usual),
+        ..standard
+    }
 }
 
 /// Tells that it is ready, and goes on for ever.
-async fn announce(demo: &Demo, json: bool) {
+async fn announce(demo: &Demo<'_>, json: bool) {
     if json {
-        println!("{}", demo.account.json_line(&demo.base_url, demo.home.path()));
+        println!(
+            "{}",
+            demo.account.json_line(&demo.base_url, demo.home.path())
+        );
     } else {
         print!("{}", guide::text(demo));
     }

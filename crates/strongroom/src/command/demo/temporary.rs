@@ -17,12 +17,19 @@ impl Home {
     /// The named folder, or a fresh temporary one.
     pub fn of(named: Option<&Path>) -> Result<Home, Fault> {
         let home = match named {
-            Some(path) => Home { path: path.to_path_buf(), is_temporary: false },
-            None => Home { path: std::env::temp_dir().join(fresh_name()), is_temporary: true },
+            Some(path) => Home {
+                path: path.to_path_buf(),
+                is_temporary: false,
+            },
+            None => Home {
+                path: std::env::temp_dir().join(fresh_name()),
+                is_temporary: true,
+            },
         };
         folder::make(&home.path)?;
         let path = home.path.canonicalize();
-        let path = path.map_err(|error| Fault::file("cannot find the folder", &home.path, &error))?;
+        let path =
+            path.map_err(|error| Fault::file("cannot find the folder", &home.path, &error))?;
         Ok(Home { path, ..home })
     }
 

@@ -33,8 +33,19 @@ impl Guide {
             println!("  > Idempotency-Key: {key}");
         }
         show("  > ", outgoing.body());
-        let reply = client.send(outgoing).await.map_err(|error| self.fault(&error.to_string()))?;
-        println!("  < {}{}", reply.status, if reply.replayed { "  Idempotent-Replayed: true" } else { "" });
+        let reply = client
+            .send(outgoing)
+            .await
+            .map_err(|error| self.fault(&error.to_string()))?;
+        println!(
+            "  < {}{}",
+            reply.status,
+            if reply.replayed {
+                "  Idempotent-Replayed: true"
+            } else {
+                ""
+            }
+        );
         show("  < ", &reply.body);
         Ok(reply)
     }
@@ -52,7 +63,13 @@ impl Guide {
     }
 
     /// Sends a request that must be refused.
-    pub async fn refused(&self, client: &Client, outgoing: &Outgoing, status: u16, code: &str) -> Result<(), Fault> {
+    pub async fn refused(
+        &self,
+        client: &Client,
+        outgoing: &Outgoing,
+        status: u16,
+        code: &str,
+    ) -> Result<(), Fault> {
         let reply = self.send(client, outgoing).await?;
         self.same("the status", reply.status, status)?;
         let found = reply.problem().map(|problem| problem.code);
@@ -61,11 +78,18 @@ impl Guide {
 
     /// What a reply holds.
     pub fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Fault> {
-        reply.success().map_err(|error| self.fault(&error.to_string()))
+        reply
+            .success()
+            .map_err(|error| self.fault(&error.to_string()))
     }
 
     /// Goes on only when two things are equal.
-    pub fn same<T: PartialEq + Debug>(&self, what: &str, found: T, expected: T) -> Result<(), Fault> {
+    pub fn same<T: PartialEq + Debug>(
+        &self,
+        what: &str,
+        found: T,
+        expected: T,
+    ) -> Result<(), Fault> {
         match found == expected {
             true => Ok(()),
             false => Err(self.fault(&format!("{what} should be {expected:?} and is {found:?}"))),
@@ -86,13 +110,18 @@ impl Guide {
     }
 
     pub fn fault(&self, text: &str) -> Fault {
-        Fault::new(format!("step {} of the tour (`{}`): {text}", self.step, self.title))
+        Fault::new(format!(
+            "step {} of the tour (`{}`): {text}",
+            self.step, self.title
+        ))
     }
 }
 
 fn show(mark: &str, body: &[u8]) {
     let text = String::from_utf8_lossy(body);
     if !text.is_empty() {
-        pretty::lines(&text).iter().for_each(|line| println!("{mark}{line}"));
+        pretty::lines(&text)
+            .iter()
+            .for_each(|line| println!("{mark}{line}"));
     }
 }

@@ -20,8 +20,11 @@ use crate::running::Server;
 pub(super) const RAIL_STEP: i64 = 100;
 
 /// Plays the walk on a server, stops the server, and verifies what it left on disk.
-pub(super) fn play(server: Server, demo: &Demo) -> Result<ExitCode, Fault> {
-    println!("A walk through a Strongroom server at {}. Every request is real and signed.", demo.base_url);
+pub(super) fn play(server: Server, demo: &Demo<'_>) -> Result<ExitCode, Fault> {
+    println!(
+        "A walk through a Strongroom server at {}. Every request is real and signed.",
+        demo.base_url
+    );
     match server.run(walk::walk(demo))? {
         None => return Err(Fault::new("the tour was interrupted")),
         Some(walked) => walked?,
@@ -32,15 +35,24 @@ pub(super) fn play(server: Server, demo: &Demo) -> Result<ExitCode, Fault> {
 }
 
 /// The server has stopped; what it wrote is held against itself.
-fn last_look(demo: &Demo) -> Result<(), Fault> {
+fn last_look(demo: &Demo<'_>) -> Result<(), Fault> {
     let place = folder::place(demo.home.path());
-    println!("\nThe server has stopped. strongroom verify --data {}", place.data.display());
+    println!(
+        "\nThe server has stopped. strongroom verify --data {}",
+        place.data.display()
+    );
     let store = place.store_read_only()?;
-    let report = verify(&store, place.root_keys()?, 2).map_err(|error| start_fault(&place.data, &error))?;
-    report.to_string().lines().for_each(|line| println!("    {line}"));
+    let report =
+        verify(&store, place.root_keys()?, 2).map_err(|error| start_fault(&place.data, &error))?;
+    report
+        .to_string()
+        .lines()
+        .for_each(|line| println!("    {line}"));
     match report.is_clean() {
         true => {
-            println!("  = every balance follows from its postings, every record and index from the log");
+            println!(
+                "  = every balance follows from its postings, every record and index from the log"
+            );
             Ok(())
         }
         false => Err(Fault::new("the tour's data has damage")),
@@ -48,7 +60,7 @@ fn last_look(demo: &Demo) -> Result<(), Fault> {
 }
 
 /// A client of the demo's server, with the signing secret it should have or another.
-fn client(demo: &Demo, signing_secret: &str) -> Result<Client, Fault> {
+fn client(demo: &Demo<'_>, signing_secret: &str) -> Result<Client, Fault> {
     let credentials = Credentials {
         key: SecretText::new(demo.account.secret_key.clone()),
         signing_secret: Some(SecretText::new(signing_secret.to_owned())),

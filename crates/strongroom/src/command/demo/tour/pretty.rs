@@ -9,7 +9,11 @@ const MOST_LETTERS: usize = 110;
 pub(super) fn lines(json: &str) -> Vec<String> {
     let all = laid_out(json);
     let hidden = all.len().saturating_sub(MOST_LINES);
-    let mut shown: Vec<String> = all.iter().take(MOST_LINES).map(|line| shortened(line)).collect();
+    let mut shown: Vec<String> = all
+        .iter()
+        .take(MOST_LINES)
+        .map(|line| shortened(line))
+        .collect();
     if hidden > 0 {
         shown.push(format!("… {hidden} more lines"));
     }
@@ -24,7 +28,9 @@ fn laid_out(json: &str) -> Vec<String> {
     let mut scan = Scan::default();
     let mut rest = json;
     while let Some(letter) = rest.chars().next() {
-        if !scan.in_string && let Some(flat) = flat(rest) {
+        if !scan.in_string
+            && let Some(flat) = flat(rest)
+        {
             line.push_str(flat);
             rest = rest.get(flat.len()..).unwrap_or_default();
             continue;
@@ -134,7 +140,10 @@ mod tests {
         let json = format!("[{}]", vec!["[[1]]"; 40].join(","));
         assert_eq!(lines(&json).len(), MOST_LINES + 1);
         assert!(lines(&json).last().unwrap().ends_with("more lines"));
-        assert_eq!(shortened(&"ä".repeat(200)).chars().count(), MOST_LETTERS + 1);
+        assert_eq!(
+            shortened(&"ä".repeat(200)).chars().count(),
+            MOST_LETTERS + 1
+        );
         assert!(lines("{\"a\":[[").len() > 1, "even what is not JSON");
     }
 }

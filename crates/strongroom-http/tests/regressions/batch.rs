@@ -1,0 +1,129 @@
+//! Group commit: neighbours in a batch, and a store that fails under it.
+
+use strongroom_auth::permission::Operate;
+use strongroom_domain::action::Action;
+use strongroom_domain::command::{Command, Moment};
+use strongroom_domain::decision::Decision;
+use strongroom_domain::facts::{Facts, Keys};
+use strongroom_domain::rejection::Rejection;
+use strongroom_engine::{EngineState, Failure};
+use strongroom_store::StoreError;
+use strongroom_testkit::server::{ServerSettings, TestServer};
+use strongroom_testkit::tenant::{Tenant, fresh, payout};
+use strongroom_types::mode::Scope;
+
+use crate::gate::GatedStore;
+
+/// A command whose decision panics.
+struct Panics;
+
+impl Command for Panics {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::PayoutCreated
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default()
+    }
+
+    fn decide(&self, _: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn batch_neighbour() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let server = TestServer::start_on(&store, ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let from = acme.funded("master", 100);
+    let to = acme.wallet("operating");
+    gate.close();
+    let before = gate.batches().len();
+    let outcomes = std::thread::scope(|scope| {
+        let pay = |minor| acme.request("POST", "/v1/payouts").idempotent(&fresh("n")).json(&payout(&from, &to, minor)).send();
+        // One command holds the commit at the gate; what comes meanwhile becomes one batch.
+        let holder = scope.spawn(|| acme.wallet("master"));
+        gate.await_write();
+        let mut waiting = Vec::new();
+        for n in 0..30_u64 {
+            waiting.push(scope.spawn(move || match n % 3 {
+                0 => pay(1),
+                1 => pay(5_000),
+                _ => pay(2),
+            }));
+        }
+        let panics = scope.spawn(|| acme.books.run(Panics).map(|_| ()));
+        while server.engine.stats().queued < 31 {
+            std::thread::yield_now();
+        }
+        gate.open();
+        holder.join().unwrap();
+        assert_eq!(panics.join().unwrap(), Err(Failure::Internal), "its own failure");
+        waiting.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    let batches = gate.batches().split_off(before);
+    assert_eq!(batches.len(), 2, "the thirty-one were one batch: {batches:?}");
+    for (n, reply) in outcomes.into_iter().enumerate() {
+        match n % 3 {
+            1 => drop(reply.refused(422, "insufficient_funds")),
+            _ => drop(reply.expect(201)),
+        }
+    }
+    assert_eq!((acme.available(&from), acme.available(&to)), (70, 30));
+    assert_eq!(server.engine.stats().panics, 1);
+    acme.pay(&from, &to, 1).expect(201);
+}
+
+#[test]
+fn audit_fail_closed() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let server = TestServer::start_on(&store, ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let from = acme.funded("master", 100);
+    let to = acme.wallet("operating");
+    let mark = acme.mark();
+    gate.fail(Some(StoreError::Full));
+    for _ in 0..3 {
+        let reply = acme.request("POST", "/v1/payouts").idempotent("one").json(&payout(&from, &to, 10)).send();
+        let reply = reply.refused(503, "storage_unavailable");
+        assert!(reply.header("retry-after").is_some());
+    }
+    let patch = acme.request("PATCH", &format!("/v1/wallets/{from}")).body(r#"{"metadata":{"a":"b"}}"#).send();
+    patch.refused(503, "storage_unavailable");
+    assert_eq!((acme.available(&from), acme.available(&to)), (100, 0), "no act without its entry");
+    assert_eq!((acme.audit_since(&mark).len(), acme.events_since(&mark).len()), (0, 0));
+    gate.fail(None);
+    // The same key does it now, once: the failed attempts left nothing behind.
+    acme.request("POST", "/v1/payouts").idempotent("one").json(&payout(&from, &to, 10)).send().expect(201);
+    assert_eq!((acme.available(&from), acme.available(&to)), (90, 10));
+    assert_eq!((acme.audit_since(&mark).len(), acme.events_since(&mark).len()), (1, 6));
+    let read = acme.get(&format!("/v1/wallets/{from}")).expect(200).json();
+    assert_eq!(read["metadata"], serde_json::json!({}), "nothing of a refused change stays in memory");
+}
+
+#[test]
+fn fsync_error_halts() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let server = TestServer::start_on(&store, ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let from = acme.funded("master", 100);
+    let to = acme.wallet("operating");
+    gate.fail_after(StoreError::Io("sync failed".into()));
+    acme.pay(&from, &to, 10).refused(503, "storage_unavailable");
+    gate.fail(None);
+    // The disk may be well again; what it holds is not known, so nothing is guessed.
+    for _ in 0..3 {
+        acme.pay(&from, &to, 10).refused(503, "storage_unavailable");
+    }
+    assert!(matches!(server.engine.state(), EngineState::Halted(_)));
+    let ready = server.get("/ready").expect(503);
+    assert_eq!(ready.field("status"), "halted");
+    assert!(!ready.text().contains("sync"), "the cause is the operator's");
+    server.get("/health").expect(200);
+}
