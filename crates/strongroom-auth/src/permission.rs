@@ -76,14 +76,16 @@ impl PermissionSet {
             .find(|pattern| matches(pattern, name))
     }
 
-    /// The permissions of `self` that `other` lacks: what a creator may not hand on.
-    pub fn beyond<'a>(
-        &'a self,
-        other: &'a PermissionSet,
-    ) -> impl Iterator<Item = &'static str> + 'a {
-        ALL.iter()
-            .copied()
-            .filter(|name| self.allows(name).is_some() && other.allows(name).is_none())
+    /// The patterns of `self` that no pattern of `other` covers: what a creator may not hand on. `*` is covered by `*`
+    /// alone, however many permissions `other` names: it also reaches what is added later.
+    pub fn beyond<'a>(&'a self, other: &'a PermissionSet) -> impl Iterator<Item = &'a str> + 'a {
+        let covered = |pattern: &&str| other.0.iter().any(|held| covers(held, pattern));
+        self.0.iter().map(String::as_str).filter(move |pattern| !covered(pattern))
+    }
+
+    /// Whether it reaches everything, as an owner's does.
+    pub fn is_everything(&self) -> bool {
+        self.0.iter().any(|pattern| pattern == "*")
     }
 
     pub fn patterns(&self) -> &[String] {
@@ -101,6 +103,11 @@ fn matches(pattern: &str, name: &str) -> bool {
         Some(verb) => verb.ends_with(':') && name.starts_with(verb),
         None => pattern == name,
     }
+}
+
+/// Whether whatever `inner` allows, now or later, `outer` allows too.
+fn covers(outer: &str, inner: &str) -> bool {
+    outer == inner || matches(outer, inner)
 }
 
 /// The built-in roles of an API key, and `custom` for a set of its own.
@@ -258,6 +265,20 @@ mod tests {
             .map(str::to_owned)
             .collect();
         assert_eq!(beyond, ["read:audit_logs", "read:request_logs"]);
+    }
+
+    #[test]
+    fn an_administrator_lacks_what_makes_an_owner() {
+        let (owner, admin) = (Role::Owner.permissions(), Role::Admin.permissions());
+        assert_eq!(owner.beyond(&admin).collect::<Vec<_>>(), ["*"]);
+        assert_eq!(admin.beyond(&owner).count(), 0);
+        for role in [Role::Admin, Role::Operator, Role::Viewer, Role::Publishable] {
+            assert_eq!(role.permissions().beyond(&admin).count(), 0, "{role:?}");
+        }
+        let set = |patterns: &[&str]| PermissionSet::new(patterns.iter().map(|p| (*p).to_owned()).collect()).unwrap();
+        let all = set(ALL.split_last().map(|(_, all)| all).unwrap_or_default());
+        assert_eq!(set(&["read:*"]).beyond(&all).collect::<Vec<_>>(), ["read:*"]);
+        assert_eq!(set(&["read:wallets"]).beyond(&set(&["read:*"])).count(), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Fields a later server adds are ignored; anything else is reached with [`Client::send`] and [`Outgoing`].
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -195,14 +196,18 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn wallet(&self, id: &str) -> Result<Wallet, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/wallets/{id}"))).await
+        self.call(&Outgoing::get(format!("/v1/wallets/{}", segment(id))))
+            .await
     }
 
     /// # Errors
     /// See [`Client::call`].
     pub async fn balance(&self, wallet: &str) -> Result<Balance, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/balance")))
-            .await
+        self.call(&Outgoing::get(format!(
+            "/v1/wallets/{}/balance",
+            segment(wallet)
+        )))
+        .await
     }
 
     /// Brings money into a wallet; `amount` in minor units.
@@ -222,7 +227,7 @@ impl Client {
             reference,
         };
         self.call(&Outgoing::post(
-            format!("/v1/wallets/{wallet}/credit"),
+            format!("/v1/wallets/{}/credit", segment(wallet)),
             &body,
         )?)
         .await
@@ -239,7 +244,8 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn payout(&self, id: &str) -> Result<Payout, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/payouts/{id}"))).await
+        self.call(&Outgoing::get(format!("/v1/payouts/{}", segment(id))))
+            .await
     }
 
     /// A page of a wallet's statement.
@@ -247,8 +253,11 @@ impl Client {
     /// # Errors
     /// See [`Client::call`].
     pub async fn statement(&self, wallet: &str) -> Result<Page<StatementLine>, ClientError> {
-        self.call(&Outgoing::get(format!("/v1/wallets/{wallet}/transactions")))
-            .await
+        self.call(&Outgoing::get(format!(
+            "/v1/wallets/{}/transactions",
+            segment(wallet)
+        )))
+        .await
     }
 
     /// A page of events after the given one, oldest first.
@@ -258,7 +267,7 @@ impl Client {
     pub async fn events(&self, after: Option<&str>) -> Result<Page<Event>, ClientError> {
         let target = after.map_or_else(
             || "/v1/events".to_owned(),
-            |id| format!("/v1/events?after={id}"),
+            |id| format!("/v1/events?after={}", segment(id)),
         );
         self.call(&Outgoing::get(target)).await
     }
@@ -277,9 +286,39 @@ impl Client {
     /// See [`Client::call`].
     pub async fn proof(&self, audit_log: &str) -> Result<Vec<u8>, ClientError> {
         let reply = self
-            .send(&Outgoing::get(format!("/v1/audit-logs/{audit_log}/proof")))
+            .send(&Outgoing::get(format!(
+                "/v1/audit-logs/{}/proof",
+                segment(audit_log)
+            )))
             .await?;
         reply.success::<serde::de::IgnoredAny>()?;
         Ok(reply.body.to_vec())
+    }
+}
+
+/// An id as one segment of a path. SECURITY: text from elsewhere cannot lead to another path.
+fn segment(id: &str) -> String {
+    let mut text = String::with_capacity(id.len());
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => text.push(char::from(byte)),
+            // Writing into a string does not fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::segment;
+
+    #[test]
+    fn an_id_stays_one_segment() {
+        assert_eq!(segment("wallet_01a2-B"), "wallet_01a2-B");
+        assert_eq!(
+            segment("../api-keys?x=#ü"),
+            "%2E%2E%2Fapi-keys%3Fx%3D%23%C3%BC"
+        );
     }
 }

@@ -295,6 +295,8 @@ impl Command for RollApiKey {
 /// `POST /v1/api-keys/{id}/revoke`: at once and for good.
 pub struct RevokeApiKey {
     pub id: ApiKeyId,
+    /// What the caller holds; `None` for the operator at the command line.
+    pub held: Option<PermissionSet>,
 }
 
 impl Command for RevokeApiKey {
@@ -318,6 +320,10 @@ impl Command for RevokeApiKey {
                 Code::KeyRevoked,
                 format!("`{}` is revoked already", self.id),
             ));
+        }
+        if key.permissions.is_everything() && self.held.as_ref().is_some_and(|held| !held.is_everything()) {
+            let text = "only an owner changes owners";
+            return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
         let owner = key.is_lasting_owner();
         if owner && tenant.owner_keys <= 1 {

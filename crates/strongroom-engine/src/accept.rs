@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::decision::{Claim, Decision, Job, Reply};
-use strongroom_domain::entry::{ChangeLine, EntryActor, EntryChanges, EntryFacts};
+use strongroom_domain::entry::{ChangeLine, EntryChanges, EntryFacts};
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::{IndexRow, JobRow, LocatorRow, StoreError};
@@ -12,11 +12,11 @@ use strongroom_types::mode::Scope;
 
 use crate::cache::Slot;
 use crate::commit::Commit;
-use crate::draft::{Dirty, Draft, EntryParts, SealTools, spent_column};
+use crate::draft::{Dirty, Draft, EntryParts, spent_column};
 use crate::envelope::{Committed, Failure};
 use crate::queue::Pending;
 use crate::seal::{BUSINESS, BodyWriter, ClearRecord, PERSONAL, SALT, Seat};
-use crate::sealers::seal_personal;
+use crate::sealers::{KeySlot, SealTools, seal_personal};
 use crate::spent::position;
 
 /// The kind of job that looks at a payout's rail. Stored, never reused.
@@ -60,7 +60,7 @@ impl Commit {
         Committed { facts: Box::new(facts), time: draft.now, sequence, kept, replayed: false }
     }
 
-    /// Puts a refusal on record, within its budget. A refusal that could turn out otherwise later pins its key.
+    /// Puts a refusal on record, within its budget unless it spends a key or a signature. A refusal that could turn out otherwise later pins its key.
     pub(crate) fn refuse(
         &mut self,
         draft: &mut Draft,
@@ -69,7 +69,9 @@ impl Commit {
         base: RawId,
     ) -> Failure {
         let key = (pending.scope.number, pending.actor.credential, rejection.code.as_str());
-        if self.refusals.allows(key, draft.now.seconds()) {
+        let column = spent_column(&pending.envelope, rejection.is_transient());
+        // SECURITY: what the refusal spends must be known after a restart, so the budget is for those that spend nothing.
+        if !column.is_empty() || self.refusals.allows(key, draft.now.seconds()) {
             let facts = EntryFacts {
                 action: pending.command.action(),
                 resource: None,
@@ -80,7 +82,6 @@ impl Commit {
                 details: Vec::new(),
                 base,
             };
-            let column = spent_column(&pending.envelope, rejection.is_transient());
             self.write_entry(draft, pending, &facts, &EntryChanges(Vec::new()), None, column);
         }
         let over = self.refusals.take();
@@ -103,20 +104,11 @@ impl Commit {
         reply: Option<&[u8]>,
         column: Vec<u8>,
     ) {
-        let actor = EntryActor {
-            credential: pending.actor.credential,
-            system: pending.actor.system.map(str::to_owned),
-            request: pending.envelope.request.0,
-            address: pending.envelope.address.clone(),
-            user_agent: pending.envelope.user_agent.clone(),
-            rule: pending.actor.rule.clone(),
-            signed: pending.envelope.signature.is_some(),
-        };
         let sequence = self.next_sequence(pending.scope);
         Commit::spends(draft, &column, position(pending.scope.number, sequence));
         let Some(log) = self.logs.get_mut(&pending.scope.number) else { return };
         let mut tools = SealTools { sealers: &mut self.sealers, random: &mut self.random };
-        draft.entry(log, &mut tools, &EntryParts { facts, actor: &actor, changes, reply }, column);
+        draft.entry(log, &mut tools, &EntryParts { facts, actor: &pending.actor.part, changes, reply }, column);
     }
 
     /// Gives a record its next version, in memory; it is sealed at the end of the batch.
@@ -157,11 +149,9 @@ impl Commit {
             let Some(scope) = self.logs.get(&number).map(|log| log.scope) else { continue };
             let seat = Seat::record(&scope, id, dirty.version);
             let mut body = BodyWriter::new(1 + dirty.clear.personal.len());
-            body.part(BUSINESS, None, |out| {
-                let purpose = strongroom_crypto::Purpose::Record;
-                let plain = &dirty.clear.business;
-                self.sealers.seal(&scope, purpose, 0, draft.now, &mut self.random, &seat, plain, out);
-            });
+            let slot = KeySlot { scope, purpose: strongroom_crypto::Purpose::Record, period: 0 };
+            let mut tools = SealTools { sealers: &mut self.sealers, random: &mut self.random };
+            body.part(BUSINESS, None, |out| tools.seal(slot, draft.now, &seat, &dirty.clear.business, out));
             for part in &dirty.clear.personal {
                 let key = self.subject_key(draft, scope, part.subject)?;
                 let seat = seat.personal(part.subject);

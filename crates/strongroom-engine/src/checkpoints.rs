@@ -120,6 +120,8 @@ impl Engine {
         let all = grown.iter().chain(&own);
         let records: Vec<RecordRow> = all
             .map(|g| {
+                // The clock may have been set back: a checkpoint is never older than what it covers.
+                let now = now.max(g.time);
                 let note = sign(hierarchy, &g.scope, g.size, g.root, now);
                 row(hierarchy, &g.scope, g.size, &note, now)
             })
@@ -138,7 +140,7 @@ impl Engine {
                 let scope = scope_of(&head)?;
                 if which(&scope) && head.seq > newest_size(view.reader, &scope)? {
                     let (size, root) = head_root(&head)?;
-                    grown.push(Grown { scope, size, root });
+                    grown.push(Grown { scope, size, root, time: Timestamp(head.time) });
                 }
             }
             Ok(grown)
@@ -152,6 +154,8 @@ struct Grown {
     scope: Scope,
     size: u64,
     root: [u8; 32],
+    /// Of the last entry.
+    time: Timestamp,
 }
 
 impl Grown {

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use strongroom_audit::TileWriter;
-use strongroom_crypto::RandomPool;
+use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
 use strongroom_domain::record::Record;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
@@ -102,8 +102,10 @@ impl Commit {
         batch.keys.extend(keys.iter().cloned().map(store_key));
         // INVARIANT(ack-durable): nobody is answered before this returns.
         self.writer.apply(batch).map_err(|error| {
-            // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost.
-            self.shared.hierarchy.put_back_rows(keys);
+            // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost. Those of
+            // subjects are made anew with the records that name them: a subject has one key.
+            let kept = keys.into_iter().filter(|row| row.purpose != Purpose::Subject.number());
+            self.shared.hierarchy.put_back_rows(kept.collect());
             self.failed(&error)
         })
     }

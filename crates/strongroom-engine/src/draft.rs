@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use strongroom_audit::{PartHead, commitment, encode_parts};
-use strongroom_crypto::{Purpose, RandomPool};
-use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, encode, policy, tag};
+use strongroom_crypto::Purpose;
+use strongroom_domain::entry::{EntryChanges, EntryFacts, encode, policy, tag};
 use strongroom_store::{Batch, EntryRow, RecordRow};
 use strongroom_types::id::AnyId;
 use strongroom_types::mode::Scope;
@@ -13,7 +13,7 @@ use strongroom_types::time::Timestamp;
 use crate::envelope::Envelope;
 use crate::log::Log;
 use crate::seal::{ClearRecord, Seat, framed};
-use crate::sealers::Sealers;
+use crate::sealers::{KeySlot, SealTools};
 
 /// A record's last version in this batch.
 pub(crate) struct Dirty {
@@ -35,7 +35,6 @@ pub(crate) struct Draft {
     pub touched: BTreeSet<u32>,
     /// Blind index holders as this batch changed them; `None` is free.
     pub holders: HashMap<(u32, u16, [u8; 16]), Option<AnyId>>,
-    scratch: Vec<u8>,
 }
 
 impl Draft {
@@ -47,85 +46,94 @@ impl Draft {
             spent: HashMap::default(),
             touched: BTreeSet::new(),
             holders: HashMap::new(),
-            scratch: Vec::with_capacity(1_024),
         }
     }
 }
 
-/// The parts of an entry, in clear.
-pub(crate) struct EntryParts<'a> {
-    pub facts: &'a EntryFacts,
-    pub actor: &'a EntryActor,
-    pub changes: &'a EntryChanges,
-    pub reply: Option<&'a [u8]>,
+/// Sealed parts with their clear heads.
+struct SealedParts {
+    heads: Vec<PartHead>,
+    bytes: Vec<u8>,
 }
 
-/// What sealing needs besides the plaintext.
-pub(crate) struct SealTools<'a> {
-    pub sealers: &'a mut Sealers,
-    pub random: &'a mut RandomPool,
+/// A part of an entry in clear: salted, and committed to.
+pub(crate) struct ClearPart {
+    tag: u8,
+    /// The salt, then the plaintext.
+    salted: Vec<u8>,
+    commitment: [u8; 32],
+}
+
+impl ClearPart {
+    /// Salts and commits to what `write` appends.
+    pub fn new(tag: u8, salt: [u8; 32], write: impl FnOnce(&mut Vec<u8>)) -> ClearPart {
+        let mut salted = Vec::with_capacity(320);
+        salted.extend_from_slice(&salt);
+        write(&mut salted);
+        let plain = salted.get(32..).unwrap_or(&[]);
+        let commitment = commitment(tag, &salt, plain);
+        ClearPart { tag, salted, commitment }
+    }
+}
+
+/// The parts of an entry, in clear. The actor's was prepared by whoever queued the command.
+pub(crate) struct EntryParts<'a> {
+    pub facts: &'a EntryFacts,
+    pub actor: &'a ClearPart,
+    pub changes: &'a EntryChanges,
+    pub reply: Option<&'a [u8]>,
 }
 
 impl Draft {
     /// Seals an entry's parts and appends it to its log.
     pub fn entry(&mut self, log: &mut Log, tools: &mut SealTools<'_>, parts: &EntryParts<'_>, spent: Vec<u8>) {
-        let scope = log.scope;
-        let sequence = log.sequence + 1;
         let about_money = !parts.facts.transactions.is_empty() || parts.facts.payout.is_some();
         let kept = if about_money { policy::MONEY } else { policy::AUDIT };
-        let mut heads = Vec::with_capacity(4);
-        let mut sealed = Vec::with_capacity(640);
-        let mut part = |tag: u8, policy: u8, write: &dyn Fn(&mut Vec<u8>)| {
-            let head = self.seal_part(&scope, sequence, tools, tag, policy, write, &mut sealed);
-            heads.push(head);
-        };
-        part(tag::FACTS, kept, &|out| encode(parts.facts, out));
-        part(tag::ACTOR, kept, &|out| encode(parts.actor, out));
-        if !parts.changes.0.is_empty() {
-            part(tag::CHANGES, policy::LOG, &|out| encode(parts.changes, out));
+        let mut sealed = SealedParts { heads: Vec::with_capacity(4), bytes: Vec::with_capacity(640) };
+        let mut salt = || tools.random.take();
+        let facts = ClearPart::new(tag::FACTS, salt(), |out| encode(parts.facts, out));
+        let changes = (!parts.changes.0.is_empty())
+            .then(|| ClearPart::new(tag::CHANGES, salt(), |out| encode(parts.changes, out)));
+        let reply =
+            parts.reply.map(|reply| ClearPart::new(tag::REPLY, salt(), |out| out.extend_from_slice(reply)));
+        self.seal_part(log, tools, &facts, kept, &mut sealed);
+        self.seal_part(log, tools, parts.actor, kept, &mut sealed);
+        if let Some(changes) = &changes {
+            self.seal_part(log, tools, changes, policy::LOG, &mut sealed);
         }
-        if let Some(reply) = parts.reply {
-            part(tag::REPLY, policy::REPLY, &|out| out.extend_from_slice(reply));
+        if let Some(reply) = &reply {
+            self.seal_part(log, tools, reply, policy::REPLY, &mut sealed);
         }
         let entry = EntryRow {
-            log: scope.number,
-            seq: sequence,
+            log: log.scope.number,
+            seq: log.sequence + 1,
             time: self.now.0,
             action: parts.facts.action.code(),
             first_event: log.events + 1,
             event_count: u16::try_from(parts.facts.events.len()).unwrap_or(u16::MAX),
             spent,
-            head: encode_parts(&heads),
-            parts: sealed,
+            head: encode_parts(&sealed.heads),
+            parts: sealed.bytes,
         };
-        self.touched.insert(scope.number);
-        self.batch.segments.extend(log.append(&entry, &heads));
+        self.touched.insert(log.scope.number);
+        self.batch.segments.extend(log.append(&entry, &sealed.heads));
         self.batch.entries.push(entry);
     }
 
-    /// Appends `u32 length ‖ sealed(salt ‖ plaintext)` and returns the part's clear head.
+    /// Appends `u32 length ‖ sealed(salt ‖ plaintext)` and the part's clear head.
     fn seal_part(
-        &mut self,
-        scope: &Scope,
-        sequence: u64,
+        &self,
+        log: &Log,
         tools: &mut SealTools<'_>,
-        tag: u8,
+        part: &ClearPart,
         policy: u8,
-        write: &dyn Fn(&mut Vec<u8>),
-        sealed: &mut Vec<u8>,
-    ) -> PartHead {
-        let salt: [u8; 32] = tools.random.take();
-        self.scratch.clear();
-        self.scratch.extend_from_slice(&salt);
-        write(&mut self.scratch);
-        let plain = self.scratch.get(32..).unwrap_or(&[]);
-        let head = PartHead { tag, policy, commitment: commitment(tag, &salt, plain) };
+        sealed: &mut SealedParts,
+    ) {
         let (purpose, period) = key_of(policy, self.now);
-        let seat = Seat::entry(scope, sequence, tag);
-        framed(sealed, |out| {
-            tools.sealers.seal(scope, purpose, period, self.now, tools.random, &seat, &self.scratch, out);
-        });
-        head
+        let slot = KeySlot { scope: log.scope, purpose, period };
+        let seat = Seat::entry(&log.scope, log.sequence + 1, part.tag);
+        framed(&mut sealed.bytes, |out| tools.seal(slot, self.now, &seat, &part.salted, out));
+        sealed.heads.push(PartHead { tag: part.tag, policy, commitment: part.commitment });
     }
 
     /// Moves the last version of each record into the batch, sealed by `seal`.

@@ -11,18 +11,20 @@ use strongroom_crypto::{RootKeys, random};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::Minted;
 use strongroom_domain::command::Command;
+use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::{Batch, Reader, Store, StoreError};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{ApiKeyId, OrganizationId, RawId, RequestId};
+use strongroom_types::id::{AnyId, ApiKeyId, OrganizationId, RawId, RequestId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
+use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure, Idempotency};
 use crate::opened::Opener;
 use crate::queue::{ActorLine, Item, Pending};
@@ -213,10 +215,11 @@ impl Engine {
             Actor::Key(id) => (Some(id.any()), None),
             Actor::System(actor) => (None, Some(actor.as_str())),
         };
+        let actor = actor_line(credential, system, caller.rule(), &envelope);
         self.inner.shared.queue.push(Pending {
             command: Box::new(command),
             scope: caller.tenant().scope(),
-            actor: ActorLine { credential, system, rule: caller.rule().to_owned() },
+            actor,
             envelope,
             answer,
         })?;
@@ -262,12 +265,10 @@ impl Engine {
         work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault>,
     ) -> Result<T, Failure> {
         let taken = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let Some(mut reader) = taken else { return Err(Failure::Overloaded) };
-        let outcome = {
-            let mut view = View::new(&self.inner.shared, scope, &mut *reader, self.inner.request_log.as_ref());
-            work(&mut view)
-        };
-        self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        let Some(reader) = taken else { return Err(Failure::Overloaded) };
+        let mut lent = LentReader { engine: self, reader: Some(reader) };
+        let Some(reader) = lent.reader.as_deref_mut() else { return Err(Failure::Internal) };
+        let outcome = work(&mut View::new(&self.inner.shared, scope, reader, self.inner.request_log.as_ref()));
         outcome.map_err(|fault| match fault {
             ReadFault::NotFound => Failure::NotFound,
             ReadFault::BadCursor => Failure::BadCursor,
@@ -352,14 +353,11 @@ impl Engine {
         envelope: Envelope,
     ) {
         let (answer, outcome) = oneshot::channel();
+        let rule = format!("role:{}:none", credential.role.as_str());
         let pending = Pending {
             command: Box::new(Refused { action, rejection }),
             scope: credential.scope,
-            actor: ActorLine {
-                credential: Some(credential.id.any()),
-                system: None,
-                rule: format!("role:{}:none", credential.role.as_str()),
-            },
+            actor: actor_line(Some(credential.id.any()), None, &rule, &envelope),
             envelope: Envelope { idempotency: None, ..envelope },
             answer,
         };
@@ -426,11 +424,38 @@ impl Engine {
     }
 }
 
+/// A reader out of the pool; goes back when dropped, also when the read panics.
+struct LentReader<'a> {
+    engine: &'a Engine,
+    reader: Option<Box<dyn Reader>>,
+}
+
+impl Drop for LentReader<'_> {
+    fn drop(&mut self) {
+        let mut readers = self.engine.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        readers.extend(self.reader.take());
+    }
+}
+
 /// What was counted in memory since the last time.
 pub struct Summaries {
     pub used: Vec<(Scope, Vec<(ApiKeyId, Timestamp)>)>,
     pub failures: Vec<((&'static str, String), u64)>,
     pub refusals: Vec<(RefusalKey, u64)>,
+}
+
+/// Writes down who acts; done by the caller's thread, so that the commit thread need not.
+fn actor_line(credential: Option<AnyId>, system: Option<&str>, rule: &str, envelope: &Envelope) -> ActorLine {
+    let actor = EntryActor {
+        credential,
+        system: system.map(str::to_owned),
+        request: envelope.request.0,
+        address: envelope.address.clone(),
+        user_agent: envelope.user_agent.clone(),
+        rule: rule.to_owned(),
+        signed: envelope.signature.is_some(),
+    };
+    ActorLine { credential, part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)) }
 }
 
 /// A refusal at the edge, on its way into the log.

@@ -13,6 +13,7 @@ use strongroom_types::id::AnyId;
 use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
+use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure};
 use crate::spent::BuiltRun;
 
@@ -37,11 +38,10 @@ impl<C: Command> Decide for C {
     }
 }
 
-/// Who acts, as the log will say it.
+/// Who acts: for the budget of refusals, and as the log will say it.
 pub(crate) struct ActorLine {
     pub credential: Option<AnyId>,
-    pub system: Option<&'static str>,
-    pub rule: String,
+    pub part: ClearPart,
 }
 
 pub(crate) type Answer = oneshot::Sender<Result<Committed, Failure>>;

@@ -18,7 +18,7 @@ struct Sealer {
     counter: u64,
 }
 
-/// Sealers in use; a key of a new period replaces the old one.
+/// Sealers in use.
 pub(crate) struct Sealers {
     hierarchy: Arc<Hierarchy>,
     sealers: HashMap<(u32, Purpose), Sealer, foldhash::fast::RandomState>,
@@ -29,29 +29,19 @@ impl Sealers {
         Sealers { hierarchy, sealers: HashMap::default() }
     }
 
-    /// Appends the sealed blob of `plaintext` under the scope's key for `purpose` in `period`.
-    pub fn seal(
-        &mut self,
-        scope: &Scope,
-        purpose: Purpose,
-        period: u32,
-        now: Timestamp,
-        random: &mut RandomPool,
-        seat: &Seat,
-        plaintext: &[u8],
-        out: &mut Vec<u8>,
-    ) {
+    /// The sealer of a slot; a key of a new period replaces the old one.
+    fn sealer(&mut self, slot: KeySlot, now: Timestamp, random: &mut RandomPool) -> &mut Sealer {
+        let KeySlot { scope, purpose, period } = slot;
+        let hierarchy = &self.hierarchy;
         let fresh = |random: &mut RandomPool| {
-            let key = self.hierarchy.current(scope.number, purpose, period, now.0);
+            let key = hierarchy.current(scope.number, purpose, period, now.0);
             Sealer::new(&key, period, random)
         };
-        let slot = self.sealers.entry((scope.number, purpose));
-        let sealer = slot.or_insert_with(|| fresh(random));
+        let sealer = self.sealers.entry((scope.number, purpose)).or_insert_with(|| fresh(random));
         if sealer.period != period {
-            let key = self.hierarchy.current(scope.number, purpose, period, now.0);
-            *sealer = Sealer::new(&key, period, random);
+            *sealer = fresh(random);
         }
-        sealer.seal(seat, plaintext, out);
+        sealer
     }
 
     /// Forgets all sealers, after a batch whose new keys were not stored.
@@ -80,6 +70,27 @@ impl Sealer {
         }
         write_sealed_header(self.key, &nonce, out);
         self.cipher.seal(suffix, &seat.aad(self.key), plaintext, out);
+    }
+}
+
+/// A key by what it is for.
+#[derive(Clone, Copy)]
+pub(crate) struct KeySlot {
+    pub scope: Scope,
+    pub purpose: Purpose,
+    pub period: u32,
+}
+
+/// What sealing needs besides the plaintext.
+pub(crate) struct SealTools<'a> {
+    pub sealers: &'a mut Sealers,
+    pub random: &'a mut RandomPool,
+}
+
+impl SealTools<'_> {
+    /// Appends the sealed blob of `plaintext` under the slot's key.
+    pub fn seal(&mut self, slot: KeySlot, now: Timestamp, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
+        self.sealers.sealer(slot, now, self.random).seal(seat, plaintext, out);
     }
 }
 

@@ -212,14 +212,14 @@ fn write_filter(newest: Timestamp, reach: &Reach, filter: &Filter) -> Vec<u8> {
     out
 }
 
-fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Vec<(u32, u64)>, Filter)> {
+fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Reach, Filter)> {
     let (newest, rest) = bytes.split_first_chunk::<8>()?;
     let (count, mut rest) = rest.split_first_chunk::<4>()?;
-    let mut reach = Vec::new();
+    let mut reach = Reach::new();
     for _ in 0..u32::from_be_bytes(*count) {
         let (log, after) = rest.split_first_chunk::<4>()?;
         let (sequence, after) = after.split_first_chunk::<8>()?;
-        reach.push((u32::from_be_bytes(*log), u64::from_be_bytes(*sequence)));
+        reach.insert(u32::from_be_bytes(*log), u64::from_be_bytes(*sequence));
         rest = after;
     }
     let (words, odd) = rest.as_chunks::<8>();

@@ -133,7 +133,8 @@ pub(crate) fn begin(
     let hierarchy = Arc::new(hierarchy(&mut *reader, root, clock.now())?);
     let heads = reader.heads()?;
     let fresh = heads.is_empty();
-    let last = heads.iter().map(|head| Timestamp(head.time)).max().unwrap_or_default();
+    // An id may be a millisecond ahead of its entry: what is made now comes after those of the last run.
+    let last = heads.iter().map(|head| Timestamp(head.time).plus(1)).max().unwrap_or_default();
     let mut scopes = Scopes::default();
     let mut logs = HashMap::new();
     scopes.insert(installation());

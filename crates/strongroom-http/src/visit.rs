@@ -8,7 +8,7 @@ use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
 use strongroom_auth::Credential;
 use strongroom_engine::{Envelope, RequestLine};
-use strongroom_types::id::{ApiKeyId, RequestId};
+use strongroom_types::id::{ApiKeyId, RawId, RequestId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -146,10 +146,15 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// The path with the names of its parameters. SECURITY: never their values, and only a path that is a route's: people
-/// paste keys into both.
+/// The route's path with the id it was asked for and the names of its parameters. SECURITY: never their values, and no
+/// text that only stands where an id should: people paste keys and account numbers into both.
 fn logged_path(head: &Parts, route: &Route) -> String {
-    let mut path: String = head.uri.path().chars().take(200).collect();
+    let asked = head.uri.path().split('/');
+    let segments = route.path.split('/').zip(asked).map(|(named, asked)| match named {
+        "{id}" if looks_like_an_id(asked) => asked,
+        named => named,
+    });
+    let mut path = segments.collect::<Vec<_>>().join("/");
     if let Some(query) = head.uri.query() {
         let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
         let known = pairs.filter(|name| route.query.iter().any(|p| p.name == *name));
@@ -158,6 +163,12 @@ fn logged_path(head: &Parts, route: &Route) -> String {
         path.push_str(&names.join("&"));
     }
     path
+}
+
+fn looks_like_an_id(text: &str) -> bool {
+    let Some((prefix, digits)) = text.split_once('_') else { return false };
+    let lower = |byte: u8| byte.is_ascii_lowercase();
+    prefix.len() <= 7 && prefix.bytes().all(lower) && RawId::from_hex(digits).is_some()
 }
 
 #[cfg(test)]
@@ -179,9 +190,11 @@ mod tests {
             "/v1/wallets",
         );
         assert_eq!(listed, "/v1/wallets?email&limit");
-        assert_eq!(
-            path("/v1/wallets/wallet_1", "/v1/wallets/{id}"),
-            "/v1/wallets/wallet_1"
-        );
+        let wallet = "/v1/wallets/wallet_0123456789abcdef01234567";
+        assert_eq!(path(wallet, "/v1/wallets/{id}"), wallet);
+        for pasted in ["sk_live_x", "4111111111111111", "wallet_1", "wallet_0123456789ABCDEF01234567"] {
+            let uri = format!("/v1/wallets/{pasted}/balance");
+            assert_eq!(path(&uri, "/v1/wallets/{id}/balance"), "/v1/wallets/{id}/balance");
+        }
     }
 }

@@ -24,6 +24,10 @@ use clap::{Parser, Subcommand};
 use crate::command::{audit, demo, init, keys, organization, serve, verify};
 use crate::fault::Fault;
 
+/// Commands are made on one thread and freed on another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A payments core in one program: wallets, payouts and a provable log over HTTP
 #[derive(Parser)]
 #[command(name = "strongroom", version, max_term_width = 100)]

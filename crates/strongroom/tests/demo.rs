@@ -1,4 +1,10 @@
 //! `strongroom demo`, as a person and as a script use it: over the wire, through restarts and kills.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod program;
 

@@ -1,113 +1,22 @@
-//! `init`, `serve` and what keeps an installation: keyring, passphrase, recovery kit, second tenants; and each way in
-//! which a start can fail.
+//! `init` and `serve`, and each way in which a start can fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod program;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use program::{Running, address, assert_clean_with, run, strongroom};
+use program::installation::{Installation, PASSPHRASE, config, done, failed};
+use program::{assert_clean_with, run, strongroom};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use strongroom_testkit::exchange::Outgoing;
-use tempfile::TempDir;
-
-const PASSPHRASE: &str = "correct horse battery staple";
-
-/// An installation in a folder of its own.
-struct Installation {
-    dir: TempDir,
-    /// What `init` printed.
-    told: String,
-}
-
-impl Installation {
-    /// Made by `init`, with a configuration that listens on any port.
-    fn new(listen: &str) -> Installation {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
-        fs::write(dir.path().join("strongroom.toml"), config(listen)).unwrap();
-        let mut installation = Installation {
-            dir,
-            told: String::new(),
-        };
-        let arguments = [
-            "--organization",
-            "Acme Payments",
-            "--currency",
-            "EUR",
-            "--recovery-kit",
-        ];
-        let mut init = installation.command("init");
-        init.args(arguments).arg(installation.path("kit.txt"));
-        let output = init.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        installation.told = String::from_utf8(output.stdout).unwrap();
-        installation
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// A command on this installation, with its passphrase.
-    fn command(&self, name: &str) -> Command {
-        let mut command = strongroom();
-        command.args(name.split(' '));
-        command.arg("--config").arg(self.path("strongroom.toml"));
-        command
-            .arg("--passphrase-file")
-            .arg(self.path("passphrase"));
-        command
-    }
-
-    fn serve(&self) -> Serving {
-        let running = Running::start(&mut self.command("serve"));
-        Serving { running }
-    }
-
-    /// A key or secret from a table that was printed.
-    fn shown(&self, name: &str) -> String {
-        value(&self.told, name)
-    }
-}
-
-fn config(listen: &str) -> String {
-    format!("data = 'data'\nkeyring = 'keyring.toml'\nlisten = '{listen}'\n")
-}
-
-fn value(table: &str, name: &str) -> String {
-    let line = table
-        .lines()
-        .find_map(|line| line.trim().strip_prefix(name));
-    line.unwrap_or_else(|| panic!("no `{name}` in {table}"))
-        .trim()
-        .to_owned()
-}
-
-/// A server that serves.
-struct Serving {
-    running: Running,
-}
-
-impl Serving {
-    fn request(&self, method: &str, target: &str, key: &str) -> Outgoing {
-        let port = address(&self.running.line).port();
-        Outgoing::new(format!("127.0.0.1:{port}").parse().unwrap(), method, target).bearer(key)
-    }
-
-    fn account(&self, key: &str) -> (u16, Value) {
-        let reply = self.request("GET", "/v1/account", key).send();
-        (reply.status, reply.json())
-    }
-}
 
 fn seconds() -> i64 {
     #[expect(
@@ -116,36 +25,6 @@ fn seconds() -> i64 {
     )]
     let now = SystemTime::now();
     i64::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
-}
-
-/// Runs a command that must fail, and gives what it said.
-#[track_caller]
-fn failed(command: &mut Command, words: &str) -> String {
-    let output = command.output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{err}");
-    let line = err
-        .lines()
-        .find(|line| line.starts_with("error: "))
-        .unwrap_or_else(|| panic!("{err}"));
-    assert!(line.contains(words), "`{words}` is not in `{line}`");
-    assert!(
-        !err.contains(PASSPHRASE) && !err.contains("panicked"),
-        "{err}"
-    );
-    err
-}
-
-#[track_caller]
-fn done(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(0),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -268,37 +147,6 @@ fn nothing_that_exists_is_overwritten() {
 }
 
 #[test]
-fn a_second_organization_sees_nothing_of_the_first() {
-    let made = Installation::new("127.0.0.1:0");
-    let mut add = made.command("organization add");
-    let told = done(add.args(["--name", "Second Shop"]));
-    let second = value(&told, "test secret key");
-    let serving = made.serve();
-    let wallet = serving
-        .request("POST", "/v1/wallets", &made.shown("test secret key"))
-        .json(&json!({ "type": "master" }));
-    let id = wallet.send().field("id");
-    assert_eq!(serving.account(&second).1["name"], "Second Shop");
-    assert_eq!(
-        serving
-            .request("GET", &format!("/v1/wallets/{id}"), &second)
-            .send()
-            .status,
-        404
-    );
-    failed(
-        made.command("organization add").args(["--name", "Third"]),
-        "in use by another process",
-    );
-    assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
-    failed(
-        made.command("organization add").args(["--name", " "]),
-        "1 to 200 characters",
-    );
-    assert_clean_with(&mut made.command("verify"));
-}
-
-#[test]
 fn live_keys_are_refused_in_clear_beyond_this_machine() {
     let made = Installation::new("0.0.0.0:0");
     let serving = made.serve();
@@ -378,125 +226,4 @@ fn set_schema_version(database: &Path, version: u32) {
     let mut bytes = fs::read(database).unwrap();
     bytes[60..64].copy_from_slice(&version.to_be_bytes());
     fs::write(database, bytes).unwrap();
-}
-
-#[test]
-fn the_passphrase_changes_and_the_kit_recovers() {
-    let made = Installation::new("127.0.0.1:0");
-    let new = made.path("new-passphrase");
-    fs::write(&new, "another long passphrase").unwrap();
-    done(
-        made.command("keys passphrase")
-            .arg("--new-passphrase-file")
-            .arg(&new),
-    );
-    failed(
-        &mut made.command("verify"),
-        "the passphrase does not open the keyring",
-    );
-    fs::copy(&new, made.path("passphrase")).unwrap();
-    assert_clean_with(&mut made.command("verify"));
-
-    // The keyring is lost; a kit of another installation does not replace it, its own does.
-    fs::remove_file(made.path("keyring.toml")).unwrap();
-    let other = Installation::new("127.0.0.1:0");
-    let recover = |kit: PathBuf| {
-        let mut command = made.command("keys recover");
-        command
-            .arg("--recovery-kit")
-            .arg(kit)
-            .arg("--new-passphrase-file")
-            .arg(&new);
-        command
-    };
-    let err = failed(&mut recover(other.path("kit.txt")), "keyring");
-    assert!(
-        err.contains("recovery kit must be the one of this data directory"),
-        "{err}"
-    );
-    assert!(!made.path("keyring.toml").exists());
-    let typed = made.path("typed");
-    let mistyped =
-        fs::read_to_string(made.path("kit.txt"))
-            .unwrap()
-            .replacen(['7', '8', '9'], "3", 1);
-    fs::write(&typed, mistyped).unwrap();
-    failed(&mut recover(typed), "mistyped");
-    done(&mut recover(made.path("kit.txt")));
-    assert_clean_with(&mut made.command("verify"));
-    let serving = made.serve();
-    assert_eq!(serving.account(&made.shown("test secret key")).0, 200);
-    assert_eq!(serving.running.stop(Signal::INT).status.code(), Some(0));
-}
-
-/// A log taken elsewhere verifies there, and only under the key and the checkpoint that are known.
-#[test]
-fn an_exported_log_verifies_alone() {
-    let made = Installation::new("127.0.0.1:0");
-    let serving = made.serve();
-    let test = made.shown("test secret key");
-    assert_eq!(
-        serving
-            .request("POST", "/v1/wallets", &test)
-            .json(&json!({ "type": "master" }))
-            .send()
-            .status,
-        201
-    );
-    assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
-
-    let bundle = made.path("log.json");
-    let organization = made.shown("organization");
-    let mut export = made.command("audit export");
-    export
-        .args([
-            "--organization",
-            &organization,
-            "--mode",
-            "test",
-            "--opened",
-            "--out",
-        ])
-        .arg(&bundle);
-    done(&mut export);
-    let parsed: Value = serde_json::from_slice(&fs::read(&bundle).unwrap()).unwrap();
-    let note = made.path("note.txt");
-    fs::write(&note, parsed["checkpoint"].as_str().unwrap()).unwrap();
-    let key = parsed["verifier_key"].as_str().unwrap();
-
-    let check = |more: &[&str]| {
-        let mut command = strongroom();
-        command
-            .args(["audit", "verify"])
-            .arg(&bundle)
-            .args(more)
-            .output()
-            .unwrap()
-    };
-    let note = note.to_str().unwrap();
-    assert_eq!(check(&[]).status.code(), Some(0));
-    assert_eq!(
-        check(&["--key", key, "--checkpoint", note]).status.code(),
-        Some(0)
-    );
-    assert_eq!(
-        check(&["--key", "strongroom/other+00000000+AAAA"])
-            .status
-            .code(),
-        Some(1)
-    );
-    let mut whole = made.command("audit verify");
-    assert_clean_with(whole.args(["--checkpoint", note]));
-
-    let altered = fs::read_to_string(&bundle)
-        .unwrap()
-        .replacen("\"time\":1", "\"time\":2", 1);
-    fs::write(&bundle, altered).unwrap();
-    let found = check(&[]);
-    assert_eq!(found.status.code(), Some(1));
-    assert!(
-        String::from_utf8(found.stdout)
-            .unwrap()
-            .starts_with("damage: entry 1")
-    );
 }

@@ -76,8 +76,9 @@ impl<T> Collector<T> {
         if self.backward {
             self.items.reverse();
         }
-        let end = if has_more { self.items.last() } else { None };
-        let next_cursor = end.map(cursor);
+        // The page goes on at the end that the walk has reached.
+        let end = if self.backward { self.items.first() } else { self.items.last() };
+        let next_cursor = end.filter(|_| has_more).map(cursor);
         Listing { items: self.items, has_more, next_cursor }
     }
 }

@@ -76,7 +76,8 @@ fn a_checkpoint_kept_elsewhere_finds_what_was_cut_or_rewritten() {
     Author::begin(&rewritten, &other);
     let unknown = audit_verify(&rewritten, other.keys(), Some(&early)).unwrap();
     assert!(unknown.damages[0].contains("the checkpoint kept elsewhere"), "{unknown}");
-    let continues = Some(serde_json::from_slice::<Bundle>(&late).unwrap().entries.len() as u64 - 20);
+    let size = serde_json::from_slice::<Bundle>(&late).unwrap().entries.len();
+    let continues = Some(u64::try_from(size).unwrap() - 20);
     let stretch = export(&store, &root, BundleRequest { range: Some((3, 9)), continues, ..BundleRequest::default() });
     assert_eq!(verify_bundle(&stretch, Some(&early)).unwrap().pinned, continues);
     author.books.engine.stop();

@@ -17,7 +17,8 @@ fn a_million_entries() {
     let root = Root::new();
     let store = SqliteStore::create(dir.path()).unwrap();
     let author = Author::begin(&store, &root);
-    let wallets: Vec<_> = (0..1_000).map(|n| author.books.wallet(if n == 0 { WalletType::Master } else { WalletType::SubMerchant })).collect();
+    let mut wallets = vec![author.books.wallet(WalletType::Master)];
+    wallets.resize_with(1_000, || author.books.wallet(WalletType::SubMerchant));
     wallets.iter().for_each(|wallet| author.books.fund(*wallet, 1_000_000_000));
     author.pay_at_once(count, |n| {
         let n = usize::try_from(n).unwrap();

@@ -75,7 +75,8 @@ async fn key_type(
 pub async fn revoke(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Problem> {
     call.no_fields()?;
     let id = key_id(&call);
-    call.execute(&caller, RevokeApiKey { id }).await
+    let held = Some(call.credential().permissions.clone());
+    call.execute(&caller, RevokeApiKey { id, held }).await
 }
 
 /// `GET /v1/api-keys/{id}`.

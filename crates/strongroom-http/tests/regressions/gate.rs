@@ -36,7 +36,8 @@ impl Gate {
     pub fn await_write(&self) {
         let state = self.0.0.lock().unwrap();
         let patience = Duration::from_secs(20);
-        let (_, late) = self.0.1.wait_timeout_while(state, patience, |state| state.waiting == 0).unwrap();
+        let (state, late) = self.0.1.wait_timeout_while(state, patience, |state| state.waiting == 0).unwrap();
+        drop(state);
         assert!(!late.timed_out(), "no write came");
     }
 

@@ -41,7 +41,8 @@ fn stopped() -> Stopped {
 
 /// All records of a kind, of every tenant.
 fn records(folder: &Path, kind: Kind) -> Vec<RecordRow> {
-    let store = SqliteStore::open_read_only(folder).unwrap();
+    let copy = DataFolder::copy_of(folder);
+    let store = SqliteStore::open_read_only(copy.path()).unwrap();
     let mut reader = store.reader().unwrap();
     let mut found = Vec::new();
     for head in reader.heads().unwrap() {
@@ -134,7 +135,8 @@ fn audit_tail_cut() {
     let kept = newest.field("data/0/note");
     server.halt();
     let check = |folder: &Path, pinned: Option<&str>| {
-        let store = SqliteStore::open_read_only(folder).unwrap();
+        let copy = DataFolder::copy_of(folder);
+        let store = SqliteStore::open_read_only(copy.path()).unwrap();
         audit_verify(&store, server.root_keys(), pinned).unwrap()
     };
     let whole = check(server.folder(), Some(&kept));

@@ -1,6 +1,8 @@
 //! The built program under test: started, listened to, signalled, waited for with a deadline.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod installation;
+
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -2,7 +2,9 @@
 //! and checks that it does; the first step that is not as claimed ends the walk with an error.
 
 mod guide;
+mod money;
 mod pretty;
+mod records;
 mod walk;
 
 use std::process::ExitCode;
