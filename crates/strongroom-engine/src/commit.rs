@@ -21,10 +21,10 @@ use tokio::sync::oneshot;
 use crate::bases::Bases;
 use crate::cache::Cache;
 use crate::draft::{Draft, spent_hashes};
-use crate::envelope::{Committed, Failure};
+use crate::envelope::Failure;
 use crate::log::Log;
 use crate::opened::{Opener, store_key};
-use crate::queue::{Answer, Item, Pending};
+use crate::queue::{Answer, Answers, Item, Outcome, Pending};
 use crate::refusals::Refusals;
 use crate::scopes::installation;
 use crate::sealers::Sealers;
@@ -49,9 +49,6 @@ pub(crate) struct Commit {
     pub(crate) last: Timestamp,
     pub(crate) batch_limit: usize,
 }
-
-/// A command's outcome, held back until its batch is durable.
-type Outcome = Result<Committed, Failure>;
 
 impl Commit {
     /// Runs until told to stop or until the store fails.
@@ -104,7 +101,9 @@ impl Commit {
         self.writer.apply(batch).map_err(|error| {
             // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost. Those of
             // subjects are made anew with the records that name them: a subject has one key.
-            let kept = keys.into_iter().filter(|row| row.purpose != Purpose::Subject.number());
+            let kept = keys
+                .into_iter()
+                .filter(|row| row.purpose != Purpose::Subject.number());
             self.shared.hierarchy.put_back_rows(kept.collect());
             self.failed(&error)
         })
@@ -137,7 +136,11 @@ impl Commit {
     /// millisecond, so that ids stay few per millisecond.
     fn tick(&mut self) -> Timestamp {
         let wall = self.shared.now();
-        self.last = if wall < self.last { self.last.plus(1) } else { wall };
+        self.last = if wall < self.last {
+            self.last.plus(1)
+        } else {
+            wall
+        };
         self.last
     }
 
@@ -148,7 +151,7 @@ impl Commit {
             let failure = self.failed(&error);
             return self.answer_all(commands, &failure);
         }
-        let mut waiting: Vec<(Answer, Outcome)> = Vec::with_capacity(commands.len());
+        let mut waiting: Answers = Vec::with_capacity(commands.len());
         let mut keys = Vec::new();
         let count = commands.len();
         for pending in commands {
@@ -170,10 +173,7 @@ impl Commit {
         }
         self.cache.settle();
         self.shared.queue.settle(&keys);
-        for (answer, outcome) in waiting {
-            // The caller may have hung up; the act stands all the same.
-            drop(answer.send(outcome));
-        }
+        self.shared.answer(waiting);
         self.hand_over_run();
     }
 
@@ -203,18 +203,30 @@ impl Commit {
             Ok(facts) => facts,
             Err(error) => return Err(self.failed(&error)),
         };
-        let Some(log) = self.logs.get(&pending.scope.number) else { return Err(Failure::Internal) };
+        let Some(log) = self.logs.get(&pending.scope.number) else {
+            return Err(Failure::Internal);
+        };
         let mut ids = self.bases.next(draft.now, &mut self.random);
         let base = ids.take();
-        let mut moment = Moment { now: draft.now, scope: pending.scope, sequence: log.sequence + 1, ids };
+        let mut moment = Moment {
+            now: draft.now,
+            scope: pending.scope,
+            sequence: log.sequence + 1,
+            ids,
+        };
         // A panic inside one decision is that command's alone: it has changed nothing.
-        let decided = catch_unwind(AssertUnwindSafe(|| pending.command.decide(&facts, &mut moment)));
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            pending.command.decide(&facts, &mut moment)
+        }));
         match decided {
             Ok(Ok(decision)) => Ok(self.accept(draft, pending, decision, base)),
             Ok(Err(rejection)) => Err(self.refuse(draft, pending, rejection, base)),
             Err(_) => {
                 Counters::add(&self.shared.counters.panics, 1);
-                tracing::error!(action = pending.command.action().as_str(), "a decision panicked");
+                tracing::error!(
+                    action = pending.command.action().as_str(),
+                    "a decision panicked"
+                );
                 Err(Failure::Internal)
             }
         }
@@ -228,7 +240,12 @@ impl Commit {
         if let Err(error) = self.seal_records(draft) {
             return Err(self.failed(&error));
         }
-        draft.batch.heads = draft.touched.iter().filter_map(|number| self.logs.get(number)).map(Log::head).collect();
+        draft.batch.heads = draft
+            .touched
+            .iter()
+            .filter_map(|number| self.logs.get(number))
+            .map(Log::head)
+            .collect();
         self.apply(&mut draft.batch)
     }
 
@@ -241,7 +258,9 @@ impl Commit {
         Counters::add(&counters.commits, 1);
         Counters::add(&counters.commands, count);
         let largest = u64::try_from(count).unwrap_or(u64::MAX);
-        counters.largest_batch.fetch_max(largest, std::sync::atomic::Ordering::Relaxed);
+        counters
+            .largest_batch
+            .fetch_max(largest, std::sync::atomic::Ordering::Relaxed);
         if !draft.batch.jobs.is_empty() {
             self.shared.jobs.notify_one();
         }
@@ -256,15 +275,17 @@ impl Commit {
             .batch
             .records
             .iter()
-            .filter(|row| {
-                row.kind == Kind::ApiKey.code()
-                    || row.kind == Kind::Organization.code()
-            })
+            .filter(|row| row.kind == Kind::ApiKey.code() || row.kind == Kind::Organization.code())
             .filter_map(|row| {
                 let kind = Kind::from_code(row.kind)?;
-                let id = AnyId { kind, raw: RawId(row.id) };
+                let id = AnyId {
+                    kind,
+                    raw: RawId(row.id),
+                };
                 let key = (row.scope, id);
-                self.cache.get(key).map(|slot| (key, Arc::clone(&slot.record)))
+                self.cache
+                    .get(key)
+                    .map(|slot| (key, Arc::clone(&slot.record)))
             })
             .collect()
     }
@@ -277,9 +298,20 @@ impl Commit {
                 }
             }
             Record::Organization(organization) => {
-                let mut scopes = self.shared.scopes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-                for (number, mode) in [(organization.test_scope, Mode::Test), (organization.live_scope, Mode::Live)] {
-                    scopes.insert(Scope { number, organization: organization.id, mode });
+                let mut scopes = self
+                    .shared
+                    .scopes
+                    .write()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                for (number, mode) in [
+                    (organization.test_scope, Mode::Test),
+                    (organization.live_scope, Mode::Live),
+                ] {
+                    scopes.insert(Scope {
+                        number,
+                        organization: organization.id,
+                        mode,
+                    });
                 }
             }
             _ => {}
@@ -304,30 +336,48 @@ impl Commit {
         let known: HashSet<u32> = heads.iter().map(|head| head.log).collect();
         self.logs.retain(|number, _| known.contains(number));
         let own = installation();
-        self.logs.entry(own.number).or_insert_with(|| Log::empty(own, TileWriter::default()));
+        self.logs
+            .entry(own.number)
+            .or_insert_with(|| Log::empty(own, TileWriter::default()));
         for head in heads {
             if let Some(scope) = self.logs.get(&head.log).map(|log| log.scope) {
-                self.logs.insert(head.log, Log::restore(scope, &head, &mut *self.reader)?);
+                self.logs
+                    .insert(head.log, Log::restore(scope, &head, &mut *self.reader)?);
             }
         }
         Ok(())
     }
 
     /// Begins the books of a new organization.
-    pub(crate) fn open_logs(&mut self, organization: &strongroom_domain::organizations::Organization) {
-        for (number, mode) in [(organization.test_scope, Mode::Test), (organization.live_scope, Mode::Live)] {
-            let scope = Scope { number, organization: organization.id, mode };
-            self.logs.insert(number, Log::empty(scope, TileWriter::default()));
+    pub(crate) fn open_logs(
+        &mut self,
+        organization: &strongroom_domain::organizations::Organization,
+    ) {
+        for (number, mode) in [
+            (organization.test_scope, Mode::Test),
+            (organization.live_scope, Mode::Live),
+        ] {
+            let scope = Scope {
+                number,
+                organization: organization.id,
+                mode,
+            };
+            self.logs
+                .insert(number, Log::empty(scope, TileWriter::default()));
         }
     }
 
     fn hand_over_run(&mut self) {
-        let Some((number, newest, frozen)) = self.spent.freeze() else { return };
+        let Some((number, newest, frozen)) = self.spent.freeze() else {
+            return;
+        };
         let shared = Arc::clone(&self.shared);
-        let built = std::thread::Builder::new().name("spent-run".into()).spawn(move || {
-            let run = crate::spent::build(number, newest, &frozen);
-            drop(shared.queue.push_own(Item::Run(Box::new(run))));
-        });
+        let built = std::thread::Builder::new()
+            .name("spent-run".into())
+            .spawn(move || {
+                let run = crate::spent::build(number, newest, &frozen);
+                drop(shared.queue.push_own(Item::Run(Box::new(run))));
+            });
         if built.is_err() {
             self.spent.abandon();
         }
@@ -339,6 +389,8 @@ impl Commit {
 
     /// Hashes spent in this batch so far, for the check of the next command.
     pub(crate) fn spends(draft: &mut Draft, column: &[u8], position: u64) {
-        draft.spent.extend(spent_hashes(column).map(|hash| (hash, position)));
+        draft
+            .spent
+            .extend(spent_hashes(column).map(|hash| (hash, position)));
     }
 }

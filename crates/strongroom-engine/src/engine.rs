@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure, Idempotency};
 use crate::opened::Opener;
-use crate::queue::{ActorLine, Item, Pending};
+use crate::queue::{ActorLine, Item, Pending, answer};
 use crate::refusals::RefusalKey;
 use crate::request_log::{RequestLine, RequestLog};
 use crate::scopes::installation;
@@ -85,7 +85,11 @@ impl Engine {
         settings: Settings,
         requests: Option<std::path::PathBuf>,
     ) -> Result<Engine, StartError> {
-        let Begin { shared, commit, fresh } = begin(store, root, clock, settings)?;
+        let Begin {
+            shared,
+            commit,
+            fresh,
+        } = begin(store, root, clock, settings)?;
         let mut readers = Vec::new();
         for _ in 0..settings.readers.max(1) {
             readers.push(store.reader()?);
@@ -119,25 +123,52 @@ impl Engine {
     fn note_start(&self, reader: &mut dyn Reader, unclean: bool) -> Result<(), StartError> {
         if unclean {
             let heads = reader.heads()?;
-            let details = heads.iter().map(|h| (format!("log_{}", h.log), h.seq.to_string())).collect();
+            let details = heads
+                .iter()
+                .map(|h| (format!("log_{}", h.log), h.seq.to_string()))
+                .collect();
             self.note(installation(), Action::UncleanRestart, details)?;
         }
         let version = vec![("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
         self.note(installation(), Action::ServerStarted, version)
     }
 
-    fn note(&self, scope: Scope, action: Action, details: Vec<(String, String)>) -> Result<(), StartError> {
+    fn note(
+        &self,
+        scope: Scope,
+        action: Action,
+        details: Vec<(String, String)>,
+    ) -> Result<(), StartError> {
         let caller = Caller::system(SystemActor::Housekeeping, scope);
         match self.execute_blocking(&caller, Note { action, details }, Envelope::internal()) {
             Ok(_) => Ok(()),
-            Err(failure) => Err(StartError::Damage(format!("the start could not be put on record: {failure:?}"))),
+            Err(failure) => Err(StartError::Damage(format!(
+                "the start could not be put on record: {failure:?}"
+            ))),
+        }
+    }
+
+    /// Lets a runtime wake the callers: their tasks live there, so a whole batch costs the commit thread one wake.
+    pub fn answer_on(&self, runtime: &tokio::runtime::Handle) {
+        let (answers, mut batches) = tokio::sync::mpsc::unbounded_channel();
+        if self.inner.shared.answers.set(answers).is_ok() {
+            runtime.spawn(async move {
+                while let Some(batch) = batches.recv().await {
+                    answer(batch);
+                }
+            });
         }
     }
 
     /// Stops taking work, finishes what is queued, puts the stop on record and ends the commit thread.
     pub fn stop(&self) {
         {
-            let mut state = self.inner.shared.state.write().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self
+                .inner
+                .shared
+                .state
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             if *state == EngineState::Running {
                 *state = EngineState::Stopping;
             }
@@ -148,7 +179,12 @@ impl Engine {
         // A store that has failed cannot say so; the next start finds the stop missing.
         drop(self.note(installation(), Action::ServerStopped, Vec::new()));
         drop(self.inner.shared.queue.push_own(Item::Stop));
-        let thread = self.inner.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .inner
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             // A panic of the commit thread was logged where it happened.
             drop(thread.join());
@@ -174,7 +210,11 @@ impl Engine {
             panics: read(&counters.panics),
             largest_batch: read(&counters.largest_batch),
             queued: u64::try_from(self.inner.shared.queue.len()).unwrap_or(u64::MAX),
-            request_lines_dropped: self.inner.request_log.as_ref().map_or(0, RequestLog::dropped),
+            request_lines_dropped: self
+                .inner
+                .request_log
+                .as_ref()
+                .map_or(0, RequestLog::dropped),
         }
     }
 
@@ -188,7 +228,9 @@ impl Engine {
         command: C,
         envelope: Envelope,
     ) -> Result<Committed, Failure> {
-        self.queue(caller, command, envelope)?.await.unwrap_or(Err(Failure::Halted))
+        self.queue(caller, command, envelope)?
+            .await
+            .unwrap_or(Err(Failure::Halted))
     }
 
     /// The same for threads that may wait.
@@ -201,7 +243,9 @@ impl Engine {
         command: C,
         envelope: Envelope,
     ) -> Result<Committed, Failure> {
-        self.queue(caller, command, envelope)?.blocking_recv().unwrap_or(Err(Failure::Halted))
+        self.queue(caller, command, envelope)?
+            .blocking_recv()
+            .unwrap_or(Err(Failure::Halted))
     }
 
     fn queue<C: Command>(
@@ -229,7 +273,10 @@ impl Engine {
     /// Stores rows that follow from the log.
     pub(crate) async fn derive(&self, batch: Batch) -> Result<(), Failure> {
         let (answer, outcome) = oneshot::channel();
-        self.inner.shared.queue.push_own(Item::Derived(batch, answer))?;
+        self.inner
+            .shared
+            .queue
+            .push_own(Item::Derived(batch, answer))?;
         outcome.await.unwrap_or(Err(Failure::Halted))
     }
 
@@ -252,7 +299,9 @@ impl Engine {
         scope: Scope,
         work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault> + Send + 'static,
     ) -> Result<T, Failure> {
-        let Ok(_permit) = self.inner.reading.acquire().await else { return Err(Failure::Halted) };
+        let Ok(_permit) = self.inner.reading.acquire().await else {
+            return Err(Failure::Halted);
+        };
         let engine = self.clone();
         let done = tokio::task::spawn_blocking(move || engine.view_now(scope, work)).await;
         done.unwrap_or(Err(Failure::Internal))
@@ -264,11 +313,28 @@ impl Engine {
         scope: Scope,
         work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault>,
     ) -> Result<T, Failure> {
-        let taken = self.inner.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let Some(reader) = taken else { return Err(Failure::Overloaded) };
-        let mut lent = LentReader { engine: self, reader: Some(reader) };
-        let Some(reader) = lent.reader.as_deref_mut() else { return Err(Failure::Internal) };
-        let outcome = work(&mut View::new(&self.inner.shared, scope, reader, self.inner.request_log.as_ref()));
+        let taken = self
+            .inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let Some(reader) = taken else {
+            return Err(Failure::Overloaded);
+        };
+        let mut lent = LentReader {
+            engine: self,
+            reader: Some(reader),
+        };
+        let Some(reader) = lent.reader.as_deref_mut() else {
+            return Err(Failure::Internal);
+        };
+        let outcome = work(&mut View::new(
+            &self.inner.shared,
+            scope,
+            reader,
+            self.inner.request_log.as_ref(),
+        ));
         outcome.map_err(|fault| match fault {
             ReadFault::NotFound => Failure::NotFound,
             ReadFault::BadCursor => Failure::BadCursor,
@@ -287,9 +353,19 @@ impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
     /// SECURITY: the text is always hashed and looked up, so every failure takes the same time.
     pub fn credential(&self, unverified_key: &str) -> Option<Arc<Credential>> {
-        let hash = self.inner.shared.credential_key.mac().tag_fields(&[unverified_key.as_bytes()]);
+        let hash = self
+            .inner
+            .shared
+            .credential_key
+            .mac()
+            .tag_fields(&[unverified_key.as_bytes()]);
         let now = self.now();
-        let credential = self.inner.shared.credentials.find(&hash).filter(|c| c.is_usable(now))?;
+        let credential = self
+            .inner
+            .shared
+            .credentials
+            .find(&hash)
+            .filter(|c| c.is_usable(now))?;
         self.inner.shared.credentials.note_use(&credential, now);
         Some(credential)
     }
@@ -303,11 +379,19 @@ impl Engine {
         };
         let signing = loop {
             if let Some(text) = key_text::mint(KeyType::Secret, mode, &random::<96>()) {
-                break SecretText::new(format!("sign_{}", text.expose().get(8..).unwrap_or_default()));
+                break SecretText::new(format!(
+                    "sign_{}",
+                    text.expose().get(8..).unwrap_or_default()
+                ));
             }
         };
         Minted {
-            hash: self.inner.shared.credential_key.mac().tag_fields(&[key_text.expose().as_bytes()]),
+            hash: self
+                .inner
+                .shared
+                .credential_key
+                .mac()
+                .tag_fields(&[key_text.expose().as_bytes()]),
             hint: key_text::hint(&key_text),
             key_text,
             signing_secret: signing,
@@ -317,7 +401,10 @@ impl Engine {
     /// A fresh id for a request.
     pub fn new_request(&self) -> RequestId {
         let milliseconds = u64::try_from(self.now().0).unwrap_or(0);
-        RequestId(RawId::from_parts(milliseconds, u64::from_le_bytes(random::<8>())))
+        RequestId(RawId::from_parts(
+            milliseconds,
+            u64::from_le_bytes(random::<8>()),
+        ))
     }
 
     /// The keyed hashes of an idempotency key and of the request sent under it.
@@ -333,15 +420,31 @@ impl Engine {
         let mac = self.inner.shared.spent_key.mac();
         let number = scope.number.to_be_bytes();
         Idempotency {
-            key: mac.short_fields(&[b"key", &number, method.as_bytes(), path.as_bytes(), key.as_bytes()]),
-            request: mac.short_fields(&[b"request", &number, method.as_bytes(), target.as_bytes(), body]),
+            key: mac.short_fields(&[
+                b"key",
+                &number,
+                method.as_bytes(),
+                path.as_bytes(),
+                key.as_bytes(),
+            ]),
+            request: mac.short_fields(&[
+                b"request",
+                &number,
+                method.as_bytes(),
+                target.as_bytes(),
+                body,
+            ]),
         }
     }
 
     /// The keyed hash of a request's signature.
     pub fn signature(&self, scope: &Scope, signature: &[u8; 32]) -> [u8; 16] {
         let number = scope.number.to_be_bytes();
-        self.inner.shared.spent_key.mac().short_fields(&[b"signature", &number, signature])
+        self.inner
+            .shared
+            .spent_key
+            .mac()
+            .short_fields(&[b"signature", &number, signature])
     }
 
     /// Puts on record that a proven credential was refused at the edge.
@@ -358,7 +461,10 @@ impl Engine {
             command: Box::new(Refused { action, rejection }),
             scope: credential.scope,
             actor: actor_line(Some(credential.id.any()), None, &rule, &envelope),
-            envelope: Envelope { idempotency: None, ..envelope },
+            envelope: Envelope {
+                idempotency: None,
+                ..envelope
+            },
             answer,
         };
         if self.inner.shared.queue.push(pending).is_ok() {
@@ -392,24 +498,50 @@ impl Engine {
     ///
     /// # Errors
     /// [`Failure`] of any of the three commits; what was done stays done.
-    pub fn create_organization(&self, name: &str, currency: Currency) -> Result<OrganizationId, Failure> {
-        let _founding = self.inner.founding.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn create_organization(
+        &self,
+        name: &str,
+        currency: Currency,
+    ) -> Result<OrganizationId, Failure> {
+        let _founding = self
+            .inner
+            .founding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let id = OrganizationId(self.new_request().0);
-        let number = self.inner.shared.scopes.read().unwrap_or_else(PoisonError::into_inner).next_number();
+        let number = self
+            .inner
+            .shared
+            .scopes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next_number();
         let operator: Caller<Operate> = Caller::system(SystemActor::Operator, installation());
-        let command = CreateOrganization { id, test_scope: number, live_scope: number + 1 };
+        let command = CreateOrganization {
+            id,
+            test_scope: number,
+            live_scope: number + 1,
+        };
         self.execute_blocking(&operator, command, Envelope::internal())?;
         for mode in [Mode::Test, Mode::Live] {
             let scope = self.scope_of(id, mode).ok_or(Failure::Internal)?;
             let operator: Caller<Operate> = Caller::system(SystemActor::Operator, scope);
-            let command = OpenBooks { name: name.to_owned(), currency };
+            let command = OpenBooks {
+                name: name.to_owned(),
+                currency,
+            };
             self.execute_blocking(&operator, command, Envelope::internal())?;
         }
         Ok(id)
     }
 
     pub fn scope_of(&self, organization: OrganizationId, mode: Mode) -> Option<Scope> {
-        self.inner.shared.scopes.read().unwrap_or_else(PoisonError::into_inner).of(organization, mode)
+        self.inner
+            .shared
+            .scopes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .of(organization, mode)
     }
 
     /// Takes what housekeeping writes down once a minute: uses of keys, failures, refusals over their budget.
@@ -418,7 +550,12 @@ impl Engine {
             used: self.inner.shared.credentials.take_used(),
             failures: self.inner.shared.failures.take(),
             refusals: std::mem::take(
-                &mut *self.inner.shared.refusals.lock().unwrap_or_else(PoisonError::into_inner),
+                &mut *self
+                    .inner
+                    .shared
+                    .refusals
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
             ),
         }
     }
@@ -432,7 +569,12 @@ struct LentReader<'a> {
 
 impl Drop for LentReader<'_> {
     fn drop(&mut self) {
-        let mut readers = self.engine.inner.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut readers = self
+            .engine
+            .inner
+            .readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         readers.extend(self.reader.take());
     }
 }
@@ -445,7 +587,12 @@ pub struct Summaries {
 }
 
 /// Writes down who acts; done by the caller's thread, so that the commit thread need not.
-fn actor_line(credential: Option<AnyId>, system: Option<&str>, rule: &str, envelope: &Envelope) -> ActorLine {
+fn actor_line(
+    credential: Option<AnyId>,
+    system: Option<&str>,
+    rule: &str,
+    envelope: &Envelope,
+) -> ActorLine {
     let actor = EntryActor {
         credential,
         system: system.map(str::to_owned),
@@ -455,7 +602,10 @@ fn actor_line(credential: Option<AnyId>, system: Option<&str>, rule: &str, envel
         rule: rule.to_owned(),
         signed: envelope.signature.is_some(),
     };
-    ActorLine { credential, part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)) }
+    ActorLine {
+        credential,
+        part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
+    }
 }
 
 /// A refusal at the edge, on its way into the log.
@@ -492,5 +642,7 @@ impl Command for Refused {
 fn stopped_cleanly(reader: &mut dyn Reader) -> Result<bool, StoreError> {
     let scope = installation();
     let last = reader.entries(scope.number, 1, strongroom_store::MAX_SEQ, true, 1)?;
-    Ok(last.first().is_none_or(|entry| entry.action == Action::ServerStopped.code()))
+    Ok(last
+        .first()
+        .is_none_or(|entry| entry.action == Action::ServerStopped.code()))
 }

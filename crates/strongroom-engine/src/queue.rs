@@ -44,7 +44,20 @@ pub(crate) struct ActorLine {
     pub part: ClearPart,
 }
 
-pub(crate) type Answer = oneshot::Sender<Result<Committed, Failure>>;
+pub(crate) type Answer = oneshot::Sender<Outcome>;
+
+/// A command's outcome, held back until its batch is durable.
+pub(crate) type Outcome = Result<Committed, Failure>;
+
+/// The outcomes of a batch and who waits for them.
+pub(crate) type Answers = Vec<(Answer, Outcome)>;
+
+/// Wakes everyone who waits. A caller may have hung up; the act stands all the same.
+pub(crate) fn answer(answers: Answers) {
+    for (answer, outcome) in answers {
+        drop(answer.send(outcome));
+    }
+}
 
 /// A command waiting for its commit.
 pub(crate) struct Pending {
@@ -81,7 +94,11 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub fn new(limit: usize) -> Queue {
-        Queue { waiting: Mutex::default(), arrived: Condvar::new(), limit }
+        Queue {
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+            limit,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -123,7 +140,10 @@ impl Queue {
     pub fn take(&self, most: usize) -> Vec<Item> {
         let mut waiting = self.lock();
         while waiting.items.is_empty() {
-            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self
+                .arrived
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         if waiting.items.len() <= most {
             return std::mem::take(&mut waiting.items);

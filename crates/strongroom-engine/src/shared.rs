@@ -1,17 +1,18 @@
 //! What the commit thread and the rest of the engine both see.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use strongroom_crypto::{DataKey, Hierarchy, Purpose};
 use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::engine::EngineState;
 use crate::failures::Failures;
-use crate::queue::Queue;
+use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
 use crate::scopes::Scopes;
 use crate::text::folded;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     /// Keys of the installation that the edge hashes with, held to avoid a lookup per request.
     pub credential_key: Arc<DataKey>,
     pub spent_key: Arc<DataKey>,
+    /// Where answers are handed over in one piece per batch, once a runtime offered itself.
+    pub answers: OnceLock<UnboundedSender<Answers>>,
     /// Rung when a commit scheduled work.
     pub jobs: tokio::sync::Notify,
 }
@@ -53,11 +56,17 @@ impl Counters {
 
 impl Shared {
     pub fn scope(&self, number: u32) -> Option<Scope> {
-        self.scopes.read().unwrap_or_else(PoisonError::into_inner).get(number)
+        self.scopes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(number)
     }
 
     pub fn all_scopes(&self) -> Vec<Scope> {
-        self.scopes.read().unwrap_or_else(PoisonError::into_inner).all()
+        self.scopes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .all()
     }
 
     pub fn halt(&self, reason: String) {
@@ -66,11 +75,26 @@ impl Shared {
     }
 
     pub fn state(&self) -> EngineState {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Answers a batch: through the runtime that offered itself, since waking a task from there is cheap, or at once.
+    pub fn answer(&self, answers: Answers) {
+        match self.answers.get() {
+            Some(runtime) => {
+                if let Err(unsent) = runtime.send(answers) {
+                    answer(unsent.0);
+                }
+            }
+            None => answer(answers),
+        }
     }
 
     /// The blind index hash of a field's text: keyed per scope and field, over folded text.
@@ -80,17 +104,31 @@ impl Shared {
 }
 
 /// The blind index hash of a field's text.
-pub(crate) fn index_hash(hierarchy: &Hierarchy, scope: u32, field: u16, text: &str, now: Timestamp) -> [u8; 16] {
-    index_hash_under(&hierarchy.current(scope, Purpose::BlindIndex, 0, now.0), field, text)
+pub(crate) fn index_hash(
+    hierarchy: &Hierarchy,
+    scope: u32,
+    field: u16,
+    text: &str,
+    now: Timestamp,
+) -> [u8; 16] {
+    index_hash_under(
+        &hierarchy.current(scope, Purpose::BlindIndex, 0, now.0),
+        field,
+        text,
+    )
 }
 
 /// The same under a key that is at hand.
 pub(crate) fn index_hash_under(key: &DataKey, field: u16, text: &str) -> [u8; 16] {
-    key.mac().short_fields(&[&field.to_be_bytes(), folded(text).as_bytes()])
+    key.mac()
+        .short_fields(&[&field.to_be_bytes(), folded(text).as_bytes()])
 }
 
 /// The installation's keys that exist from the first start on.
-pub(crate) fn installation_keys(hierarchy: &Hierarchy, now: Timestamp) -> (Arc<DataKey>, Arc<DataKey>) {
+pub(crate) fn installation_keys(
+    hierarchy: &Hierarchy,
+    now: Timestamp,
+) -> (Arc<DataKey>, Arc<DataKey>) {
     let credential = hierarchy.current(INSTALLATION, Purpose::Credential, 0, now.0);
     let spent = hierarchy.current(INSTALLATION, Purpose::Spent, 0, now.0);
     (credential, spent)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use strongroom_audit::TileWriter;
 use strongroom_crypto::{Hierarchy, KeyError, RandomPool, RootKeys};
@@ -85,7 +85,11 @@ impl From<StoreError> for StartError {
 }
 
 /// The installation's keys: opened from the store, or made for an empty one.
-pub(crate) fn hierarchy(reader: &mut dyn Reader, root: RootKeys, now: Timestamp) -> Result<Hierarchy, StartError> {
+pub(crate) fn hierarchy(
+    reader: &mut dyn Reader,
+    root: RootKeys,
+    now: Timestamp,
+) -> Result<Hierarchy, StartError> {
     let rows = reader.keys()?;
     if rows.is_empty() {
         return Ok(Hierarchy::create(root, now.0));
@@ -110,9 +114,14 @@ fn highest_key(reader: &mut dyn Reader, mut highest: u32) -> Result<u32, StoreEr
 
 /// The scope that a stored head belongs to.
 pub(crate) fn scope_of(head: &HeadRow) -> Result<Scope, StoreError> {
-    let mode = Mode::from_code(head.mode)
-        .ok_or_else(|| StoreError::Corrupt(format!("the head of log {}: mode {}", head.log, head.mode)))?;
-    Ok(Scope { number: head.log, organization: OrganizationId(RawId(head.organization)), mode })
+    let mode = Mode::from_code(head.mode).ok_or_else(|| {
+        StoreError::Corrupt(format!("the head of log {}: mode {}", head.log, head.mode))
+    })?;
+    Ok(Scope {
+        number: head.log,
+        organization: OrganizationId(RawId(head.organization)),
+        mode,
+    })
 }
 
 /// What the commit thread begins with.
@@ -134,11 +143,18 @@ pub(crate) fn begin(
     let heads = reader.heads()?;
     let fresh = heads.is_empty();
     // An id may be a millisecond ahead of its entry: what is made now comes after those of the last run.
-    let last = heads.iter().map(|head| Timestamp(head.time).plus(1)).max().unwrap_or_default();
+    let last = heads
+        .iter()
+        .map(|head| Timestamp(head.time).plus(1))
+        .max()
+        .unwrap_or_default();
     let mut scopes = Scopes::default();
     let mut logs = HashMap::new();
     scopes.insert(installation());
-    logs.insert(INSTALLATION, Log::empty(installation(), TileWriter::default()));
+    logs.insert(
+        INSTALLATION,
+        Log::empty(installation(), TileWriter::default()),
+    );
     for head in &heads {
         let scope = scope_of(head)?;
         scopes.insert(scope);
@@ -163,6 +179,7 @@ pub(crate) fn begin(
         refusals: Mutex::default(),
         credential_key,
         spent_key,
+        answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
     });
     let commit = Commit {
@@ -181,7 +198,11 @@ pub(crate) fn begin(
         last,
         batch_limit: settings.batch_limit,
     };
-    Ok(Begin { shared, commit, fresh })
+    Ok(Begin {
+        shared,
+        commit,
+        fresh,
+    })
 }
 
 fn load_keys(
@@ -193,13 +214,19 @@ fn load_keys(
     let mut range = IdRange::default();
     loop {
         let rows = reader.records(scope.number, Kind::ApiKey.code(), range, false, 1_000)?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
         range.after = Some(last.id);
         for row in &rows {
             let record = opener.record(&scope, row, &mut |_| None);
             match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
                 Record::ApiKey(key) => credentials.put(scope, &key),
-                _ => return Err(StartError::Damage("an API key's record is of another kind".into())),
+                _ => {
+                    return Err(StartError::Damage(
+                        "an API key's record is of another kind".into(),
+                    ));
+                }
             }
         }
     }

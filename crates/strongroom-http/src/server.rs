@@ -33,6 +33,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves the API until `shutdown` is ready, then drains.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
+    app.engine().answer_on(&tokio::runtime::Handle::current());
     let bounds = Bounds::new(&app, app.settings().connections);
     let answer = move |peer, request| {
         let app = app.clone();

@@ -150,10 +150,14 @@ fn method(method: &Method) -> &'static str {
 /// text that only stands where an id should: people paste keys and account numbers into both.
 fn logged_path(head: &Parts, route: &Route) -> String {
     let asked = head.uri.path().split('/');
-    let segments = route.path.split('/').zip(asked).map(|(named, asked)| match named {
-        "{id}" if looks_like_an_id(asked) => asked,
-        named => named,
-    });
+    let segments = route
+        .path
+        .split('/')
+        .zip(asked)
+        .map(|(named, asked)| match named {
+            "{id}" if looks_like_an_id(asked) => asked,
+            named => named,
+        });
     let mut path = segments.collect::<Vec<_>>().join("/");
     if let Some(query) = head.uri.query() {
         let pairs = query.split('&').filter_map(|pair| pair.split('=').next());
@@ -166,7 +170,9 @@ fn logged_path(head: &Parts, route: &Route) -> String {
 }
 
 fn looks_like_an_id(text: &str) -> bool {
-    let Some((prefix, digits)) = text.split_once('_') else { return false };
+    let Some((prefix, digits)) = text.split_once('_') else {
+        return false;
+    };
     let lower = |byte: u8| byte.is_ascii_lowercase();
     prefix.len() <= 7 && prefix.bytes().all(lower) && RawId::from_hex(digits).is_some()
 }
@@ -192,9 +198,17 @@ mod tests {
         assert_eq!(listed, "/v1/wallets?email&limit");
         let wallet = "/v1/wallets/wallet_0123456789abcdef01234567";
         assert_eq!(path(wallet, "/v1/wallets/{id}"), wallet);
-        for pasted in ["sk_live_x", "4111111111111111", "wallet_1", "wallet_0123456789ABCDEF01234567"] {
+        for pasted in [
+            "sk_live_x",
+            "4111111111111111",
+            "wallet_1",
+            "wallet_0123456789ABCDEF01234567",
+        ] {
             let uri = format!("/v1/wallets/{pasted}/balance");
-            assert_eq!(path(&uri, "/v1/wallets/{id}/balance"), "/v1/wallets/{id}/balance");
+            assert_eq!(
+                path(&uri, "/v1/wallets/{id}/balance"),
+                "/v1/wallets/{id}/balance"
+            );
         }
     }
 }

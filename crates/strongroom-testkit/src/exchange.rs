@@ -25,7 +25,13 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn new(address: SocketAddr, method: &str, target: &str) -> Outgoing {
-        Outgoing { address, method: method.into(), target: target.into(), headers: Vec::new(), body: None }
+        Outgoing {
+            address,
+            method: method.into(),
+            target: target.into(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -73,13 +79,18 @@ impl Outgoing {
     pub fn signed_for(self, url: &str, secret: &str, seconds: i64) -> Outgoing {
         let body = self.body.clone().unwrap_or_else(|| b"undefined".to_vec());
         let signature = signature(secret, &self.method, url, &seconds.to_string(), &body);
-        self.header("X-Signature", signature).header("X-Timestamp", seconds.to_string())
+        self.header("X-Signature", signature)
+            .header("X-Timestamp", seconds.to_string())
     }
 
     /// The request as it goes over the wire, on a connection that the server closes after its answer.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = format!("{} {} HTTP/1.1\r\n", self.method, self.target).into_bytes();
-        let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            self.headers
+                .iter()
+                .any(|(n, _)| n.eq_ignore_ascii_case(name))
+        };
         let mut line = |name: &str, value: &[u8]| {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
@@ -136,7 +147,10 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)
         .unwrap_or_else(|error| panic!("no connection to {address}: {error}"));
-    for set in [stream.set_read_timeout(Some(PATIENCE)), stream.set_write_timeout(Some(PATIENCE))] {
+    for set in [
+        stream.set_read_timeout(Some(PATIENCE)),
+        stream.set_write_timeout(Some(PATIENCE)),
+    ] {
         set.unwrap_or_else(|error| panic!("a socket without a timeout: {error}"));
     }
     stream
@@ -154,11 +168,14 @@ pub struct Reply {
 impl Reply {
     fn parse(bytes: &[u8], headless: bool) -> Reply {
         let shown = || String::from_utf8_lossy(bytes).into_owned();
-        let end = find(bytes, b"\r\n\r\n").unwrap_or_else(|| panic!("an answer without an end of head: {:?}", shown()));
+        let end = find(bytes, b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("an answer without an end of head: {:?}", shown()));
         let (head, rest) = bytes.split_at(end);
         let head = String::from_utf8_lossy(head).into_owned();
         let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let status = lines
+            .next()
+            .and_then(|line| line.split(' ').nth(1)?.parse().ok());
         let status = status.unwrap_or_else(|| panic!("an answer without a status: {:?}", shown()));
         let header = |line: &str| {
             let (name, value) = line.split_once(':')?;
@@ -166,7 +183,11 @@ impl Reply {
         };
         let headers: Vec<(String, String)> = lines.filter_map(header).collect();
         let body = rest.get(4..).unwrap_or_default().to_vec();
-        let reply = Reply { status, headers, body };
+        let reply = Reply {
+            status,
+            headers,
+            body,
+        };
         reply.check_length(headless);
         reply
     }
@@ -177,12 +198,17 @@ impl Reply {
             assert!(self.body.is_empty(), "a body where none may be: {self:?}");
             return;
         }
-        let length = self.header("content-length").and_then(|text| text.parse().ok());
+        let length = self
+            .header("content-length")
+            .and_then(|text| text.parse().ok());
         assert_eq!(length, Some(self.body.len()), "{}", self.text());
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self) -> String {
@@ -190,15 +216,20 @@ impl Reply {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {}: {}", self.status, self.text()))
     }
 
     /// A text member of the body; `a/b` goes down.
     pub fn field(&self, path: &str) -> String {
         let json = self.json();
         let found = json.pointer(&format!("/{path}"));
-        let Some(found) = found else { panic!("no `{path}` in {}: {}", self.status, self.text()) };
-        found.as_str().map_or_else(|| found.to_string(), str::to_owned)
+        let Some(found) = found else {
+            panic!("no `{path}` in {}: {}", self.status, self.text())
+        };
+        found
+            .as_str()
+            .map_or_else(|| found.to_string(), str::to_owned)
     }
 
     pub fn id(&self) -> String {
@@ -208,7 +239,10 @@ impl Reply {
     /// The error's code; empty when there is none.
     pub fn code(&self) -> String {
         let json: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        json.get("code").and_then(Value::as_str).unwrap_or_default().to_owned()
+        json.get("code")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Asserts the status and goes on.
@@ -221,7 +255,12 @@ impl Reply {
     /// Asserts an error's status and code, and that it has the members of both families of clients (CONTRACT 4).
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Reply {
-        assert_eq!((self.status, self.code().as_str()), (status, code), "{}", self.text());
+        assert_eq!(
+            (self.status, self.code().as_str()),
+            (status, code),
+            "{}",
+            self.text()
+        );
         check_problem(&self);
         self
     }
@@ -230,23 +269,64 @@ impl Reply {
 #[track_caller]
 fn check_problem(reply: &Reply) {
     let body = reply.json();
-    let text = |path: &str| body.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{body}");
-    let names: Vec<&str> = body.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    let mut expected =
-        ["type", "title", "status", "detail", "code", "message", "request_id", "error", "errors"].to_vec();
+    let text = |path: &str| {
+        body.pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(
+        reply.header("content-type"),
+        Some("application/problem+json"),
+        "{body}"
+    );
+    let names: Vec<&str> = body
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut expected = [
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+        "message",
+        "request_id",
+        "error",
+        "errors",
+    ]
+    .to_vec();
     expected.sort_unstable();
     let mut sorted = names.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, expected, "{body}");
-    assert_eq!(body.get("status").and_then(Value::as_u64), Some(u64::from(reply.status)), "{body}");
-    assert_eq!(text("/type"), format!("urn:strongroom:problem:{}", text("/code")), "{body}");
+    assert_eq!(
+        body.get("status").and_then(Value::as_u64),
+        Some(u64::from(reply.status)),
+        "{body}"
+    );
+    assert_eq!(
+        text("/type"),
+        format!("urn:strongroom:problem:{}", text("/code")),
+        "{body}"
+    );
     assert_eq!(text("/error/code"), text("/code"), "{body}");
     assert_eq!(text("/message"), text("/detail"), "{body}");
     assert_eq!(text("/error/message"), text("/detail"), "{body}");
-    assert!(body.pointer("/error/details").is_some_and(Value::is_object), "{body}");
-    assert!(body.pointer("/errors").is_some_and(Value::is_array), "{body}");
-    assert!(!text("/title").is_empty() && !text("/detail").is_empty(), "{body}");
+    assert!(
+        body.pointer("/error/details").is_some_and(Value::is_object),
+        "{body}"
+    );
+    assert!(
+        body.pointer("/errors").is_some_and(Value::is_array),
+        "{body}"
+    );
+    assert!(
+        !text("/title").is_empty() && !text("/detail").is_empty(),
+        "{body}"
+    );
     assert!(text("/request_id").starts_with("req_"), "{body}");
     // Never a stack, SQL, a path or a Rust type's name.
     for word in ["panicked", "src/", ".rs", "SELECT", "sqlite", "::"] {
@@ -256,5 +336,7 @@ fn check_problem(reply: &Reply) {
 
 /// Where `needle` begins.
 pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

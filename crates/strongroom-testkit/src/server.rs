@@ -40,7 +40,10 @@ impl Default for ServerSettings {
             pages_limit: 1_000_000,
             ..EdgeSettings::default()
         };
-        ServerSettings { edge, engine: Settings::default() }
+        ServerSettings {
+            edge,
+            engine: Settings::default(),
+        }
     }
 }
 
@@ -69,19 +72,39 @@ impl TestServer {
     /// A server of its own, on a new SQLite file.
     pub fn start(settings: ServerSettings) -> TestServer {
         let folder = DataFolder::empty();
-        let store = SqliteStore::create(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
-        TestServer::on(&store, RootKeys::generate(), Arc::new(FakeClock::default()), folder, settings)
+        let store =
+            SqliteStore::create(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
+        TestServer::on(
+            &store,
+            RootKeys::generate(),
+            Arc::new(FakeClock::default()),
+            folder,
+            settings,
+        )
     }
 
     /// A server of its own on any store; its folder holds the request log alone.
     pub fn start_on(store: &dyn Store, settings: ServerSettings) -> TestServer {
-        TestServer::on(store, RootKeys::generate(), Arc::new(FakeClock::default()), DataFolder::empty(), settings)
+        TestServer::on(
+            store,
+            RootKeys::generate(),
+            Arc::new(FakeClock::default()),
+            DataFolder::empty(),
+            settings,
+        )
     }
 
     /// A server on the files of one that was stopped, or on a copy of them.
     pub fn open(folder: DataFolder, root: RootKeys, settings: ServerSettings) -> TestServer {
-        let store = SqliteStore::open(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
-        TestServer::on(&store, root, Arc::new(FakeClock::default()), folder, settings)
+        let store =
+            SqliteStore::open(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
+        TestServer::on(
+            &store,
+            root,
+            Arc::new(FakeClock::default()),
+            folder,
+            settings,
+        )
     }
 
     fn on(
@@ -93,8 +116,14 @@ impl TestServer {
     ) -> TestServer {
         let recovery = root.recovery_text().to_string();
         let requests = Some(folder.0.join("requests"));
-        let engine = Engine::start(store, root, Arc::clone(&clock) as _, settings.engine, requests)
-            .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
+        let engine = Engine::start(
+            store,
+            root,
+            Arc::clone(&clock) as _,
+            settings.engine,
+            requests,
+        )
+        .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -103,7 +132,9 @@ impl TestServer {
         let listener = runtime
             .block_on(TcpListener::bind("127.0.0.1:0"))
             .unwrap_or_else(|error| panic!("no port: {error}"));
-        let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("no address: {error}"));
         let (stop, stopped) = oneshot::channel::<()>();
         let app = App::new(engine.clone(), settings.edge);
         let served = runtime.spawn(serve(listener, app, async move { drop(stopped.await) }));
@@ -126,7 +157,8 @@ impl TestServer {
         let root = self.root_keys();
         let clock = Arc::clone(&self.clock);
         drop(self);
-        let store = SqliteStore::open(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
+        let store =
+            SqliteStore::open(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
         TestServer::on(&store, root, clock, folder, settings)
     }
 
@@ -149,7 +181,8 @@ impl TestServer {
 
     /// The installation's root keys, again.
     pub fn root_keys(&self) -> RootKeys {
-        RootKeys::from_recovery_text(&self.recovery).unwrap_or_else(|_| panic!("the recovery text is not readable"))
+        RootKeys::from_recovery_text(&self.recovery)
+            .unwrap_or_else(|_| panic!("the recovery text is not readable"))
     }
 
     /// A request to this server.
@@ -176,18 +209,21 @@ impl TestServer {
     pub fn rail(&self) -> usize {
         self.clock.advance(RAIL_STEP);
         let step = strongroom_worker::advance_due(&self.engine, RAIL_STEP);
-        self.wait(step).unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
+        self.wait(step)
+            .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
     }
 
     /// Signs checkpoints of all logs that grew.
     pub fn checkpoint(&self) {
-        self.wait(self.engine.checkpoint()).unwrap_or_else(|failure| panic!("no checkpoint: {failure:?}"));
+        self.wait(self.engine.checkpoint())
+            .unwrap_or_else(|failure| panic!("no checkpoint: {failure:?}"));
     }
 
     /// Writes down what was counted in memory.
     pub fn summarise(&self) {
         let work = strongroom_worker::write_summaries(&self.engine);
-        self.wait(work).unwrap_or_else(|failure| panic!("no summaries: {failure:?}"));
+        self.wait(work)
+            .unwrap_or_else(|failure| panic!("no summaries: {failure:?}"));
     }
 }
 
@@ -199,7 +235,7 @@ impl Drop for TestServer {
     }
 }
 
-/// A folder under the system's temporary one, named after this process, removed when dropped.
+/// A folder named after this process, removed when dropped.
 pub struct DataFolder(PathBuf);
 
 const NAME: &str = "strongroom-test-";
@@ -209,7 +245,7 @@ impl DataFolder {
     pub fn empty() -> DataFolder {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("{NAME}{}-{number}", std::process::id()));
+        let path = base().join(format!("{NAME}{}-{number}", std::process::id()));
         drop(std::fs::remove_dir_all(&path));
         std::fs::create_dir_all(&path).unwrap_or_else(|error| panic!("no folder: {error}"));
         DataFolder(path)
@@ -220,7 +256,8 @@ impl DataFolder {
         let copy = DataFolder::empty();
         for name in ["strongroom.db", "strongroom.db-wal"] {
             if path.join(name).exists() {
-                std::fs::copy(path.join(name), copy.0.join(name)).unwrap_or_else(|error| panic!("no copy: {error}"));
+                std::fs::copy(path.join(name), copy.0.join(name))
+                    .unwrap_or_else(|error| panic!("no copy: {error}"));
             }
         }
         copy
@@ -239,13 +276,30 @@ impl Drop for DataFolder {
     }
 }
 
+/// Where folders are made: in memory if the system has such a place. These tests ask what is written, not whether a
+/// disk keeps it, and a busy disk makes each of their thousands of syncs wait.
+fn base() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
 /// Removes the folders of processes that are gone: a shared server is never dropped.
 fn sweep() {
-    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    let Ok(entries) = std::fs::read_dir(base()) else {
+        return;
+    };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(NAME).and_then(|rest| rest.split('-').next());
-        let Some(process) = process.filter(|text| text.parse::<u32>().is_ok()) else { continue };
+        let process = name
+            .strip_prefix(NAME)
+            .and_then(|rest| rest.split('-').next());
+        let Some(process) = process.filter(|text| text.parse::<u32>().is_ok()) else {
+            continue;
+        };
         if Path::new("/proc/self").exists() && !Path::new("/proc").join(process).exists() {
             drop(std::fs::remove_dir_all(entry.path()));
         }

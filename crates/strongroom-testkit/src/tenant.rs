@@ -22,14 +22,22 @@ impl<'s> Tenant<'s> {
     pub fn found(server: &'s TestServer) -> Tenant<'s> {
         let books = Books::found_in(server.engine.clone(), "Acme");
         let owner = books.key(Role::Owner);
-        Tenant { server, books, owner }
+        Tenant {
+            server,
+            books,
+            owner,
+        }
     }
 
     /// The same organization in live mode, with a live owner's key that need not sign.
     pub fn live(&self) -> Tenant<'s> {
         let books = self.books.in_mode(Mode::Live);
         let owner = books.key(Role::Owner);
-        Tenant { server: self.server, books, owner }
+        Tenant {
+            server: self.server,
+            books,
+            owner,
+        }
     }
 
     /// A key with a built-in role.
@@ -48,12 +56,17 @@ impl<'s> Tenant<'s> {
 
     /// A change under a fresh idempotency key.
     pub fn post(&self, target: &str, body: &Value) -> Reply {
-        self.request("POST", target).idempotent(&fresh("key")).json(body).send()
+        self.request("POST", target)
+            .idempotent(&fresh("key"))
+            .json(body)
+            .send()
     }
 
     /// A wallet made over the API.
     pub fn wallet(&self, wallet_type: &str) -> String {
-        self.post("/v1/wallets", &json!({ "type": wallet_type })).expect(201).id()
+        self.post("/v1/wallets", &json!({ "type": wallet_type }))
+            .expect(201)
+            .id()
     }
 
     /// A wallet that holds `minor` units.
@@ -64,7 +77,11 @@ impl<'s> Tenant<'s> {
     }
 
     pub fn credit(&self, wallet: &str, minor: i64) -> Reply {
-        self.post(&format!("/v1/wallets/{wallet}/credit"), &json!({ "amount": minor })).expect(201)
+        self.post(
+            &format!("/v1/wallets/{wallet}/credit"),
+            &json!({ "amount": minor }),
+        )
+        .expect(201)
     }
 
     /// A payout between two wallets.
@@ -84,8 +101,13 @@ impl<'s> Tenant<'s> {
 
     /// One of a wallet's balances.
     pub fn balance(&self, wallet: &str, which: &str) -> i64 {
-        let reply = self.get(&format!("/v1/wallets/{wallet}/balance")).expect(200);
-        reply.field(&format!("balances/{which}")).parse().unwrap_or_else(|_| panic!("no `{which}`: {}", reply.text()))
+        let reply = self
+            .get(&format!("/v1/wallets/{wallet}/balance"))
+            .expect(200);
+        reply
+            .field(&format!("balances/{which}"))
+            .parse()
+            .unwrap_or_else(|_| panic!("no `{which}`: {}", reply.text()))
     }
 
     /// Every element of a list, all its pages.
@@ -94,7 +116,10 @@ impl<'s> Tenant<'s> {
         let mut after = String::new();
         let joint = if path.contains('?') { '&' } else { '?' };
         loop {
-            let page = self.get(&format!("{path}{joint}limit=100{after}")).expect(200).json();
+            let page = self
+                .get(&format!("{path}{joint}limit=100{after}"))
+                .expect(200)
+                .json();
             let items = page.get("data").and_then(Value::as_array).cloned();
             found.extend(items.unwrap_or_else(|| panic!("not a list: {page}")));
             match page.get("next_cursor").and_then(Value::as_str) {
@@ -108,7 +133,10 @@ impl<'s> Tenant<'s> {
     pub fn mark(&self) -> Mark {
         let audit = self.get("/v1/audit-logs?limit=1").expect(200).json();
         let sequence = audit.pointer("/data/0/sequence").and_then(Value::as_u64);
-        Mark { sequence: sequence.unwrap_or(0), events: self.all("/v1/events").len() }
+        Mark {
+            sequence: sequence.unwrap_or(0),
+            events: self.all("/v1/events").len(),
+        }
     }
 
     /// Events since a mark, oldest first.
@@ -118,8 +146,13 @@ impl<'s> Tenant<'s> {
 
     /// Audit records since a mark, oldest first.
     pub fn audit_since(&self, mark: &Mark) -> Vec<Value> {
-        let newer = |record: &Value| record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence);
-        let mut records: Vec<Value> = self.all("/v1/audit-logs").into_iter().filter(newer).collect();
+        let newer =
+            |record: &Value| record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence);
+        let mut records: Vec<Value> = self
+            .all("/v1/audit-logs")
+            .into_iter()
+            .filter(newer)
+            .collect();
         records.reverse();
         records
     }
@@ -153,6 +186,12 @@ pub fn bank_payout(source: &str, minor: i64) -> Value {
 
 /// The texts of one member of each value, as in `types(&events, "type")`.
 pub fn texts(values: &[Value], member: &str) -> Vec<String> {
-    let text = |value: &Value| value.get(member).and_then(Value::as_str).unwrap_or("null").to_owned();
+    let text = |value: &Value| {
+        value
+            .get(member)
+            .and_then(Value::as_str)
+            .unwrap_or("null")
+            .to_owned()
+    };
     values.iter().map(text).collect()
 }

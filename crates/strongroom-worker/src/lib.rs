@@ -85,7 +85,6 @@ where
 {
     let mut turns = tokio::time::interval(pause);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    turns.tick().await;
     loop {
         tokio::select! {
             _ = turns.tick() => {}

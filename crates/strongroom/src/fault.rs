@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::out::error_line;
+
 /// A failure on its way to the terminal. Never holds a secret.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -33,9 +35,9 @@ impl Fault {
     }
 
     pub fn print(&self) {
-        eprintln!("error: {}", self.text);
+        error_line(format_args!("error: {}", self.text));
         if let Some(hint) = &self.hint {
-            eprintln!("hint:  {hint}");
+            error_line(format_args!("hint:  {hint}"));
         }
     }
 }

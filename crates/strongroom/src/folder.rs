@@ -5,7 +5,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use strongroom_types::secret::SecretText;
 use zeroize::Zeroizing;
@@ -45,7 +45,7 @@ pub(crate) fn is_empty(dir: &Path) -> Result<bool, Fault> {
 /// Writes a private file whole or not at all, over an old one if there is one.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
     let fault = |error| Fault::file("cannot write", path, &error);
-    let beside = path.with_extension("new");
+    let beside = partial(path);
     let mut options = OpenOptions::new();
     options
         .write(true)
@@ -58,6 +58,12 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
         .map_err(fault)?;
     fs::rename(&beside, path).map_err(fault)?;
     sync_folder_of(path).map_err(fault)
+}
+
+/// Where a file is written before it is whole.
+fn partial(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(format!(".{}.partial", name.display()))
 }
 
 /// Writes a private file where none stands.
@@ -101,23 +107,25 @@ pub(crate) fn read_secret(path: &Path) -> Result<SecretText, Fault> {
     }
 }
 
-/// Removes files and folders that may or may not be there.
+/// Removes files and folders of a folder, which may or may not be there.
 pub(crate) fn remove(dir: &Path, names: &[&str]) -> Result<(), Fault> {
-    for name in names {
-        let path = dir.join(name);
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
-        match removed {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(Fault::file("cannot remove", &path, &error));
-            }
-            _ => {}
+    names
+        .iter()
+        .try_for_each(|name| remove_one(&dir.join(name)))
+}
+
+/// Removes a file or a folder that may or may not be there.
+pub(crate) fn remove_one(path: &Path) -> Result<(), Fault> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Fault::file("cannot remove", path, &error))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod fault;
 mod folder;
 mod hardening;
 mod logging;
+mod out;
 mod passphrase;
 mod place;
 mod provision;

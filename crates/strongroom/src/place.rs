@@ -22,6 +22,15 @@ pub(crate) const DEMO_PASSPHRASE: &str = "demo-passphrase";
 /// The folder of the request log.
 pub(crate) const REQUESTS: &str = "requests";
 
+/// What an engine's start makes in a data directory.
+pub(crate) const STORED: [&str; 5] = [
+    "strongroom.db",
+    "strongroom.db-wal",
+    "strongroom.db-shm",
+    "lock",
+    REQUESTS,
+];
+
 /// Which installation a command is about.
 #[derive(Args)]
 pub(crate) struct PlaceOptions {

@@ -63,7 +63,7 @@ impl Server {
         let outcome = tokio::select! {
             value = during => Ok(Some(value)),
             () = stops.first() => Ok(None),
-            cause = halt(&engine) => Err(Fault::new(format!("the store failed: {cause}"))
+            cause = halt(&engine) => Err(Fault::new(cause)
                 .hint("nothing is acknowledged any more; see to the disk, then start again")),
         };
         stops.end_at_the_second();
@@ -157,5 +157,48 @@ impl Stops {
             self.interrupt.recv().await;
             std::process::exit(INTERRUPTED);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use strongroom_crypto::RootKeys;
+    use strongroom_engine::{Settings, WallClock};
+    use strongroom_testkit::faulty::Disk;
+
+    use super::*;
+
+    /// A server whose disk the test holds, on any port.
+    fn server(disk: &Disk) -> Server {
+        let (root, clock) = (RootKeys::generate(), Arc::new(WallClock));
+        let engine = Engine::start(&disk.open(), root, clock, Settings::default(), None).unwrap();
+        Server {
+            engine,
+            edge: EdgeSettings::default(),
+            workers: WorkerSettings::default(),
+            listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
+            admin: None,
+        }
+    }
+
+    #[test]
+    fn a_failed_store_ends_the_server_with_a_fault() {
+        let disk = Disk::default();
+        let server = server(&disk);
+        disk.cut_power();
+        // The next write, a checkpoint, finds the disk gone.
+        let ended = server.run(std::future::pending::<()>());
+        assert!(ended.is_err_and(|fault| format!("{fault:?}").contains("see to the disk")));
+    }
+
+    #[test]
+    fn what_was_waited_for_ends_the_server_in_good_order() {
+        let disk = Disk::default();
+        let server = server(&disk);
+        let engine = server.engine.clone();
+        assert_eq!(server.run(async { 7 }).unwrap(), Some(7));
+        assert_eq!(engine.state(), EngineState::Stopping);
     }
 }

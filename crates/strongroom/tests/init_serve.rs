@@ -206,6 +206,34 @@ fn every_failed_start_says_why() {
     assert!(err.contains("newer program"), "{err}");
 }
 
+/// A start that fails half way leaves nothing behind, and the next one works.
+#[test]
+fn a_failed_init_is_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("passphrase");
+    fs::write(&file, PASSPHRASE).unwrap();
+    let config = dir.path().join("here/strongroom.toml");
+    let init = || {
+        let mut init = strongroom();
+        init.args(["init", "--config"]).arg(&config);
+        init.arg("--passphrase-file").arg(&file);
+        init
+    };
+    // The kit's folder is not there, which is found when the keyring is written already.
+    failed(
+        init()
+            .arg("--recovery-kit")
+            .arg(dir.path().join("missing/kit.txt")),
+        "cannot write",
+    );
+    assert_eq!(
+        fs::read_dir(dir.path().join("here/data")).unwrap().count(),
+        0
+    );
+    assert!(!dir.path().join("here/keyring.toml").exists());
+    assert!(done(&mut init()).contains("live secret key"));
+}
+
 /// A folder in which not even root can write.
 #[test]
 fn an_unwritable_directory_is_told() {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use strongroom_audit::bundle::{Base64, BundleConsistency, FORMAT, Hash64, Hex};
 use strongroom_audit::verify::MOST_BYTES;
 use strongroom_audit::{
-    Bundle, BundleEntry, BundleLog, EntryHead, OpenedPart, consistency_proof, decode_parts, inclusion_proof,
+    Bundle, BundleEntry, BundleLog, EntryHead, OpenedPart, consistency_proof, decode_parts,
+    inclusion_proof,
 };
 use strongroom_crypto::RootKeys;
 use strongroom_store::{EntryRow, HeadRow, IdRange, Reader, Store, StoreError};
@@ -43,7 +44,11 @@ pub struct BundleRequest {
 /// # Errors
 /// [`StartError`] when store or keys do not open, when there is no such log or entry, or when the bundle would be larger
 /// than a verifier reads.
-pub fn export_bundle(store: &dyn Store, root: RootKeys, request: &BundleRequest) -> Result<Vec<u8>, StartError> {
+pub fn export_bundle(
+    store: &dyn Store,
+    root: RootKeys,
+    request: &BundleRequest,
+) -> Result<Vec<u8>, StartError> {
     let mut reader = store.reader()?;
     let heads = reader.heads()?;
     let (scope, head) = find(&heads, request.log)?;
@@ -55,15 +60,21 @@ pub fn export_bundle(store: &dyn Store, root: RootKeys, request: &BundleRequest)
     let (checkpoint, size) = covering(&mut *reader, &opener, &scope, head, last)?;
     let (first, last) = request.range.unwrap_or((1, size));
     if first == 0 || first > last || last > size {
-        return Err(StartError::Damage(format!("the log has entries 1 to {size}, not {first} to {last}")));
+        return Err(StartError::Damage(format!(
+            "the log has entries 1 to {size}, not {first} to {last}"
+        )));
     }
     let whole = (first, last) == (1, size);
     let mut entries = entries(&mut *reader, &opener, &scope, (first, last), request.opened)?;
     if !whole {
         prove(&mut *reader, &scope, size, &mut entries)?;
     }
-    let from = request.continues.filter(|from| !whole && *from > 0 && *from < size);
-    let consistency = from.map(|from| consistency(&mut *reader, &scope, from, size)).transpose()?;
+    let from = request
+        .continues
+        .filter(|from| !whole && *from > 0 && *from < size);
+    let consistency = from
+        .map(|from| consistency(&mut *reader, &scope, from, size))
+        .transpose()?;
     let bundle = Bundle {
         format: FORMAT.to_owned(),
         log: BundleLog {
@@ -76,10 +87,15 @@ pub fn export_bundle(store: &dyn Store, root: RootKeys, request: &BundleRequest)
         entries,
         consistency,
     };
-    bundle.to_json().map_err(|error| StartError::Damage(error.to_string()))
+    bundle
+        .to_json()
+        .map_err(|error| StartError::Damage(error.to_string()))
 }
 
-fn find(heads: &[HeadRow], log: Option<(OrganizationId, Mode)>) -> Result<(Scope, &HeadRow), StartError> {
+fn find(
+    heads: &[HeadRow],
+    log: Option<(OrganizationId, Mode)>,
+) -> Result<(Scope, &HeadRow), StartError> {
     let own = installation();
     let wanted = log.unwrap_or((own.organization, own.mode));
     for head in heads {
@@ -99,15 +115,26 @@ fn covering(
     head: &HeadRow,
     last: u64,
 ) -> Result<(String, u64), StartError> {
-    let newest = reader.records(scope.number, Kind::Checkpoint.code(), IdRange::default(), true, 1)?;
+    let newest = reader.records(
+        scope.number,
+        Kind::Checkpoint.code(),
+        IdRange::default(),
+        true,
+        1,
+    )?;
     if let Some(row) = newest.first()
         && checkpoint_size(RawId(row.id)) >= last
     {
-        let note = opener.checkpoint(scope, row).map_err(|fault| StartError::Damage(fault.to_string()))?;
+        let note = opener
+            .checkpoint(scope, row)
+            .map_err(|fault| StartError::Damage(fault.to_string()))?;
         return Ok((note, checkpoint_size(RawId(row.id))));
     }
     let (size, root) = head_root(head)?;
-    Ok((sign(&opener.hierarchy, scope, size, root, Timestamp(head.time)), size))
+    Ok((
+        sign(&opener.hierarchy, scope, size, root, Timestamp(head.time)),
+        size,
+    ))
 }
 
 /// The entries of a range, which must all be there.
@@ -135,21 +162,36 @@ fn entries(
             entries.push(entry);
         }
         if bytes > MOST_BYTES {
-            return Err(StartError::Damage("the bundle would be too large: take the log in stretches".into()));
+            return Err(StartError::Damage(
+                "the bundle would be too large: take the log in stretches".into(),
+            ));
         }
     }
     Ok(entries)
 }
 
 fn missing(scope: &Scope, seq: u64) -> StartError {
-    StartError::Store(StoreError::Corrupt(format!("entry {seq} of log {} is missing", scope.number)))
+    StartError::Store(StoreError::Corrupt(format!(
+        "entry {seq} of log {} is missing",
+        scope.number
+    )))
 }
 
 /// Leads from a checkpoint kept elsewhere to the bundle's.
-fn consistency(reader: &mut dyn Reader, scope: &Scope, from: u64, size: u64) -> Result<BundleConsistency, StartError> {
-    let proof = with_hashes(reader, scope, |source| consistency_proof(source, from, size))?;
+fn consistency(
+    reader: &mut dyn Reader,
+    scope: &Scope,
+    from: u64,
+    size: u64,
+) -> Result<BundleConsistency, StartError> {
+    let proof = with_hashes(reader, scope, |source| {
+        consistency_proof(source, from, size)
+    })?;
     let proof = proof.map_err(|error| StartError::Damage(error.to_string()))?;
-    Ok(BundleConsistency { from, proof: proof.into_iter().map(Hash64).collect() })
+    Ok(BundleConsistency {
+        from,
+        proof: proof.into_iter().map(Hash64).collect(),
+    })
 }
 
 fn entry(
@@ -158,7 +200,9 @@ fn entry(
     row: &EntryRow,
     with_parts: bool,
 ) -> Result<BundleEntry, StartError> {
-    let damage = |text: String| StartError::Damage(format!("entry {} of log {}: {text}", row.seq, scope.number));
+    let damage = |text: String| {
+        StartError::Damage(format!("entry {} of log {}: {text}", row.seq, scope.number))
+    };
     let heads = decode_parts(&row.head).map_err(|fault| damage(fault.to_string()))?;
     let organization = scope.organization.0.0;
     let head = EntryHead {
@@ -170,10 +214,16 @@ fn entry(
     };
     let mut shown = BundleEntry::new(&head);
     if with_parts {
-        let opened = opener.entry(scope, row).map_err(|fault| damage(fault.to_string()))?.opened;
+        let opened = opener
+            .entry(scope, row)
+            .map_err(|fault| damage(fault.to_string()))?
+            .opened;
         for (tag, salt, plain) in opened {
             if let Some(part) = shown.parts.iter_mut().find(|part| part.tag == tag) {
-                part.opened = Some(OpenedPart { salt: Hash64(salt), plaintext: Base64(plain) });
+                part.opened = Some(OpenedPart {
+                    salt: Hash64(salt),
+                    plaintext: Base64(plain),
+                });
             }
         }
     }
@@ -181,7 +231,12 @@ fn entry(
 }
 
 /// Gives each entry its inclusion proof under the tree of `size`.
-fn prove(reader: &mut dyn Reader, scope: &Scope, size: u64, entries: &mut [BundleEntry]) -> Result<(), StartError> {
+fn prove(
+    reader: &mut dyn Reader,
+    scope: &Scope,
+    size: u64,
+    entries: &mut [BundleEntry],
+) -> Result<(), StartError> {
     let proven = with_hashes(reader, scope, |source| {
         entries.iter_mut().try_for_each(|entry| {
             let proof = inclusion_proof(source, size, entry.seq - 1)?;
@@ -189,5 +244,7 @@ fn prove(reader: &mut dyn Reader, scope: &Scope, size: u64, entries: &mut [Bundl
             Ok(())
         })
     })?;
-    proven.map_err(|error: strongroom_audit::TileError<StoreError>| StartError::Damage(error.to_string()))
+    proven.map_err(|error: strongroom_audit::TileError<StoreError>| {
+        StartError::Damage(error.to_string())
+    })
 }

@@ -35,17 +35,41 @@ pub(super) struct Claim {
 impl Claim {
     pub fn new(scope: u32, key: &DataKey, field: Field, text: &str, holder: AnyId) -> Claim {
         let hash = index_hash_under(key, field.code(), text);
-        Claim { scope, field: field.code(), hash, kind: holder.kind.code(), id: holder.raw.0 }
+        Claim {
+            scope,
+            field: field.code(),
+            hash,
+            kind: holder.kind.code(),
+            id: holder.raw.0,
+        }
     }
 
     fn of(row: &IndexRow) -> Claim {
-        let IndexRow { scope, field, hash, kind, id, unique: _ } = *row;
-        Claim { scope, field, hash, kind, id }
+        let IndexRow {
+            scope,
+            field,
+            hash,
+            kind,
+            id,
+            unique: _,
+        } = *row;
+        Claim {
+            scope,
+            field,
+            hash,
+            kind,
+            id,
+        }
     }
 
     fn name(&self) -> String {
         let holder = Kind::from_code(self.kind).map_or("?", Kind::prefix);
-        format!("the index row of field {} of log {} for `{holder}_{}`", self.field, self.scope, RawId(self.id))
+        format!(
+            "the index row of field {} of log {} for `{holder}_{}`",
+            self.field,
+            self.scope,
+            RawId(self.id)
+        )
     }
 }
 
@@ -62,22 +86,41 @@ impl Claims {
 
     /// Takes in what a record's current version claims.
     pub fn record(&mut self, scope: u32, record: &Record, keys: &Keys) {
-        let Some(key) = keys.blind_index(scope) else { return };
+        let Some(key) = keys.blind_index(scope) else {
+            return;
+        };
         let mut claim = |field, text: Option<&str>, holder| {
             if let Some(text) = text {
-                self.expected.insert(Claim::new(scope, &key, field, text, holder));
+                self.expected
+                    .insert(Claim::new(scope, &key, field, text, holder));
             }
         };
         match record {
             Record::Wallet(Wallet { body, owner }) => {
                 let (id, owner) = (body.id.any(), owner.as_ref());
-                claim(Field::WalletReference, body.reference_id.as_ref().map(|r| r.as_str()), id);
-                claim(Field::WalletEmail, owner.and_then(|owner| owner.email.as_deref()), id);
-                claim(Field::WalletPhone, owner.and_then(|owner| owner.phone.as_deref()), id);
+                claim(
+                    Field::WalletReference,
+                    body.reference_id.as_ref().map(|r| r.as_str()),
+                    id,
+                );
+                claim(
+                    Field::WalletEmail,
+                    owner.and_then(|owner| owner.email.as_deref()),
+                    id,
+                );
+                claim(
+                    Field::WalletPhone,
+                    owner.and_then(|owner| owner.phone.as_deref()),
+                    id,
+                );
             }
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
-                    claim(Field::BankAccount, bank_text(payout).as_deref(), subject.any());
+                    claim(
+                        Field::BankAccount,
+                        bank_text(payout).as_deref(),
+                        subject.any(),
+                    );
                 }
             }
             _ => {}
@@ -85,34 +128,56 @@ impl Claims {
     }
 
     /// Holds all index rows against the claims; says how many there are.
-    pub fn finish(mut self, reader: &mut dyn Reader, unread: &Unread, damages: &mut Damages) -> Result<u64, StoreError> {
+    pub fn finish(
+        mut self,
+        reader: &mut dyn Reader,
+        unread: &Unread,
+        damages: &mut Damages,
+    ) -> Result<u64, StoreError> {
         let mut count = 0;
         reader.all_indexes(&mut |row| {
             count += 1;
             let claim = Claim::of(&row);
-            let from_log = [Field::PayoutReference.code(), Field::TransferReference.code()].contains(&row.field);
+            let from_log = [
+                Field::PayoutReference.code(),
+                Field::TransferReference.code(),
+            ]
+            .contains(&row.field);
             let is_claimed = self.expected.remove(&claim) || (from_log && unread.any(row.scope));
             if !is_claimed {
                 damages.note(format!("{}: nothing has this value", claim.name()));
             }
-            let unique = Field::ALL.iter().find(|field| field.code() == row.field).map(|field| field.is_unique());
+            let unique = Field::ALL
+                .iter()
+                .find(|field| field.code() == row.field)
+                .map(|field| field.is_unique());
             if unique.is_some_and(|unique| unique != row.unique) {
-                damages.note(format!("{}: it is not marked as its field is", claim.name()));
+                damages.note(format!(
+                    "{}: it is not marked as its field is",
+                    claim.name()
+                ));
             }
         })?;
         let mut missing: Vec<String> = self.expected.iter().map(Claim::name).collect();
         missing.sort_unstable();
-        missing.iter().for_each(|name| damages.note(format!("{name}: it is missing")));
+        missing
+            .iter()
+            .for_each(|name| damages.note(format!("{name}: it is missing")));
         Ok(count)
     }
 }
 
 /// The text by which a bank account is found again.
 fn bank_text(payout: &Payout) -> Option<String> {
-    let Recipient::BankAccount { bank_code, .. } = &payout.body.recipient else { return None };
+    let Recipient::BankAccount { bank_code, .. } = &payout.body.recipient else {
+        return None;
+    };
     let bank = payout.bank.as_ref()?;
     let number = bank.iban.as_deref().or(bank.account_number.as_deref())?;
-    Some(format!("{}\u{1f}{number}", bank_code.as_deref().unwrap_or("")))
+    Some(format!(
+        "{}\u{1f}{number}",
+        bank_code.as_deref().unwrap_or("")
+    ))
 }
 
 /// One log's locators, walked beside its entries: both rise together.
@@ -125,7 +190,12 @@ pub(super) struct Locators {
 
 impl Locators {
     pub fn new(reader: Box<dyn Reader>, log: u32) -> Locators {
-        Locators { reader, log, page: VecDeque::new(), after: None }
+        Locators {
+            reader,
+            log,
+            page: VecDeque::new(),
+            after: None,
+        }
     }
 
     /// Takes the locators of one entry.
@@ -142,12 +212,18 @@ impl Locators {
                 self.surplus(&row, unread, damages);
             }
             let Some(row) = self.peek()?.filter(|row| row.id == id.raw.0) else {
-                damages.note(format!("the locator of `{id}` of log {}: it is missing", self.log));
+                damages.note(format!(
+                    "the locator of `{id}` of log {}: it is missing",
+                    self.log
+                ));
                 continue;
             };
             self.step();
             if row.kind != id.kind.code() || row.seq != seq {
-                damages.note(format!("the locator of `{id}` of log {}: it leads elsewhere", self.log));
+                damages.note(format!(
+                    "the locator of `{id}` of log {}: it leads elsewhere",
+                    self.log
+                ));
             }
         }
         Ok(())
@@ -164,7 +240,11 @@ impl Locators {
 
     fn surplus(&self, row: &LocatorRow, unread: &Unread, damages: &mut Damages) {
         if !unread.contains(self.log, row.seq) {
-            damages.note(format!("the locator of `{}` of log {}: no entry made it", RawId(row.id), self.log));
+            damages.note(format!(
+                "the locator of `{}` of log {}: no entry made it",
+                RawId(row.id),
+                self.log
+            ));
         }
     }
 
@@ -174,8 +254,14 @@ impl Locators {
 
     fn peek(&mut self) -> Result<Option<LocatorRow>, StoreError> {
         if self.page.is_empty() {
-            let range = IdRange { after: self.after, before: None };
-            self.page = self.reader.locators(self.log, &[], range, false, PAGE)?.into();
+            let range = IdRange {
+                after: self.after,
+                before: None,
+            };
+            self.page = self
+                .reader
+                .locators(self.log, &[], range, false, PAGE)?
+                .into();
             self.after = self.page.back().map(|row| row.id).or(self.after);
         }
         Ok(self.page.front().cloned())
@@ -189,7 +275,11 @@ fn created(facts: &EntryFacts) -> Vec<AnyId> {
     }
     match facts.action {
         Action::PayoutCreated => facts.resource.into_iter().collect(),
-        _ => facts.transactions.iter().map(|transaction| transaction.id.any()).collect(),
+        _ => facts
+            .transactions
+            .iter()
+            .map(|transaction| transaction.id.any())
+            .collect(),
     }
 }
 
@@ -201,7 +291,9 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
-        let Record::Payout(payout) = record else { return };
+        let Record::Payout(payout) = record else {
+            return;
+        };
         let open = matches!(
             payout.body.status,
             PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
@@ -211,19 +303,37 @@ impl Jobs {
         }
     }
 
-    pub fn finish(mut self, reader: &mut dyn Reader, damages: &mut Damages) -> Result<(), StoreError> {
+    pub fn finish(
+        mut self,
+        reader: &mut dyn Reader,
+        damages: &mut Damages,
+    ) -> Result<(), StoreError> {
         for row in reader.jobs_due(i64::MAX, usize::MAX)? {
-            let name = format!("the job of kind {} for `{}` of log {}", row.kind, RawId(row.id), row.scope);
-            match self.expected.remove(&(row.scope, row.id)).filter(|_| row.kind == RAIL_JOB) {
+            let name = format!(
+                "the job of kind {} for `{}` of log {}",
+                row.kind,
+                RawId(row.id),
+                row.scope
+            );
+            match self
+                .expected
+                .remove(&(row.scope, row.id))
+                .filter(|_| row.kind == RAIL_JOB)
+            {
                 None => damages.note(format!("{name}: nothing asks for it")),
-                Some(changed) if !is_plausible(&row, changed) => damages.note(format!("{name}: its time or attempts do not fit")),
+                Some(changed) if !is_plausible(&row, changed) => {
+                    damages.note(format!("{name}: its time or attempts do not fit"))
+                }
                 Some(_) => {}
             }
         }
         let mut missing: Vec<_> = self.expected.into_keys().collect();
         missing.sort_unstable();
         for (scope, id) in missing {
-            damages.note(format!("the job for payout `{}` of log {scope}: it is missing", RawId(id)));
+            damages.note(format!(
+                "the job for payout `{}` of log {scope}: it is missing",
+                RawId(id)
+            ));
         }
         Ok(())
     }
@@ -231,5 +341,7 @@ impl Jobs {
 
 /// A rail's job comes after the last step, within a day; it counts no attempts and says no more.
 fn is_plausible(row: &JobRow, changed: i64) -> bool {
-    (changed..=changed.saturating_add(DAY)).contains(&row.due) && row.attempt == 0 && row.body.is_empty()
+    (changed..=changed.saturating_add(DAY)).contains(&row.due)
+        && row.attempt == 0
+        && row.body.is_empty()
 }

@@ -47,16 +47,26 @@ impl Keys {
     ///
     /// # Errors
     /// [`StartError::Keys`] when the root does not open the installation key: then nothing opens.
-    pub fn open(reader: &mut dyn Reader, root: RootKeys, damages: &mut Damages) -> Result<Keys, StartError> {
+    pub fn open(
+        reader: &mut dyn Reader,
+        root: RootKeys,
+        damages: &mut Damages,
+    ) -> Result<Keys, StartError> {
         let rows = reader.keys()?;
         let places = rows.iter().map(|row| (row.number, place(row))).collect();
-        let (hierarchy, errors) = Hierarchy::open_what_unwraps(root, rows.iter().map(crypto_key).collect());
+        let (hierarchy, errors) =
+            Hierarchy::open_what_unwraps(root, rows.iter().map(crypto_key).collect());
         let lost = |e: &KeyError| matches!(e, KeyError::NoInstallationKey);
         if errors.iter().any(lost) {
-            let first = errors.into_iter().next().unwrap_or(KeyError::NoInstallationKey);
+            let first = errors
+                .into_iter()
+                .next()
+                .unwrap_or(KeyError::NoInstallationKey);
             return Err(StartError::Keys(first));
         }
-        errors.iter().for_each(|error| damages.note(error.to_string()));
+        errors
+            .iter()
+            .for_each(|error| damages.note(error.to_string()));
         let refused = errors.iter().filter_map(number_of).collect();
         Ok(Keys {
             hierarchy: Arc::new(hierarchy),
@@ -83,7 +93,11 @@ impl Keys {
 
     /// Remembers that `what`, a stored reply or something else, is sealed under a key that is not there.
     pub fn lacks(&mut self, number: u32, reply: bool, what: impl FnOnce() -> String) {
-        let fresh = || Missing { first: what(), count: 0, replies: true };
+        let fresh = || Missing {
+            first: what(),
+            count: 0,
+            replies: true,
+        };
         let missing = self.missing.entry(number).or_insert_with(fresh);
         missing.count += 1;
         missing.replies &= reply;
@@ -91,15 +105,31 @@ impl Keys {
 
     /// Takes in what an entry about destroyed keys says: of stored replies, it lists each in a detail `keys`.
     pub fn destroyed(&mut self, details: &[(String, String)]) {
-        let detail = |wanted: &str| details.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+        let detail = |wanted: &str| {
+            details
+                .iter()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.as_str())
+        };
         if let (Some("stored_replies"), Some(keys)) = (detail("policy"), detail("keys")) {
-            self.destroyed.extend(keys.split(',').filter_map(|number| number.parse::<u32>().ok()));
+            self.destroyed.extend(
+                keys.split(',')
+                    .filter_map(|number| number.parse::<u32>().ok()),
+            );
         }
     }
 
     /// Names the missing keys that no entry says were destroyed.
     pub fn finish(&self, damages: &mut Damages) {
-        for (number, Missing { first, count, replies }) in &self.missing {
+        for (
+            number,
+            Missing {
+                first,
+                count,
+                replies,
+            },
+        ) in &self.missing
+        {
             if self.refused.contains(number) || (*replies && self.destroyed.contains(number)) {
                 continue;
             }
@@ -107,7 +137,9 @@ impl Keys {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let text = format!("key {number} is missing and no entry says it was destroyed: {first}{more} cannot be opened");
+            let text = format!(
+                "key {number} is missing and no entry says it was destroyed: {first}{more} cannot be opened"
+            );
             damages.note(text);
         }
     }
@@ -126,7 +158,9 @@ pub(super) fn check_rows(
     let mut after = 0;
     loop {
         let rows = reader.subject_keys(after, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
         after = last.number;
         for row in &rows {
             check_times(row, latest, damages);
@@ -150,12 +184,19 @@ fn check_times(row: &KeyRow, latest: Timestamp, damages: &mut Damages) {
     let late = requests && created.plus(-DAY).day() == row.period;
     let outside = row.created < 0 || (created > latest.plus(DAY) && !requests);
     if outside || (row.period != expected && !late) {
-        damages.note(format!("key {}: its time of making does not fit", row.number));
+        damages.note(format!(
+            "key {}: its time of making does not fit",
+            row.number
+        ));
     }
 }
 
 fn place(row: &KeyRow) -> KeyPlace {
-    KeyPlace { scope: row.scope, purpose: row.purpose, period: row.period }
+    KeyPlace {
+        scope: row.scope,
+        purpose: row.purpose,
+        period: row.period,
+    }
 }
 
 fn number_of(error: &KeyError) -> Option<u32> {

@@ -38,9 +38,15 @@ struct Last {
 }
 
 impl<'v, 'a> Walk<'v, 'a> {
-    pub fn new(verifier: &'v mut Verifier<'a>, scope: Scope, head: HeadRow) -> Result<Self, StoreError> {
+    pub fn new(
+        verifier: &'v mut Verifier<'a>,
+        scope: Scope,
+        head: HeadRow,
+    ) -> Result<Self, StoreError> {
         let points = verifier.points.remove(&scope.number).unwrap_or_default();
-        let newest = points.iter().filter(|point| matches!(point.from, Witness::Checkpoint(_)));
+        let newest = points
+            .iter()
+            .filter(|point| matches!(point.from, Witness::Checkpoint(_)));
         let checkpoint = newest.map(|point| point.size).max().unwrap_or(0);
         let locators = Locators::new(verifier.store.reader()?, scope.number);
         verifier.report.logs.push(LogReport {
@@ -51,8 +57,21 @@ impl<'v, 'a> Walk<'v, 'a> {
             root: String::new(),
             checkpoint,
         });
-        let last = Last { seq: 0, time: i64::MIN, event: 0, base: RawId::ZERO };
-        Ok(Walk { tree: Tree::new(scope.number, points), verifier, scope, head, locators, last, entries: 0 })
+        let last = Last {
+            seq: 0,
+            time: i64::MIN,
+            event: 0,
+            base: RawId::ZERO,
+        };
+        Ok(Walk {
+            tree: Tree::new(scope.number, points),
+            verifier,
+            scope,
+            head,
+            locators,
+            last,
+            entries: 0,
+        })
     }
 
     /// Reads and checks all entries.
@@ -60,8 +79,18 @@ impl<'v, 'a> Walk<'v, 'a> {
         let log = self.scope.number;
         let mut rows = read(&mut *self.verifier.reader, log, 1, self.head.seq);
         while let Some(last) = rows.last().map(|row| row.seq) {
-            let Verifier { keys, prints, reader, threads, .. } = &mut *self.verifier;
-            let opening = Opening { keys, scope: self.scope, prints };
+            let Verifier {
+                keys,
+                prints,
+                reader,
+                threads,
+                ..
+            } = &mut *self.verifier;
+            let opening = Opening {
+                keys,
+                scope: self.scope,
+                prints,
+            };
             let next = || read(&mut **reader, log, last + 1, self.head.seq);
             let (opened, next) = open_all(&rows, &opening, *threads, next);
             for entry in opened {
@@ -76,12 +105,24 @@ impl<'v, 'a> Walk<'v, 'a> {
         let log = self.scope.number;
         self.entries += 1;
         self.follow(entry);
-        let Verifier { damages, unread, keys, reader, .. } = &mut *self.verifier;
+        let Verifier {
+            damages,
+            unread,
+            keys,
+            reader,
+            ..
+        } = &mut *self.verifier;
         for fault in &entry.faults {
             damages.note(format!("entry {} of log {log}: {fault}", entry.seq));
         }
         for (part, key) in &entry.missing {
-            keys.lacks(*key, *part == tag::REPLY, || format!("the {} part of entry {} of log {log}", name(*part), entry.seq));
+            keys.lacks(*key, *part == tag::REPLY, || {
+                format!(
+                    "the {} part of entry {} of log {log}",
+                    name(*part),
+                    entry.seq
+                )
+            });
         }
         if entry.unread {
             unread.add(log, entry.seq, entry.seq);
@@ -96,8 +137,18 @@ impl<'v, 'a> Walk<'v, 'a> {
     /// What the clear columns say about the entry before.
     fn follow(&mut self, entry: &Opened) {
         let log = self.scope.number;
-        let Verifier { damages, unread, report, .. } = &mut *self.verifier;
-        let Last { seq, time, event, base } = &mut self.last;
+        let Verifier {
+            damages,
+            unread,
+            report,
+            ..
+        } = &mut *self.verifier;
+        let Last {
+            seq,
+            time,
+            event,
+            base,
+        } = &mut self.last;
         gap(log, *seq, entry.seq, &mut self.tree, damages);
         let after_gap = entry.seq > *seq + 1;
         if after_gap {
@@ -108,10 +159,19 @@ impl<'v, 'a> Walk<'v, 'a> {
                 damages.note(format!("entry {} of log {log}: {fault}", entry.seq));
             }
         };
-        must(entry.time >= *time, "its time is before that of the entry before");
-        must(after_gap || entry.first_event == *event + 1, "its event number does not follow from the entry before");
+        must(
+            entry.time >= *time,
+            "its time is before that of the entry before",
+        );
+        must(
+            after_gap || entry.first_event == *event + 1,
+            "its event number does not follow from the entry before",
+        );
         if let Some(facts) = &entry.facts {
-            must(facts.base > *base, "its ids do not follow those of the entry before");
+            must(
+                facts.base > *base,
+                "its ids do not follow those of the entry before",
+            );
             *base = facts.base;
         }
         (*seq, *time) = (entry.seq, entry.time);
@@ -122,11 +182,23 @@ impl<'v, 'a> Walk<'v, 'a> {
     /// Applies the entry to what is derived from the log.
     fn derive(&mut self, entry: &Opened) -> Result<(), StoreError> {
         let log = self.scope.number;
-        let Verifier { damages, unread, keys, books, changes, claims, runs, points, .. } = &mut *self.verifier;
+        let Verifier {
+            damages,
+            unread,
+            keys,
+            books,
+            changes,
+            claims,
+            runs,
+            points,
+            ..
+        } = &mut *self.verifier;
         runs.fold(log, entry);
         changes.fold(log, entry, unread, damages);
         claims.extend(entry.claims.iter().copied());
-        let Some(facts) = &entry.facts else { return Ok(()) };
+        let Some(facts) = &entry.facts else {
+            return Ok(());
+        };
         books.fold(log, entry.seq, facts, unread, damages);
         if facts.action == Action::KeysDestroyed {
             keys.destroyed(&facts.details);
@@ -140,16 +212,35 @@ impl<'v, 'a> Walk<'v, 'a> {
     }
 
     fn finish(self) -> Result<(), StoreError> {
-        let Walk { verifier, scope, head, mut tree, locators, last, entries } = self;
-        let Verifier { damages, unread, reader, report, .. } = verifier;
+        let Walk {
+            verifier,
+            scope,
+            head,
+            mut tree,
+            locators,
+            last,
+            entries,
+        } = self;
+        let Verifier {
+            damages,
+            unread,
+            reader,
+            report,
+            ..
+        } = verifier;
         let log = scope.number;
         gap(log, last.seq, head.seq + 1, &mut tree, damages);
         if last.seq < head.seq {
             unread.add(log, last.seq + 1, head.seq);
         }
-        let ends_alike = last.seq == head.seq && (head.seq == 0 || last.time == head.time) && last.event == head.events;
+        let ends_alike = last.seq == head.seq
+            && (head.seq == 0 || last.time == head.time)
+            && last.event == head.events;
         if last.seq >= head.seq && !ends_alike {
-            damages.note(format!("log {log}: its head does not say what its last entry, {}, says", last.seq));
+            damages.note(format!(
+                "log {log}: its head does not say what its last entry, {}, says",
+                last.seq
+            ));
         }
         tree.finish(&head, &mut **reader, damages)?;
         locators.finish(unread, damages)?;
@@ -187,7 +278,9 @@ pub(super) fn walk_heads(
     damages: &mut Damages,
 ) -> Result<LogReport, StoreError> {
     let log = scope.number;
-    let checkpoints = points.iter().filter(|point| matches!(point.from, Witness::Checkpoint(_)));
+    let checkpoints = points
+        .iter()
+        .filter(|point| matches!(point.from, Witness::Checkpoint(_)));
     let checkpoint = checkpoints.map(|point| point.size).max().unwrap_or(0);
     let mut tree = Tree::new(log, points);
     let (mut last, mut time, mut entries) = (0, i64::MIN, 0);
@@ -200,7 +293,9 @@ pub(super) fn walk_heads(
             entries += 1;
             gap(log, last, seq, &mut tree, damages);
             if at < time {
-                damages.note(format!("entry {seq} of log {log}: its time is before that of the entry before"));
+                damages.note(format!(
+                    "entry {seq} of log {log}: its time is before that of the entry before"
+                ));
             }
             (last, time) = (seq, at);
             match stored_leaf(scope, seq, at, &parts) {
@@ -215,19 +310,34 @@ pub(super) fn walk_heads(
     gap(log, last, head.seq + 1, &mut tree, damages);
     tree.finish(head, reader, damages)?;
     let root = tree.root();
-    Ok(LogReport { log, organization: scope.organization, mode: scope.mode, entries, root, checkpoint })
+    Ok(LogReport {
+        log,
+        organization: scope.organization,
+        mode: scope.mode,
+        entries,
+        root,
+        checkpoint,
+    })
 }
 
 /// Names the entries between two that should be neighbours.
 fn gap(log: u32, last: u64, next: u64, tree: &mut Tree, damages: &mut Damages) {
     if next > last + 1 {
-        damages.note(format!("log {log}: entries {} to {} are missing or cannot be read", last + 1, next - 1));
+        damages.note(format!(
+            "log {log}: entries {} to {} are missing or cannot be read",
+            last + 1,
+            next - 1
+        ));
         tree.break_off();
     }
 }
 
 /// The clear heads of the next entries there are, however far away.
-fn heads_after(reader: &mut dyn Reader, log: u32, last: u64) -> Result<Vec<(u64, i64, Vec<u8>)>, StoreError> {
+fn heads_after(
+    reader: &mut dyn Reader,
+    log: u32,
+    last: u64,
+) -> Result<Vec<(u64, i64, Vec<u8>)>, StoreError> {
     let rows = reader.entry_heads(log, last + 1, last + CHUNK)?;
     if !rows.is_empty() {
         return Ok(rows);

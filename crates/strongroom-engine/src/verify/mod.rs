@@ -52,17 +52,25 @@ const RECORDS: usize = 1_000;
 ///
 /// # Errors
 /// [`StartError`] when the store cannot be read at all or the root does not open its keys; all else is in the report.
-pub fn verify(store: &dyn Store, root: RootKeys, threads: usize) -> Result<VerifyReport, StartError> {
+pub fn verify(
+    store: &dyn Store,
+    root: RootKeys,
+    threads: usize,
+) -> Result<VerifyReport, StartError> {
     let mut damages = Damages::default();
     let mut reader = store.reader()?;
     if let Some(found) = damages.section("the store's own check", reader.check()) {
-        found.into_iter().for_each(|damage| damages.note(format!("store: {damage}")));
+        found
+            .into_iter()
+            .for_each(|damage| damages.note(format!("store: {damage}")));
     }
     let keys = Keys::open(&mut *reader, root, &mut damages)?;
     let logs = logs(&mut *reader, &mut damages)?;
     let prints = Prints::new();
     let runs = Runs::read(&mut *reader, &prints, &mut damages);
-    let runs = damages.section("runs of spent hashes", runs).unwrap_or_default();
+    let runs = damages
+        .section("runs of spent hashes", runs)
+        .unwrap_or_default();
     let mut verifier = Verifier {
         store,
         reader,
@@ -89,7 +97,11 @@ pub fn verify(store: &dyn Store, root: RootKeys, threads: usize) -> Result<Verif
 ///
 /// # Errors
 /// As [`verify`].
-pub fn audit_verify(store: &dyn Store, root: RootKeys, pinned: Option<&str>) -> Result<VerifyReport, StartError> {
+pub fn audit_verify(
+    store: &dyn Store,
+    root: RootKeys,
+    pinned: Option<&str>,
+) -> Result<VerifyReport, StartError> {
     let mut damages = Damages::default();
     let mut reader = store.reader()?;
     let keys = Keys::open(&mut *reader, root, &mut damages)?;
@@ -104,10 +116,14 @@ pub fn audit_verify(store: &dyn Store, root: RootKeys, pinned: Option<&str>) -> 
         if let Some(key) = points::verifier(&keys.hierarchy, scope)
             && let Some((note, _)) = pinned.take_if(|(_, origin)| *origin == key.name)
         {
-            points.extend(damages.section("the checkpoint kept elsewhere", points::pinned(note, &key)));
+            points.extend(
+                damages.section("the checkpoint kept elsewhere", points::pinned(note, &key)),
+            );
         }
         let walked = log::walk_heads(&mut *reader, scope, head, points, &mut damages);
-        report.logs.extend(damages.section(&format!("log {}", scope.number), walked));
+        report
+            .logs
+            .extend(damages.section(&format!("log {}", scope.number), walked));
     }
     if pinned.is_some() {
         damages.note("the checkpoint kept elsewhere: it is of a log that is not here");
@@ -117,7 +133,10 @@ pub fn audit_verify(store: &dyn Store, root: RootKeys, pinned: Option<&str>) -> 
 }
 
 /// All logs by number, the installation's first.
-fn logs(reader: &mut dyn Reader, damages: &mut Damages) -> Result<Vec<(Scope, HeadRow)>, StoreError> {
+fn logs(
+    reader: &mut dyn Reader,
+    damages: &mut Damages,
+) -> Result<Vec<(Scope, HeadRow)>, StoreError> {
     let mut logs = Vec::new();
     for head in reader.heads()? {
         if let Some(scope) = damages.section("a head", scope_of(&head)) {
@@ -155,15 +174,22 @@ impl Verifier<'_> {
         for (scope, head) in logs {
             let number = scope.number;
             let stored = points::stored(&mut *self.reader, &opener, scope, &mut self.damages);
-            let stored = self.damages.section(&format!("checkpoints of log {number}"), stored);
-            self.points.entry(number).or_default().extend(stored.into_iter().flatten());
+            let stored = self
+                .damages
+                .section(&format!("checkpoints of log {number}"), stored);
+            self.points
+                .entry(number)
+                .or_default()
+                .extend(stored.into_iter().flatten());
             let walked = Walk::new(self, *scope, head.clone())?.run();
             self.damages.section(&format!("log {number}"), walked);
         }
         let mut strange: Vec<u32> = self.points.keys().copied().collect();
         strange.sort_unstable();
         for log in strange {
-            self.damages.note(format!("log {log}: its head was put on record, and it is not there"));
+            self.damages.note(format!(
+                "log {log}: its head was put on record, and it is not there"
+            ));
         }
         Ok(())
     }
@@ -185,7 +211,11 @@ impl Verifier<'_> {
 
     fn record_page(&mut self, mut rows: Vec<RecordRow>, logs: &[(Scope, HeadRow)]) {
         self.report.records += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        let scope_of = |number| logs.iter().map(|(scope, _)| *scope).find(|scope| scope.number == number);
+        let scope_of = |number| {
+            logs.iter()
+                .map(|(scope, _)| *scope)
+                .find(|scope| scope.number == number)
+        };
         // Checkpoints were read with their logs.
         rows.retain(|row| row.kind != Kind::Checkpoint.code() || scope_of(row.scope).is_none());
         let opener = Opener::new(Arc::clone(&self.keys.hierarchy));
@@ -206,21 +236,34 @@ impl Verifier<'_> {
             let what = || id.map_or_else(String::new, |id| format!("`{id}` of log {scope}"));
             self.keys.lacks(*number, false, what);
         }
-        let (Ok((record, _)), Some(id)) = (&checked.outcome, id) else { return };
+        let (Ok((record, _)), Some(id)) = (&checked.outcome, id) else {
+            return;
+        };
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
         match record {
             Record::Books(books) => {
-                self.books.check_record(scope, id, &books.account, &self.unread, &mut self.damages);
+                self.books
+                    .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
             }
             Record::External(account) => {
-                self.books.check_record(scope, id, account, &self.unread, &mut self.damages);
+                self.books
+                    .check_record(scope, id, account, &self.unread, &mut self.damages);
             }
             Record::Organization(organization) => {
-                for (number, mode) in [(organization.test_scope, Mode::Test), (organization.live_scope, Mode::Live)] {
-                    let expected = Scope { number, organization: organization.id, mode };
+                for (number, mode) in [
+                    (organization.test_scope, Mode::Test),
+                    (organization.live_scope, Mode::Live),
+                ] {
+                    let expected = Scope {
+                        number,
+                        organization: organization.id,
+                        mode,
+                    };
                     if logs.iter().all(|(scope, _)| *scope != expected) {
-                        self.damages.note(format!("log {number}: it belongs to `{id}`, and its head is not there"));
+                        self.damages.note(format!(
+                            "log {number}: it belongs to `{id}`, and its head is not there"
+                        ));
                     }
                 }
             }
@@ -230,8 +273,19 @@ impl Verifier<'_> {
 
     /// What is left to compare once everything was read.
     fn finish(self, logs: &[(Scope, HeadRow)]) -> VerifyReport {
-        let latest = logs.iter().map(|(_, head)| Timestamp(head.time)).max().unwrap_or_default();
-        let Verifier { mut reader, keys, unread, mut damages, mut report, .. } = self;
+        let latest = logs
+            .iter()
+            .map(|(_, head)| Timestamp(head.time))
+            .max()
+            .unwrap_or_default();
+        let Verifier {
+            mut reader,
+            keys,
+            unread,
+            mut damages,
+            mut report,
+            ..
+        } = self;
         let reader = &mut *reader;
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
@@ -261,9 +315,15 @@ fn strange_locators(
 ) -> Result<(), StoreError> {
     reader.all_locators(&mut |row| {
         if logs.iter().all(|(scope, _)| scope.number != row.scope) {
-            damages.note(format!("a locator of log {}: there is no such log", row.scope));
+            damages.note(format!(
+                "a locator of log {}: there is no such log",
+                row.scope
+            ));
         }
     })
 }
 
-const _: () = assert!(INSTALLATION == 1, "messages name the installation's log by its number");
+const _: () = assert!(
+    INSTALLATION == 1,
+    "messages name the installation's log by its number"
+);

@@ -5,7 +5,9 @@ use std::thread;
 use strongroom_audit::{EntryHead, PartHead, commitment, decode_parts, leaf_hash};
 use strongroom_crypto::{SealedView, sha256};
 use strongroom_domain::action::Action;
-use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, TransactionKind, decode, tag};
+use strongroom_domain::entry::{
+    EntryActor, EntryChanges, EntryFacts, TransactionKind, decode, tag,
+};
 use strongroom_domain::facts::Field;
 use strongroom_ledger::Posting;
 use strongroom_store::EntryRow;
@@ -57,12 +59,16 @@ pub(super) struct Prints {
 
 impl Prints {
     pub fn new() -> Prints {
-        Prints { secret: strongroom_crypto::random() }
+        Prints {
+            secret: strongroom_crypto::random(),
+        }
     }
 
     pub fn of(&self, hash: &[u8; 16], position: u64) -> u128 {
         let digest = sha256(&[&self.secret, hash, &position.to_be_bytes()]);
-        digest.first_chunk::<16>().map_or(0, |half| u128::from_be_bytes(*half))
+        digest
+            .first_chunk::<16>()
+            .map_or(0, |half| u128::from_be_bytes(*half))
     }
 }
 
@@ -75,8 +81,12 @@ pub(super) fn open_all<T>(
 ) -> (Vec<Opened>, T) {
     let share = rows.len().div_ceil(threads.max(1)).max(1);
     thread::scope(|scope| {
-        let work = |part: &'_ [EntryRow]| part.iter().map(|row| opening.open(row)).collect::<Vec<_>>();
-        let running: Vec<_> = rows.chunks(share).map(|part| scope.spawn(move || work(part))).collect();
+        let work =
+            |part: &'_ [EntryRow]| part.iter().map(|row| opening.open(row)).collect::<Vec<_>>();
+        let running: Vec<_> = rows
+            .chunks(share)
+            .map(|part| scope.spawn(move || work(part)))
+            .collect();
         let other = meanwhile();
         let opened = running.into_iter().flat_map(|thread| match thread.join() {
             Ok(opened) => opened,
@@ -114,7 +124,9 @@ impl Opening<'_> {
 
     fn spent(&self, row: &EntryRow) -> Vec<([u8; 16], u128)> {
         let place = position(row.log, row.seq);
-        spent_hashes(&row.spent).map(|hash| (hash, self.prints.of(&hash, place))).collect()
+        spent_hashes(&row.spent)
+            .map(|hash| (hash, self.prints.of(&hash, place)))
+            .collect()
     }
 
     fn parts(&self, row: &EntryRow, heads: &[PartHead], opened: &mut Opened) {
@@ -127,18 +139,28 @@ impl Opening<'_> {
         }));
         let tags: Vec<u8> = heads.iter().map(|head| head.tag).collect();
         if !matches!(tags.as_slice(), [tag::FACTS, tag::ACTOR, rest @ ..] if known_end(rest)) {
-            opened.faults.push("its parts are not those of an entry".into());
+            opened
+                .faults
+                .push("its parts are not those of an entry".into());
         }
-        let mut parts = Parts { changes: Some(EntryChanges(Vec::new())), ..Parts::default() };
+        let mut parts = Parts {
+            changes: Some(EntryChanges(Vec::new())),
+            ..Parts::default()
+        };
         let mut rest = row.parts.as_slice();
         for head in heads {
             let Some((blob, after)) = read_framed(rest) else {
-                opened.faults.push(format!("its {} part is cut off", name(head.tag)));
+                opened
+                    .faults
+                    .push(format!("its {} part is cut off", name(head.tag)));
                 parts.lose(head.tag);
                 continue;
             };
             rest = after;
-            if let Err(fault) = self.part(row, head, blob).and_then(|plain| parts.take(head.tag, &plain)) {
+            if let Err(fault) = self
+                .part(row, head, blob)
+                .and_then(|plain| parts.take(head.tag, &plain))
+            {
                 parts.lose(head.tag);
                 fault.put(head.tag, opened);
             }
@@ -154,12 +176,19 @@ impl Opening<'_> {
 
     /// Opens a part at its seat and holds it against its commitment.
     fn part(&self, row: &EntryRow, head: &PartHead, blob: &[u8]) -> Result<Vec<u8>, PartFault> {
-        let view = SealedView::parse(blob).map_err(|_| PartFault::Wrong("is not in a known form"))?;
+        let view =
+            SealedView::parse(blob).map_err(|_| PartFault::Wrong("is not in a known form"))?;
         let key = self.keys.find(view.key).ok_or(PartFault::NoKey(view.key))?;
         let (purpose, period) = key_of(head.policy, Timestamp(row.time));
-        let expected = KeyPlace { scope: self.scope.number, purpose: purpose.number(), period };
+        let expected = KeyPlace {
+            scope: self.scope.number,
+            purpose: purpose.number(),
+            period,
+        };
         if self.keys.place(view.key) != Some(expected) {
-            return Err(PartFault::Wrong("is sealed under a key of another purpose or time"));
+            return Err(PartFault::Wrong(
+                "is sealed under a key of another purpose or time",
+            ));
         }
         let seat = Seat::entry(&self.scope, row.seq, head.tag);
         let salted = open(&view, &key, &seat).ok_or(PartFault::Wrong("was altered or moved"))?;
@@ -174,14 +203,28 @@ impl Opening<'_> {
 
     /// Index rows that live as long as the log: references of payouts and transfers.
     fn claims(&self, facts: &EntryFacts) -> Vec<Claim> {
-        let Some(key) = self.keys.blind_index(self.scope.number) else { return Vec::new() };
-        let claim = |field, text: &str, holder: AnyId| Claim::new(self.scope.number, &key, field, text, holder);
-        let new_payout = facts.payout.as_ref().filter(|_| facts.action == Action::PayoutCreated);
+        let Some(key) = self.keys.blind_index(self.scope.number) else {
+            return Vec::new();
+        };
+        let claim = |field, text: &str, holder: AnyId| {
+            Claim::new(self.scope.number, &key, field, text, holder)
+        };
+        let new_payout = facts
+            .payout
+            .as_ref()
+            .filter(|_| facts.action == Action::PayoutCreated);
         let payout = new_payout.and_then(|payout| {
             let reference = payout.reference_id.as_ref()?;
-            Some(claim(Field::PayoutReference, reference.as_str(), payout.id.any()))
+            Some(claim(
+                Field::PayoutReference,
+                reference.as_str(),
+                payout.id.any(),
+            ))
         });
-        let transfers = facts.transactions.iter().filter(|t| t.kind == TransactionKind::Transfer);
+        let transfers = facts
+            .transactions
+            .iter()
+            .filter(|t| t.kind == TransactionKind::Transfer);
         let transfers = transfers.filter_map(|t| {
             let reference = t.reference.as_deref()?;
             Some(claim(Field::TransferReference, reference, t.id.any()))
@@ -234,7 +277,10 @@ impl Parts {
 }
 
 fn known_end(tags: &[u8]) -> bool {
-    matches!(tags, [] | [tag::CHANGES] | [tag::REPLY] | [tag::CHANGES, tag::REPLY])
+    matches!(
+        tags,
+        [] | [tag::CHANGES] | [tag::REPLY] | [tag::CHANGES, tag::REPLY]
+    )
 }
 
 pub(super) fn name(tag: u8) -> &'static str {
@@ -252,7 +298,11 @@ fn check(row: &EntryRow, parts: &Parts, faults: &mut Vec<String>) {
     if !SPENT.contains(&row.spent.len()) {
         faults.push("its spent hashes have a wrong length".into());
     }
-    if parts.actor.as_ref().is_some_and(|actor| actor.signed != (row.spent.len() == 48)) {
+    if parts
+        .actor
+        .as_ref()
+        .is_some_and(|actor| actor.signed != (row.spent.len() == 48))
+    {
         faults.push("its signature's hash does not fit its actor".into());
     }
     let Some(facts) = &parts.facts else { return };
@@ -261,15 +311,38 @@ fn check(row: &EntryRow, parts: &Parts, faults: &mut Vec<String>) {
             faults.push(fault.to_owned());
         }
     };
-    must(row.action == facts.action.code(), "its action is not that of its facts");
-    must(usize::from(row.event_count) == facts.events.len(), "its number of events is not that of its facts");
-    let changed = parts.changes.as_ref().is_some_and(|changes| !changes.0.is_empty());
-    let moved = !facts.transactions.is_empty() || facts.payout.is_some() || !facts.events.is_empty() || changed;
-    must(facts.refusal.is_none() || !moved, "it was refused, and yet something moved");
+    must(
+        row.action == facts.action.code(),
+        "its action is not that of its facts",
+    );
+    must(
+        usize::from(row.event_count) == facts.events.len(),
+        "its number of events is not that of its facts",
+    );
+    let changed = parts
+        .changes
+        .as_ref()
+        .is_some_and(|changes| !changes.0.is_empty());
+    let moved = !facts.transactions.is_empty()
+        || facts.payout.is_some()
+        || !facts.events.is_empty()
+        || changed;
+    must(
+        facts.refusal.is_none() || !moved,
+        "it was refused, and yet something moved",
+    );
     // INVARIANT(ledger-balanced): every transaction sums to zero per currency.
-    let balanced = |t: &strongroom_domain::entry::Transaction| !t.postings.is_empty() && Posting::balance(&t.postings);
-    must(facts.transactions.iter().all(balanced), "a transaction of it does not balance");
+    let balanced = |t: &strongroom_domain::entry::Transaction| {
+        !t.postings.is_empty() && Posting::balance(&t.postings)
+    };
+    must(
+        facts.transactions.iter().all(balanced),
+        "a transaction of it does not balance",
+    );
     let new_payout = facts.action == Action::PayoutCreated && facts.refusal.is_none();
-    let born = facts.payout.as_ref().is_some_and(|payout| payout.created_at.0 == row.time);
+    let born = facts
+        .payout
+        .as_ref()
+        .is_some_and(|payout| payout.created_at.0 == row.time);
     must(!new_payout || born, "its payout was made at another time");
 }

@@ -20,7 +20,10 @@ const PAGE: usize = 1_000;
 /// The key that a log's checkpoints are signed with, if it was ever made. Never makes one.
 pub(super) fn verifier(hierarchy: &Hierarchy, scope: &Scope) -> Option<VerifierKey> {
     let key = hierarchy.existing(INSTALLATION, Purpose::Checkpoint, 0)?;
-    Some(VerifierKey { name: origin(scope), public: SigningKey::from_seed(key.seed()).public() })
+    Some(VerifierKey {
+        name: origin(scope),
+        public: SigningKey::from_seed(key.seed()).public(),
+    })
 }
 
 /// Opens a log's stored checkpoints, ascending, and names those that are not what was signed.
@@ -34,33 +37,50 @@ pub(super) fn stored(
     let mut range = IdRange::default();
     loop {
         let rows = reader.records(scope.number, Kind::Checkpoint.code(), range, false, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(points) };
+        let Some(last) = rows.last() else {
+            return Ok(points);
+        };
         range.after = Some(last.id);
         for row in &rows {
             match stored_one(opener, scope, row) {
                 Ok(point) => points.push(point),
-                Err(fault) => damages.note(format!("a checkpoint of log {}: {fault}", scope.number)),
+                Err(fault) => {
+                    damages.note(format!("a checkpoint of log {}: {fault}", scope.number))
+                }
             }
         }
     }
 }
 
 fn stored_one(opener: &Opener, scope: &Scope, row: &RecordRow) -> Result<Point, String> {
-    let note = opener.checkpoint(scope, row).map_err(|fault: OpenFault| fault.to_string())?;
+    let note = opener
+        .checkpoint(scope, row)
+        .map_err(|fault: OpenFault| fault.to_string())?;
     let key = verifier(&opener.hierarchy, scope).ok_or("the key that signed it is missing")?;
     let checkpoint = open_note(&note, &key).map_err(|error| error.to_string())?;
     let size = checkpoint_size(RawId(row.id));
     let columns = (row.version, row.seq, row.status) == (1, size, 0);
     match columns && checkpoint.size == size {
-        true => Ok(Point { size, root: checkpoint.root, from: Witness::Checkpoint(row.time) }),
-        false => Err(format!("its columns do not fit the {} entries it covers", checkpoint.size)),
+        true => Ok(Point {
+            size,
+            root: checkpoint.root,
+            from: Witness::Checkpoint(row.time),
+        }),
+        false => Err(format!(
+            "its columns do not fit the {} entries it covers",
+            checkpoint.size
+        )),
     }
 }
 
 /// Opens a checkpoint kept elsewhere.
 pub(super) fn pinned(note: &str, key: &VerifierKey) -> Result<Point, NoteError> {
     let checkpoint = open_note(note, key)?;
-    Ok(Point { size: checkpoint.size, root: checkpoint.root, from: Witness::Pinned })
+    Ok(Point {
+        size: checkpoint.size,
+        root: checkpoint.root,
+        from: Witness::Pinned,
+    })
 }
 
 /// A note of that key about its own log.
@@ -80,7 +100,11 @@ pub(super) fn recorded(seq: u64, facts: &EntryFacts) -> Vec<(u32, Point)> {
     let parsed = facts.details.iter().filter_map(|(name, value)| {
         let log = name.strip_prefix("log_")?.parse().ok()?;
         let (size, root) = value.split_once(':')?;
-        let point = Point { size: size.parse().ok()?, root: from_hex(root)?, from: Witness::Heads(seq) };
+        let point = Point {
+            size: size.parse().ok()?,
+            root: from_hex(root)?,
+            from: Witness::Heads(seq),
+        };
         Some((log, point))
     });
     parsed.collect()

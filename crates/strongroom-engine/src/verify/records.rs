@@ -43,10 +43,16 @@ impl Changes {
             // A payout to a wallet has its first version in its entry alone.
             let born = known.is_none() && line.version == 2 && lives_in_log(line.record.kind);
             if line.version != before + 1 && !born && !unread.any_between(log, seen, opened.seq) {
-                let text = format!("entry {} of log {log}: it makes version {} of `{}`", opened.seq, line.version, line.record);
+                let text = format!(
+                    "entry {} of log {log}: it makes version {} of `{}`",
+                    opened.seq, line.version, line.record
+                );
                 damages.note(format!("{text} where {} comes next", before + 1));
             }
-            let payout = opened.facts.as_ref().and_then(|facts| facts.payout.as_ref());
+            let payout = opened
+                .facts
+                .as_ref()
+                .and_then(|facts| facts.payout.as_ref());
             let payout = payout.filter(|payout| payout.id.any() == line.record);
             let first = payout.map_or(opened.time, |payout| payout.created_at.0);
             let newest = Newest {
@@ -62,8 +68,20 @@ impl Changes {
     }
 
     /// Holds a row against the log.
-    fn check(&mut self, id: AnyId, checked: &Checked, unread: &Unread, damages: &mut Damages) -> Option<&Newest> {
-        let RecordRow { scope, version, seq, time, .. } = checked.row;
+    fn check(
+        &mut self,
+        id: AnyId,
+        checked: &Checked,
+        unread: &Unread,
+        damages: &mut Damages,
+    ) -> Option<&Newest> {
+        let RecordRow {
+            scope,
+            version,
+            seq,
+            time,
+            ..
+        } = checked.row;
         let Some(newest) = self.newest.get_mut(&(scope, id)) else {
             if !unread.contains(scope, seq) {
                 damages.note(format!("`{id}` of log {scope}: no entry made this record"));
@@ -80,21 +98,43 @@ impl Changes {
             }
         };
         let same = version == newest.version && seq == newest.seq;
-        must(same, &format!("version {version} is stored, entry {} made version {}", newest.seq, newest.version));
-        must(time == newest.created, "its time of making is not that of its first entry");
+        must(
+            same,
+            &format!(
+                "version {version} is stored, entry {} made version {}",
+                newest.seq, newest.version
+            ),
+        );
+        must(
+            time == newest.created,
+            "its time of making is not that of its first entry",
+        );
         if let (true, Ok((record, commitment))) = (checked.lacking.is_empty(), &checked.outcome) {
-            must(!same || *commitment == newest.commitment, "it is not what its entry committed to");
-            must(checked.row.status == record.status(), "its clear status is not that of its body");
+            must(
+                !same || *commitment == newest.commitment,
+                "it is not what its entry committed to",
+            );
+            must(
+                checked.row.status == record.status(),
+                "its clear status is not that of its body",
+            );
         }
         Some(newest)
     }
 
     /// Names the records that entries made and that have no row.
     pub fn finish(&self, damages: &mut Damages) {
-        let mut lost: Vec<_> = self.newest.iter().filter(|(_, newest)| !newest.has_row).collect();
+        let mut lost: Vec<_> = self
+            .newest
+            .iter()
+            .filter(|(_, newest)| !newest.has_row)
+            .collect();
         lost.sort_unstable_by_key(|(key, _)| **key);
         for ((log, id), newest) in lost {
-            damages.note(format!("`{id}` of log {log}: entry {} made it, and it is not there", newest.seq));
+            damages.note(format!(
+                "`{id}` of log {log}: entry {} made it, and it is not there",
+                newest.seq
+            ));
         }
     }
 }
@@ -112,7 +152,10 @@ impl Checked {
     /// The row's id, when its kind is known.
     pub fn id(&self) -> Option<AnyId> {
         let kind = Kind::from_code(self.row.kind)?;
-        Some(AnyId { kind, raw: RawId(self.row.id) })
+        Some(AnyId {
+            kind,
+            raw: RawId(self.row.id),
+        })
     }
 
     /// Says what is wrong with the row in itself and against the log.
@@ -123,14 +166,19 @@ impl Checked {
         damages: &mut Damages,
     ) -> Option<i64> {
         let Some(id) = self.id() else {
-            damages.note(format!("a record of log {}: its kind {} is not known", self.row.scope, self.row.kind));
+            damages.note(format!(
+                "a record of log {}: its kind {} is not known",
+                self.row.scope, self.row.kind
+            ));
             return None;
         };
         match &self.outcome {
             Err(OpenFault::NoKey(_)) | Ok(_) => {}
             Err(fault) => damages.note(format!("`{id}` of log {}: {fault}", self.row.scope)),
         }
-        changes.check(id, self, unread, damages).map(|newest| newest.changed)
+        changes
+            .check(id, self, unread, damages)
+            .map(|newest| newest.changed)
     }
 }
 
@@ -153,7 +201,10 @@ pub(super) fn open_records(
     let open = |row| open_record(row, scope_of, opener, &keys);
     let opened = thread::scope(|scope| {
         let work = |rows: Vec<RecordRow>| rows.into_iter().map(open).collect::<Vec<_>>();
-        let running: Vec<_> = shares.into_iter().map(|rows| scope.spawn(move || work(rows))).collect();
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|rows| scope.spawn(move || work(rows)))
+            .collect();
         let joined = running.into_iter().map(|thread| match thread.join() {
             Ok(opened) => opened,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -173,14 +224,22 @@ fn personal_keys(
     keys.sort_unstable();
     keys.dedup();
     keys.retain(|number| opener.hierarchy.find(*number).is_none());
-    let loaded = reader.load(&Wanted { keys, ..Wanted::default() })?.keys;
+    let loaded = reader
+        .load(&Wanted {
+            keys,
+            ..Wanted::default()
+        })?
+        .keys;
     Ok(loaded.into_iter().map(|row| (row.number, row)).collect())
 }
 
 fn personal_numbers(row: &RecordRow) -> Vec<u32> {
     let parts = read_body(&row.body).unwrap_or_default();
     let personal = parts.iter().filter(|part| part.subject.is_some());
-    personal.filter_map(|part| SealedView::parse(part.blob).ok()).map(|view| view.key).collect()
+    personal
+        .filter_map(|part| SealedView::parse(part.blob).ok())
+        .map(|view| view.key)
+        .collect()
 }
 
 fn open_record(
@@ -193,13 +252,22 @@ fn open_record(
     lacking.retain(|number| !keys.contains_key(number) && opener.hierarchy.find(*number).is_none());
     let outcome = match scope_of(row.scope) {
         None => Err(OpenFault::Malformed("its log".into())),
-        Some(scope) => opener.record_with_clear(&scope, &row, &mut |number| keys.get(&number).cloned()),
+        Some(scope) => {
+            opener.record_with_clear(&scope, &row, &mut |number| keys.get(&number).cloned())
+        }
     };
     let version = row.version;
-    let id = Kind::from_code(row.kind).map(|kind| AnyId { kind, raw: RawId(row.id) });
+    let id = Kind::from_code(row.kind).map(|kind| AnyId {
+        kind,
+        raw: RawId(row.id),
+    });
     let outcome = outcome.map(|(record, clear)| {
         let commitment = id.map_or([0; 32], |id| clear.commitment(id, version));
         (record, commitment)
     });
-    Checked { row, outcome, lacking }
+    Checked {
+        row,
+        outcome,
+        lacking,
+    }
 }

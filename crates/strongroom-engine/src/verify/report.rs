@@ -50,11 +50,24 @@ impl VerifyReport {
 
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<30} {:<5} {:>12} {:>12}  root", "log", "mode", "entries", "checkpoint")?;
+        writeln!(
+            f,
+            "{:<30} {:<5} {:>12} {:>12}  root",
+            "log", "mode", "entries", "checkpoint"
+        )?;
         for log in &self.logs {
             log.fmt(f)?;
         }
-        let VerifyReport { logs: _, records, accounts, postings, events, indexes, damages, further } = self;
+        let VerifyReport {
+            logs: _,
+            records,
+            accounts,
+            postings,
+            events,
+            indexes,
+            damages,
+            further,
+        } = self;
         writeln!(
             f,
             "{records} records, {accounts} accounts, {postings} postings, {events} events, {indexes} index rows"
@@ -72,12 +85,23 @@ impl fmt::Display for VerifyReport {
 
 impl fmt::Display for LogReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LogReport { log, organization, mode, entries, root, checkpoint } = self;
+        let LogReport {
+            log,
+            organization,
+            mode,
+            entries,
+            root,
+            checkpoint,
+        } = self;
         let name = match *log {
             INSTALLATION => "the installation".to_owned(),
             _ => organization.to_string(),
         };
-        writeln!(f, "{name:<30} {:<5} {entries:>12} {checkpoint:>12}  {root}", mode.as_str())
+        writeln!(
+            f,
+            "{name:<30} {:<5} {entries:>12} {checkpoint:>12}  {root}",
+            mode.as_str()
+        )
     }
 }
 
@@ -120,7 +144,12 @@ impl Damages {
 
 /// A damage's words without what tells one place from another: numbers and quoted ids.
 fn sort(damage: &str) -> String {
-    damage.split('`').step_by(2).flat_map(str::chars).filter(|c| !c.is_ascii_digit()).collect()
+    damage
+        .split('`')
+        .step_by(2)
+        .flat_map(str::chars)
+        .filter(|c| !c.is_ascii_digit())
+        .collect()
 }
 
 #[cfg(test)]
@@ -136,7 +165,12 @@ mod tests {
         damages.into_report(&mut report);
         assert!(!report.is_clean());
         let text = report.to_string();
-        assert!(text.contains("damage: entry 19 of log 2: altered\n") && !text.contains("entry 20 "));
-        assert!(text.ends_with("damage: `wallet_00ff` of log 3: gone\n21 damages named, 230 more\n"), "{text}");
+        assert!(
+            text.contains("damage: entry 19 of log 2: altered\n") && !text.contains("entry 20 ")
+        );
+        assert!(
+            text.ends_with("damage: `wallet_00ff` of log 3: gone\n21 damages named, 230 more\n"),
+            "{text}"
+        );
     }
 }

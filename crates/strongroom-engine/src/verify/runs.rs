@@ -45,14 +45,20 @@ pub(super) struct Runs {
 
 impl Runs {
     /// Reads all runs and checks their form: what they hold decides every byte of them.
-    pub fn read(reader: &mut dyn Reader, prints: &Prints, damages: &mut Damages) -> Result<Runs, StoreError> {
+    pub fn read(
+        reader: &mut dyn Reader,
+        prints: &Prints,
+        damages: &mut Damages,
+    ) -> Result<Runs, StoreError> {
         let mut runs = Runs::default();
         let mut known = BTreeSet::new();
         let mut from = 0;
         loop {
             let limit = usize::try_from(BUCKETS).unwrap_or(usize::MAX);
             let mut rows = reader.segments(INSTALLATION, segment::SPENT_RUN, from, limit)?;
-            let Some(number) = rows.first().map(|row| row.number / BUCKETS) else { break };
+            let Some(number) = rows.first().map(|row| row.number / BUCKETS) else {
+                break;
+            };
             rows.retain(|row| row.number / BUCKETS == number);
             from = (number + 1) * BUCKETS;
             known.insert(number);
@@ -60,13 +66,21 @@ impl Runs {
             runs.take(number, &rows, filter, prints, damages);
         }
         let mut from = 0;
-        while let Some(row) = reader.segments(INSTALLATION, segment::SPENT_FILTER, from, 1)?.first() {
+        while let Some(row) = reader
+            .segments(INSTALLATION, segment::SPENT_FILTER, from, 1)?
+            .first()
+        {
             if !known.contains(&row.number) {
-                damages.note(format!("run {} of spent hashes: it is missing, its filter is there", row.number));
+                damages.note(format!(
+                    "run {} of spent hashes: it is missing, its filter is there",
+                    row.number
+                ));
             }
             from = row.number + 1;
         }
-        runs.spans.values_mut().for_each(|spans| spans.sort_by_key(|span| span.first));
+        runs.spans
+            .values_mut()
+            .for_each(|spans| spans.sort_by_key(|span| span.first));
         Ok(runs)
     }
 
@@ -79,11 +93,16 @@ impl Runs {
         damages: &mut Damages,
     ) {
         let hashes = read_run(rows);
-        let newest = filter.as_ref().and_then(|row| row.body.first_chunk()).map_or(0, |b| i64::from_be_bytes(*b));
+        let newest = filter
+            .as_ref()
+            .and_then(|row| row.body.first_chunk())
+            .map_or(0, |b| i64::from_be_bytes(*b));
         let rebuilt = build(number, Timestamp(newest), &hashes).batch.segments;
         let stored: Vec<&SegmentRow> = rows.iter().chain(&filter).collect();
         if !rebuilt.iter().eq(stored.iter().copied()) {
-            damages.note(format!("run {number} of spent hashes: it is not in the form it was written in"));
+            damages.note(format!(
+                "run {number} of spent hashes: it is not in the form it was written in"
+            ));
         }
         let run = self.runs.len();
         let mut reach: HashMap<u32, (u64, u64)> = HashMap::new();
@@ -95,19 +114,36 @@ impl Runs {
             sum = sum.wrapping_add(prints.of(hash, *position));
         }
         for (log, (first, last)) in reach {
-            self.spans.entry(log).or_default().push(Span { first, last, run });
+            self.spans
+                .entry(log)
+                .or_default()
+                .push(Span { first, last, run });
         }
-        self.runs.push(Run { number, newest, stored: sum, found: 0, found_newest: 0 });
+        self.runs.push(Run {
+            number,
+            newest,
+            stored: sum,
+            found: 0,
+            found_newest: 0,
+        });
     }
 
     /// Takes in the spent hashes of one entry.
     pub fn fold(&mut self, log: u32, opened: &Opened) {
-        let Some(spans) = self.spans.get(&log).filter(|_| !opened.spent.is_empty()) else { return };
+        let Some(spans) = self.spans.get(&log).filter(|_| !opened.spent.is_empty()) else {
+            return;
+        };
         let at = spans.partition_point(|span| span.last < opened.seq);
         let Some(span) = spans.get(at) else { return };
-        let covering = self.runs.get_mut(span.run).filter(|_| span.first <= opened.seq);
+        let covering = self
+            .runs
+            .get_mut(span.run)
+            .filter(|_| span.first <= opened.seq);
         let Some(run) = covering else {
-            if self.uncovered.is_none_or(|(_, _, time)| time <= opened.time) {
+            if self
+                .uncovered
+                .is_none_or(|(_, _, time)| time <= opened.time)
+            {
                 self.uncovered = Some((log, opened.seq, opened.time));
             }
             return;
@@ -119,18 +155,31 @@ impl Runs {
     }
 
     /// Names the runs that do not hold what their entries do.
-    pub fn finish(&self, reader: &mut dyn Reader, latest: Timestamp, damages: &mut Damages) -> Result<(), StoreError> {
+    pub fn finish(
+        &self,
+        reader: &mut dyn Reader,
+        latest: Timestamp,
+        damages: &mut Damages,
+    ) -> Result<(), StoreError> {
         for run in &self.runs {
             if run.stored != run.found {
-                damages.note(format!("run {} of spent hashes: it does not hold what its entries do", run.number));
+                damages.note(format!(
+                    "run {} of spent hashes: it does not hold what its entries do",
+                    run.number
+                ));
                 name_strangers(reader, run.number, damages)?;
             } else if run.newest != run.found_newest {
-                damages.note(format!("run {} of spent hashes: its time is not that of its newest entry", run.number));
+                damages.note(format!(
+                    "run {} of spent hashes: its time is not that of its newest entry",
+                    run.number
+                ));
             }
         }
         match self.uncovered {
             Some((log, seq, time)) if Timestamp(time).plus(KEEP) >= latest => {
-                damages.note(format!("entry {seq} of log {log}: no run holds its spent hashes"));
+                damages.note(format!(
+                    "entry {seq} of log {log}: no run holds its spent hashes"
+                ));
             }
             _ => {}
         }
@@ -139,7 +188,10 @@ impl Runs {
 }
 
 fn read_run(rows: &[SegmentRow]) -> HashMap<Hash, u64, foldhash::fast::RandomState> {
-    rows.iter().flat_map(|row| row.body.as_chunks::<ROW>().0).filter_map(split).collect()
+    rows.iter()
+        .flat_map(|row| row.body.as_chunks::<ROW>().0)
+        .filter_map(split)
+        .collect()
 }
 
 fn split(row: &[u8; ROW]) -> Option<(Hash, u64)> {
@@ -147,19 +199,35 @@ fn split(row: &[u8; ROW]) -> Option<(Hash, u64)> {
 }
 
 /// Names the entries that a run names and that do not hold what it says.
-fn name_strangers(reader: &mut dyn Reader, number: u64, damages: &mut Damages) -> Result<(), StoreError> {
+fn name_strangers(
+    reader: &mut dyn Reader,
+    number: u64,
+    damages: &mut Damages,
+) -> Result<(), StoreError> {
     for bucket in 0..BUCKETS {
         let row = reader.segment(INSTALLATION, segment::SPENT_RUN, number * BUCKETS + bucket)?;
         let hashes: Vec<(Hash, u64)> = read_run(row.as_slice()).into_iter().collect();
         for page in hashes.chunks(PAGE) {
             let entries = page.iter().map(|(_, position)| place(*position)).collect();
-            let found = reader.load(&Wanted { entries, ..Wanted::default() })?.entries;
-            let held: HashMap<(u32, u64), Vec<u8>> = found.into_iter().map(|row| ((row.log, row.seq), row.spent)).collect();
+            let found = reader
+                .load(&Wanted {
+                    entries,
+                    ..Wanted::default()
+                })?
+                .entries;
+            let held: HashMap<(u32, u64), Vec<u8>> = found
+                .into_iter()
+                .map(|row| ((row.log, row.seq), row.spent))
+                .collect();
             for (hash, position) in page {
                 let (log, seq) = place(*position);
-                let holds = held.get(&(log, seq)).is_some_and(|column| spent_hashes(column).any(|h| h == *hash));
+                let holds = held
+                    .get(&(log, seq))
+                    .is_some_and(|column| spent_hashes(column).any(|h| h == *hash));
                 if !holds {
-                    damages.note(format!("entry {seq} of log {log}: run {number} has a spent hash that it does not"));
+                    damages.note(format!(
+                        "entry {seq} of log {log}: run {number} has a spent hash that it does not"
+                    ));
                 }
             }
         }
@@ -176,7 +244,9 @@ mod tests {
     use super::*;
 
     fn hash(n: u64) -> Hash {
-        *strongroom_crypto::sha256(&[&n.to_be_bytes()]).first_chunk().unwrap()
+        *strongroom_crypto::sha256(&[&n.to_be_bytes()])
+            .first_chunk()
+            .unwrap()
     }
 
     fn entry(prints: &Prints, seq: u64, hashes: &[Hash]) -> Opened {
@@ -193,7 +263,10 @@ mod tests {
             missing: Vec::new(),
             faults: Vec::new(),
             claims: Vec::new(),
-            spent: hashes.iter().map(|hash| (*hash, prints.of(hash, position))).collect(),
+            spent: hashes
+                .iter()
+                .map(|hash| (*hash, prints.of(hash, position)))
+                .collect(),
         }
     }
 
@@ -204,18 +277,28 @@ mod tests {
         for number in [1u64, 2] {
             let seqs = (number - 1) * 100 + 1..=number * 100;
             let newest = Timestamp(i64::try_from(number).unwrap() * 1_000);
-            let held = seqs.map(|seq| (hash(seq), crate::spent::position(2, seq))).collect();
+            let held = seqs
+                .map(|seq| (hash(seq), crate::spent::position(2, seq)))
+                .collect();
             segments.extend(build(number, newest, &held).batch.segments);
         }
         change(&mut segments);
-        store.writer().unwrap().apply(&Batch { segments, ..Batch::default() }).unwrap();
+        store
+            .writer()
+            .unwrap()
+            .apply(&Batch {
+                segments,
+                ..Batch::default()
+            })
+            .unwrap();
         let mut reader = store.reader().unwrap();
         let (prints, mut damages) = (Prints::new(), Damages::default());
         let mut runs = Runs::read(&mut *reader, &prints, &mut damages).unwrap();
         for seq in 1..=250 {
             runs.fold(2, &entry(&prints, seq, &[hash(seq)]));
         }
-        runs.finish(&mut *reader, Timestamp(2_500), &mut damages).unwrap();
+        runs.finish(&mut *reader, Timestamp(2_500), &mut damages)
+            .unwrap();
         let mut report = crate::verify::VerifyReport::default();
         damages.into_report(&mut report);
         report.damages
@@ -230,9 +313,16 @@ mod tests {
     fn every_changed_byte_of_a_run_is_named() {
         let first = |text: &str, change: &dyn Fn(&mut Vec<SegmentRow>)| {
             let found = damages(change);
-            assert!(found.iter().any(|damage| damage.contains(text)), "{text}: {found:?}");
+            assert!(
+                found.iter().any(|damage| damage.contains(text)),
+                "{text}: {found:?}"
+            );
         };
-        let run = |rows: &[SegmentRow]| rows.iter().position(|row| row.kind == segment::SPENT_RUN && !row.body.is_empty()).unwrap();
+        let run = |rows: &[SegmentRow]| {
+            rows.iter()
+                .position(|row| row.kind == segment::SPENT_RUN && !row.body.is_empty())
+                .unwrap()
+        };
         first("run 1 of spent hashes: it does not hold", &|rows| {
             let at = run(rows);
             rows[at].body[5] ^= 1;
@@ -241,7 +331,11 @@ mod tests {
             let at = run(rows);
             rows[at].body[23] ^= 1;
         });
-        let filter = |rows: &[SegmentRow]| rows.iter().position(|row| row.kind == segment::SPENT_FILTER).unwrap();
+        let filter = |rows: &[SegmentRow]| {
+            rows.iter()
+                .position(|row| row.kind == segment::SPENT_FILTER)
+                .unwrap()
+        };
         first("its time is not that of its newest entry", &|rows| {
             let at = filter(rows);
             rows[at].body[7] ^= 1;

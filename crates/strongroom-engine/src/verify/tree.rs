@@ -74,7 +74,11 @@ impl Tree {
     }
 
     pub fn root(&self) -> String {
-        self.frontier.root().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.frontier
+            .root()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Appends an entry's leaf and compares what is complete with it.
@@ -99,15 +103,26 @@ impl Tree {
         Ok(())
     }
 
-    fn tile(&mut self, tile: &Tile, reader: &mut dyn Reader, damages: &mut Damages) -> Result<(), StoreError> {
-        let Tile { level, index, hashes } = tile;
+    fn tile(
+        &mut self,
+        tile: &Tile,
+        reader: &mut dyn Reader,
+        damages: &mut Damages,
+    ) -> Result<(), StoreError> {
+        let Tile {
+            level,
+            index,
+            hashes,
+        } = tile;
         let log = self.log;
         let stored = reader.segment(log, segment::TILE.saturating_add(*level), *index)?;
         if *level == 0 {
             self.tiled = (index + 1) * 256;
         }
         let Some(stored) = stored.filter(|row| row.body.len() == hashes.len()) else {
-            damages.note(format!("tile {index} of level {level} of log {log}: it is missing or cut"));
+            damages.note(format!(
+                "tile {index} of level {level} of log {log}: it is missing or cut"
+            ));
             return Ok(());
         };
         let differing: Vec<u64> = (0..)
@@ -130,22 +145,36 @@ impl Tree {
         if *size != self.frontier.size() || *root != self.frontier.root() {
             self.missed += 1;
             if self.missed == 1 {
-                damages.note(format!("log {log}: entries 1 to {size} do not lead to the root of {from}"));
+                damages.note(format!(
+                    "log {log}: entries 1 to {size} do not lead to the root of {from}"
+                ));
             }
         }
         if matches!(from, Witness::Checkpoint(made) if *made < time) {
-            damages.note(format!("log {log}: the checkpoint of {size} entries is older than the last of them"));
+            damages.note(format!(
+                "log {log}: the checkpoint of {size} entries is older than the last of them"
+            ));
         }
     }
 
     /// Compares the end of the tree with the stored head, and names what was never reached.
-    pub fn finish(&self, head: &HeadRow, reader: &mut dyn Reader, damages: &mut Damages) -> Result<(), StoreError> {
+    pub fn finish(
+        &self,
+        head: &HeadRow,
+        reader: &mut dyn Reader,
+        damages: &mut Damages,
+    ) -> Result<(), StoreError> {
         let (log, size) = (self.log, self.frontier.size());
         if self.missed > 1 {
-            damages.note(format!("log {log}: nor do they to {} later ones", self.missed - 1));
+            damages.note(format!(
+                "log {log}: nor do they to {} later ones",
+                self.missed - 1
+            ));
         }
         if self.broken {
-            damages.note(format!("log {log}: without a missing entry its tree cannot be computed beyond {size}"));
+            damages.note(format!(
+                "log {log}: without a missing entry its tree cannot be computed beyond {size}"
+            ));
             return Ok(());
         }
         match Frontier::decode(&head.frontier) {
@@ -156,13 +185,25 @@ impl Tree {
             }
             Err(damage) => damages.note(format!("log {log}: {damage}")),
         }
-        for Point { size: covered, from, .. } in self.points.iter().rev() {
-            damages.note(format!("log {log}: it was cut back: {from} covers {covered} entries, {size} are here"));
+        for Point {
+            size: covered,
+            from,
+            ..
+        } in self.points.iter().rev()
+        {
+            damages.note(format!(
+                "log {log}: it was cut back: {from} covers {covered} entries, {size} are here"
+            ));
         }
         for level in 0..LEVELS {
             let full = size.checked_shr(8 * (u32::from(level) + 1)).unwrap_or(0);
-            if !reader.segments(log, segment::TILE.saturating_add(level), full, 1)?.is_empty() {
-                damages.note(format!("log {log}: a tile of level {level} lies beyond its end"));
+            if !reader
+                .segments(log, segment::TILE.saturating_add(level), full, 1)?
+                .is_empty()
+            {
+                damages.note(format!(
+                    "log {log}: a tile of level {level} lies beyond its end"
+                ));
             }
         }
         Ok(())

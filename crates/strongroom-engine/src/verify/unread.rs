@@ -24,7 +24,9 @@ impl Unread {
 
     /// Whether any entry of `from..=to` could not be read.
     pub fn any_between(&self, log: u32, from: u64, to: u64) -> bool {
-        let Some(ranges) = self.ranges.get(&log) else { return false };
+        let Some(ranges) = self.ranges.get(&log) else {
+            return false;
+        };
         let at = ranges.partition_point(|(_, last)| *last < from);
         ranges.get(at).is_some_and(|(first, _)| *first <= to)
     }

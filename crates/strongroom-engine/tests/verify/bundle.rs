@@ -12,7 +12,13 @@ use crate::history::{Author, Made, Root};
 /// The first organization of the store.
 fn organization(store: &dyn Store) -> OrganizationId {
     let heads = store.reader().unwrap().heads().unwrap();
-    OrganizationId(strongroom_types::id::RawId(heads.iter().find(|head| head.log == 2).unwrap().organization))
+    OrganizationId(strongroom_types::id::RawId(
+        heads
+            .iter()
+            .find(|head| head.log == 2)
+            .unwrap()
+            .organization,
+    ))
 }
 
 fn export(store: &dyn Store, root: &Root, request: BundleRequest) -> Vec<u8> {
@@ -28,19 +34,46 @@ fn checkpoint(bundle: &[u8]) -> String {
 fn whole_logs_and_stretches_verify_offline() {
     let made = Made::on_disk();
     let store = SqliteStore::open_read_only(made.dir.path()).unwrap();
-    let whole = export(&store, &made.root, BundleRequest { opened: true, ..BundleRequest::default() });
+    let whole = export(
+        &store,
+        &made.root,
+        BundleRequest {
+            opened: true,
+            ..BundleRequest::default()
+        },
+    );
     let report = verify_bundle(&whole, None).unwrap();
-    assert!(report.whole && report.opened_parts > 1_000 && report.sealed_parts > 0, "{report:?}");
+    assert!(
+        report.whole && report.opened_parts > 1_000 && report.sealed_parts > 0,
+        "{report:?}"
+    );
     let range = Some((100, 120));
-    let part = export(&store, &made.root, BundleRequest { range, ..BundleRequest::default() });
+    let part = export(
+        &store,
+        &made.root,
+        BundleRequest {
+            range,
+            ..BundleRequest::default()
+        },
+    );
     let report = verify_bundle(&part, None).unwrap();
-    assert_eq!((report.whole, report.entries, report.opened_parts), (false, 21, 0));
+    assert_eq!(
+        (report.whole, report.entries, report.opened_parts),
+        (false, 21, 0)
+    );
     let installation = export_bundle(&store, made.root.keys(), &BundleRequest::default()).unwrap();
     assert!(verify_bundle(&installation, None).unwrap().whole);
     for (first, last) in [(0, 3), (5, 4), (1, 100_000)] {
         let log = Some((organization(&store), Mode::Test));
-        let request = BundleRequest { log, range: Some((first, last)), ..BundleRequest::default() };
-        assert!(export_bundle(&store, made.root.keys(), &request).is_err(), "{first} to {last}");
+        let request = BundleRequest {
+            log,
+            range: Some((first, last)),
+            ..BundleRequest::default()
+        };
+        assert!(
+            export_bundle(&store, made.root.keys(), &request).is_err(),
+            "{first} to {last}"
+        );
     }
 }
 
@@ -48,9 +81,13 @@ fn whole_logs_and_stretches_verify_offline() {
 fn a_changed_bundle_names_the_entry() {
     let made = Made::on_disk();
     let store = SqliteStore::open_read_only(made.dir.path()).unwrap();
-    let mut bundle: Bundle = serde_json::from_slice(&export(&store, &made.root, BundleRequest::default())).unwrap();
+    let mut bundle: Bundle =
+        serde_json::from_slice(&export(&store, &made.root, BundleRequest::default())).unwrap();
     bundle.entries[16].time += 1;
-    assert_eq!(verify_bundle(&bundle.to_json().unwrap(), None), Err(Damage::Entry { seq: 17 }));
+    assert_eq!(
+        verify_bundle(&bundle.to_json().unwrap(), None),
+        Err(Damage::Entry { seq: 17 })
+    );
 }
 
 #[test]
@@ -67,18 +104,47 @@ fn a_checkpoint_kept_elsewhere_finds_what_was_cut_or_rewritten() {
     author.many_payouts(&wallets, 20);
     author.checkpoint();
     let late = export(&store, &root, BundleRequest::default());
-    assert!(audit_verify(&store, root.keys(), Some(&early)).unwrap().is_clean());
+    assert!(
+        audit_verify(&store, root.keys(), Some(&early))
+            .unwrap()
+            .is_clean()
+    );
     assert!(verify_bundle(&late, Some(&early)).is_ok());
-    let cut = audit_verify(&MemoryStore::restore(&before), root.keys(), Some(&checkpoint(&late))).unwrap();
-    assert!(cut.damages[0].contains("it was cut back: the checkpoint kept elsewhere covers"), "{cut}");
+    let cut = audit_verify(
+        &MemoryStore::restore(&before),
+        root.keys(),
+        Some(&checkpoint(&late)),
+    )
+    .unwrap();
+    assert!(
+        cut.damages[0].contains("it was cut back: the checkpoint kept elsewhere covers"),
+        "{cut}"
+    );
     let other = Root::new();
     let rewritten = MemoryStore::new();
     Author::begin(&rewritten, &other);
     let unknown = audit_verify(&rewritten, other.keys(), Some(&early)).unwrap();
-    assert!(unknown.damages[0].contains("the checkpoint kept elsewhere"), "{unknown}");
-    let size = serde_json::from_slice::<Bundle>(&late).unwrap().entries.len();
+    assert!(
+        unknown.damages[0].contains("the checkpoint kept elsewhere"),
+        "{unknown}"
+    );
+    let size = serde_json::from_slice::<Bundle>(&late)
+        .unwrap()
+        .entries
+        .len();
     let continues = Some(u64::try_from(size).unwrap() - 20);
-    let stretch = export(&store, &root, BundleRequest { range: Some((3, 9)), continues, ..BundleRequest::default() });
-    assert_eq!(verify_bundle(&stretch, Some(&early)).unwrap().pinned, continues);
+    let stretch = export(
+        &store,
+        &root,
+        BundleRequest {
+            range: Some((3, 9)),
+            continues,
+            ..BundleRequest::default()
+        },
+    );
+    assert_eq!(
+        verify_bundle(&stretch, Some(&early)).unwrap().pinned,
+        continues
+    );
     author.books.engine.stop();
 }

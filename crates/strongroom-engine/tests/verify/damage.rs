@@ -17,12 +17,22 @@ fn a_history_with_every_command_is_clean() {
     let report = made.verify(made.dir.path());
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.logs.len(), 5);
-    assert!(report.logs.iter().any(|log| log.entries > 300 && log.checkpoint > 300));
-    assert!(report.records > 20 && report.accounts == 4 && report.indexes >= 6, "{report}");
+    assert!(
+        report
+            .logs
+            .iter()
+            .any(|log| log.entries > 300 && log.checkpoint > 300)
+    );
+    assert!(
+        report.records > 20 && report.accounts == 4 && report.indexes >= 6,
+        "{report}"
+    );
     let store = SqliteStore::open_read_only(made.dir.path()).unwrap();
     let audit = audit_verify(&store, made.root.keys(), None).unwrap();
     assert!(audit.is_clean(), "{audit}");
-    let roots = |logs: &[strongroom_engine::verify::LogReport]| logs.iter().map(|l| l.root.clone()).collect::<Vec<_>>();
+    let roots = |logs: &[strongroom_engine::verify::LogReport]| {
+        logs.iter().map(|l| l.root.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(roots(&audit.logs), roots(&report.logs));
 }
 
@@ -120,12 +130,18 @@ fn every_damage_is_named() {
     for (sql, expected) in damages() {
         let copy = made.copy();
         let file = Connection::open(copy.path().join("strongroom.db")).unwrap();
-        file.execute_batch(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        file.execute_batch(&sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"));
         assert!(file.total_changes() > 0, "{sql}: nothing was changed");
-        file.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+        file.pragma_update(None, "wal_checkpoint", "TRUNCATE")
+            .unwrap();
         drop(file);
         let report = made.verify(copy.path());
-        if !report.damages.iter().any(|damage| damage.contains(expected)) {
+        if !report
+            .damages
+            .iter()
+            .any(|damage| damage.contains(expected))
+        {
             silent.push(format!("{sql}\n  not named: {expected}\n{report}"));
         }
     }
@@ -137,7 +153,10 @@ fn one_damage_is_not_blamed_on_others() {
     let made = Made::on_disk();
     for (sql, expected) in damages().into_iter().take(13) {
         let copy = made.copy();
-        Connection::open(copy.path().join("strongroom.db")).unwrap().execute_batch(&sql).unwrap();
+        Connection::open(copy.path().join("strongroom.db"))
+            .unwrap()
+            .execute_batch(&sql)
+            .unwrap();
         let report = made.verify(copy.path());
         assert!(report.damages.len() <= 7, "{sql}: {expected}\n{report}");
     }
@@ -157,16 +176,28 @@ fn a_record_put_back_to_an_old_version_is_found() {
     let changed = old.iter().filter(|row| !now.contains(row));
     for row in changed {
         let store = MemoryStore::restore(&store.snapshot());
-        let batch = Batch { records: vec![row.clone()], ..Batch::default() };
+        let batch = Batch {
+            records: vec![row.clone()],
+            ..Batch::default()
+        };
         store.writer().unwrap().apply(&batch).unwrap();
         let report = verify(&store, root.keys(), 1).unwrap();
         assert!(report.to_string().contains("is stored, entry"), "{report}");
-        assert!(report.to_string().contains("its balances are not what its postings say"), "{report}");
+        assert!(
+            report
+                .to_string()
+                .contains("its balances are not what its postings say"),
+            "{report}"
+        );
     }
 }
 
 fn records(store: &MemoryStore) -> Vec<RecordRow> {
     let mut rows = Vec::new();
-    store.reader().unwrap().all_records(&mut |row| rows.push(row)).unwrap();
+    store
+        .reader()
+        .unwrap()
+        .all_records(&mut |row| rows.push(row))
+        .unwrap();
     rows
 }

@@ -13,22 +13,40 @@ use crate::history::Made;
 /// Flips without `STRONGROOM_FLIPS`.
 const FLIPS: u64 = 120;
 
-const TABLES: [&str; 8] = ["head", "index_entry", "job", "locator", "log", "record", "segment", "wrapped_key"];
+const TABLES: [&str; 8] = [
+    "head",
+    "index_entry",
+    "job",
+    "locator",
+    "log",
+    "record",
+    "segment",
+    "wrapped_key",
+];
 
 /// Clear columns that nothing binds: a change within what is plausible goes unnoticed.
-const UNBOUND: [(&str, &str); 4] =
-    [("log", "spent"), ("wrapped_key", "created"), ("job", "due"), ("record", "time of a checkpoint")];
+const UNBOUND: [(&str, &str); 4] = [
+    ("log", "spent"),
+    ("wrapped_key", "created"),
+    ("job", "due"),
+    ("record", "time of a checkpoint"),
+];
 
 #[test]
 fn any_flipped_byte_is_named_or_was_free() {
     let made = Made::on_disk();
     let whole = dump(made.dir.path()).unwrap();
     let bytes = std::fs::read(made.dir.path().join("strongroom.db")).unwrap();
-    let flips = std::env::var("STRONGROOM_FLIPS").ok().and_then(|text| text.parse().ok()).unwrap_or(FLIPS);
+    let flips = std::env::var("STRONGROOM_FLIPS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(FLIPS);
     let mut silent = Vec::new();
     let mut free = 0;
     for _ in 0..flips {
-        let at = usize::try_from(u64::from_le_bytes(random()) % u64::try_from(bytes.len()).unwrap()).unwrap();
+        let at =
+            usize::try_from(u64::from_le_bytes(random()) % u64::try_from(bytes.len()).unwrap())
+                .unwrap();
         let [with] = random::<1>();
         let copy = flipped(&bytes, at, with.max(1));
         if is_named(copy.path(), &made) {
@@ -36,11 +54,20 @@ fn any_flipped_byte_is_named_or_was_free() {
         }
         match dump(copy.path()) {
             Ok(found) if found == whole => free += 1,
-            found => silent.push(format!("byte {at} of page {} ^ {with:#x}: {}", at / 4096 + 1, difference(&whole, found))),
+            found => silent.push(format!(
+                "byte {at} of page {} ^ {with:#x}: {}",
+                at / 4096 + 1,
+                difference(&whole, found)
+            )),
         }
     }
     println!("{flips} flips, {free} of free bytes");
-    assert!(silent.is_empty(), "{} of {flips}:\n{}", silent.len(), silent.join("\n"));
+    assert!(
+        silent.is_empty(),
+        "{} of {flips}:\n{}",
+        silent.len(),
+        silent.join("\n")
+    );
     assert!(free < flips, "no flip was named");
 }
 
@@ -55,7 +82,9 @@ fn flipped(bytes: &[u8], at: usize, with: u8) -> tempfile::TempDir {
 
 /// Whether opening or verifying the store says that something is wrong.
 fn is_named(dir: &Path, made: &Made) -> bool {
-    let Ok(store) = SqliteStore::open_read_only(dir) else { return true };
+    let Ok(store) = SqliteStore::open_read_only(dir) else {
+        return true;
+    };
     verify(&store, made.root.keys(), 2).map_or(true, |report| !report.is_clean())
 }
 
@@ -65,7 +94,11 @@ fn dump(dir: &Path) -> Result<Vec<String>, rusqlite::Error> {
     let mut rows = Vec::new();
     for table in TABLES {
         let mut statement = file.prepare(&format!("SELECT * FROM {table}"))?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement
+            .column_names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
             let mut line = table.to_owned();
@@ -81,7 +114,10 @@ fn dump(dir: &Path) -> Result<Vec<String>, rusqlite::Error> {
                 }
                 if table == "log" && column == "parts" {
                     let head: Vec<u8> = row.get("head")?;
-                    line.push_str(&format!(" {column}={:?}", readable(&head, value.as_blob()?)));
+                    line.push_str(&format!(
+                        " {column}={:?}",
+                        readable(&head, value.as_blob()?)
+                    ));
                 } else {
                     line.push_str(&format!(" {column}={value:?}"));
                 }
@@ -98,7 +134,9 @@ fn readable<'a>(head: &[u8], parts: &'a [u8]) -> &'a [u8] {
     let tags = head[1..].chunks(34).map(|part| part[0]);
     let mut end = 0;
     for tag in tags {
-        let length = parts.get(end..end + 4).map_or(0, |b| u32::from_be_bytes(b.try_into().unwrap()));
+        let length = parts
+            .get(end..end + 4)
+            .map_or(0, |b| u32::from_be_bytes(b.try_into().unwrap()));
         let key_number = 4 + 1 + 4;
         end += match tag {
             4 => key_number,
@@ -115,12 +153,17 @@ fn difference(whole: &[String], found: Result<Vec<String>, rusqlite::Error>) -> 
     };
     let lost = whole.iter().find(|line| !found.contains(line));
     let new = found.iter().find(|line| !whole.contains(line));
-    let cut = |line: Option<&String>| line.map_or_else(String::new, |line| line.chars().take(700).collect());
+    let cut = |line: Option<&String>| {
+        line.map_or_else(String::new, |line| line.chars().take(700).collect())
+    };
     format!("\n  was {}\n  is  {}", cut(lost), cut(new))
 }
 
 /// Keeps the helper honest about what a value is.
 #[test]
 fn values_of_another_type_are_another_text() {
-    assert_ne!(format!("{:?}", ValueRef::Integer(1)), format!("{:?}", ValueRef::Text(b"1")));
+    assert_ne!(
+        format!("{:?}", ValueRef::Integer(1)),
+        format!("{:?}", ValueRef::Text(b"1"))
+    );
 }

@@ -45,22 +45,35 @@ pub struct Made {
 impl Made {
     /// The history on SQLite, all of it in the database file.
     pub fn on_disk() -> Made {
-        let made = Made { dir: tempfile::tempdir().unwrap(), root: Root::new() };
+        let made = Made {
+            dir: tempfile::tempdir().unwrap(),
+            root: Root::new(),
+        };
         write(&SqliteStore::create(made.dir.path()).unwrap(), &made.root);
         let file = rusqlite::Connection::open(made.dir.path().join("strongroom.db")).unwrap();
-        file.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
+        file.pragma_update(None, "wal_checkpoint", "TRUNCATE")
+            .unwrap();
         made
     }
 
     /// A copy of the database file in a directory of its own.
     pub fn copy(&self) -> tempfile::TempDir {
         let copy = tempfile::tempdir().unwrap();
-        std::fs::copy(self.dir.path().join("strongroom.db"), copy.path().join("strongroom.db")).unwrap();
+        std::fs::copy(
+            self.dir.path().join("strongroom.db"),
+            copy.path().join("strongroom.db"),
+        )
+        .unwrap();
         copy
     }
 
     pub fn verify(&self, dir: &std::path::Path) -> VerifyReport {
-        verify(&SqliteStore::open_read_only(dir).unwrap(), self.root.keys(), 2).unwrap()
+        verify(
+            &SqliteStore::open_read_only(dir).unwrap(),
+            self.root.keys(),
+            2,
+        )
+        .unwrap()
     }
 }
 
@@ -99,8 +112,15 @@ impl Author {
         let clock = Arc::new(FakeClock::default());
         let hand: Arc<dyn Clock> = clock.clone();
         let engine = Engine::start(store, root.keys(), hand, Settings::default(), None).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Author { books: Books::found_in(engine, "Acme"), clock, runtime }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        Author {
+            books: Books::found_in(engine, "Acme"),
+            clock,
+            runtime,
+        }
     }
 
     fn run<T, E: std::fmt::Debug>(&self, outcome: Result<T, E>) -> T {
@@ -131,14 +151,21 @@ impl Author {
         let sub = WalletId(self.run(self.books.run(sub)).resource().unwrap().raw);
         let change = UpdateWallet {
             id: sub,
-            owner: Some(Owner { email: Some("cruz@example.com".into()), ..owner }),
+            owner: Some(Owner {
+                email: Some("cruz@example.com".into()),
+                ..owner
+            }),
             business: None,
             metadata: None,
             low_balance: Some(Some(400)),
         };
         self.run(self.books.run(change));
         let empty = self.books.wallet(WalletType::SubMerchant);
-        for status in [WalletStatus::Frozen, WalletStatus::Active, WalletStatus::Closed] {
+        for status in [
+            WalletStatus::Frozen,
+            WalletStatus::Active,
+            WalletStatus::Closed,
+        ] {
             self.run(self.books.run(SetWalletStatus { id: empty, status }));
         }
         vec![master, operating, sub]
@@ -147,7 +174,12 @@ impl Author {
     fn movements(&self, wallets: &[WalletId]) {
         self.books.fund(wallets[0], 1_000_000);
         self.books.fund(wallets[2], 2_000);
-        let funding = Funding { wallet: wallets[0], amount: money(500), reference: Some("till".into()), description: None };
+        let funding = Funding {
+            wallet: wallets[0],
+            amount: money(500),
+            reference: Some("till".into()),
+            description: None,
+        };
         self.run(self.books.run(Debit(funding)));
         let transfer = CreateTransfer {
             amount: money(700),
@@ -157,22 +189,40 @@ impl Author {
             description: Some("float".into()),
         };
         self.run(self.books.run(transfer));
-        let named = CreatePayout { reference_id: reference("pay-1"), ..payout(wallets[2], wallets[1], 1_700) };
+        let named = CreatePayout {
+            reference_id: reference("pay-1"),
+            ..payout(wallets[2], wallets[1], 1_700)
+        };
         let named = self.keyed(named, 1);
         self.run(self.books.run(ReversePayout { id: named }));
-        assert!(self.books.run(payout(wallets[2], wallets[0], 1_000_000_000)).is_err());
+        assert!(
+            self.books
+                .run(payout(wallets[2], wallets[0], 1_000_000_000))
+                .is_err()
+        );
     }
 
     /// Pays under an idempotency key and a signature.
     fn keyed(&self, command: CreatePayout, n: u64) -> PayoutId {
-        let made = self.run(self.books.engine.execute_blocking(&self.books.caller(), command, self.spending(n)));
+        let made = self.run(self.books.engine.execute_blocking(
+            &self.books.caller(),
+            command,
+            self.spending(n),
+        ));
         PayoutId(made.resource().unwrap().raw)
     }
 
     fn spending(&self, n: u64) -> Envelope {
-        let hash = |what: &str| *sha256(&[what.as_bytes(), &n.to_be_bytes()]).first_chunk().unwrap();
+        let hash = |what: &str| {
+            *sha256(&[what.as_bytes(), &n.to_be_bytes()])
+                .first_chunk()
+                .unwrap()
+        };
         Envelope {
-            idempotency: Some(Idempotency { key: hash("key"), request: hash("request") }),
+            idempotency: Some(Idempotency {
+                key: hash("key"),
+                request: hash("request"),
+            }),
             signature: Some(hash("signature")),
             ..self.books.envelope()
         }
@@ -205,7 +255,10 @@ impl Author {
         let command = CreatePayout {
             amount: money(minor),
             source: Some(source),
-            recipient: NewRecipient::Bank { bank_code: Some("BDO".into()), account },
+            recipient: NewRecipient::Bank {
+                bank_code: Some("BDO".into()),
+                account,
+            },
             reference_id: None,
             description: None,
             metadata: Metadata::default(),
@@ -217,9 +270,20 @@ impl Author {
         let owner = self.books.key(Role::Owner);
         let viewer = self.books.key(Role::Viewer);
         let [owner, viewer] = [owner, viewer].map(|key| ApiKeyId::parse(&key.id).unwrap());
-        let minted = self.books.engine.mint(strongroom_auth::KeyType::Secret, self.books.scope.mode);
-        self.run(self.books.run(RollApiKey { id: viewer, overlap: 1_000, minted, held: None }));
-        self.run(self.books.run(RevokeApiKey { id: viewer, held: None }));
+        let minted = self
+            .books
+            .engine
+            .mint(strongroom_auth::KeyType::Secret, self.books.scope.mode);
+        self.run(self.books.run(RollApiKey {
+            id: viewer,
+            overlap: 1_000,
+            minted,
+            held: None,
+        }));
+        self.run(self.books.run(RevokeApiKey {
+            id: viewer,
+            held: None,
+        }));
         let used = vec![(owner, self.books.engine.now())];
         self.run(self.books.run(TouchApiKeys { used }));
     }
@@ -243,7 +307,9 @@ impl Author {
                 for n in from..count.min(from + 1_000) {
                     let (engine, caller) = (self.books.engine.clone(), self.books.caller());
                     let (command, envelope) = (command(n), self.spending(n));
-                    waiting.spawn(async move { engine.execute(&caller, command, envelope).await.is_ok() });
+                    waiting.spawn(async move {
+                        engine.execute(&caller, command, envelope).await.is_ok()
+                    });
                 }
                 waiting.join_all().await
             });

@@ -49,7 +49,7 @@ pub fn list_schema() -> Schema {
             ("size", size()),
             ("root", schema::text()),
             ("note", schema::text()),
-        ("verifier_key", schema::text()),
+            ("verifier_key", schema::text()),
             ("verifier_key", schema::text()),
             ("created_at", schema::time()),
         ]),

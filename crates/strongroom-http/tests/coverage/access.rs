@@ -9,13 +9,21 @@ use strongroom_testkit::tenant::{Tenant, fresh, texts};
 use crate::sample::{guarded, mutating, name, sample, tenant};
 
 /// A key that holds just these permissions.
-fn holding(acme: &Tenant<'_>, permissions: Vec<&str>, signing: SigningPolicy) -> strongroom_testkit::books::Key {
+fn holding(
+    acme: &Tenant<'_>,
+    permissions: Vec<&str>,
+    signing: SigningPolicy,
+) -> strongroom_testkit::books::Key {
     let set = PermissionSet::new(permissions.into_iter().map(str::to_owned).collect()).unwrap();
-    acme.books.key_with(Role::Custom, set, signing, Dialect::Nextapi)
+    acme.books
+        .key_with(Role::Custom, set, signing, Dialect::Nextapi)
 }
 
 fn others(route: &Route) -> Vec<&'static str> {
-    let all = ALL.iter().copied().filter(|name| *name != "operate:installation");
+    let all = ALL
+        .iter()
+        .copied()
+        .filter(|name| *name != "operate:installation");
     all.filter(|name| Some(*name) != route.permission).collect()
 }
 
@@ -25,10 +33,24 @@ fn no_credential_is_401() {
     for route in guarded() {
         let sample = sample(route, &acme);
         let mark = acme.mark();
-        for request in [sample.request(), sample.request().bearer("undefined"), sample.request().bearer("")] {
+        for request in [
+            sample.request(),
+            sample.request().bearer("undefined"),
+            sample.request().bearer(""),
+        ] {
             let reply = request.send().refused(401, "unauthorized");
-            assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{}", name(route));
-            assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{}", name(route));
+            assert_eq!(
+                reply.header("www-authenticate"),
+                Some("Bearer"),
+                "{}",
+                name(route)
+            );
+            assert_eq!(
+                reply.header("access-control-allow-origin"),
+                Some("*"),
+                "{}",
+                name(route)
+            );
         }
         assert_eq!(acme.audit_since(&mark), [Value::Null; 0], "{}", name(route));
     }
@@ -40,9 +62,22 @@ fn another_tenant_s_ids_are_404() {
     for route in guarded().filter(|route| route.path.contains("{id}")) {
         let sample = sample(route, &acme);
         let mark = (acme.mark(), other.mark());
-        sample.with(&other.owner.text).send().refused(404, missing(route));
-        assert_eq!(acme.audit_since(&mark.0), [Value::Null; 0], "{} touched its owner", name(route));
-        assert_eq!(other.events_since(&mark.1), [Value::Null; 0], "{}", name(route));
+        sample
+            .with(&other.owner.text)
+            .send()
+            .refused(404, missing(route));
+        assert_eq!(
+            acme.audit_since(&mark.0),
+            [Value::Null; 0],
+            "{} touched its owner",
+            name(route)
+        );
+        assert_eq!(
+            other.events_since(&mark.1),
+            [Value::Null; 0],
+            "{}",
+            name(route)
+        );
         sample.done(&acme.owner.text);
     }
 }
@@ -54,8 +89,16 @@ fn another_mode_s_ids_are_404() {
     for route in guarded().filter(|route| route.path.contains("{id}")) {
         let sample = sample(route, &acme);
         let mark = acme.mark();
-        sample.with(&live.owner.text).send().refused(404, missing(route));
-        assert_eq!(acme.audit_since(&mark), [Value::Null; 0], "{} reached the other mode", name(route));
+        sample
+            .with(&live.owner.text)
+            .send()
+            .refused(404, missing(route));
+        assert_eq!(
+            acme.audit_since(&mark),
+            [Value::Null; 0],
+            "{} reached the other mode",
+            name(route)
+        );
     }
 }
 
@@ -75,11 +118,16 @@ fn lists_hold_nothing_of_others() {
     acme.pay_bank(&from, 5).expect(201);
     acme.server.checkpoint();
     for stranger in [tenant(), acme.live()] {
-        for route in guarded().filter(|route| !route.is_mutating() && !route.path.contains("{id}")) {
+        for route in guarded().filter(|route| !route.is_mutating() && !route.path.contains("{id}"))
+        {
             let sample = sample(route, &stranger);
             let text = sample.done(&stranger.owner.text).text();
             for id in [&from, &to, &acme.owner.id] {
-                assert!(!text.contains(id.as_str()), "{} shows {id}: {text}", name(route));
+                assert!(
+                    !text.contains(id.as_str()),
+                    "{} shows {id}: {text}",
+                    name(route)
+                );
             }
         }
     }
@@ -115,21 +163,32 @@ fn texts_that_are_no_id_are_404() {
         let good = sample(route, &acme);
         for text in &odd {
             let kind = route.path.split('/').nth(2).unwrap();
-            let own = (kind == "wallets" && *text == wallet) || (kind == "api-keys" && *text == acme.owner.id);
+            let own = (kind == "wallets" && *text == wallet)
+                || (kind == "api-keys" && *text == acme.owner.id);
             if own {
                 continue;
             }
             let mut sample = sample_with(&good, route.path.replace("{id}", text));
             sample.body.clone_from(&good.body);
             let reply = sample.with(&acme.owner.text).send();
-            assert_eq!(reply.status, 404, "{} with {text}: {}", name(route), reply.text());
+            assert_eq!(
+                reply.status,
+                404,
+                "{} with {text}: {}",
+                name(route),
+                reply.text()
+            );
             reply.refused(404, missing(route));
         }
     }
 }
 
 fn sample_with(good: &crate::sample::Sample, target: String) -> crate::sample::Sample {
-    crate::sample::Sample { route: good.route, target, body: good.body.clone() }
+    crate::sample::Sample {
+        route: good.route,
+        target,
+        body: good.body.clone(),
+    }
 }
 
 #[test]
@@ -139,12 +198,33 @@ fn without_its_permission_it_is_403_and_on_record() {
         let lacking = holding(&acme, others(route), SigningPolicy::Never);
         let sample = sample(route, &acme);
         let mark = acme.mark();
-        let reply = sample.with(&lacking.text).send().refused(403, "permission_denied");
-        assert!(reply.text().contains(route.permission.unwrap()), "{}: {}", name(route), reply.text());
-        assert_eq!(acme.events_since(&mark), [Value::Null; 0], "{}", name(route));
+        let reply = sample
+            .with(&lacking.text)
+            .send()
+            .refused(403, "permission_denied");
+        assert!(
+            reply.text().contains(route.permission.unwrap()),
+            "{}: {}",
+            name(route),
+            reply.text()
+        );
+        assert_eq!(
+            acme.events_since(&mark),
+            [Value::Null; 0],
+            "{}",
+            name(route)
+        );
         let audit = acme.audit_since(&mark);
-        assert_eq!(texts(&audit, "action"), ["access_denied"], "{}", name(route));
-        assert_eq!((&audit[0]["outcome"], &audit[0]["credential_id"]), (&json!("refused"), &json!(lacking.id)));
+        assert_eq!(
+            texts(&audit, "action"),
+            ["access_denied"],
+            "{}",
+            name(route)
+        );
+        assert_eq!(
+            (&audit[0]["outcome"], &audit[0]["credential_id"]),
+            (&json!("refused"), &json!(lacking.id))
+        );
     }
 }
 
@@ -152,9 +232,18 @@ fn without_its_permission_it_is_403_and_on_record() {
 fn its_permission_alone_is_enough() {
     let acme = tenant();
     for route in guarded() {
-        let just = if route.path == "/v1/api-keys" && route.is_mutating() || route.path.ends_with("/roll") {
+        let just = if route.path == "/v1/api-keys" && route.is_mutating()
+            || route.path.ends_with("/roll")
+        {
             // Who makes a key hands on rights, and must hold those too.
-            let mut held: Vec<&str> = Role::Viewer.permissions().patterns().to_vec().leak().iter().map(|p| &**p).collect();
+            let mut held: Vec<&str> = Role::Viewer
+                .permissions()
+                .patterns()
+                .to_vec()
+                .leak()
+                .iter()
+                .map(|p| &**p)
+                .collect();
             held.push(route.permission.unwrap());
             holding(&acme, held, SigningPolicy::Never)
         } else {
@@ -169,18 +258,48 @@ fn what_a_key_must_sign_is_refused_unsigned() {
     let acme = tenant();
     let seconds = acme.server.seconds();
     for (signing, needed) in [
-        (SigningPolicy::Always, &(|_: &Route| true) as &dyn Fn(&Route) -> bool),
-        (SigningPolicy::Sensitive, &|route: &Route| route.signature == SignatureClass::Sensitive),
+        (
+            SigningPolicy::Always,
+            &(|_: &Route| true) as &dyn Fn(&Route) -> bool,
+        ),
+        (SigningPolicy::Sensitive, &|route: &Route| {
+            route.signature == SignatureClass::Sensitive
+        }),
     ] {
         for route in guarded().filter(|route| needed(route)) {
-            let key = acme.books.key_with(Role::Owner, Role::Owner.permissions(), signing, Dialect::Nextapi);
+            let key = acme.books.key_with(
+                Role::Owner,
+                Role::Owner.permissions(),
+                signing,
+                Dialect::Nextapi,
+            );
             let sample = sample(route, &acme);
             let mark = acme.mark();
-            sample.with(&key.text).send().refused(401, "signature_missing");
-            assert_eq!(texts(&acme.audit_since(&mark), "action"), ["signature_refused"], "{}", name(route));
-            let signed = sample.with(&key.text).signed(&key.signing_secret, seconds).send();
-            assert_eq!(signed.status, route.success, "{}: {}", name(route), signed.text());
-            let forged = sample.with(&key.text).signed("another secret", seconds).send();
+            sample
+                .with(&key.text)
+                .send()
+                .refused(401, "signature_missing");
+            assert_eq!(
+                texts(&acme.audit_since(&mark), "action"),
+                ["signature_refused"],
+                "{}",
+                name(route)
+            );
+            let signed = sample
+                .with(&key.text)
+                .signed(&key.signing_secret, seconds)
+                .send();
+            assert_eq!(
+                signed.status,
+                route.success,
+                "{}: {}",
+                name(route),
+                signed.text()
+            );
+            let forged = sample
+                .with(&key.text)
+                .signed("another secret", seconds)
+                .send();
             forged.refused(401, "signature_invalid");
         }
     }
@@ -194,13 +313,29 @@ fn a_secret_key_from_a_browser_opens_nothing() {
         let sample = sample(route, &acme);
         let mark = acme.mark();
         for header in ["Origin", "Sec-Fetch-Site"] {
-            let reply = sample.with(&key.text).header(header, "https://shop.example").send();
+            let reply = sample
+                .with(&key.text)
+                .header(header, "https://shop.example")
+                .send();
             let reply = reply.refused(403, "secret_key_in_browser");
-            assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "the page can read why");
+            assert_eq!(
+                reply.header("access-control-allow-origin"),
+                Some("*"),
+                "the page can read why"
+            );
         }
-        assert_eq!(texts(&acme.audit_since(&mark), "action"), ["secret_key_in_browser"; 2], "{}", name(route));
+        assert_eq!(
+            texts(&acme.audit_since(&mark), "action"),
+            ["secret_key_in_browser"; 2],
+            "{}",
+            name(route)
+        );
         // Node's own fetch sends these two; it is no browser.
-        let node = sample.with(&key.text).header("Sec-Fetch-Mode", "cors").header("Accept-Language", "*").send();
+        let node = sample
+            .with(&key.text)
+            .header("Sec-Fetch-Mode", "cors")
+            .header("Accept-Language", "*")
+            .send();
         assert_eq!(node.status, route.success, "{}", node.text());
     }
 }
@@ -210,7 +345,9 @@ fn a_publishable_key_reads_the_account_and_nothing_else() {
     let acme = tenant();
     for route in guarded() {
         let key = acme.key(Role::Publishable);
-        let request = sample(route, &acme).with(&key.text).header("Origin", "https://shop.example");
+        let request = sample(route, &acme)
+            .with(&key.text)
+            .header("Origin", "https://shop.example");
         match route.permission {
             Some("read:account") => request.send().expect(200),
             _ => request.send().refused(403, "permission_denied"),
@@ -232,7 +369,9 @@ fn money_moves_under_a_key_only() {
             let request = sample.request().bearer(&acme.owner.text).idempotent(odd);
             request.send().refused(400, "idempotency_key_invalid");
         }
-        let two = sample.with(&acme.owner.text).header("X-Idempotency-Key", fresh("other"));
+        let two = sample
+            .with(&acme.owner.text)
+            .header("X-Idempotency-Key", fresh("other"));
         two.send().refused(400, "idempotency_key_conflict");
     }
 }

@@ -16,23 +16,73 @@ fn odd_bodies() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
     vec![
         ("no JSON", b"amount=5".to_vec(), 400, "invalid_json"),
         ("cut", b"{\"amount\":1".to_vec(), 400, "invalid_json"),
-        ("trailing comma", b"{\"amount\":1,}".to_vec(), 400, "invalid_json"),
-        ("single quotes", b"{'amount':1}".to_vec(), 400, "invalid_json"),
+        (
+            "trailing comma",
+            b"{\"amount\":1,}".to_vec(),
+            400,
+            "invalid_json",
+        ),
+        (
+            "single quotes",
+            b"{'amount':1}".to_vec(),
+            400,
+            "invalid_json",
+        ),
         ("two values", b"{}{}".to_vec(), 400, "invalid_json"),
-        ("a byte-order mark", b"\xef\xbb\xbf{}".to_vec(), 400, "invalid_json"),
-        ("no UTF-8", b"{\"a\":\"\xff\xfe\"}".to_vec(), 400, "invalid_json"),
-        ("an overlong form", b"{\"a\":\"\xc0\xaf\"}".to_vec(), 400, "invalid_json"),
-        ("half a surrogate pair", b"{\"a\":\"\\ud800\"}".to_vec(), 400, "invalid_json"),
-        ("a raw control character", b"{\"a\":\"\n\"}".to_vec(), 400, "invalid_json"),
+        (
+            "a byte-order mark",
+            b"\xef\xbb\xbf{}".to_vec(),
+            400,
+            "invalid_json",
+        ),
+        (
+            "no UTF-8",
+            b"{\"a\":\"\xff\xfe\"}".to_vec(),
+            400,
+            "invalid_json",
+        ),
+        (
+            "an overlong form",
+            b"{\"a\":\"\xc0\xaf\"}".to_vec(),
+            400,
+            "invalid_json",
+        ),
+        (
+            "half a surrogate pair",
+            b"{\"a\":\"\\ud800\"}".to_vec(),
+            400,
+            "invalid_json",
+        ),
+        (
+            "a raw control character",
+            b"{\"a\":\"\n\"}".to_vec(),
+            400,
+            "invalid_json",
+        ),
         ("a NUL", b"{\"a\":1}\0".to_vec(), 400, "invalid_json"),
         ("a list", b"[]".to_vec(), 422, "body_not_object"),
         ("a text", b"\"{}\"".to_vec(), 422, "body_not_object"),
         ("null", b"null".to_vec(), 422, "body_not_object"),
-        ("a key twice", b"{\"zz\":1,\"zz\":1}".to_vec(), 422, "duplicate_key"),
-        ("a key twice, once escaped", b"{\"zz\":1,\"z\\u007a\":1}".to_vec(), 422, "duplicate_key"),
+        (
+            "a key twice",
+            b"{\"zz\":1,\"zz\":1}".to_vec(),
+            422,
+            "duplicate_key",
+        ),
+        (
+            "a key twice, once escaped",
+            b"{\"zz\":1,\"z\\u007a\":1}".to_vec(),
+            422,
+            "duplicate_key",
+        ),
         ("33 levels", deep(33), 422, "json_too_deep"),
         ("100,000 levels", deep(100_000), 422, "json_too_deep"),
-        ("a field of nobody's", b"{\"__proto__\":{}}".to_vec(), 422, "unknown_field"),
+        (
+            "a field of nobody's",
+            b"{\"__proto__\":{}}".to_vec(),
+            422,
+            "unknown_field",
+        ),
         ("over a mebibyte", large, 413, "body_too_large"),
     ]
 }
@@ -46,17 +96,43 @@ fn odd_bodies_change_nothing() {
         for (what, body, status, code) in odd_bodies() {
             let reply = sample.with(&acme.owner.text).body(body).send();
             let found = (reply.status, reply.code());
-            assert_eq!(found, (status, code.to_owned()), "{what} for {}: {}", name(route), reply.text());
+            assert_eq!(
+                found,
+                (status, code.to_owned()),
+                "{what} for {}: {}",
+                name(route),
+                reply.text()
+            );
             reply.refused(status, code);
         }
-        for odd in ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/html", "image/png"] {
-            let reply = sample.with(&acme.owner.text).header("Content-Type", odd).send();
+        for odd in [
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "text/html",
+            "image/png",
+        ] {
+            let reply = sample
+                .with(&acme.owner.text)
+                .header("Content-Type", odd)
+                .send();
             reply.refused(415, "unsupported_media_type");
         }
-        let zipped = sample.with(&acme.owner.text).header("Content-Encoding", "gzip");
+        let zipped = sample
+            .with(&acme.owner.text)
+            .header("Content-Encoding", "gzip");
         zipped.send().refused(415, "unsupported_media_type");
-        assert_eq!(acme.audit_since(&mark), [Value::Null; 0], "{} changed something", name(route));
-        assert_eq!(acme.events_since(&mark), [Value::Null; 0], "{}", name(route));
+        assert_eq!(
+            acme.audit_since(&mark),
+            [Value::Null; 0],
+            "{} changed something",
+            name(route)
+        );
+        assert_eq!(
+            acme.events_since(&mark),
+            [Value::Null; 0],
+            "{}",
+            name(route)
+        );
         sample.done(&acme.owner.text);
     }
 }
@@ -65,10 +141,23 @@ fn odd_bodies_change_nothing() {
 fn json_by_its_other_names_is_taken() {
     let acme = tenant();
     for route in mutating() {
-        for kind in ["application/json; charset=utf-8", "text/plain;charset=UTF-8", "application/merge-patch+json"] {
+        for kind in [
+            "application/json; charset=utf-8",
+            "text/plain;charset=UTF-8",
+            "application/merge-patch+json",
+        ] {
             let sample = sample(route, &acme);
-            let reply = sample.with(&acme.owner.text).header("Content-Type", kind).send();
-            assert_eq!(reply.status, route.success, "{} as {kind}: {}", name(route), reply.text());
+            let reply = sample
+                .with(&acme.owner.text)
+                .header("Content-Type", kind)
+                .send();
+            assert_eq!(
+                reply.status,
+                route.success,
+                "{} as {kind}: {}",
+                name(route),
+                reply.text()
+            );
         }
     }
 }
@@ -78,7 +167,11 @@ fn parameters_of_nobody_s_are_named() {
     let acme = tenant();
     for route in guarded() {
         let sample = sample(route, &acme);
-        let joint = if sample.target.contains('?') { '&' } else { '?' };
+        let joint = if sample.target.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
         let target = format!("{}{joint}dry_run=true&colour=red", sample.target);
         let mark = acme.mark();
         let mut request = acme.request(route.verb.as_str(), &target);
@@ -87,7 +180,11 @@ fn parameters_of_nobody_s_are_named() {
         }
         let reply = request.send().refused(400, "unknown_parameter");
         let detail = reply.field("detail");
-        assert!(detail.contains("`dry_run`, `colour`"), "{}: {detail}", name(route));
+        assert!(
+            detail.contains("`dry_run`, `colour`"),
+            "{}: {detail}",
+            name(route)
+        );
         assert_eq!(acme.audit_since(&mark), [Value::Null; 0], "{}", name(route));
     }
 }
@@ -113,5 +210,8 @@ fn half(request: &Outgoing, whole: &[u8]) {
     let mut answer = Vec::new();
     drop(stream.read_to_end(&mut answer));
     let text = String::from_utf8_lossy(&answer);
-    assert!(answer.is_empty() || text.starts_with("HTTP/1.1 400"), "{text}");
+    assert!(
+        answer.is_empty() || text.starts_with("HTTP/1.1 400"),
+        "{text}"
+    );
 }

@@ -20,16 +20,41 @@ fn each_has_one_audit_entry_and_its_events() {
         assert_eq!(audit.len(), 1, "{}: {audit:?}", name(route));
         let record = &audit[0];
         assert_eq!(record["outcome"], json!("success"), "{}", name(route));
-        assert_eq!(record["credential_id"], json!(acme.owner.id), "{}", name(route));
+        assert_eq!(
+            record["credential_id"],
+            json!(acme.owner.id),
+            "{}",
+            name(route)
+        );
         assert_eq!(record["policy"], json!("role:owner:*"), "{}", name(route));
-        assert_eq!(record["request_id"].as_str(), reply.header("x-request-id"), "{}", name(route));
-        assert!(record["action"].as_str().unwrap().contains(noun(route)), "{}: {record}", name(route));
+        assert_eq!(
+            record["request_id"].as_str(),
+            reply.header("x-request-id"),
+            "{}",
+            name(route)
+        );
+        assert!(
+            record["action"].as_str().unwrap().contains(noun(route)),
+            "{}: {record}",
+            name(route)
+        );
         let resource = record["resource_id"].as_str().unwrap();
         let about = reply.text().contains(resource) || sample.target.contains(resource);
-        assert!(about, "{}: {record} is about something else than {}", name(route), reply.text());
+        assert!(
+            about,
+            "{}: {record} is about something else than {}",
+            name(route),
+            reply.text()
+        );
         let events = acme.events_since(&mark);
         let exempt = WITHOUT_EVENT.contains(&name(route).as_str());
-        assert_eq!(events.is_empty(), exempt, "{}: {:?}", name(route), texts(&events, "type"));
+        assert_eq!(
+            events.is_empty(),
+            exempt,
+            "{}: {:?}",
+            name(route),
+            texts(&events, "type")
+        );
         for event in &events {
             check_event(route, event);
         }
@@ -47,11 +72,25 @@ fn noun(route: &Route) -> &'static str {
 }
 
 fn check_event(route: &Route, event: &Value) {
-    assert!(event["id"].as_str().unwrap().starts_with("evt_"), "{}: {event}", name(route));
+    assert!(
+        event["id"].as_str().unwrap().starts_with("evt_"),
+        "{}: {event}",
+        name(route)
+    );
     assert_eq!(event["livemode"], json!(false), "{}: {event}", name(route));
-    assert_eq!(event["created"], json!(1_767_225_600), "{}: {event}", name(route));
+    assert_eq!(
+        event["created"],
+        json!(1_767_225_600),
+        "{}: {event}",
+        name(route)
+    );
     assert!(event["data"].is_object(), "{}: {event}", name(route));
-    assert_eq!(event.as_object().unwrap().len(), 5, "{}: {event}", name(route));
+    assert_eq!(
+        event.as_object().unwrap().len(),
+        5,
+        "{}: {event}",
+        name(route)
+    );
 }
 
 #[test]
@@ -65,20 +104,49 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
         let again = request.send();
         match route.reply {
             ReplyKind::Kept => {
-                assert_eq!((again.status, &again.body), (first.status, &first.body), "{}", name(route));
-                assert_eq!(again.header("idempotent-replayed"), Some("true"), "{}", name(route));
+                assert_eq!(
+                    (again.status, &again.body),
+                    (first.status, &first.body),
+                    "{}",
+                    name(route)
+                );
+                assert_eq!(
+                    again.header("idempotent-replayed"),
+                    Some("true"),
+                    "{}",
+                    name(route)
+                );
                 assert_eq!(first.header("idempotent-replayed"), None, "{}", name(route));
             }
             ReplyKind::Secret => {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
-                assert!(resource.starts_with("key_"), "{}: {}", name(route), again.text());
+                assert!(
+                    resource.starts_with("key_"),
+                    "{}: {}",
+                    name(route),
+                    again.text()
+                );
             }
         }
         let other = format!("{} ", sample.body.clone().unwrap());
-        request.clone().body(other).send().refused(409, "idempotency_key_reused");
-        assert_eq!(acme.audit_since(&mark), [Value::Null; 0], "{} was done twice", name(route));
-        assert_eq!(acme.events_since(&mark), [Value::Null; 0], "{}", name(route));
+        request
+            .clone()
+            .body(other)
+            .send()
+            .refused(409, "idempotency_key_reused");
+        assert_eq!(
+            acme.audit_since(&mark),
+            [Value::Null; 0],
+            "{} was done twice",
+            name(route)
+        );
+        assert_eq!(
+            acme.events_since(&mark),
+            [Value::Null; 0],
+            "{}",
+            name(route)
+        );
     }
 }
 
@@ -87,9 +155,18 @@ fn one_text_is_another_key_on_another_endpoint() {
     let acme = tenant();
     for route in mutating() {
         let sample = sample(route, &acme);
-        let request = sample.request().bearer(&acme.owner.text).idempotent("the-same-everywhere");
+        let request = sample
+            .request()
+            .bearer(&acme.owner.text)
+            .idempotent("the-same-everywhere");
         let reply = request.send();
-        assert_eq!(reply.status, route.success, "{}: {}", name(route), reply.text());
+        assert_eq!(
+            reply.status,
+            route.success,
+            "{}: {}",
+            name(route),
+            reply.text()
+        );
         assert_eq!(reply.header("idempotent-replayed"), None, "{}", name(route));
     }
 }
@@ -99,12 +176,26 @@ fn the_forms_of_a_key_mean_the_same() {
     let acme = tenant();
     for route in mutating().filter(|route| route.reply == ReplyKind::Kept) {
         let sample = sample(route, &acme);
-        let with = |name: &str, value: &str| sample.request().bearer(&acme.owner.text).header(name, value).send();
+        let with = |name: &str, value: &str| {
+            sample
+                .request()
+                .bearer(&acme.owner.text)
+                .header(name, value)
+                .send()
+        };
         let first = with("Idempotency-Key", "\"quoted\"").expect(route.success);
-        for (header, value) in [("Idempotency-Key", "quoted"), ("X-Idempotency-Key", "quoted")] {
+        for (header, value) in [
+            ("Idempotency-Key", "quoted"),
+            ("X-Idempotency-Key", "quoted"),
+        ] {
             let again = with(header, value);
             assert_eq!(again.body, first.body, "{} {header}: {value}", name(route));
-            assert_eq!(again.header("idempotent-replayed"), Some("true"), "{}", name(route));
+            assert_eq!(
+                again.header("idempotent-replayed"),
+                Some("true"),
+                "{}",
+                name(route)
+            );
         }
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! [`sample`] says how each route is used well; everything else here is made from that and from the table. The lists
 //! of exemptions only shrink: an exemption that is no longer needed fails its test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod access;
 mod bodies;

@@ -10,7 +10,10 @@ use crate::schema::faults;
 const ALWAYS: &[(&str, &str)] = &[
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
     ("referrer-policy", "no-referrer"),
 ];
 
@@ -22,10 +25,26 @@ fn replies_are_as_the_document_says() {
     acme.server.checkpoint();
     for route in guarded() {
         let reply = sample(route, &acme).done(&acme.owner.text);
-        assert_eq!(reply.header("content-type"), Some("application/json"), "{}", name(route));
-        assert!(reply.header("x-request-id").is_some_and(|id| id.starts_with("req_")), "{}", name(route));
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/json"),
+            "{}",
+            name(route)
+        );
+        assert!(
+            reply
+                .header("x-request-id")
+                .is_some_and(|id| id.starts_with("req_")),
+            "{}",
+            name(route)
+        );
         for (header, value) in ALWAYS {
-            assert_eq!(reply.header(header), Some(*value), "{} {header}", name(route));
+            assert_eq!(
+                reply.header(header),
+                Some(*value),
+                "{} {header}",
+                name(route)
+            );
         }
         let found = faults(&(route.reply_schema)(), &reply.json());
         assert_eq!(found, [""; 0], "{}: {}", name(route), reply.text());
@@ -37,7 +56,9 @@ fn replies_are_as_the_document_says() {
 fn bodies_we_send_are_as_the_document_says() {
     let acme = tenant();
     for route in guarded() {
-        let (Some(schema), Some(body)) = (route.body, sample(route, &acme).body) else { continue };
+        let (Some(schema), Some(body)) = (route.body, sample(route, &acme).body) else {
+            continue;
+        };
         assert_eq!(faults(&schema(), &body), [""; 0], "{}", name(route));
     }
 }
@@ -49,9 +70,22 @@ fn a_head_is_a_get_without_its_body() {
         let sample = sample(route, &acme);
         let get = sample.done(&acme.owner.text);
         let head = acme.request("HEAD", &sample.target).send().expect(200);
-        assert_eq!(head.header("content-type"), get.header("content-type"), "{}", name(route));
-        let length = head.header("content-length").unwrap().parse::<usize>().unwrap();
-        assert!(length.abs_diff(get.body.len()) < 400, "{}: {length}", name(route));
+        assert_eq!(
+            head.header("content-type"),
+            get.header("content-type"),
+            "{}",
+            name(route)
+        );
+        let length = head
+            .header("content-length")
+            .unwrap()
+            .parse::<usize>()
+            .unwrap();
+        assert!(
+            length.abs_diff(get.body.len()) < 400,
+            "{}: {length}",
+            name(route)
+        );
     }
 }
 
@@ -60,16 +94,26 @@ fn each_path_names_its_methods() {
     let server = TestServer::shared();
     let acme = tenant();
     for path in routes().iter().map(|route| route.path) {
-        let verbs: Vec<&str> = routes().iter().filter(|r| r.path == path).map(|r| r.verb.as_str()).collect();
+        let verbs: Vec<&str> = routes()
+            .iter()
+            .filter(|r| r.path == path)
+            .map(|r| r.verb.as_str())
+            .collect();
         let target = path.replace("{id}", "x");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
             if verbs.contains(&method) {
                 continue;
             }
-            for reply in [server.request(method, &target).send(), acme.request(method, &target).send()] {
+            for reply in [
+                server.request(method, &target).send(),
+                acme.request(method, &target).send(),
+            ] {
                 let reply = reply.refused(405, "method_not_allowed");
                 let allow = reply.header("allow").unwrap();
-                assert!(verbs.iter().all(|verb| allow.contains(verb)), "{path} {allow}");
+                assert!(
+                    verbs.iter().all(|verb| allow.contains(verb)),
+                    "{path} {allow}"
+                );
                 assert!(!allow.contains(method), "{path} {allow}");
             }
         }
@@ -81,15 +125,44 @@ fn preflights_are_answered_without_a_key_and_without_credentials() {
     let server = TestServer::shared();
     for route in guarded() {
         let target = route.path.replace("{id}", "x");
-        let request = server.request("OPTIONS", &target).header("Origin", "https://shop.example");
-        let reply = request.header("Access-Control-Request-Method", route.verb.as_str()).send().expect(204);
-        assert_eq!(reply.header("access-control-allow-origin"), Some("*"), "{target}");
-        assert!(reply.header("access-control-allow-methods").unwrap().contains(route.verb.as_str()), "{target}");
-        let allowed = reply.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
-        for header in ["authorization", "content-type", "idempotency-key", "x-signature", "x-timestamp", "x-api-key"] {
+        let request = server
+            .request("OPTIONS", &target)
+            .header("Origin", "https://shop.example");
+        let reply = request
+            .header("Access-Control-Request-Method", route.verb.as_str())
+            .send()
+            .expect(204);
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            Some("*"),
+            "{target}"
+        );
+        assert!(
+            reply
+                .header("access-control-allow-methods")
+                .unwrap()
+                .contains(route.verb.as_str()),
+            "{target}"
+        );
+        let allowed = reply
+            .header("access-control-allow-headers")
+            .unwrap()
+            .to_ascii_lowercase();
+        for header in [
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "x-signature",
+            "x-timestamp",
+            "x-api-key",
+        ] {
             assert!(allowed.contains(header), "{target}: {header}");
         }
-        assert_eq!(reply.header("access-control-allow-credentials"), None, "{target}");
+        assert_eq!(
+            reply.header("access-control-allow-credentials"),
+            None,
+            "{target}"
+        );
     }
 }
 
@@ -98,9 +171,18 @@ fn what_is_open_is_open_and_says_little() {
     let server = TestServer::shared();
     for route in routes().iter().filter(|route| route.permission.is_none()) {
         let reply = server.get(route.path).expect(200);
-        assert_eq!(faults(&(route.reply_schema)(), &reply.json()), [""; 0], "{}", route.path);
+        assert_eq!(
+            faults(&(route.reply_schema)(), &reply.json()),
+            [""; 0],
+            "{}",
+            route.path
+        );
         // A key that is wrong does not close what needs none.
-        server.request("GET", route.path).bearer("sk_test_wrong").send().expect(200);
+        server
+            .request("GET", route.path)
+            .bearer("sk_test_wrong")
+            .send()
+            .expect(200);
     }
     let document = server.get("/openapi.json").json();
     assert_eq!(document, strongroom_http::document());

@@ -54,7 +54,13 @@ impl Sample {
     /// Carries it out.
     pub fn done(&self, key: &str) -> Reply {
         let reply = self.with(key).send();
-        assert_eq!(reply.status, self.route.success, "{}: {}", name(self.route), reply.text());
+        assert_eq!(
+            reply.status,
+            self.route.success,
+            "{}: {}",
+            name(self.route),
+            reply.text()
+        );
         reply
     }
 }
@@ -63,13 +69,25 @@ impl Sample {
 pub fn sample(route: &'static Route, acme: &Tenant<'_>) -> Sample {
     let id = resource(route, acme);
     let target = route.path.replace("{id}", &id);
-    let target = if route.path == "/v1/checkpoints/consistency" { format!("{target}?from=1") } else { target };
-    Sample { route, target, body: body(route, acme) }
+    let target = if route.path == "/v1/checkpoints/consistency" {
+        format!("{target}?from=1")
+    } else {
+        target
+    };
+    Sample {
+        route,
+        target,
+        body: body(route, acme),
+    }
 }
 
 /// What stands for `{id}`, in the state that the route needs.
 fn resource(route: &Route, acme: &Tenant<'_>) -> String {
-    let post = |path: String| acme.request("POST", &path).idempotent(&fresh("state")).send();
+    let post = |path: String| {
+        acme.request("POST", &path)
+            .idempotent(&fresh("state"))
+            .send()
+    };
     match route.path {
         path if !path.contains("{id}") => String::new(),
         "/v1/wallets/{id}/debit" => acme.funded("master", 1_000),
@@ -80,14 +98,18 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         }
         "/v1/wallets/{id}/transactions" => acme.funded("master", 1_000),
         path if path.starts_with("/v1/wallets/") => acme.wallet("master"),
-        "/v1/payouts/{id}/cancel" => acme.pay_bank(&acme.funded("master", 100), 50).expect(201).id(),
+        "/v1/payouts/{id}/cancel" => acme
+            .pay_bank(&acme.funded("master", 100), 50)
+            .expect(201)
+            .id(),
         path if path.starts_with("/v1/payouts/") => {
             let (from, to) = (acme.funded("master", 100), acme.wallet("master"));
             acme.pay(&from, &to, 50).expect(201).id()
         }
         "/v1/transfers/{id}" | "/v1/transactions/{id}" => {
             let (from, to) = (acme.funded("master", 100), acme.wallet("master"));
-            let body = json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
+            let body =
+                json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
             acme.post("/v1/transfers", &body).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
@@ -99,7 +121,9 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
 
 fn newest(acme: &Tenant<'_>, path: &str) -> String {
     acme.wallet("master");
-    acme.get(&format!("{path}?limit=1")).expect(200).field("data/0/id")
+    acme.get(&format!("{path}?limit=1"))
+        .expect(200)
+        .field("data/0/id")
 }
 
 fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {

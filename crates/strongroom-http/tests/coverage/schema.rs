@@ -36,8 +36,20 @@ fn one(
         "type" => is_type(wanted.as_str().unwrap(), value),
         "const" => wanted == value,
         "enum" => wanted.as_array().unwrap().contains(value),
-        "anyOf" => wanted.as_array().unwrap().iter().any(|s| faults(s, value).is_empty()),
-        "oneOf" => wanted.as_array().unwrap().iter().filter(|s| faults(s, value).is_empty()).count() == 1,
+        "anyOf" => wanted
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|s| faults(s, value).is_empty()),
+        "oneOf" => {
+            wanted
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|s| faults(s, value).is_empty())
+                .count()
+                == 1
+        }
         "items" => {
             for (n, item) in value.as_array().into_iter().flatten().enumerate() {
                 check(wanted, item, &format!("{at}/{n}"), found);
@@ -52,20 +64,36 @@ fn one(
             }
             true
         }
-        "required" => wanted.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
+        "required" => wanted
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|name| value.get(name.as_str().unwrap()).is_some()),
         "additionalProperties" => additional(wanted, value, words, at, found),
         "propertyNames" => {
             let names = value.as_object().into_iter().flatten();
-            names.into_iter().all(|(name, _)| faults(wanted, &Value::String(name.clone())).is_empty())
+            names
+                .into_iter()
+                .all(|(name, _)| faults(wanted, &Value::String(name.clone())).is_empty())
         }
-        "maxProperties" => value.as_object().is_none_or(|o| o.len() as u64 <= wanted.as_u64().unwrap()),
-        "minLength" => value.as_str().is_none_or(|t| t.chars().count() as u64 >= wanted.as_u64().unwrap()),
-        "maxLength" => value.as_str().is_none_or(|t| t.chars().count() as u64 <= wanted.as_u64().unwrap()),
+        "maxProperties" => value
+            .as_object()
+            .is_none_or(|o| o.len() as u64 <= wanted.as_u64().unwrap()),
+        "minLength" => value
+            .as_str()
+            .is_none_or(|t| t.chars().count() as u64 >= wanted.as_u64().unwrap()),
+        "maxLength" => value
+            .as_str()
+            .is_none_or(|t| t.chars().count() as u64 <= wanted.as_u64().unwrap()),
         "minimum" => value.as_i64().is_none_or(|n| n >= wanted.as_i64().unwrap()),
         "maximum" => value.as_i64().is_none_or(|n| n <= wanted.as_i64().unwrap()),
         "exclusiveMinimum" => value.as_i64().is_none_or(|n| n > wanted.as_i64().unwrap()),
-        "format" => value.as_str().is_none_or(|t| wanted != "date-time" || is_time(t)),
-        "pattern" => value.as_str().is_none_or(|t| is_like(wanted.as_str().unwrap(), t)),
+        "format" => value
+            .as_str()
+            .is_none_or(|t| wanted != "date-time" || is_time(t)),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|t| is_like(wanted.as_str().unwrap(), t)),
         _ => false,
     };
     (!good).then_some("does not hold")
@@ -79,12 +107,17 @@ fn additional(
     found: &mut Vec<String>,
 ) -> bool {
     let known = words.get("properties").and_then(Value::as_object);
-    let Some(members) = value.as_object() else { return true };
-    let further = members.iter().filter(|(name, _)| known.is_none_or(|known| !known.contains_key(*name)));
+    let Some(members) = value.as_object() else {
+        return true;
+    };
+    let further = members
+        .iter()
+        .filter(|(name, _)| known.is_none_or(|known| !known.contains_key(*name)));
     match wanted {
         Value::Bool(false) => further.count() == 0,
         schema => {
-            further.for_each(|(name, member)| check(schema, member, &format!("{at}/{name}"), found));
+            further
+                .for_each(|(name, member)| check(schema, member, &format!("{at}/{name}"), found));
             true
         }
     }
@@ -109,13 +142,23 @@ fn is_time(text: &str) -> bool {
 
 /// The few patterns there are.
 fn is_like(pattern: &str, text: &str) -> bool {
-    if let Some(prefix) = pattern.strip_prefix('^').and_then(|p| p.strip_suffix("_[0-9a-f]{24}$")) {
-        let hex = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
-        return hex.is_some_and(|h| h.len() == 24 && h.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+    if let Some(prefix) = pattern
+        .strip_prefix('^')
+        .and_then(|p| p.strip_suffix("_[0-9a-f]{24}$"))
+    {
+        let hex = text
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('_'));
+        return hex.is_some_and(|h| {
+            h.len() == 24 && h.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        });
     }
     match pattern {
         "^[a-zA-Z0-9_-]{1,100}$" => {
-            (1..=100).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+            (1..=100).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
         }
         "^[0-9]+(\\.[0-9]+)?$" => text.bytes().all(|b| b.is_ascii_digit() || b == b'.'),
         _ => false,

@@ -1,1 +1,6 @@
+//! What all routes have in common, over the wire.
 
+mod clock;
+mod heads;
+mod limits;
+mod vectors;

@@ -11,17 +11,26 @@ use crate::tenant;
 
 fn custom(acme: &Tenant<'_>, permissions: &[&str]) -> Key {
     let set = PermissionSet::new(permissions.iter().map(|p| (*p).to_owned()).collect()).unwrap();
-    acme.books.key_with(Role::Custom, set, SigningPolicy::Never, Dialect::Nextapi)
+    acme.books
+        .key_with(Role::Custom, set, SigningPolicy::Never, Dialect::Nextapi)
 }
 
 fn post(acme: &Tenant<'_>, key: &Key, path: &str, body: &serde_json::Value) -> Reply {
-    acme.server.request("POST", path).bearer(&key.text).idempotent(&fresh("r")).json(body).send()
+    acme.server
+        .request("POST", path)
+        .bearer(&key.text)
+        .idempotent(&fresh("r"))
+        .json(body)
+        .send()
 }
 
 #[test]
 fn role_self_escalation() {
     let acme = tenant();
-    let maker = custom(&acme, &["create:api_keys", "manage:api_keys", "read:wallets"]);
+    let maker = custom(
+        &acme,
+        &["create:api_keys", "manage:api_keys", "read:wallets"],
+    );
     for body in [
         json!({ "role": "owner" }),
         json!({ "role": "admin" }),
@@ -34,11 +43,29 @@ fn role_self_escalation() {
     ] {
         post(&acme, &maker, "/v1/api-keys", &body).refused(403, "permission_not_held");
     }
-    post(&acme, &maker, "/v1/api-keys", &json!({ "permissions": ["read:wallets"] })).expect(201);
+    post(
+        &acme,
+        &maker,
+        "/v1/api-keys",
+        &json!({ "permissions": ["read:wallets"] }),
+    )
+    .expect(201);
     // A roll hands out a working key, so it needs the same rights.
     let operator = acme.key(Role::Operator);
-    post(&acme, &maker, &format!("/v1/api-keys/{}/roll", operator.id), &json!({})).refused(403, "permission_not_held");
-    post(&acme, &maker, &format!("/v1/api-keys/{}/roll", maker.id), &json!({})).expect(201);
+    post(
+        &acme,
+        &maker,
+        &format!("/v1/api-keys/{}/roll", operator.id),
+        &json!({}),
+    )
+    .refused(403, "permission_not_held");
+    post(
+        &acme,
+        &maker,
+        &format!("/v1/api-keys/{}/roll", maker.id),
+        &json!({}),
+    )
+    .expect(201);
     let refused = acme.all("/v1/audit-logs?outcome=refused");
     assert_eq!(refused.len(), 9, "every attempt is on record");
 }
@@ -52,13 +79,35 @@ fn an_admin_makes_rolls_and_revokes_no_owner() {
     for body in [json!({ "role": "owner" }), json!({ "permissions": ["*"] })] {
         post(&acme, &admin, "/v1/api-keys", &body).refused(403, "permission_not_held");
     }
-    post(&acme, &admin, &format!("/v1/api-keys/{}/roll", second.id), &json!({})).refused(403, "permission_not_held");
-    post(&acme, &admin, &format!("/v1/api-keys/{}/revoke", second.id), &json!({})).refused(403, "permission_not_held");
+    post(
+        &acme,
+        &admin,
+        &format!("/v1/api-keys/{}/roll", second.id),
+        &json!({}),
+    )
+    .refused(403, "permission_not_held");
+    post(
+        &acme,
+        &admin,
+        &format!("/v1/api-keys/{}/revoke", second.id),
+        &json!({}),
+    )
+    .refused(403, "permission_not_held");
     for role in ["admin", "operator", "viewer"] {
-        let made = post(&acme, &admin, "/v1/api-keys", &json!({ "role": role })).expect(201).id();
-        post(&acme, &admin, &format!("/v1/api-keys/{made}/revoke"), &json!({})).expect(200);
+        let made = post(&acme, &admin, "/v1/api-keys", &json!({ "role": role }))
+            .expect(201)
+            .id();
+        post(
+            &acme,
+            &admin,
+            &format!("/v1/api-keys/{made}/revoke"),
+            &json!({}),
+        )
+        .expect(200);
     }
-    acme.request("POST", &format!("/v1/api-keys/{}/revoke", second.id)).send().expect(200);
+    acme.request("POST", &format!("/v1/api-keys/{}/revoke", second.id))
+        .send()
+        .expect(200);
 }
 
 #[test]
@@ -69,13 +118,28 @@ fn admin_cannot_delete_audit() {
     let id = before[0]["id"].as_str().unwrap().to_owned();
     for key in [&admin, &acme.owner] {
         for method in ["DELETE", "PUT", "PATCH", "POST"] {
-            for path in ["/v1/audit-logs", &format!("/v1/audit-logs/{id}"), "/v1/checkpoints", "/v1/events", "/v1/request-logs"] {
-                let reply = acme.server.request(method, path).bearer(&key.text).body("{}").send();
+            for path in [
+                "/v1/audit-logs",
+                &format!("/v1/audit-logs/{id}"),
+                "/v1/checkpoints",
+                "/v1/events",
+                "/v1/request-logs",
+            ] {
+                let reply = acme
+                    .server
+                    .request(method, path)
+                    .bearer(&key.text)
+                    .body("{}")
+                    .send();
                 reply.refused(405, "method_not_allowed");
             }
         }
         // Text that would be SQL if it ever became SQL.
-        for text in ["'%3B%20DELETE%20FROM%20log%3B--", "1%20OR%201%3D1", "%27%20UNION%20SELECT%20*%20FROM%20record--"] {
+        for text in [
+            "'%3B%20DELETE%20FROM%20log%3B--",
+            "1%20OR%201%3D1",
+            "%27%20UNION%20SELECT%20*%20FROM%20record--",
+        ] {
             for path in [
                 format!("/v1/audit-logs/{text}"),
                 format!("/v1/audit-logs?resource_id={text}"),
@@ -84,14 +148,30 @@ fn admin_cannot_delete_audit() {
                 format!("/v1/wallets?email={text}"),
                 format!("/v1/wallets?reference_id={text}"),
             ] {
-                let status = acme.server.request("GET", &path).bearer(&key.text).send().status;
+                let status = acme
+                    .server
+                    .request("GET", &path)
+                    .bearer(&key.text)
+                    .send()
+                    .status;
                 assert!(matches!(status, 200 | 400 | 404), "{path}: {status}");
             }
         }
     }
-    assert!(acme.all("/v1/audit-logs").ends_with(&before), "the log is as it was");
+    assert!(
+        acme.all("/v1/audit-logs").ends_with(&before),
+        "the log is as it was"
+    );
     let may_write = |name: &&&str| name.contains("audit") && !name.starts_with("read:");
     assert_eq!(permission::ALL.iter().filter(may_write).count(), 0);
-    let changes_logs = |path: &str| ["audit", "events", "checkpoints", "request-logs"].iter().any(|word| path.contains(word));
-    assert!(!routes().iter().any(|route| route.is_mutating() && changes_logs(route.path)));
+    let changes_logs = |path: &str| {
+        ["audit", "events", "checkpoints", "request-logs"]
+            .iter()
+            .any(|word| path.contains(word))
+    };
+    assert!(
+        !routes()
+            .iter()
+            .any(|route| route.is_mutating() && changes_logs(route.path))
+    );
 }

@@ -44,7 +44,12 @@ fn batch_neighbour() {
     gate.close();
     let before = gate.batches().len();
     let outcomes = std::thread::scope(|scope| {
-        let pay = |minor| acme.request("POST", "/v1/payouts").idempotent(&fresh("n")).json(&payout(&from, &to, minor)).send();
+        let pay = |minor| {
+            acme.request("POST", "/v1/payouts")
+                .idempotent(&fresh("n"))
+                .json(&payout(&from, &to, minor))
+                .send()
+        };
         // One command holds the commit at the gate; what comes meanwhile becomes one batch.
         let holder = scope.spawn(|| acme.wallet("master"));
         gate.await_write();
@@ -62,11 +67,22 @@ fn batch_neighbour() {
         }
         gate.open();
         holder.join().unwrap();
-        assert_eq!(panics.join().unwrap(), Err(Failure::Internal), "its own failure");
-        waiting.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        assert_eq!(
+            panics.join().unwrap(),
+            Err(Failure::Internal),
+            "its own failure"
+        );
+        waiting
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
     });
     let batches = gate.batches().split_off(before);
-    assert_eq!(batches.len(), 2, "the thirty-one were one batch: {batches:?}");
+    assert_eq!(
+        batches.len(),
+        2,
+        "the thirty-one were one batch: {batches:?}"
+    );
     for (n, reply) in outcomes.into_iter().enumerate() {
         match n % 3 {
             1 => drop(reply.refused(422, "insufficient_funds")),
@@ -89,21 +105,52 @@ fn audit_fail_closed() {
     let mark = acme.mark();
     gate.fail(Some(StoreError::Full));
     for _ in 0..3 {
-        let reply = acme.request("POST", "/v1/payouts").idempotent("one").json(&payout(&from, &to, 10)).send();
+        let reply = acme
+            .request("POST", "/v1/payouts")
+            .idempotent("one")
+            .json(&payout(&from, &to, 10))
+            .send();
         let reply = reply.refused(503, "storage_unavailable");
         assert!(reply.header("retry-after").is_some());
     }
-    let patch = acme.request("PATCH", &format!("/v1/wallets/{from}")).body(r#"{"metadata":{"a":"b"}}"#).send();
+    let patch = acme
+        .request("PATCH", &format!("/v1/wallets/{from}"))
+        .body(r#"{"metadata":{"a":"b"}}"#)
+        .send();
     patch.refused(503, "storage_unavailable");
-    assert_eq!((acme.available(&from), acme.available(&to)), (100, 0), "no act without its entry");
-    assert_eq!((acme.audit_since(&mark).len(), acme.events_since(&mark).len()), (0, 0));
+    assert_eq!(
+        (acme.available(&from), acme.available(&to)),
+        (100, 0),
+        "no act without its entry"
+    );
+    assert_eq!(
+        (
+            acme.audit_since(&mark).len(),
+            acme.events_since(&mark).len()
+        ),
+        (0, 0)
+    );
     gate.fail(None);
     // The same key does it now, once: the failed attempts left nothing behind.
-    acme.request("POST", "/v1/payouts").idempotent("one").json(&payout(&from, &to, 10)).send().expect(201);
+    acme.request("POST", "/v1/payouts")
+        .idempotent("one")
+        .json(&payout(&from, &to, 10))
+        .send()
+        .expect(201);
     assert_eq!((acme.available(&from), acme.available(&to)), (90, 10));
-    assert_eq!((acme.audit_since(&mark).len(), acme.events_since(&mark).len()), (1, 6));
+    assert_eq!(
+        (
+            acme.audit_since(&mark).len(),
+            acme.events_since(&mark).len()
+        ),
+        (1, 6)
+    );
     let read = acme.get(&format!("/v1/wallets/{from}")).expect(200).json();
-    assert_eq!(read["metadata"], serde_json::json!({}), "nothing of a refused change stays in memory");
+    assert_eq!(
+        read["metadata"],
+        serde_json::json!({}),
+        "nothing of a refused change stays in memory"
+    );
 }
 
 #[test]
@@ -124,6 +171,9 @@ fn fsync_error_halts() {
     assert!(matches!(server.engine.state(), EngineState::Halted(_)));
     let ready = server.get("/ready").expect(503);
     assert_eq!(ready.field("status"), "halted");
-    assert!(!ready.text().contains("sync"), "the cause is the operator's");
+    assert!(
+        !ready.text().contains("sync"),
+        "the cause is the operator's"
+    );
     server.get("/health").expect(200);
 }

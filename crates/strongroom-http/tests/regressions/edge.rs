@@ -23,25 +23,49 @@ fn xff_spoof() {
     };
     let seen = |server: &TestServer, forwarded: &[&str]| {
         let acme = Tenant::found(server);
-        let mut request = acme.request("POST", "/v1/wallets").json(&json!({ "type": "master" }));
+        let mut request = acme
+            .request("POST", "/v1/wallets")
+            .json(&json!({ "type": "master" }));
         for line in forwarded {
             request = request.header("X-Forwarded-For", line);
         }
         request.send().expect(201);
-        acme.all("/v1/audit-logs?action=wallet_created")[0]["ip_address"].as_str().unwrap().to_owned()
+        acme.all("/v1/audit-logs?action=wallet_created")[0]["ip_address"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let open = TestServer::start(settings(&[]));
-    assert_eq!(seen(&open, &["198.51.100.1"]), "127.0.0.1", "nobody is believed by default");
+    assert_eq!(
+        seen(&open, &["198.51.100.1"]),
+        "127.0.0.1",
+        "nobody is believed by default"
+    );
     let behind = TestServer::start(settings(&["127.0.0.0/8", "10.0.0.0/8"]));
     assert_eq!(seen(&behind, &[]), "127.0.0.1");
     assert_eq!(seen(&behind, &["198.51.100.1"]), "198.51.100.1");
-    assert_eq!(seen(&behind, &["6.6.6.6, 198.51.100.1"]), "198.51.100.1", "the leftmost is the client's to write");
-    assert_eq!(seen(&behind, &["6.6.6.6", "198.51.100.1, 10.0.0.3"]), "198.51.100.1");
-    assert_eq!(seen(&behind, &["6.6.6.6, <script>, 10.0.0.3"]), "10.0.0.3", "nothing behind junk counts");
+    assert_eq!(
+        seen(&behind, &["6.6.6.6, 198.51.100.1"]),
+        "198.51.100.1",
+        "the leftmost is the client's to write"
+    );
+    assert_eq!(
+        seen(&behind, &["6.6.6.6", "198.51.100.1, 10.0.0.3"]),
+        "198.51.100.1"
+    );
+    assert_eq!(
+        seen(&behind, &["6.6.6.6, <script>, 10.0.0.3"]),
+        "10.0.0.3",
+        "nothing behind junk counts"
+    );
     // A new leftmost address for every try buys no new tries.
     let probe = |server: &TestServer, n: usize| {
         let forged = format!("203.0.113.{n}, 198.51.100.9");
-        server.request("GET", "/v1/account").header("X-Forwarded-For", forged).send().status
+        server
+            .request("GET", "/v1/account")
+            .header("X-Forwarded-For", forged)
+            .send()
+            .status
     };
     for server in [&open, &behind] {
         let statuses: Vec<u16> = (0..8).map(|n| probe(server, n)).collect();
@@ -53,10 +77,17 @@ fn xff_spoof() {
 fn timing_unknown_key() {
     let acme = tenant();
     let revoked = acme.key(Role::Viewer);
-    acme.request("POST", &format!("/v1/api-keys/{}/revoke", revoked.id)).send().expect(200);
+    acme.request("POST", &format!("/v1/api-keys/{}/revoke", revoked.id))
+        .send()
+        .expect(200);
     let good = &acme.owner.text;
     let random: Vec<u8> = (0..96).map(|n| (n * 37 % 251) as u8).collect();
-    let mint = |kind, mode| key_text::mint(kind, mode, &random).unwrap().expose().to_owned();
+    let mint = |kind, mode| {
+        key_text::mint(kind, mode, &random)
+            .unwrap()
+            .expose()
+            .to_owned()
+    };
     use strongroom_auth::KeyType::{Publishable, Secret};
     use strongroom_types::mode::Mode::{Live, Test};
     let flipped = |at: usize| {
@@ -76,7 +107,10 @@ fn timing_unknown_key() {
         ("null", "null".into()),
         ("short", "sk_test_".into()),
         ("long", "sk_test_".repeat(200)),
-        ("a live prefix on a test key", good.replace("sk_test_", "sk_live_")),
+        (
+            "a live prefix on a test key",
+            good.replace("sk_test_", "sk_live_"),
+        ),
         ("padded", format!(" {good}")),
         ("the signing secret", acme.owner.signing_secret.clone()),
     ];
@@ -89,7 +123,11 @@ fn timing_unknown_key() {
     };
     let expected = bare(&acme.server.get("/v1/account").refused(401, "unauthorized"));
     for (what, key) in &probes {
-        assert_eq!(bare(&send(key).refused(401, "unauthorized")), expected, "{what}");
+        assert_eq!(
+            bare(&send(key).refused(401, "unauthorized")),
+            expected,
+            "{what}"
+        );
     }
     // Loosely, because machines are busy: no kind of wrong key stands out by a factor.
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); probes.len()];
@@ -106,5 +144,13 @@ fn timing_unknown_key() {
     };
     let medians: Vec<Duration> = times.iter_mut().map(median).collect();
     let (least, most) = (medians.iter().min().unwrap(), medians.iter().max().unwrap());
-    assert!(*most < *least * 3, "{:?}", probes.iter().map(|(what, _)| what).zip(&medians).collect::<Vec<_>>());
+    assert!(
+        *most < *least * 3,
+        "{:?}",
+        probes
+            .iter()
+            .map(|(what, _)| what)
+            .zip(&medians)
+            .collect::<Vec<_>>()
+    );
 }

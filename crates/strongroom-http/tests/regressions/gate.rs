@@ -36,7 +36,11 @@ impl Gate {
     pub fn await_write(&self) {
         let state = self.0.0.lock().unwrap();
         let patience = Duration::from_secs(20);
-        let (state, late) = self.0.1.wait_timeout_while(state, patience, |state| state.waiting == 0).unwrap();
+        let (state, late) = self
+            .0
+            .1
+            .wait_timeout_while(state, patience, |state| state.waiting == 0)
+            .unwrap();
         drop(state);
         assert!(!late.timed_out(), "no write came");
     }
@@ -78,7 +82,10 @@ pub struct GatedStore {
 
 impl Store for GatedStore {
     fn writer(&self) -> Result<Box<dyn Writer>, StoreError> {
-        Ok(Box::new(GatedWriter { inner: self.inner.writer()?, gate: self.gate.clone() }))
+        Ok(Box::new(GatedWriter {
+            inner: self.inner.writer()?,
+            gate: self.gate.clone(),
+        }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
@@ -97,13 +104,23 @@ impl Writer for GatedWriter {
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let fails = if batch.entries.is_empty() { None } else { self.gate.pass() };
+        let fails = if batch.entries.is_empty() {
+            None
+        } else {
+            self.gate.pass()
+        };
         match fails {
             Some((error, false)) => Err(error),
             Some((error, true)) => self.inner.apply(batch).and(Err(error)),
             None => {
                 self.inner.apply(batch)?;
-                self.gate.0.0.lock().unwrap().batches.push(batch.entries.len());
+                self.gate
+                    .0
+                    .0
+                    .lock()
+                    .unwrap()
+                    .batches
+                    .push(batch.entries.len());
                 Ok(())
             }
         }

@@ -12,24 +12,50 @@ fn idem_tenant_scope() {
     let (acme, other) = (tenant(), tenant());
     let live = acme.live();
     let body = json!({ "type": "master", "owner": { "name": "Ana" } });
-    let send = |tenant: &Tenant<'_>| tenant.request("POST", "/v1/wallets").idempotent("shared-key").json(&body).send();
+    let send = |tenant: &Tenant<'_>| {
+        tenant
+            .request("POST", "/v1/wallets")
+            .idempotent("shared-key")
+            .json(&body)
+            .send()
+    };
     let first = send(&acme).expect(201);
     for stranger in [&other, &live] {
         let reply = send(stranger).expect(201);
         assert_ne!(reply.id(), first.id(), "a reply of another tenant or mode");
         assert_eq!(reply.header("idempotent-replayed"), None);
         let changed = json!({ "type": "master" });
-        let reused = stranger.request("POST", "/v1/wallets").idempotent("shared-key").json(&changed).send();
-        assert!(!reused.refused(409, "idempotency_key_reused").text().contains(&first.id()));
+        let reused = stranger
+            .request("POST", "/v1/wallets")
+            .idempotent("shared-key")
+            .json(&changed)
+            .send();
+        assert!(
+            !reused
+                .refused(409, "idempotency_key_reused")
+                .text()
+                .contains(&first.id())
+        );
     }
     assert_eq!(send(&acme).expect(201).body, first.body);
     // Another key of the same organization and mode retries the same request.
     let colleague = acme.key(strongroom_auth::Role::Admin);
-    let request = acme.server.request("POST", "/v1/wallets").bearer(&colleague.text).idempotent("shared-key");
-    assert_eq!(request.clone().json(&body).send().expect(201).body, first.body);
+    let request = acme
+        .server
+        .request("POST", "/v1/wallets")
+        .bearer(&colleague.text)
+        .idempotent("shared-key");
+    assert_eq!(
+        request.clone().json(&body).send().expect(201).body,
+        first.body
+    );
     // A reply goes only to whoever may make the request now.
     let viewer = acme.key(strongroom_auth::Role::Viewer);
-    let request = acme.server.request("POST", "/v1/wallets").bearer(&viewer.text).idempotent("shared-key");
+    let request = acme
+        .server
+        .request("POST", "/v1/wallets")
+        .bearer(&viewer.text)
+        .idempotent("shared-key");
     request.json(&body).send().refused(403, "permission_denied");
 }
 
@@ -41,7 +67,12 @@ fn idem_inflight_409() {
     let acme = Tenant::found(&server);
     let from = acme.funded("master", 1_000);
     let to = acme.wallet("operating");
-    let send = |minor| acme.request("POST", "/v1/payouts").idempotent("slow").json(&payout(&from, &to, minor)).send();
+    let send = |minor| {
+        acme.request("POST", "/v1/payouts")
+            .idempotent("slow")
+            .json(&payout(&from, &to, minor))
+            .send()
+    };
     gate.close();
     let first = std::thread::scope(|scope| {
         let first = scope.spawn(|| send(10));
@@ -55,15 +86,28 @@ fn idem_inflight_409() {
     });
     let first = first.expect(201);
     let again = send(10).expect(201);
-    assert_eq!((&again.body, again.header("idempotent-replayed")), (&first.body, Some("true")));
+    assert_eq!(
+        (&again.body, again.header("idempotent-replayed")),
+        (&first.body, Some("true"))
+    );
     send(11).refused(409, "idempotency_key_reused");
     let replies = at_once(24, |_| {
-        acme.request("POST", "/v1/payouts").idempotent("race").json(&payout(&from, &to, 20)).send()
+        acme.request("POST", "/v1/payouts")
+            .idempotent("race")
+            .json(&payout(&from, &to, 20))
+            .send()
     });
     let done: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
     assert!(!done.is_empty() && done.iter().all(|reply| reply.body == done[0].body));
-    let fresh = done.iter().filter(|reply| reply.header("idempotent-replayed").is_none()).count();
+    let fresh = done
+        .iter()
+        .filter(|reply| reply.header("idempotent-replayed").is_none())
+        .count();
     assert_eq!(fresh, 1, "one of them did it");
-    assert!(replies.iter().all(|r| r.status == 201 || r.code() == "idempotency_key_in_use"));
+    assert!(
+        replies
+            .iter()
+            .all(|r| r.status == 201 || r.code() == "idempotency_key_in_use")
+    );
     assert_eq!(acme.available(&to), 30);
 }

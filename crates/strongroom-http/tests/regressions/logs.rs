@@ -34,7 +34,9 @@ impl<'a> MakeWriter<'a> for Collected {
 #[test]
 fn number_redaction() {
     let logged = Collected::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(logged.clone());
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(logged.clone());
     tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
     let server = TestServer::start(ServerSettings::default());
     let acme = Tenant::found(&server);
@@ -47,25 +49,55 @@ fn number_redaction() {
         "metadata": { "pin": "73550912" },
     });
     let payout = acme.post("/v1/payouts", &body).expect(201).id();
-    acme.post("/v1/payouts", &body).refused(409, "reference_id_taken");
+    acme.post("/v1/payouts", &body)
+        .refused(409, "reference_id_taken");
     let huge = json!({ "amount": 8_888_777_766_i64, "source_wallet_id": from, "recipient": { "type": "wallet", "id": from } });
     acme.post("/v1/payouts", &huge).refused(422, "same_wallet");
     let odd = r#"{"amount":5551239871,"amount":5551239872}"#;
-    acme.request("POST", "/v1/payouts").idempotent("48151623424").body(odd).send().refused(422, "duplicate_key");
-    acme.get("/v1/wallets?phone=%2B4477009001234&email=quillon%40example.org").expect(200);
-    acme.get("/v1/transactions?min_amount=6174208953").expect(200);
-    acme.get("/v1/wallets/48151623421").refused(404, "not_found");
-    acme.server.get(&format!("/v1/{}", acme.owner.text)).refused(404, "not_found");
-    let forged = acme.request("GET", "/v1/account").header("X-Signature", "0".repeat(64)).header("X-Timestamp", "48151623");
+    acme.request("POST", "/v1/payouts")
+        .idempotent("48151623424")
+        .body(odd)
+        .send()
+        .refused(422, "duplicate_key");
+    acme.get("/v1/wallets?phone=%2B4477009001234&email=quillon%40example.org")
+        .expect(200);
+    acme.get("/v1/transactions?min_amount=6174208953")
+        .expect(200);
+    acme.get("/v1/wallets/48151623421")
+        .refused(404, "not_found");
+    acme.server
+        .get(&format!("/v1/{}", acme.owner.text))
+        .refused(404, "not_found");
+    let forged = acme
+        .request("GET", "/v1/account")
+        .header("X-Signature", "0".repeat(64))
+        .header("X-Timestamp", "48151623");
     forged.send().refused(401, "signature_expired");
-    let made = acme.request("POST", "/v1/api-keys").idempotent(&fresh("k")).json(&json!({ "role": "viewer" })).send();
+    let made = acme
+        .request("POST", "/v1/api-keys")
+        .idempotent(&fresh("k"))
+        .json(&json!({ "role": "viewer" }))
+        .send();
     while server.rail() > 0 {}
     server.checkpoint();
     server.summarise();
     let secrets = [
-        "7391846205", "6174208953", "73918462.05", "61742089.53", "48151623421", "90210777", "73550912", "8888777766",
-        "5551239871", "4477009001234", "Quillon", "quillon", &acme.owner.text, &acme.owner.signing_secret,
-        &made.field("key"), &made.field("signing_secret"),
+        "7391846205",
+        "6174208953",
+        "73918462.05",
+        "61742089.53",
+        "48151623421",
+        "90210777",
+        "73550912",
+        "8888777766",
+        "5551239871",
+        "4477009001234",
+        "Quillon",
+        "quillon",
+        &acme.owner.text,
+        &acme.owner.signing_secret,
+        &made.field("key"),
+        &made.field("signing_secret"),
     ];
     // The log that operators see.
     let text = String::from_utf8_lossy(&logged.0.lock().unwrap()).into_owned();
@@ -73,10 +105,14 @@ fn number_redaction() {
         assert!(!text.contains(secret), "`{secret}` was logged: {text}");
     }
     // What the audit trail and the request log show to a reader: ids, names and codes, never values.
-    let trail = serde_json::to_string(&(acme.all("/v1/audit-logs"), acme.all("/v1/request-logs"))).unwrap();
+    let trail =
+        serde_json::to_string(&(acme.all("/v1/audit-logs"), acme.all("/v1/request-logs"))).unwrap();
     assert!(trail.contains(&payout));
     for secret in secrets {
-        assert!(!trail.contains(secret), "`{secret}` is in the trail: {trail}");
+        assert!(
+            !trail.contains(secret),
+            "`{secret}` is in the trail: {trail}"
+        );
     }
     // And what is not in the organization's trail at all.
     let events = serde_json::to_string(&acme.all("/v1/events")).unwrap();

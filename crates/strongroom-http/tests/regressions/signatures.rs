@@ -11,7 +11,12 @@ use strongroom_testkit::tenant::{Tenant, payout};
 use crate::tenant;
 
 fn signing_key(acme: &Tenant<'_>, dialect: Dialect) -> Key {
-    acme.books.key_with(Role::Owner, Role::Owner.permissions(), SigningPolicy::Always, dialect)
+    acme.books.key_with(
+        Role::Owner,
+        Role::Owner.permissions(),
+        SigningPolicy::Always,
+        dialect,
+    )
 }
 
 #[test]
@@ -20,28 +25,55 @@ fn sig_replay() {
     let (key, lazy, from, to, seconds);
     {
         let acme = Tenant::found(&server);
-        (key, lazy) = (signing_key(&acme, Dialect::Nextapi), signing_key(&acme, Dialect::Nopos));
-        (from, to, seconds) = (acme.funded("master", 1_000), acme.wallet("operating"), server.seconds());
+        (key, lazy) = (
+            signing_key(&acme, Dialect::Nextapi),
+            signing_key(&acme, Dialect::Nopos),
+        );
+        (from, to, seconds) = (
+            acme.funded("master", 1_000),
+            acme.wallet("operating"),
+            server.seconds(),
+        );
     }
     let balance = |server: &TestServer| {
         let path = format!("/v1/wallets/{to}/balance");
-        let request = server.request("GET", &path).bearer(&key.text).signed(&key.signing_secret, server.seconds());
+        let request = server
+            .request("GET", &path)
+            .bearer(&key.text)
+            .signed(&key.signing_secret, server.seconds());
         request.send().expect(200).json()["balances"]["available"].clone()
     };
     let send = |server: &TestServer, idempotency: &str| {
-        let request = server.request("POST", "/v1/payouts").bearer(&key.text).json(&payout(&from, &to, 10));
-        request.signed(&key.signing_secret, seconds).idempotent(idempotency).send()
+        let request = server
+            .request("POST", "/v1/payouts")
+            .bearer(&key.text)
+            .json(&payout(&from, &to, 10));
+        request
+            .signed(&key.signing_secret, seconds)
+            .idempotent(idempotency)
+            .send()
     };
     // A fault before the decision spends nothing.
     send(&server, "not a key").refused(400, "idempotency_key_invalid");
     let first = send(&server, "one").expect(201);
     let retry = send(&server, "one").expect(201);
-    assert_eq!((&retry.body, retry.header("idempotent-replayed")), (&first.body, Some("true")));
-    let detail = send(&server, "two").refused(401, "signature_replayed").field("detail");
-    assert!(detail.contains("reference_id") && detail.contains("next second"), "{detail}");
+    assert_eq!(
+        (&retry.body, retry.header("idempotent-replayed")),
+        (&first.body, Some("true"))
+    );
+    let detail = send(&server, "two")
+        .refused(401, "signature_replayed")
+        .field("detail");
+    assert!(
+        detail.contains("reference_id") && detail.contains("next second"),
+        "{detail}"
+    );
     // Keys of the other dialect may go without an idempotency key, never without a fresh signature.
     let bare = |server: &TestServer| {
-        let request = server.request("POST", "/v1/payouts").bearer(&lazy.text).json(&payout(&from, &to, 10));
+        let request = server
+            .request("POST", "/v1/payouts")
+            .bearer(&lazy.text)
+            .json(&payout(&from, &to, 10));
         request.signed(&lazy.signing_secret, seconds).send()
     };
     // 10 major units: what is refused by the decision has spent its signature too.
@@ -64,16 +96,54 @@ fn sig_no_ts() {
     let key = signing_key(&acme, Dialect::Nextapi);
     let now = server.seconds();
     let get = || server.request("GET", "/v1/account").bearer(&key.text);
-    let of = |timestamp: &str| signature(&key.signing_secret, "GET", "/v1/account", timestamp, b"undefined");
-    let with = |timestamp: &str| get().header("X-Signature", of(timestamp)).header("X-Timestamp", timestamp).send();
+    let of = |timestamp: &str| {
+        signature(
+            &key.signing_secret,
+            "GET",
+            "/v1/account",
+            timestamp,
+            b"undefined",
+        )
+    };
+    let with = |timestamp: &str| {
+        get()
+            .header("X-Signature", of(timestamp))
+            .header("X-Timestamp", timestamp)
+            .send()
+    };
     with(&now.to_string()).expect(200);
-    get().header("X-Signature", of(&now.to_string())).send().refused(401, "signature_missing");
-    get().header("X-Signature", of("")).send().refused(401, "signature_missing");
-    get().header("X-Timestamp", now.to_string()).send().refused(401, "signature_missing");
-    for odd in ["", "-5", "1e9", "0x65", "now", "1767225600.0", "+1767225600", "1767225600 1", "9999999999999"] {
+    get()
+        .header("X-Signature", of(&now.to_string()))
+        .send()
+        .refused(401, "signature_missing");
+    get()
+        .header("X-Signature", of(""))
+        .send()
+        .refused(401, "signature_missing");
+    get()
+        .header("X-Timestamp", now.to_string())
+        .send()
+        .refused(401, "signature_missing");
+    for odd in [
+        "",
+        "-5",
+        "1e9",
+        "0x65",
+        "now",
+        "1767225600.0",
+        "+1767225600",
+        "1767225600 1",
+        "9999999999999",
+    ] {
         with(odd).refused(401, "signature_invalid");
     }
-    for (seconds, good) in [(-300, true), (300, true), (-301, false), (301, false), (-now, false)] {
+    for (seconds, good) in [
+        (-300, true),
+        (300, true),
+        (-301, false),
+        (301, false),
+        (-now, false),
+    ] {
         let reply = with(&(now + seconds).to_string());
         match good {
             true => drop(reply.expect(200)),
@@ -83,7 +153,9 @@ fn sig_no_ts() {
     // Milliseconds are not seconds.
     with(&(now * 1_000).to_string()).refused(401, "signature_invalid");
     // An unsigned key that sends half a signature is held to it.
-    let half = acme.request("GET", "/v1/account").header("X-Timestamp", now.to_string());
+    let half = acme
+        .request("GET", "/v1/account")
+        .header("X-Timestamp", now.to_string());
     half.send().refused(401, "signature_missing");
 }
 
@@ -94,11 +166,19 @@ fn sig_cross_host() {
         live_allowed: true,
         ..EdgeSettings::default()
     };
-    let server = TestServer::start(ServerSettings { edge, ..ServerSettings::default() });
+    let server = TestServer::start(ServerSettings {
+        edge,
+        ..ServerSettings::default()
+    });
     let acme = Tenant::found(&server);
     let key = signing_key(&acme, Dialect::Nextapi);
     let now = server.seconds();
-    let get = |url: &str| server.request("GET", "/v1/account").bearer(&key.text).signed_for(url, &key.signing_secret, now);
+    let get = |url: &str| {
+        server
+            .request("GET", "/v1/account")
+            .bearer(&key.text)
+            .signed_for(url, &key.signing_secret, now)
+    };
     get("/v1/account").send().expect(200);
     get("https://api.nextapi.com/v1/account").send().expect(200);
     for url in [
@@ -114,23 +194,43 @@ fn sig_cross_host() {
         let attempts: [&dyn Fn(Outgoing) -> Outgoing; 3] = [
             &|request| request,
             &|request| request.header("Host", "evil.example"),
-            &|request| request.header("X-Forwarded-Host", "evil.example").header("Forwarded", "host=evil.example"),
+            &|request| {
+                request
+                    .header("X-Forwarded-Host", "evil.example")
+                    .header("Forwarded", "host=evil.example")
+            },
         ];
         for attempt in attempts {
             attempt(get(url)).send().refused(401, "signature_invalid");
         }
     }
     // The Host header never takes part, in either direction.
-    get("/v1/account").header("Host", "anything.example").send().expect(200);
+    get("/v1/account")
+        .header("Host", "anything.example")
+        .send()
+        .expect(200);
     // A signature for one path, query or method opens no other.
     let other = server.request("GET", "/v1/wallets").bearer(&key.text);
-    other.clone().signed_for("/v1/account", &key.signing_secret, now).send().refused(401, "signature_invalid");
-    let query = server.request("GET", "/v1/wallets?limit=1").bearer(&key.text);
-    query.clone().signed_for("/v1/wallets", &key.signing_secret, now).send().refused(401, "signature_invalid");
+    other
+        .clone()
+        .signed_for("/v1/account", &key.signing_secret, now)
+        .send()
+        .refused(401, "signature_invalid");
+    let query = server
+        .request("GET", "/v1/wallets?limit=1")
+        .bearer(&key.text);
+    query
+        .clone()
+        .signed_for("/v1/wallets", &key.signing_secret, now)
+        .send()
+        .refused(401, "signature_invalid");
     query.signed(&key.signing_secret, now).send().expect(200);
     // Neither does another organization's key.
     let stranger = signing_key(&Tenant::found(&server), Dialect::Nextapi);
-    other.signed(&stranger.signing_secret, now).send().refused(401, "signature_invalid");
+    other
+        .signed(&stranger.signing_secret, now)
+        .send()
+        .refused(401, "signature_invalid");
 }
 
 #[test]
@@ -141,7 +241,11 @@ fn nonce_covered() {
     let to = acme.wallet("operating");
     let now = acme.server.seconds();
     let base = || {
-        let request = acme.server.request("POST", "/v1/payouts").bearer(&key.text).json(&payout(&from, &to, 10));
+        let request = acme
+            .server
+            .request("POST", "/v1/payouts")
+            .bearer(&key.text)
+            .json(&payout(&from, &to, 10));
         request.signed(&key.signing_secret, now)
     };
     base().idempotent("first").send().expect(201);
@@ -154,14 +258,22 @@ fn nonce_covered() {
         ("Date", "Fri, 02 Jan 2026 00:00:00 GMT"),
         ("User-Agent", "another"),
     ] {
-        base().idempotent(&format!("again-{name}")).header(name, value).send().refused(401, "signature_replayed");
+        base()
+            .idempotent(&format!("again-{name}"))
+            .header(name, value)
+            .send()
+            .refused(401, "signature_replayed");
     }
     // A second header of a name is no second chance.
     let later = (now + 1).to_string();
     let doubled = base().idempotent("doubled").header("X-Timestamp", &later);
     doubled.send().refused(401, "signature_invalid");
     let other = signature(&key.signing_secret, "POST", "/v1/payouts", &later, b"{}");
-    base().idempotent("doubled").header("X-Signature", other).send().refused(401, "signature_invalid");
+    base()
+        .idempotent("doubled")
+        .header("X-Signature", other)
+        .send()
+        .refused(401, "signature_invalid");
     assert_eq!(acme_available(&acme, &to), 10);
 }
 
@@ -178,8 +290,15 @@ fn a_refusal_over_the_budget_is_pinned_too() {
     let to = acme.wallet("operating");
     let now = acme.server.seconds();
     let send = |n: i64, idempotency: &str| {
-        let request = acme.server.request("POST", "/v1/payouts").bearer(&key.text).json(&payout(&from, &to, n));
-        request.signed(&key.signing_secret, now).idempotent(idempotency).send()
+        let request = acme
+            .server
+            .request("POST", "/v1/payouts")
+            .bearer(&key.text)
+            .json(&payout(&from, &to, n));
+        request
+            .signed(&key.signing_secret, now)
+            .idempotent(idempotency)
+            .send()
     };
     for n in 1..=30 {
         send(n, &format!("k{n}")).refused(422, "insufficient_funds");

@@ -14,6 +14,8 @@ use strongroom_types::mode::Mode;
 
 use crate::command::verify;
 use crate::fault::Fault;
+use crate::out;
+use crate::out::say;
 use crate::place::{PlaceOptions, start_fault};
 use crate::{folder, table};
 
@@ -125,17 +127,17 @@ fn verify_bundle(path: &Path, note: Option<&str>, key: Option<&str>) -> Result<E
     let report = match proof::verify(&bytes, note) {
         Ok(report) => report,
         Err(damage) => {
-            println!("damage: {damage}");
+            say!("damage: {damage}");
             return Ok(ExitCode::FAILURE);
         }
     };
     if key.is_some_and(|key| key.trim() != report.verifier_key) {
-        println!("damage: signed by another key: `{}`", report.verifier_key);
+        say!("damage: signed by another key: `{}`", report.verifier_key);
         return Ok(ExitCode::FAILURE);
     }
-    print!("{}", shown(&report));
+    out::text(&shown(&report));
     if key.is_none() && note.is_none() {
-        println!("Compare the key with the one you know; --key or --checkpoint does it for you.");
+        say!("Compare the key with the one you know; --key or --checkpoint does it for you.");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -245,7 +247,7 @@ fn export(options: &Export) -> Result<ExitCode, Fault> {
     match out {
         Some(path) => {
             folder::write_new(path, &bundle)?;
-            println!(
+            say!(
                 "`{}` holds the bundle; check it with `strongroom audit verify`",
                 path.display()
             );

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use clap::Args;
 use strongroom_crypto::{PassphraseCost, RootKeys};
 use strongroom_types::currency::Currency;
+use strongroom_types::secret::SecretText;
+use zeroize::Zeroizing;
 
-use crate::command::organization::{self, show_keys};
+use crate::command::organization::{self, OwnerKeys, show_keys};
 use crate::config::{self, Config};
 use crate::fault::Fault;
-use crate::place::{KEYRING, Place};
+use crate::out::say;
+use crate::place::{self, KEYRING, Place};
 use crate::{custody, folder, logging, passphrase};
 
 const CONFIG: &str = "strongroom.toml";
@@ -36,7 +39,7 @@ pub(crate) struct Options {
     data: Option<PathBuf>,
 
     /// The first organization's name
-    #[arg(long, value_name = "NAME", default_value = "My Organization")]
+    #[arg(long, value_name = "NAME", default_value = "My Organization", value_parser = organization::name)]
     organization: String,
 
     /// The currency used where a request names none, ISO 4217
@@ -66,9 +69,32 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     check(&plan.place, options)?;
     let passphrase = passphrase::fresh(options.passphrase_file.as_deref())?;
 
+    let made = make(&plan, options, &passphrase);
+    if made.is_err() {
+        // Nothing of it was shown or used yet; what is left would only stand in the way of the next try.
+        // What cannot be removed is told at that next try; why this one failed is what counts now.
+        drop(undo(&plan, options));
+    }
+    let (keys, kit) = made?;
+    show(&plan, options);
+    show_kit(&kit, options.recovery_kit.as_deref());
+    show_keys(&keys);
+    say!(
+        "\nStart it with\n  strongroom serve --config {}",
+        plan.config.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes everything; gives what is shown once: the owner's keys and the recovery kit.
+fn make(
+    plan: &Plan,
+    options: &Options,
+    passphrase: &SecretText,
+) -> Result<(OwnerKeys, Zeroizing<String>), Fault> {
     let root = RootKeys::generate();
     let kit = root.recovery_text();
-    let keyring = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
+    let keyring = custody::sealed(&root, passphrase, PassphraseCost::STANDARD);
     folder::make(&plan.place.data)?;
     if let Some(dir) = plan.place.keyring.parent().filter(|dir| !dir.exists()) {
         folder::make(dir)?;
@@ -84,15 +110,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     if let Some(text) = &plan.text {
         folder::write_new(&plan.config, text.as_bytes())?;
     }
+    Ok((keys, kit))
+}
 
-    show(&plan, options);
-    show_kit(&kit, options.recovery_kit.as_deref());
-    show_keys(&keys);
-    println!(
-        "\nStart it with\n  strongroom serve --config {}",
-        plan.config.display()
-    );
-    Ok(ExitCode::SUCCESS)
+/// Removes what a failed attempt made. SECURITY: `check` found none of it there before, so all of it is its own.
+fn undo(plan: &Plan, options: &Options) -> Result<(), Fault> {
+    let Place { data, keyring, .. } = &plan.place;
+    folder::remove(data, &place::STORED)?;
+    let files = [Some(keyring), options.recovery_kit.as_ref()];
+    files
+        .into_iter()
+        .flatten()
+        .try_for_each(|file| folder::remove_one(file))
 }
 
 fn plan(options: &Options) -> Result<Plan, Fault> {
@@ -175,30 +204,30 @@ fn show(plan: &Plan, options: &Options) {
         text: _,
         place,
     } = plan;
-    println!(
+    say!(
         "A new installation, with the organization `{}`.\n",
         options.organization
     );
-    println!("  configuration  {}", config.display());
-    println!("  data           {}", place.data.display());
-    println!("  keyring        {}\n", place.keyring.display());
+    say!("  configuration  {}", config.display());
+    say!("  data           {}", place.data.display());
+    say!("  keyring        {}\n", place.keyring.display());
 }
 
 fn show_kit(kit: &str, file: Option<&Path>) {
     match file {
-        Some(file) => println!(
+        Some(file) => say!(
             "The recovery kit is in `{}`. Print it, lock it away, remove the file.\n",
             file.display()
         ),
         None => {
-            println!(
+            say!(
                 "Recovery kit: whoever holds these lines holds the installation. It is not shown again."
             );
-            println!(
+            say!(
                 "Write it down or print it, and lock it away. It opens the data when the passphrase is lost.\n"
             );
-            kit.lines().for_each(|line| println!("  {line}"));
-            println!();
+            kit.lines().for_each(|line| say!("  {line}"));
+            say!("");
         }
     }
 }

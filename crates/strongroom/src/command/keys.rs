@@ -8,6 +8,7 @@ use strongroom_crypto::{PassphraseCost, RootKeys};
 use strongroom_engine::verify::audit_verify;
 
 use crate::fault::Fault;
+use crate::out::say;
 use crate::place::{PlaceOptions, start_fault};
 use crate::{custody, folder, passphrase};
 
@@ -65,7 +66,7 @@ fn change(options: &Change) -> Result<ExitCode, Fault> {
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
     let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
     folder::write(&place.keyring, text.as_bytes())?;
-    println!(
+    say!(
         "`{}` is sealed under the new passphrase. Replace its backups too.",
         place.keyring.display()
     );
@@ -88,13 +89,13 @@ fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     drop(store);
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
     let text = custody::sealed(&keys()?, &passphrase, PassphraseCost::STANDARD);
-    let old = place.keyring.with_extension("before-recovery");
     if place.keyring.exists() {
-        std::fs::rename(&place.keyring, &old)
+        let old = place.keyring.with_extension("before-recovery");
+        std::fs::copy(&place.keyring, &old)
             .map_err(|error| Fault::file("cannot keep", &old, &error))?;
     }
     folder::write(&place.keyring, text.as_bytes())?;
-    println!(
+    say!(
         "`{}` is made anew. Back it up apart from the data.",
         place.keyring.display()
     );

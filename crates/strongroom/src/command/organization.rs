@@ -9,6 +9,8 @@ use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::Mode;
 
 use crate::fault::Fault;
+use crate::out;
+use crate::out::say;
 use crate::place::PlaceOptions;
 use crate::provision::{self, KeyTexts};
 use crate::{logging, table};
@@ -28,7 +30,7 @@ pub(crate) struct Add {
     place: PlaceOptions,
 
     /// The organization's name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = self::name)]
     name: String,
 
     /// The currency used where a request names none, ISO 4217
@@ -54,18 +56,13 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     let founded = found(&engine, name, *currency);
     engine.stop();
     let keys = founded?;
-    println!("The organization `{name}` is founded.\n");
+    say!("The organization `{name}` is founded.\n");
     show_keys(&keys);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Founds an organization with its owner's keys in both modes.
 pub(crate) fn found(engine: &Engine, name: &str, currency: Currency) -> Result<OwnerKeys, Fault> {
-    if name.trim().is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
-        return Err(Fault::new(
-            "an organization's name has 1 to 200 characters on one line",
-        ));
-    }
     let organization = provision::organization(engine, name, currency)?;
     let key = |mode| provision::owner_key(engine, provision::scope(engine, organization, mode)?);
     Ok(OwnerKeys {
@@ -82,7 +79,7 @@ pub(crate) fn show_keys(keys: &OwnerKeys) {
         test,
         live,
     } = keys;
-    println!("The owner's keys. They are not shown again; whoever holds them acts as the owner.\n");
+    say!("The owner's keys. They are not shown again; whoever holds them acts as the owner.\n");
     let rows = [
         ("organization", organization.to_string()),
         ("test secret key", test.key.expose().to_owned()),
@@ -97,7 +94,16 @@ pub(crate) fn show_keys(keys: &OwnerKeys) {
         ),
     ];
     let rows = rows.each_ref().map(|(name, value)| (*name, value.as_str()));
-    print!("{}", table::pairs(2, &rows));
+    out::text(&table::pairs(2, &rows));
+}
+
+/// Reads an organization's name.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    let length = text.trim().chars().count();
+    match (1..=200).contains(&length) && !text.contains(char::is_control) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("expected 1 to 200 characters on one line".to_owned()),
+    }
 }
 
 /// Reads a currency's code.

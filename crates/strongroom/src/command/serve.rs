@@ -8,6 +8,7 @@ use clap::Args;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::logging;
+use crate::out::say;
 use crate::place::Place;
 use crate::running::{self, Server};
 
@@ -55,7 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         admin,
     };
     server.run(async move {
-        println!("listening on http://{api}");
+        say!("listening on http://{api}");
         tracing::info!(listen = %api, live_keys = live, "ready");
         std::future::pending::<()>().await;
     })?;

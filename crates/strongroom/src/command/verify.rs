@@ -6,6 +6,7 @@ use clap::Args;
 use strongroom_engine::verify::{VerifyReport, verify};
 
 use crate::fault::Fault;
+use crate::out;
 use crate::place::{PlaceOptions, start_fault};
 
 /// Check a stopped data directory, or a copy of one, without changing it
@@ -32,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
 
 /// Prints a report; the exit code says whether it is clean.
 pub(crate) fn show(report: &VerifyReport) -> ExitCode {
-    print!("{report}");
+    out::text(&report.to_string());
     match report.is_clean() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,

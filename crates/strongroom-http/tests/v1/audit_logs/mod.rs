@@ -31,7 +31,10 @@ fn a_record_says_who_did_what_from_where() {
             "details": {},
         })
     );
-    assert_eq!(acme.get(&format!("/v1/audit-logs/{id}")).expect(200).json(), record);
+    assert_eq!(
+        acme.get(&format!("/v1/audit-logs/{id}")).expect(200).json(),
+        record
+    );
 }
 
 #[test]
@@ -39,13 +42,31 @@ fn a_refusal_is_a_record_too() {
     let acme = tenant();
     let viewer = acme.key(Role::Viewer);
     let mark = acme.mark();
-    let request = acme.server.request("POST", "/v1/wallets").bearer(&viewer.text).json(&json!({ "type": "master" }));
+    let request = acme
+        .server
+        .request("POST", "/v1/wallets")
+        .bearer(&viewer.text)
+        .json(&json!({ "type": "master" }));
     request.send().refused(403, "permission_denied");
     let wallet = acme.wallet("master");
-    acme.post(&format!("/v1/wallets/{wallet}/debit"), &json!({ "amount": 5 })).refused(422, "insufficient_funds");
-    let refused: Vec<Value> = acme.audit_since(&mark).into_iter().filter(|r| r["outcome"] == "refused").collect();
-    assert_eq!(texts(&refused, "action"), ["access_denied", "wallet_debited"]);
-    assert_eq!(texts(&refused, "code"), ["permission_denied", "insufficient_funds"]);
+    acme.post(
+        &format!("/v1/wallets/{wallet}/debit"),
+        &json!({ "amount": 5 }),
+    )
+    .refused(422, "insufficient_funds");
+    let refused: Vec<Value> = acme
+        .audit_since(&mark)
+        .into_iter()
+        .filter(|r| r["outcome"] == "refused")
+        .collect();
+    assert_eq!(
+        texts(&refused, "action"),
+        ["access_denied", "wallet_debited"]
+    );
+    assert_eq!(
+        texts(&refused, "code"),
+        ["permission_denied", "insufficient_funds"]
+    );
     assert_eq!(refused[0]["credential_id"], json!(viewer.id));
 }
 
@@ -57,20 +78,35 @@ fn filters_find_what_they_name() {
     let to = acme.wallet("operating");
     let body = strongroom_testkit::tenant::payout(&from, &to, 10);
     let by = |key: &str, idem: &str| {
-        acme.server.request("POST", "/v1/payouts").bearer(key).idempotent(idem).json(&body).send()
+        acme.server
+            .request("POST", "/v1/payouts")
+            .bearer(key)
+            .idempotent(idem)
+            .json(&body)
+            .send()
     };
     let payout = by(&operator.text, "a").expect(201).id();
     let found = |query: &str| texts(&acme.all(&format!("/v1/audit-logs?{query}")), "action");
-    assert_eq!(found(&format!("credential_id={}", operator.id)), ["payout_created"]);
+    assert_eq!(
+        found(&format!("credential_id={}", operator.id)),
+        ["payout_created"]
+    );
     assert_eq!(found(&format!("resource_id={payout}")), ["payout_created"]);
     assert_eq!(found(&format!("resource_id={to}")), ["wallet_created"]);
     assert_eq!(found("resource_id=nobody"), [""; 0]);
     assert_eq!(found("outcome=refused"), [""; 0]);
-    assert_eq!(found("action=payout_created&outcome=success"), ["payout_created"]);
+    assert_eq!(
+        found("action=payout_created&outcome=success"),
+        ["payout_created"]
+    );
     assert_eq!(found(&format!("created_before={NOW}")), [""; 0]);
-    acme.get("/v1/audit-logs?action=payout_stolen").refused(400, "invalid_parameter");
+    acme.get("/v1/audit-logs?action=payout_stolen")
+        .refused(400, "invalid_parameter");
     let all = acme.all("/v1/audit-logs");
-    let sequences: Vec<u64> = all.iter().map(|r| r["sequence"].as_u64().unwrap()).collect();
+    let sequences: Vec<u64> = all
+        .iter()
+        .map(|r| r["sequence"].as_u64().unwrap())
+        .collect();
     let dense: Vec<u64> = (1..=sequences.len() as u64).rev().collect();
     assert_eq!(sequences, dense, "newest first and without a hole");
 }
@@ -81,13 +117,21 @@ fn a_proof_verifies_offline_and_a_changed_one_does_not() {
     let from = acme.funded("master", 100);
     let to = acme.wallet("operating");
     let payout = acme.pay(&from, &to, 10).expect(201).id();
-    let record = acme.all(&format!("/v1/audit-logs?resource_id={payout}")).remove(0);
+    let record = acme
+        .all(&format!("/v1/audit-logs?resource_id={payout}"))
+        .remove(0);
     let path = format!("/v1/audit-logs/{}/proof", record["id"].as_str().unwrap());
     let first = acme.get(&path).expect(200);
     let report = verify_bundle(&first.body, None).unwrap();
     let sequence = record["sequence"].as_u64().unwrap();
-    assert_eq!((report.entries, report.range), (1, Some((sequence, sequence))));
-    assert!(report.opened_parts > 0, "the entry is in clear for its reader");
+    assert_eq!(
+        (report.entries, report.range),
+        (1, Some((sequence, sequence)))
+    );
+    assert!(
+        report.opened_parts > 0,
+        "the entry is in clear for its reader"
+    );
     for _ in 0..20 {
         acme.pay(&from, &to, 1).expect(201);
     }
@@ -96,9 +140,18 @@ fn a_proof_verifies_offline_and_a_changed_one_does_not() {
     let report = verify_bundle(&later.body, None).unwrap();
     assert!(report.size > sequence);
     let mut bundle: Value = later.json();
-    let plain = bundle["entries"][0]["parts"].as_array().unwrap().iter().position(|p| p["opened"].is_object()).unwrap();
-    let text = bundle["entries"][0]["parts"][plain]["opened"]["plaintext"].as_str().unwrap().to_owned();
+    let plain = bundle["entries"][0]["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|p| p["opened"].is_object())
+        .unwrap();
+    let text = bundle["entries"][0]["parts"][plain]["opened"]["plaintext"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let swapped = if text.starts_with('A') { "B" } else { "A" };
-    bundle["entries"][0]["parts"][plain]["opened"]["plaintext"] = json!(format!("{swapped}{}", &text[1..]));
+    bundle["entries"][0]["parts"][plain]["opened"]["plaintext"] =
+        json!(format!("{swapped}{}", &text[1..]));
     assert!(verify_bundle(bundle.to_string().as_bytes(), None).is_err());
 }

@@ -21,18 +21,32 @@ fn the_stream_is_oldest_first_and_read_on_without_a_gap() {
         loop {
             let page = acme.get(&next).expect(200).json();
             walked.extend(page["data"].as_array().unwrap().iter().cloned());
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                break;
+            };
             next = format!("/v1/events?limit={limit}&after={cursor}");
         }
         assert_eq!(walked, all, "limit {limit}");
     }
     let middle = all[9]["id"].as_str().unwrap();
-    let before = acme.get(&format!("/v1/events?limit=3&before={middle}")).expect(200).json();
+    let before = acme
+        .get(&format!("/v1/events?limit=3&before={middle}"))
+        .expect(200)
+        .json();
     assert_eq!(before["data"], json!(all[6..9]));
-    assert_eq!(acme.get(&format!("/v1/events/{middle}")).expect(200).json(), all[9]);
+    assert_eq!(
+        acme.get(&format!("/v1/events/{middle}")).expect(200).json(),
+        all[9]
+    );
     let last = all[27]["id"].as_str().unwrap();
-    assert_eq!(acme.get(&format!("/v1/events?after={last}")).expect(200).json()["data"], json!([]));
-    acme.get("/v1/events?after=evt_000000000000000000000001").refused(400, "bad_cursor");
+    assert_eq!(
+        acme.get(&format!("/v1/events?after={last}"))
+            .expect(200)
+            .json()["data"],
+        json!([])
+    );
+    acme.get("/v1/events?after=evt_000000000000000000000001")
+        .refused(400, "bad_cursor");
 }
 
 #[test]
@@ -42,7 +56,8 @@ fn types_are_chosen() {
     acme.pay_bank(&from, 5).expect(201);
     let types = |query: &str| texts(&acme.all(&format!("/v1/events?{query}")), "type");
     assert_eq!(types("type=wallet.credited"), ["wallet.credited"]);
-    acme.get("/v1/events?type=wallet.exploded").refused(400, "invalid_parameter");
+    acme.get("/v1/events?type=wallet.exploded")
+        .refused(400, "invalid_parameter");
 }
 
 #[test]
@@ -55,11 +70,23 @@ fn a_body_survives_javascript() {
         let text = acme.get(&format!("/v1/events/{id}")).expect(200).text();
         let keys: Vec<&String> = event.as_object().unwrap().keys().collect();
         assert_eq!(keys.len(), 5, "id, created, type, data, livemode: {text}");
-        assert!(!text.contains(['\n', '\t']) && !text.contains("\\/") && !text.contains(".0"), "{text}");
+        assert!(
+            !text.contains(['\n', '\t']) && !text.contains("\\/") && !text.contains(".0"),
+            "{text}"
+        );
         // Compact, and with nothing to escape, it is what JSON.stringify gives for the same members in the same order.
-        let members = ["\"id\":", "\"created\":", "\"type\":", "\"data\":", "\"livemode\":"];
+        let members = [
+            "\"id\":",
+            "\"created\":",
+            "\"type\":",
+            "\"data\":",
+            "\"livemode\":",
+        ];
         let places: Vec<usize> = members.iter().map(|m| text.find(m).unwrap()).collect();
         assert!(places.is_sorted(), "{text}");
-        assert!(text.starts_with("{\"id\":\"evt_") && text.ends_with("\"livemode\":false}"), "{text}");
+        assert!(
+            text.starts_with("{\"id\":\"evt_") && text.ends_with("\"livemode\":false}"),
+            "{text}"
+        );
     }
 }

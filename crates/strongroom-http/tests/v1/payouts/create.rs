@@ -29,12 +29,19 @@ fn to_a_wallet_it_completes_in_its_own_commit() {
         })
     );
     assert_eq!((acme.available(&from), acme.available(&to)), (7_500, 2_500));
-    assert_eq!(acme.get(&format!("/v1/payouts/{id}")).expect(200).body, reply.body);
+    assert_eq!(
+        acme.get(&format!("/v1/payouts/{id}")).expect(200).body,
+        reply.body
+    );
     let events = acme.events_since(&mark);
     assert_eq!(
         texts(&events, "type"),
         [
-            "payout.initiated", "payout.pending", "payout.processing", "wallet.debited", "wallet.credited",
+            "payout.initiated",
+            "payout.pending",
+            "payout.processing",
+            "wallet.debited",
+            "wallet.credited",
             "payout.completed",
         ]
     );
@@ -46,11 +53,15 @@ fn to_a_wallet_it_completes_in_its_own_commit() {
     };
     assert_eq!(events[0]["data"], told("initiated", json!(null)));
     assert_eq!(events[5]["data"], told("completed", json!(NOW)));
-    assert_eq!((&events[0]["created"], &events[0]["livemode"]), (&json!(1_767_225_600), &json!(false)));
+    assert_eq!(
+        (&events[0]["created"], &events[0]["livemode"]),
+        (&json!(1_767_225_600), &json!(false))
+    );
     let audit = acme.audit_since(&mark);
     assert_eq!(texts(&audit, "action"), ["payout_created"]);
     assert_eq!(audit[0]["resource_id"], json!(id));
-    acme.post("/v1/payouts", &body).refused(409, "reference_id_taken");
+    acme.post("/v1/payouts", &body)
+        .refused(409, "reference_id_taken");
 }
 
 #[test]
@@ -59,13 +70,19 @@ fn the_source_is_the_operating_wallet_unless_named() {
     acme.wallet("master");
     let operating = acme.funded("operating", 100);
     let other = acme.wallet("reserve");
-    let documents = json!({ "amount": 60, "currency": "PHP", "recipient": { "type": "wallet", "id": other } });
+    let documents =
+        json!({ "amount": 60, "currency": "PHP", "recipient": { "type": "wallet", "id": other } });
     let made = acme.post("/v1/payouts", &documents).expect(201).json();
     assert_eq!(made["source_wallet_id"], json!(operating));
     let alias = json!({ "amount": 5, "wallet_id": other, "recipient": { "type": "wallet", "id": operating } });
-    assert_eq!(acme.post("/v1/payouts", &alias).expect(201).json()["source_wallet_id"], json!(other));
-    let lacking = json!({ "amount": 1, "currency": "USD", "recipient": { "type": "wallet", "id": other } });
-    acme.post("/v1/payouts", &lacking).refused(422, "no_default_wallet");
+    assert_eq!(
+        acme.post("/v1/payouts", &alias).expect(201).json()["source_wallet_id"],
+        json!(other)
+    );
+    let lacking =
+        json!({ "amount": 1, "currency": "USD", "recipient": { "type": "wallet", "id": other } });
+    acme.post("/v1/payouts", &lacking)
+        .refused(422, "no_default_wallet");
 }
 
 #[test]
@@ -91,21 +108,40 @@ fn to_a_bank_it_holds_the_money_and_masks_the_number() {
             "created_at": NOW,
         })
     );
-    assert_eq!((acme.available(&from), acme.balance(&from, "reserved")), (600, 400));
-    assert_eq!(acme.get(&format!("/v1/payouts/{id}")).expect(200).body, reply.body);
+    assert_eq!(
+        (acme.available(&from), acme.balance(&from, "reserved")),
+        (600, 400)
+    );
+    assert_eq!(
+        acme.get(&format!("/v1/payouts/{id}")).expect(200).body,
+        reply.body
+    );
     let events = acme.events_since(&mark);
-    assert_eq!(texts(&events, "type"), ["payout.initiated", "wallet.reserved"]);
-    assert_eq!(events[0]["data"]["recipient"], json!({ "type": "bank_account", "id": subject }), "ids only");
+    assert_eq!(
+        texts(&events, "type"),
+        ["payout.initiated", "wallet.reserved"]
+    );
+    assert_eq!(
+        events[0]["data"]["recipient"],
+        json!({ "type": "bank_account", "id": subject }),
+        "ids only"
+    );
     // The same account is the same person, however often it is paid.
-    assert_eq!(acme.pay_bank(&from, 100).expect(201).json()["recipient"]["id"], subject);
+    assert_eq!(
+        acme.pay_bank(&from, 100).expect(201).json()["recipient"]["id"],
+        subject
+    );
     let mut other = bank_payout(&from, 100);
     other["recipient"]["account_number"] = json!("9");
     let short = acme.post("/v1/payouts", &other).expect(201).json();
     assert_ne!(short["recipient"]["id"], subject);
-    assert_eq!(short["recipient"]["account_number"], json!("*"), "short numbers are hidden whole");
+    assert_eq!(
+        short["recipient"]["account_number"],
+        json!("*"),
+        "short numbers are hidden whole"
+    );
     let mut iban = bank_payout(&from, 100);
-    iban["recipient"] =
-        json!({ "type": "bank_account", "account_name": "B", "iban": "gb82 west 1234 5698 7654 32" });
+    iban["recipient"] = json!({ "type": "bank_account", "account_name": "B", "iban": "gb82 west 1234 5698 7654 32" });
     let shown = acme.post("/v1/payouts", &iban).expect(201).json();
     assert_eq!(shown["recipient"]["iban"], json!("******************5432"));
 }
@@ -118,37 +154,156 @@ fn payouts_that_cannot_be() {
     let foreign = tenant().wallet("master");
     let live = acme.live().wallet("master");
     let wallet = |source: &str, target: &str, rest: &str| {
-        format!(r#"{{"amount":10,"source_wallet_id":"{source}","recipient":{{"type":"wallet","id":"{target}"}}{rest}}}"#)
+        format!(
+            r#"{{"amount":10,"source_wallet_id":"{source}","recipient":{{"type":"wallet","id":"{target}"}}{rest}}}"#
+        )
     };
     let bank = |inner: &str| {
-        format!(r#"{{"amount":1,"source_wallet_id":"{from}","recipient":{{"type":"bank_account","account_name":"A"{inner}}}}}"#)
+        format!(
+            r#"{{"amount":1,"source_wallet_id":"{from}","recipient":{{"type":"bank_account","account_name":"A"{inner}}}}}"#
+        )
     };
-    refuses(&acme, "POST", "/v1/payouts", &[
-        (&wallet(&from, &from, ""), 422, "same_wallet", "/recipient/id"),
-        (&wallet(&from, &foreign, ""), 404, "wallet_not_found", "/recipient/id"),
-        (&wallet(&foreign, &to, ""), 404, "wallet_not_found", "/source_wallet_id"),
-        (&wallet(&live, &to, ""), 404, "wallet_not_found", "/source_wallet_id"),
-        (&wallet(&from, &live, ""), 404, "wallet_not_found", "/recipient/id"),
-        (&wallet(&from, "wallet_123", ""), 404, "wallet_not_found", "/recipient/id"),
-        (&wallet(&from, &acme.owner.id, ""), 404, "wallet_not_found", "/recipient/id"),
-        (&wallet(&from, &to, r#","currency":"USD""#), 422, "currency_mismatch", "/currency"),
-        (&wallet(&to, &from, ""), 422, "insufficient_funds", ""),
-        (&wallet(&from, &to, r#","wallet_id":"wallet_1""#), 422, "invalid_field", "/wallet_id"),
-        (&wallet(&from, &to, r#","dry_run":true"#), 422, "unknown_field", "/dry_run"),
-        (&wallet(&from, &to, r#","metadata":{"7":"x"}"#), 422, "invalid_field", "/metadata"),
-        (&wallet(&from, &to, r#","description":"""#), 422, "invalid_field", "/description"),
-        (&wallet(&from, &"w".repeat(65), ""), 422, "invalid_field", "/recipient/id"),
-        (&bank(""), 422, "field_required", "/recipient/account_number"),
-        (&bank(r#","account_number":"1","iban":"GB82WEST12345698765432""#), 422, "invalid_field", "/recipient/iban"),
-        (&bank(r#","iban":"GB82WEST12345698765433""#), 422, "invalid_field", "/recipient/iban"),
-        (&bank(r#","account_number":"<script>""#), 422, "invalid_field", "/recipient/account_number"),
-        (&bank(r#","account_number":"1","cvv":"123""#), 422, "unknown_field", "/recipient/cvv"),
-        (&bank(r#","account_number":"1","bank_code":"B D O""#), 422, "invalid_field", "/recipient/bank_code"),
-        (r#"{"amount":1}"#, 422, "field_required", "/recipient"),
-        (r#"{"amount":1,"recipient":"ana"}"#, 422, "invalid_field", "/recipient"),
-        (r#"{"amount":1,"recipient":{"type":"card"}}"#, 422, "invalid_field", "/recipient/type"),
-        (r#"{"amount":1,"recipient":{"id":"x"}}"#, 422, "field_required", "/recipient/type"),
-    ]);
+    refuses(
+        &acme,
+        "POST",
+        "/v1/payouts",
+        &[
+            (
+                &wallet(&from, &from, ""),
+                422,
+                "same_wallet",
+                "/recipient/id",
+            ),
+            (
+                &wallet(&from, &foreign, ""),
+                404,
+                "wallet_not_found",
+                "/recipient/id",
+            ),
+            (
+                &wallet(&foreign, &to, ""),
+                404,
+                "wallet_not_found",
+                "/source_wallet_id",
+            ),
+            (
+                &wallet(&live, &to, ""),
+                404,
+                "wallet_not_found",
+                "/source_wallet_id",
+            ),
+            (
+                &wallet(&from, &live, ""),
+                404,
+                "wallet_not_found",
+                "/recipient/id",
+            ),
+            (
+                &wallet(&from, "wallet_123", ""),
+                404,
+                "wallet_not_found",
+                "/recipient/id",
+            ),
+            (
+                &wallet(&from, &acme.owner.id, ""),
+                404,
+                "wallet_not_found",
+                "/recipient/id",
+            ),
+            (
+                &wallet(&from, &to, r#","currency":"USD""#),
+                422,
+                "currency_mismatch",
+                "/currency",
+            ),
+            (&wallet(&to, &from, ""), 422, "insufficient_funds", ""),
+            (
+                &wallet(&from, &to, r#","wallet_id":"wallet_1""#),
+                422,
+                "invalid_field",
+                "/wallet_id",
+            ),
+            (
+                &wallet(&from, &to, r#","dry_run":true"#),
+                422,
+                "unknown_field",
+                "/dry_run",
+            ),
+            (
+                &wallet(&from, &to, r#","metadata":{"7":"x"}"#),
+                422,
+                "invalid_field",
+                "/metadata",
+            ),
+            (
+                &wallet(&from, &to, r#","description":"""#),
+                422,
+                "invalid_field",
+                "/description",
+            ),
+            (
+                &wallet(&from, &"w".repeat(65), ""),
+                422,
+                "invalid_field",
+                "/recipient/id",
+            ),
+            (
+                &bank(""),
+                422,
+                "field_required",
+                "/recipient/account_number",
+            ),
+            (
+                &bank(r#","account_number":"1","iban":"GB82WEST12345698765432""#),
+                422,
+                "invalid_field",
+                "/recipient/iban",
+            ),
+            (
+                &bank(r#","iban":"GB82WEST12345698765433""#),
+                422,
+                "invalid_field",
+                "/recipient/iban",
+            ),
+            (
+                &bank(r#","account_number":"<script>""#),
+                422,
+                "invalid_field",
+                "/recipient/account_number",
+            ),
+            (
+                &bank(r#","account_number":"1","cvv":"123""#),
+                422,
+                "unknown_field",
+                "/recipient/cvv",
+            ),
+            (
+                &bank(r#","account_number":"1","bank_code":"B D O""#),
+                422,
+                "invalid_field",
+                "/recipient/bank_code",
+            ),
+            (r#"{"amount":1}"#, 422, "field_required", "/recipient"),
+            (
+                r#"{"amount":1,"recipient":"ana"}"#,
+                422,
+                "invalid_field",
+                "/recipient",
+            ),
+            (
+                r#"{"amount":1,"recipient":{"type":"card"}}"#,
+                422,
+                "invalid_field",
+                "/recipient/type",
+            ),
+            (
+                r#"{"amount":1,"recipient":{"id":"x"}}"#,
+                422,
+                "field_required",
+                "/recipient/type",
+            ),
+        ],
+    );
     assert_eq!(acme.available(&from), 100);
 }
 
@@ -159,7 +314,10 @@ fn live_mode_has_no_sandbox_rail() {
     live.pay_bank(&from, 50).refused(422, "no_rail");
     let to = live.wallet("operating");
     live.pay(&from, &to, 50).expect(201);
-    assert_eq!((live.available(&from), live.balance(&from, "reserved")), (50, 0));
+    assert_eq!(
+        (live.available(&from), live.balance(&from, "reserved")),
+        (50, 0)
+    );
 }
 
 #[test]
@@ -167,16 +325,36 @@ fn numbers_of_the_other_dialect_are_major_units() {
     let acme = tenant();
     let from = acme.funded("master", 100_000);
     let to = acme.wallet("operating");
-    let key = acme.post("/v1/api-keys", &json!({ "role": "owner", "dialect": "nopos" })).expect(201).field("key");
+    let key = acme
+        .post(
+            "/v1/api-keys",
+            &json!({ "role": "owner", "dialect": "nopos" }),
+        )
+        .expect(201)
+        .field("key");
     let send = |amount: &str| {
         let body = format!(
             r#"{{"amount":{amount},"source_wallet_id":"{from}","recipient":{{"type":"wallet","id":"{to}"}}}}"#
         );
         // That dialect's documents show no idempotency key, so none is needed.
-        acme.server.request("POST", "/v1/payouts").bearer(&key).body(body).send()
+        acme.server
+            .request("POST", "/v1/payouts")
+            .bearer(&key)
+            .body(body)
+            .send()
     };
-    for (amount, minor) in [("100", 10_000), ("100.00", 10_000), ("0.01", 1), ("1.5", 150), (r#""2.00""#, 200)] {
-        assert_eq!(send(amount).expect(201).json()["amount"], json!(minor), "{amount}");
+    for (amount, minor) in [
+        ("100", 10_000),
+        ("100.00", 10_000),
+        ("0.01", 1),
+        ("1.5", 150),
+        (r#""2.00""#, 200),
+    ] {
+        assert_eq!(
+            send(amount).expect(201).json()["amount"],
+            json!(minor),
+            "{amount}"
+        );
     }
     for (amount, code) in [
         ("1.005", "amount_decimals"),
@@ -208,34 +386,69 @@ fn the_sandbox_rail_moves_it_and_the_amount_chooses_its_end() {
     let read = |id: &str| acme.get(&format!("/v1/payouts/{id}")).expect(200).json();
     for status in ["pending", "processing"] {
         assert_eq!(server.rail(), 5);
-        assert!(cases.iter().all(|(id, _, _)| read(id)["status"] == json!(status)), "{status}");
+        assert!(
+            cases
+                .iter()
+                .all(|(id, _, _)| read(id)["status"] == json!(status)),
+            "{status}"
+        );
         assert_eq!(acme.balance(&from, "reserved"), 50_010, "held all the way");
     }
     assert_eq!(server.rail(), 5);
     assert_eq!(server.rail(), 0, "nothing is left to do");
     for (id, status, failure) in &cases {
         let now = read(id);
-        assert_eq!((&now["status"], &now["failure_code"]), (&json!(status), failure), "{now}");
+        assert_eq!(
+            (&now["status"], &now["failure_code"]),
+            (&json!(status), failure),
+            "{now}"
+        );
         assert!(now["processed_at"].is_string(), "{now}");
     }
-    assert_eq!((acme.available(&from), acme.balance(&from, "reserved")), (979_996, 0));
+    assert_eq!(
+        (acme.available(&from), acme.balance(&from, "reserved")),
+        (979_996, 0)
+    );
     let events: Vec<Value> = acme.events_since(&mark);
     let of = |id: &str| {
-        let mine: Vec<Value> = events.iter().filter(|e| e["data"]["payout_id"] == json!(id)).cloned().collect();
+        let mine: Vec<Value> = events
+            .iter()
+            .filter(|e| e["data"]["payout_id"] == json!(id))
+            .cloned()
+            .collect();
         texts(&mine, "type")
     };
-    assert_eq!(of(&cases[0].0), ["payout.pending", "payout.processing", "payout.completed"]);
-    assert_eq!(of(&cases[1].0), ["payout.pending", "payout.processing", "payout.failed"]);
-    let failed = events.iter().find(|e| e["type"] == "payout.failed").unwrap();
+    assert_eq!(
+        of(&cases[0].0),
+        ["payout.pending", "payout.processing", "payout.completed"]
+    );
+    assert_eq!(
+        of(&cases[1].0),
+        ["payout.pending", "payout.processing", "payout.failed"]
+    );
+    let failed = events
+        .iter()
+        .find(|e| e["type"] == "payout.failed")
+        .unwrap();
     assert_eq!(failed["data"]["failure_code"], json!("insufficient_funds"));
     let audit = acme.audit_since(&mark);
-    assert!(audit.iter().all(|record| record["user_id"] == "system:rail"), "{audit:?}");
+    assert!(
+        audit
+            .iter()
+            .all(|record| record["user_id"] == "system:rail"),
+        "{audit:?}"
+    );
     let lines = acme.all(&format!("/v1/transactions?payout_id={}", cases[0].0));
     assert_eq!(texts(&lines, "type"), ["payout_settlement", "payout_hold"]);
     // The first answer is what a retry gets, whatever became of the payout since.
     let body = bank_payout(&from, 77);
     let key = fresh("retry");
-    let send = || acme.request("POST", "/v1/payouts").idempotent(&key).json(&body).send();
+    let send = || {
+        acme.request("POST", "/v1/payouts")
+            .idempotent(&key)
+            .json(&body)
+            .send()
+    };
     let first = send().expect(201);
     server.rail();
     assert_eq!(send().expect(201).body, first.body);

@@ -11,8 +11,11 @@ fn a_payout_to_a_wallet_comes_back_if_the_money_is_still_there() {
     let acme = tenant();
     let from = acme.funded("master", 1_000);
     let to = acme.wallet("operating");
-    let reverse =
-        |id: &str| acme.request("POST", &format!("/v1/payouts/{id}/reverse")).idempotent(&fresh("r")).send();
+    let reverse = |id: &str| {
+        acme.request("POST", &format!("/v1/payouts/{id}/reverse"))
+            .idempotent(&fresh("r"))
+            .send()
+    };
     let kept = acme.pay(&from, &to, 300).expect(201).id();
     let mark = acme.mark();
     assert_eq!(reverse(&kept).expect(200).field("status"), "reversed");
@@ -21,9 +24,13 @@ fn a_payout_to_a_wallet_comes_back_if_the_money_is_still_there() {
         texts(&acme.events_since(&mark), "type"),
         ["wallet.debited", "wallet.credited", "payout.reversed"]
     );
-    assert_eq!(texts(&acme.audit_since(&mark), "action"), ["payout_reversed"]);
+    assert_eq!(
+        texts(&acme.audit_since(&mark), "action"),
+        ["payout_reversed"]
+    );
     let spent = acme.pay(&from, &to, 300).expect(201).id();
-    acme.post(&format!("/v1/wallets/{to}/debit"), &json!({ "amount": 1 })).expect(201);
+    acme.post(&format!("/v1/wallets/{to}/debit"), &json!({ "amount": 1 }))
+        .expect(201);
     reverse(&spent).refused(422, "insufficient_funds");
     let lines = acme.all(&format!("/v1/transactions?payout_id={kept}"));
     assert_eq!(texts(&lines, "type"), ["payout_reversal", "payout"]);
@@ -35,7 +42,11 @@ fn a_bank_payout_comes_back_once_it_is_completed() {
     let acme = Tenant::found(&server);
     let from = acme.funded("master", 1_000);
     let id = acme.pay_bank(&from, 400).expect(201).id();
-    let reverse = || acme.request("POST", &format!("/v1/payouts/{id}/reverse")).idempotent(&fresh("r")).send();
+    let reverse = || {
+        acme.request("POST", &format!("/v1/payouts/{id}/reverse"))
+            .idempotent(&fresh("r"))
+            .send()
+    };
     for _ in 0..3 {
         reverse().refused(409, "invalid_state");
         server.rail();

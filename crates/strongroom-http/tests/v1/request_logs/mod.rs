@@ -12,12 +12,27 @@ fn requests_are_listed_without_what_they_said() {
     let found = acme.all(&format!("/v1/request-logs?request_id={request}"));
     assert_eq!(found.len(), 1, "{found:?}");
     let line = found[0].to_string();
-    assert!(line.contains(&request) && line.contains("400") && line.contains(&acme.owner.id), "{line}");
+    assert!(
+        line.contains(&request) && line.contains("400") && line.contains(&acme.owner.id),
+        "{line}"
+    );
     let everything = acme.all("/v1/request-logs?status=400");
     let text = serde_json::to_string(&everything).unwrap();
-    for word in ["secret", "example.org", &acme.owner.text, &acme.owner.signing_secret] {
+    for word in [
+        "secret",
+        "example.org",
+        &acme.owner.text,
+        &acme.owner.signing_secret,
+    ] {
         assert!(!text.contains(word), "`{word}` in {text}");
     }
-    assert!(!tenant().get("/v1/request-logs").expect(200).text().contains(&made));
-    acme.get("/v1/request-logs?status=9000").refused(400, "invalid_parameter");
+    assert!(
+        !tenant()
+            .get("/v1/request-logs")
+            .expect(200)
+            .text()
+            .contains(&made)
+    );
+    acme.get("/v1/request-logs?status=9000")
+        .refused(400, "invalid_parameter");
 }

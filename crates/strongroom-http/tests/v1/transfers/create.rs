@@ -30,11 +30,24 @@ fn money_moves_between_two_wallets() {
     );
     assert_eq!((acme.available(&from), acme.available(&to)), (600, 400));
     let events = acme.events_since(&mark);
-    assert_eq!(texts(&events, "type"), ["wallet.debited", "wallet.credited", "transfer.completed"]);
-    assert_eq!(texts(&acme.audit_since(&mark), "action"), ["transfer_created"]);
-    assert_eq!(acme.get(&format!("/v1/transfers/{id}")).expect(200).body, reply.body);
-    assert_eq!(acme.get(&format!("/v1/transactions/{id}")).expect(200).body, reply.body);
-    acme.post("/v1/transfers", &body).refused(409, "reference_id_taken");
+    assert_eq!(
+        texts(&events, "type"),
+        ["wallet.debited", "wallet.credited", "transfer.completed"]
+    );
+    assert_eq!(
+        texts(&acme.audit_since(&mark), "action"),
+        ["transfer_created"]
+    );
+    assert_eq!(
+        acme.get(&format!("/v1/transfers/{id}")).expect(200).body,
+        reply.body
+    );
+    assert_eq!(
+        acme.get(&format!("/v1/transactions/{id}")).expect(200).body,
+        reply.body
+    );
+    acme.post("/v1/transfers", &body)
+        .refused(409, "reference_id_taken");
 }
 
 #[test]
@@ -42,25 +55,98 @@ fn transfers_that_cannot_be() {
     let acme = tenant();
     let from = acme.funded("master", 1_000);
     let to = acme.wallet("operating");
-    let dollars = acme.post("/v1/wallets", &json!({ "type": "master", "currency": "USD" })).expect(201).id();
+    let dollars = acme
+        .post(
+            "/v1/wallets",
+            &json!({ "type": "master", "currency": "USD" }),
+        )
+        .expect(201)
+        .id();
     let body = |source: &str, destination: &str, rest: &str| {
-        format!(r#"{{"amount":10,"source_wallet_id":"{source}","destination_wallet_id":"{destination}"{rest}}}"#)
+        format!(
+            r#"{{"amount":10,"source_wallet_id":"{source}","destination_wallet_id":"{destination}"{rest}}}"#
+        )
     };
     let foreign = tenant().wallet("master");
-    refuses(&acme, "POST", "/v1/transfers", &[
-        (&body(&from, &from, ""), 422, "same_wallet", "/destination_wallet_id"),
-        (&body(&from, &foreign, ""), 404, "wallet_not_found", "/destination_wallet_id"),
-        (&body(&foreign, &to, ""), 404, "wallet_not_found", "/source_wallet_id"),
-        (&body("wallet_1", &to, ""), 404, "wallet_not_found", "/source_wallet_id"),
-        (&body(&acme.owner.id, &to, ""), 404, "wallet_not_found", "/source_wallet_id"),
-        (&body(&from, &dollars, ""), 422, "currency_mismatch", "/currency"),
-        (&body(&from, &to, r#","currency":"USD""#), 422, "currency_mismatch", "/currency"),
-        (&body(&from, &to, r#","reference_id":"a.b""#), 422, "invalid_field", "/reference_id"),
-        (&body(&from, &to, r#","metadata":{}"#), 422, "unknown_field", "/metadata"),
-        (&body(&from, &"x".repeat(65), ""), 422, "invalid_field", "/destination_wallet_id"),
-        (&body(&to, &from, ""), 422, "insufficient_funds", ""),
-        (r#"{"amount":10}"#, 422, "field_required", "/destination_wallet_id"),
-        (r#"{"amount":0.5,"source_wallet_id":1}"#, 422, "field_required", "/destination_wallet_id"),
-    ]);
+    refuses(
+        &acme,
+        "POST",
+        "/v1/transfers",
+        &[
+            (
+                &body(&from, &from, ""),
+                422,
+                "same_wallet",
+                "/destination_wallet_id",
+            ),
+            (
+                &body(&from, &foreign, ""),
+                404,
+                "wallet_not_found",
+                "/destination_wallet_id",
+            ),
+            (
+                &body(&foreign, &to, ""),
+                404,
+                "wallet_not_found",
+                "/source_wallet_id",
+            ),
+            (
+                &body("wallet_1", &to, ""),
+                404,
+                "wallet_not_found",
+                "/source_wallet_id",
+            ),
+            (
+                &body(&acme.owner.id, &to, ""),
+                404,
+                "wallet_not_found",
+                "/source_wallet_id",
+            ),
+            (
+                &body(&from, &dollars, ""),
+                422,
+                "currency_mismatch",
+                "/currency",
+            ),
+            (
+                &body(&from, &to, r#","currency":"USD""#),
+                422,
+                "currency_mismatch",
+                "/currency",
+            ),
+            (
+                &body(&from, &to, r#","reference_id":"a.b""#),
+                422,
+                "invalid_field",
+                "/reference_id",
+            ),
+            (
+                &body(&from, &to, r#","metadata":{}"#),
+                422,
+                "unknown_field",
+                "/metadata",
+            ),
+            (
+                &body(&from, &"x".repeat(65), ""),
+                422,
+                "invalid_field",
+                "/destination_wallet_id",
+            ),
+            (&body(&to, &from, ""), 422, "insufficient_funds", ""),
+            (
+                r#"{"amount":10}"#,
+                422,
+                "field_required",
+                "/destination_wallet_id",
+            ),
+            (
+                r#"{"amount":0.5,"source_wallet_id":1}"#,
+                422,
+                "field_required",
+                "/destination_wallet_id",
+            ),
+        ],
+    );
     assert_eq!((acme.available(&from), acme.available(&to)), (1_000, 0));
 }

@@ -20,7 +20,9 @@ fn transfers_alone_are_listed() {
     let first = transfer(&to, 10, "t-1");
     let second = transfer(&reserve, 20, "t-2");
     acme.pay(&from, &to, 5).expect(201);
-    let found = |query: &str| strongroom_testkit::tenant::texts(&acme.all(&format!("/v1/transfers?{query}")), "id");
+    let found = |query: &str| {
+        strongroom_testkit::tenant::texts(&acme.all(&format!("/v1/transfers?{query}")), "id")
+    };
     assert_eq!(found(""), [&*second, &*first]);
     assert_eq!(found(&format!("wallet_id={to}")), [&*first]);
     assert_eq!(found(&format!("wallet_id={from}")), [&*second, &*first]);
@@ -28,7 +30,10 @@ fn transfers_alone_are_listed() {
     assert_eq!(found("reference_id=t-3"), [""; 0]);
     assert_eq!(found("min_amount=15"), [&*second]);
     assert_eq!(found("max_amount=15"), [&*first]);
-    acme.get("/v1/transfers?type=credit").refused(400, "unknown_parameter");
-    acme.get("/v1/transfers?min_amount=-1").refused(400, "invalid_parameter");
-    acme.get(&format!("/v1/transfers/{credit}")).refused(404, "not_found");
+    acme.get("/v1/transfers?type=credit")
+        .refused(400, "unknown_parameter");
+    acme.get("/v1/transfers?min_amount=-1")
+        .refused(400, "invalid_parameter");
+    acme.get(&format!("/v1/transfers/{credit}"))
+        .refused(404, "not_found");
 }

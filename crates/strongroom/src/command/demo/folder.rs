@@ -19,10 +19,12 @@ const ACCOUNT: &str = "demo.json";
 const UNFINISHED: &str = "demo-unfinished";
 
 /// What an unfinished demo may have left.
-const REMAINS: [&str; 7] = [
+const REMAINS: [&str; 9] = [
     KEYRING,
     DEMO_PASSPHRASE,
-    "keyring.new",
+    ".keyring.toml.partial",
+    ".demo-passphrase.partial",
+    ".demo.json.partial",
     "strongroom.db",
     "strongroom.db-wal",
     "strongroom.db-shm",

@@ -18,6 +18,8 @@ use self::account::Account;
 use self::temporary::Home;
 use crate::fault::Fault;
 use crate::logging;
+use crate::out;
+use crate::out::say;
 use crate::running::{self, Server};
 
 const PORT: u16 = 7070;
@@ -121,12 +123,12 @@ fn workers(options: &Options) -> WorkerSettings {
 /// Tells that it is ready, and goes on for ever.
 async fn announce(demo: &Demo<'_>, json: bool) {
     if json {
-        println!(
+        say!(
             "{}",
             demo.account.json_line(&demo.base_url, demo.home.path())
         );
     } else {
-        print!("{}", guide::text(demo));
+        out::text(&guide::text(demo));
     }
     std::future::pending().await
 }

@@ -7,6 +7,7 @@ use strongroom_client::{Client, Outgoing, Reply};
 
 use super::pretty;
 use crate::fault::Fault;
+use crate::out::say;
 
 /// Shows the steps, one after another.
 pub(super) struct Guide {
@@ -23,21 +24,21 @@ impl Guide {
     pub fn begin(&mut self, title: &'static str) {
         self.step += 1;
         self.title = title;
-        println!("\n{}. {title}", self.step);
+        say!("\n{}. {title}", self.step);
     }
 
     /// Sends a request; shows it and its reply.
     pub async fn send(&self, client: &Client, outgoing: &Outgoing) -> Result<Reply, Fault> {
-        println!("  > {} {}", outgoing.method(), outgoing.target());
+        say!("  > {} {}", outgoing.method(), outgoing.target());
         if let Some(key) = outgoing.idempotency_key() {
-            println!("  > Idempotency-Key: {key}");
+            say!("  > Idempotency-Key: {key}");
         }
         show("  > ", outgoing.body());
         let reply = client
             .send(outgoing)
             .await
             .map_err(|error| self.fault(&error.to_string()))?;
-        println!(
+        say!(
             "  < {}{}",
             reply.status,
             if reply.replayed {
@@ -106,7 +107,7 @@ impl Guide {
 
     /// Says what the step, all checks passed, has proven.
     pub fn proven(&self, what: &str) {
-        println!("  = {what}");
+        say!("  = {what}");
     }
 
     pub fn fault(&self, text: &str) -> Fault {
@@ -122,6 +123,6 @@ fn show(mark: &str, body: &[u8]) {
     if !text.is_empty() {
         pretty::lines(&text)
             .iter()
-            .for_each(|line| println!("{mark}{line}"));
+            .for_each(|line| say!("{mark}{line}"));
     }
 }

@@ -15,6 +15,7 @@ use strongroom_types::secret::SecretText;
 
 use super::{Demo, folder};
 use crate::fault::Fault;
+use crate::out::say;
 use crate::place::start_fault;
 use crate::running::Server;
 
@@ -23,7 +24,7 @@ pub(super) const RAIL_STEP: i64 = 100;
 
 /// Plays the walk on a server, stops the server, and verifies what it left on disk.
 pub(super) fn play(server: Server, demo: &Demo<'_>) -> Result<ExitCode, Fault> {
-    println!(
+    say!(
         "A walk through a Strongroom server at {}. Every request is real and signed.",
         demo.base_url
     );
@@ -32,14 +33,14 @@ pub(super) fn play(server: Server, demo: &Demo<'_>) -> Result<ExitCode, Fault> {
         Some(walked) => walked?,
     }
     last_look(demo)?;
-    println!("\nEvery step did what it claims.");
+    say!("\nEvery step did what it claims.");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The server has stopped; what it wrote is held against itself.
 fn last_look(demo: &Demo<'_>) -> Result<(), Fault> {
     let place = folder::place(demo.home.path());
-    println!(
+    say!(
         "\nThe server has stopped. strongroom verify --data {}",
         place.data.display()
     );
@@ -49,10 +50,10 @@ fn last_look(demo: &Demo<'_>) -> Result<(), Fault> {
     report
         .to_string()
         .lines()
-        .for_each(|line| println!("    {line}"));
+        .for_each(|line| say!("    {line}"));
     match report.is_clean() {
         true => {
-            println!(
+            say!(
                 "  = every balance follows from its postings, every record and index from the log"
             );
             Ok(())

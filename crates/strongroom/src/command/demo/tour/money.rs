@@ -9,6 +9,7 @@ use strongroom_client::{Account, NewRecipient, NewWallet, Outgoing, Payout, Tran
 use super::client;
 use super::walk::{CREDITED, HOLDER, LEFT, PAID, TO_BANK, Walk, new_payout};
 use crate::fault::Fault;
+use crate::out::say;
 
 /// How often a payout on its way is looked at, and how many times at most.
 const LOOK: Duration = Duration::from_millis(50);
@@ -173,7 +174,7 @@ impl Walk<'_> {
                 .await
                 .map_err(|error| self.guide.fault(&error.to_string()))?;
             if found.status != seen {
-                println!("    {}", found.status);
+                say!("    {}", found.status);
                 seen = found.status;
             }
             match seen.as_str() {

@@ -4,6 +4,7 @@ use strongroom_client::{AuditLog, Event, Outgoing, Page, StatementLine, proof};
 
 use super::walk::{HOLDER, LEFT, Walk};
 use crate::fault::Fault;
+use crate::out::say;
 
 impl Walk<'_> {
     pub async fn statement(&mut self, wallet: &str) -> Result<(), Fault> {
@@ -129,7 +130,7 @@ impl Walk<'_> {
             report.opened_parts > 0,
             "the record's content is in the proof",
         )?;
-        println!(
+        say!(
             "    verified: entry {} of {}, signed by {}",
             place(&report),
             report.size,
@@ -151,7 +152,7 @@ impl Walk<'_> {
         match proof::verify(format!("{head}\"time\":2{tail}").as_bytes(), None) {
             Ok(_) => Err(self.guide.fault("an altered proof was accepted")),
             Err(damage) => {
-                println!("    altered:  {damage}");
+                say!("    altered:  {damage}");
                 Ok(())
             }
         }

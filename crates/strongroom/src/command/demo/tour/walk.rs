@@ -9,6 +9,7 @@ use super::super::Demo;
 use super::client;
 use super::guide::Guide;
 use crate::fault::Fault;
+use crate::out::say;
 
 pub(super) const CREDITED: i64 = 50_000;
 pub(super) const PAID: i64 = 20_000;
@@ -81,7 +82,7 @@ impl Walk<'_> {
 
     pub async fn balance_is(&self, wallet: &str, expected: i64) -> Result<(), Fault> {
         let found = self.available(wallet).await?;
-        println!("    balance of {wallet}: {found}");
+        say!("    balance of {wallet}: {found}");
         self.guide.same("the balance", found, expected)
     }
 }

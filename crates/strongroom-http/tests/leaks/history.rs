@@ -1,0 +1,255 @@
+//! A history that holds a known value in every field there is.
+
+use serde_json::json;
+use strongroom_testkit::server::TestServer;
+use strongroom_testkit::tenant::{Tenant, fresh};
+
+/// What was sent in, and with which key to read it back.
+pub struct History {
+    pub texts: Vec<String>,
+    pub amounts: Vec<i64>,
+    owner: String,
+    wallet: String,
+    payout: String,
+}
+
+// Between 2^45 and 2^52, so that six bytes of each are its own.
+const CREDIT: i64 = 3_141_592_653_589_793;
+const DEBIT: i64 = 71_828_182_845_904;
+const TRANSFER: i64 = 141_421_356_237_309;
+const PAYOUT: i64 = 173_205_080_756_887;
+const TO_BANK: i64 = 161_803_398_874_989;
+const FAILING: i64 = 257_721_566_490_101;
+const THRESHOLD: i64 = 91_596_559_417_721;
+const REFUSED: i64 = 4_669_201_609_102_990;
+
+const TEXTS: &[&str] = &[
+    "Zanzibar Quokka Holdings",
+    "Thessaly Brightwater",
+    "thessaly@brightwater.example",
+    "Thessaly@Brightwater.Example",
+    "+639998887776",
+    "Brightwater Trading Syndicate",
+    "SEC-7734-XK",
+    "underwater-basketry",
+    "ref-wallet-kumquat",
+    "metakey-marzipan",
+    "metavalue-tangerine",
+    "Odalys Nightingale",
+    "odalys@nightingale.example",
+    "+447700900461",
+    "credit-reference-pomegranate",
+    "credit description persimmon",
+    "ref-transfer-quince",
+    "transfer description loquat",
+    "ref-payout-durian",
+    "payout description rambutan",
+    "Casimir Featherstone",
+    "770012345678901",
+    "QKBANK77",
+    "GB82WEST12345698765432",
+    "Peregrine Ashdown",
+    "keyname-soursop",
+    "useragent-guanabana/7.7",
+    "198.51.100.231",
+    "idempotency-key-mangosteen",
+    "ref-refused-salak",
+    "queried@pulasan.example",
+    "pasted-where-an-id-belongs",
+];
+
+impl History {
+    pub fn make(server: &TestServer) -> History {
+        let acme = Tenant::found(server);
+        let founded = strongroom_testkit::books::Books::found_in(server.engine.clone(), TEXTS[0]);
+        drop(founded);
+        let mut texts: Vec<String> = TEXTS.iter().map(|text| (*text).to_owned()).collect();
+        let mut history = History {
+            amounts: vec![
+                CREDIT, DEBIT, TRANSFER, PAYOUT, TO_BANK, FAILING, THRESHOLD, REFUSED,
+            ],
+            owner: acme.owner.text.clone(),
+            wallet: wallets(&acme),
+            payout: String::new(),
+            texts: Vec::new(),
+        };
+        texts.push(acme.owner.text.clone());
+        texts.push(acme.owner.signing_secret.clone());
+        texts.extend(keys(&acme));
+        history.payout = money(&acme, &history.wallet);
+        odd_requests(&acme, &history.wallet);
+        history.texts = texts;
+        while server.rail() > 0 {}
+        history.amounts.extend(balances(&acme, &history.wallet));
+        server.checkpoint();
+        server.summarise();
+        history.read_everything(server);
+        history
+    }
+
+    /// Reads put nothing on disk either.
+    pub fn read_everything(&self, server: &TestServer) {
+        let (wallet, payout) = (&self.wallet, &self.payout);
+        for path in [
+            format!("/v1/wallets/{wallet}"),
+            format!("/v1/wallets/{wallet}/transactions"),
+            format!("/v1/payouts/{payout}"),
+            "/v1/wallets?email=queried%40pulasan.example".into(),
+            "/v1/wallets?phone=%2B447700900461".into(),
+            format!("/v1/transactions?min_amount={DEBIT}&max_amount={CREDIT}"),
+            "/v1/events?limit=100".into(),
+            "/v1/audit-logs?limit=100".into(),
+            "/v1/request-logs?limit=100".into(),
+            "/v1/api-keys".into(),
+        ] {
+            let request = server.request("GET", &path).bearer(&self.owner);
+            request
+                .header("User-Agent", "useragent-guanabana/7.7")
+                .send()
+                .expect(200);
+        }
+    }
+}
+
+fn wallets(acme: &Tenant<'_>) -> String {
+    let body = json!({
+        "type": "master", "reference_id": "ref-wallet-kumquat", "low_balance_threshold": THRESHOLD,
+        "owner": { "name": "Thessaly Brightwater", "email": "Thessaly@Brightwater.Example", "phone": "+639998887776" },
+        "business": {
+            "name": "Brightwater Trading Syndicate", "registration_number": "SEC-7734-XK",
+            "industry": "underwater-basketry",
+        },
+        "metadata": { "metakey-marzipan": "metavalue-tangerine" },
+    });
+    let request = acme
+        .request("POST", "/v1/wallets")
+        .header("User-Agent", "useragent-guanabana/7.7");
+    let id = request
+        .idempotent("idempotency-key-mangosteen")
+        .json(&body)
+        .send()
+        .expect(201)
+        .id();
+    let owner = json!({ "name": "Odalys Nightingale", "email": "odalys@nightingale.example", "phone": "+447700900461" });
+    acme.request("PATCH", &format!("/v1/wallets/{id}"))
+        .json(&json!({ "owner": owner }))
+        .send()
+        .expect(200);
+    id
+}
+
+fn keys(acme: &Tenant<'_>) -> [String; 4] {
+    let made = acme
+        .post(
+            "/v1/api-keys",
+            &json!({ "role": "viewer", "name": "keyname-soursop" }),
+        )
+        .expect(201);
+    let rolled = acme
+        .post(&format!("/v1/api-keys/{}/roll", made.id()), &json!({}))
+        .expect(201);
+    acme.request("GET", "/v1/account").send().expect(200);
+    [
+        made.field("key"),
+        made.field("signing_secret"),
+        rolled.field("key"),
+        rolled.field("signing_secret"),
+    ]
+}
+
+fn money(acme: &Tenant<'_>, wallet: &str) -> String {
+    let other = acme.wallet("operating");
+    let credit = json!({
+        "amount": CREDIT, "reference": "credit-reference-pomegranate", "description": "credit description persimmon",
+    });
+    acme.post(&format!("/v1/wallets/{wallet}/credit"), &credit)
+        .expect(201);
+    acme.post(
+        &format!("/v1/wallets/{wallet}/debit"),
+        &json!({ "amount": DEBIT }),
+    )
+    .expect(201);
+    let transfer = json!({
+        "amount": TRANSFER, "source_wallet_id": wallet, "destination_wallet_id": other,
+        "reference_id": "ref-transfer-quince", "description": "transfer description loquat",
+    });
+    acme.post("/v1/transfers", &transfer).expect(201);
+    let payout = json!({
+        "amount": PAYOUT, "source_wallet_id": wallet, "recipient": { "type": "wallet", "id": other },
+        "reference_id": "ref-payout-durian", "description": "payout description rambutan",
+        "metadata": { "metakey-marzipan": "metavalue-tangerine" },
+    });
+    let paid = acme.post("/v1/payouts", &payout).expect(201).id();
+    let to_bank = |amount: i64, recipient: serde_json::Value| {
+        let body = json!({ "amount": amount, "source_wallet_id": wallet, "recipient": recipient });
+        acme.post("/v1/payouts", &body).expect(201).id()
+    };
+    to_bank(
+        TO_BANK,
+        json!({
+            "type": "bank_account", "account_name": "Casimir Featherstone", "account_number": "770012345678901",
+            "bank_code": "QKBANK77",
+        }),
+    );
+    to_bank(
+        FAILING,
+        json!({
+            "type": "bank_account", "account_name": "Peregrine Ashdown", "iban": "GB82 WEST 1234 5698 7654 32",
+        }),
+    );
+    let path = format!("/v1/payouts/{paid}/reverse");
+    acme.request("POST", &path)
+        .idempotent(&fresh("reverse"))
+        .send()
+        .expect(200);
+    paid
+}
+
+/// What is refused leaves as little behind as what is done.
+fn odd_requests(acme: &Tenant<'_>, wallet: &str) {
+    let refused = json!({
+        "amount": REFUSED, "source_wallet_id": wallet, "reference_id": "ref-refused-salak",
+        "recipient": { "type": "bank_account", "account_name": "Casimir Featherstone", "account_number": "770012345678901" },
+    });
+    let request = acme
+        .request("POST", "/v1/payouts")
+        .idempotent("idempotency-key-mangosteen");
+    request
+        .json(&refused)
+        .header("X-Forwarded-For", "198.51.100.231")
+        .send()
+        .refused(422, "insufficient_funds");
+    acme.get("/v1/wallets/pasted-where-an-id-belongs")
+        .refused(404, "not_found");
+    acme.get("/v1/wallets?pasted-where-an-id-belongs=1")
+        .refused(400, "unknown_parameter");
+    acme.get("/v1/wallets?email=queried%40pulasan.example")
+        .expect(200);
+    acme.server
+        .get("/v1/pasted-where-an-id-belongs")
+        .refused(404, "not_found");
+    acme.server
+        .request("GET", "/v1/account")
+        .bearer("pasted-where-an-id-belongs")
+        .send()
+        .refused(401, "unauthorized");
+    let odd = acme
+        .request("POST", "/v1/payouts")
+        .idempotent(&fresh("odd"));
+    odd.body(r#"{"Casimir Featherstone":1}"#)
+        .send()
+        .refused(422, "unknown_field");
+}
+
+/// The balances that came of it.
+fn balances(acme: &Tenant<'_>, wallet: &str) -> Vec<i64> {
+    let lines = acme.all(&format!("/v1/wallets/{wallet}/transactions"));
+    let after = |line: &serde_json::Value| line["balances_after"]["available"].as_i64().unwrap();
+    let large = |amount: &i64| *amount > 1 << 45;
+    lines
+        .iter()
+        .map(after)
+        .chain([acme.available(wallet)])
+        .filter(large)
+        .collect()
+}
