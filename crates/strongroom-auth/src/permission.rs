@@ -80,7 +80,10 @@ impl PermissionSet {
     /// alone, however many permissions `other` names: it also reaches what is added later.
     pub fn beyond<'a>(&'a self, other: &'a PermissionSet) -> impl Iterator<Item = &'a str> + 'a {
         let covered = |pattern: &&str| other.0.iter().any(|held| covers(held, pattern));
-        self.0.iter().map(String::as_str).filter(move |pattern| !covered(pattern))
+        self.0
+            .iter()
+            .map(String::as_str)
+            .filter(move |pattern| !covered(pattern))
     }
 
     /// Whether it reaches everything, as an owner's does.
@@ -275,9 +278,14 @@ mod tests {
         for role in [Role::Admin, Role::Operator, Role::Viewer, Role::Publishable] {
             assert_eq!(role.permissions().beyond(&admin).count(), 0, "{role:?}");
         }
-        let set = |patterns: &[&str]| PermissionSet::new(patterns.iter().map(|p| (*p).to_owned()).collect()).unwrap();
+        let set = |patterns: &[&str]| {
+            PermissionSet::new(patterns.iter().map(|p| (*p).to_owned()).collect()).unwrap()
+        };
         let all = set(ALL.split_last().map(|(_, all)| all).unwrap_or_default());
-        assert_eq!(set(&["read:*"]).beyond(&all).collect::<Vec<_>>(), ["read:*"]);
+        assert_eq!(
+            set(&["read:*"]).beyond(&all).collect::<Vec<_>>(),
+            ["read:*"]
+        );
         assert_eq!(set(&["read:wallets"]).beyond(&set(&["read:*"])).count(), 0);
     }
 

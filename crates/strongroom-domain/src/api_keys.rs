@@ -321,7 +321,9 @@ impl Command for RevokeApiKey {
                 format!("`{}` is revoked already", self.id),
             ));
         }
-        if key.permissions.is_everything() && self.held.as_ref().is_some_and(|held| !held.is_everything()) {
+        if key.permissions.is_everything()
+            && self.held.as_ref().is_some_and(|held| !held.is_everything())
+        {
             let text = "only an owner changes owners";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }

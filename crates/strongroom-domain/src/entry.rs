@@ -143,7 +143,10 @@ impl EventFact {
     /// The same event in an entry about `resource`, without naming that twice.
     #[must_use]
     pub fn within(self, resource: AnyId) -> EventFact {
-        EventFact { about: self.about.filter(|about| *about != resource), ..self }
+        EventFact {
+            about: self.about.filter(|about| *about != resource),
+            ..self
+        }
     }
 }
 

@@ -173,8 +173,16 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
         .collect()
 }
 
-fn data<'a>(facts: &'a EntryFacts, place: &Place, event: EventType, about: Option<AnyId>) -> Data<'a> {
-    let about = about.unwrap_or(AnyId { kind: Kind::Audit, raw: facts.base });
+fn data<'a>(
+    facts: &'a EntryFacts,
+    place: &Place,
+    event: EventType,
+    about: Option<AnyId>,
+) -> Data<'a> {
+    let about = about.unwrap_or(AnyId {
+        kind: Kind::Audit,
+        raw: facts.base,
+    });
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }

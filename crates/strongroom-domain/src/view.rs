@@ -5,7 +5,7 @@ use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, S
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, OrganizationId, PayoutId, RequestId, TransactionId, WalletId,
+    AnyId, ApiKeyId, AuditId, OrganizationId, PayoutId, RawId, RequestId, TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -374,7 +374,8 @@ pub struct AuditView<'a> {
     pub mode: Mode,
     pub ip_address: &'a str,
     pub user_agent: &'a str,
-    pub request_id: RequestId,
+    /// The request that asked for it; none for the server's own acts.
+    pub request_id: Option<RequestId>,
     pub policy: &'a str,
     pub signed: bool,
     pub details: Details<'a>,
@@ -420,7 +421,7 @@ impl<'a> AuditView<'a> {
             mode,
             ip_address: &actor.address,
             user_agent: &actor.user_agent,
-            request_id: RequestId(actor.request),
+            request_id: (actor.request != RawId::ZERO).then_some(RequestId(actor.request)),
             policy: &actor.rule,
             signed: actor.signed,
             details: Details(&facts.details),

@@ -8,15 +8,20 @@ use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, S
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::entry::{
-    ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction, TransactionKind, decode, encode,
+    ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction,
+    TransactionKind, decode, encode,
 };
 use strongroom_domain::event::{EventType, render};
 use strongroom_domain::organizations::{CurrencyWallet, Organization, Tenant};
-use strongroom_domain::payouts::{BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient};
+use strongroom_domain::payouts::{
+    BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient,
+};
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::view::rendered_reply;
-use strongroom_domain::wallets::{Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType};
+use strongroom_domain::wallets::{
+    Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
+};
 use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
@@ -37,7 +42,11 @@ fn php() -> Currency {
 }
 
 fn metadata() -> Metadata {
-    Metadata::new(vec![("note".into(), "Peña ₱ </b>\u{1}".into()), ("a".into(), "1".into())]).unwrap()
+    Metadata::new(vec![
+        ("note".into(), "Peña ₱ </b>\u{1}".into()),
+        ("a".into(), "1".into()),
+    ])
+    .unwrap()
 }
 
 fn payout(recipient: Recipient) -> PayoutBody {
@@ -58,10 +67,21 @@ fn payout(recipient: Recipient) -> PayoutBody {
 
 fn posting(n: u8, change: i64) -> Posting {
     Posting {
-        account: AnyId { kind: Kind::Account, raw: raw(n) },
+        account: AnyId {
+            kind: Kind::Account,
+            raw: raw(n),
+        },
         currency: php(),
-        change: Balances { available: change, pending: 0, reserved: 0 },
-        after: Balances { available: 50_000 + change, pending: 1, reserved: 2 },
+        change: Balances {
+            available: change,
+            pending: 0,
+            reserved: 0,
+        },
+        after: Balances {
+            available: 50_000 + change,
+            pending: 1,
+            reserved: 2,
+        },
         previous: 41,
     }
 }
@@ -82,11 +102,26 @@ fn facts() -> EntryFacts {
         }],
         payout: Some(payout(Recipient::Wallet(WalletId(raw(3))))),
         events: vec![
-            EventFact { event: EventType::PayoutInitiated, about: None },
-            EventFact { event: EventType::WalletDebited, about: Some(WalletId(raw(2)).any()) },
-            EventFact { event: EventType::WalletLowBalance, about: Some(WalletId(raw(2)).any()) },
-            EventFact { event: EventType::ApiKeyCreated, about: Some(ApiKeyId(raw(8)).any()) },
-            EventFact { event: EventType::PayoutCompleted, about: None },
+            EventFact {
+                event: EventType::PayoutInitiated,
+                about: None,
+            },
+            EventFact {
+                event: EventType::WalletDebited,
+                about: Some(WalletId(raw(2)).any()),
+            },
+            EventFact {
+                event: EventType::WalletLowBalance,
+                about: Some(WalletId(raw(2)).any()),
+            },
+            EventFact {
+                event: EventType::ApiKeyCreated,
+                about: Some(ApiKeyId(raw(8)).any()),
+            },
+            EventFact {
+                event: EventType::PayoutCompleted,
+                about: None,
+            },
         ],
         details: vec![("changed".into(), "owner".into())],
         base: raw(1),
@@ -95,7 +130,11 @@ fn facts() -> EntryFacts {
 
 fn refused() -> EntryFacts {
     EntryFacts {
-        refusal: Some(Rejection::at(Code::InsufficientFunds, "/amount", "too little")),
+        refusal: Some(Rejection::at(
+            Code::InsufficientFunds,
+            "/amount",
+            "too little",
+        )),
         resource: None,
         transactions: Vec::new(),
         payout: None,
@@ -118,36 +157,72 @@ fn actor() -> EntryActor {
 }
 
 fn changes() -> EntryChanges {
-    let record = AnyId { kind: Kind::Account, raw: raw(2) };
-    EntryChanges(vec![ChangeLine { record, version: 7, commitment: [5; 32] }])
+    let record = AnyId {
+        kind: Kind::Account,
+        raw: raw(2),
+    };
+    EntryChanges(vec![ChangeLine {
+        record,
+        version: 7,
+        commitment: [5; 32],
+    }])
 }
 
 fn records() -> Vec<(&'static str, Record)> {
-    let bank = Recipient::BankAccount { subject: SubjectId(raw(6)), bank_code: Some("BPI".into()) };
+    let bank = Recipient::BankAccount {
+        subject: SubjectId(raw(6)),
+        bank_code: Some("BPI".into()),
+    };
     vec![
-        ("organization", Record::Organization(Organization {
-            id: OrganizationId(raw(7)),
-            test_scope: 2,
-            live_scope: 3,
-            created_at: Timestamp(5),
-        })),
-        ("tenant", Record::Tenant(Tenant {
-            id: OrganizationId(raw(7)),
-            name: "Acme".into(),
-            currency: php(),
-            masters: vec![CurrencyWallet { currency: php(), wallet: WalletId(raw(2)) }],
-            operating: Vec::new(),
-            created_at: Timestamp(5),
-            owner_keys: 1,
-        })),
-        ("books", Record::Books(Books {
-            status: WalletStatus::Frozen,
-            low_balance: Some(100),
-            account: Account { currency: php(), balances: Balances { available: 3, pending: 4, reserved: 5 }, last: 6 },
-        })),
+        (
+            "organization",
+            Record::Organization(Organization {
+                id: OrganizationId(raw(7)),
+                test_scope: 2,
+                live_scope: 3,
+                created_at: Timestamp(5),
+            }),
+        ),
+        (
+            "tenant",
+            Record::Tenant(Tenant {
+                id: OrganizationId(raw(7)),
+                name: "Acme".into(),
+                currency: php(),
+                masters: vec![CurrencyWallet {
+                    currency: php(),
+                    wallet: WalletId(raw(2)),
+                }],
+                operating: Vec::new(),
+                created_at: Timestamp(5),
+                owner_keys: 1,
+            }),
+        ),
+        (
+            "books",
+            Record::Books(Books {
+                status: WalletStatus::Frozen,
+                low_balance: Some(100),
+                account: Account {
+                    currency: php(),
+                    balances: Balances {
+                        available: 3,
+                        pending: 4,
+                        reserved: 5,
+                    },
+                    last: 6,
+                },
+            }),
+        ),
         ("external", Record::External(Account::empty(php()))),
         ("wallet", Record::Wallet(wallet())),
-        ("payout", Record::Payout(Payout { body: payout(bank), bank: Some(account()) })),
+        (
+            "payout",
+            Record::Payout(Payout {
+                body: payout(bank),
+                bank: Some(account()),
+            }),
+        ),
         ("api_key", Record::ApiKey(api_key())),
     ]
 }
@@ -170,12 +245,20 @@ fn wallet() -> Wallet {
             created_at: Timestamp(5),
             children: 2,
         },
-        owner: Some(Owner { name: Some("Peña".into()), email: Some("p@example.com".into()), phone: None }),
+        owner: Some(Owner {
+            name: Some("Peña".into()),
+            email: Some("p@example.com".into()),
+            phone: None,
+        }),
     }
 }
 
 fn account() -> BankAccount {
-    BankAccount { account_name: "Juan".into(), account_number: Some("001234567890".into()), iban: None }
+    BankAccount {
+        account_name: "Juan".into(),
+        account_number: Some("001234567890".into()),
+        iban: None,
+    }
 }
 
 fn api_key() -> ApiKey {
@@ -224,14 +307,28 @@ fn lines() -> Vec<(String, String)> {
             lines.push((format!("{name} personal"), hex(&part.bytes)));
         }
     }
-    let place = Place { sequence: 42, time: Timestamp(1_705_314_600_007), first_event: 17 };
+    let place = Place {
+        sequence: 42,
+        time: Timestamp(1_705_314_600_007),
+        first_event: 17,
+    };
     for event in render(&facts(), &place, Mode::Test) {
         lines.push((format!("event {}", event.number), event.body));
     }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));
-    let movement = rendered_reply(&EntryFacts { payout: None, ..facts() }, place.time).unwrap();
-    lines.push(("reply transaction".to_owned(), String::from_utf8(movement).unwrap()));
+    let movement = rendered_reply(
+        &EntryFacts {
+            payout: None,
+            ..facts()
+        },
+        place.time,
+    )
+    .unwrap();
+    lines.push((
+        "reply transaction".to_owned(),
+        String::from_utf8(movement).unwrap(),
+    ));
     lines
 }
 
@@ -239,7 +336,10 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.txt")
 
 #[test]
 fn what_was_written_is_written_again() {
-    let text: String = lines().iter().map(|(name, line)| format!("{name} = {line}\n")).collect();
+    let text: String = lines()
+        .iter()
+        .map(|(name, line)| format!("{name} = {line}\n"))
+        .collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(GOLDEN, &text).unwrap();
     }
@@ -248,9 +348,15 @@ fn what_was_written_is_written_again() {
 
 fn stored(name: &str) -> Vec<u8> {
     let text = std::fs::read_to_string(GOLDEN).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} = "))).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name} = ")))
+        .unwrap();
     let digits: Vec<u32> = line.chars().map(|c| c.to_digit(16).unwrap()).collect();
-    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
+    digits
+        .chunks(2)
+        .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap())
+        .collect()
 }
 
 #[test]
@@ -258,12 +364,18 @@ fn what_was_written_is_read_back() {
     assert_eq!(decode::<EntryFacts>(&stored("facts")).unwrap(), facts());
     assert_eq!(decode::<EntryFacts>(&stored("refused")).unwrap(), refused());
     assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
-    assert_eq!(decode::<EntryChanges>(&stored("changes")).unwrap(), changes());
+    assert_eq!(
+        decode::<EntryChanges>(&stored("changes")).unwrap(),
+        changes()
+    );
     for (name, record) in records() {
         let personal: Vec<PersonalPart> = record
             .personal()
             .into_iter()
-            .map(|part| PersonalPart { subject: part.subject, bytes: stored(&format!("{name} personal")) })
+            .map(|part| PersonalPart {
+                subject: part.subject,
+                bytes: stored(&format!("{name} personal")),
+            })
             .collect();
         let installation = matches!(record, Record::Organization(_));
         let read = Record::read(record.kind(), installation, &stored(name), &personal).unwrap();
@@ -281,7 +393,12 @@ fn damaged_bodies_are_refused_and_never_panic() {
     for (name, record) in records() {
         let good = stored(name);
         for end in 0..good.len() {
-            let cut = Record::read(record.kind(), matches!(record, Record::Organization(_)), &good[..end], &[]);
+            let cut = Record::read(
+                record.kind(),
+                matches!(record, Record::Organization(_)),
+                &good[..end],
+                &[],
+            );
             assert!(cut.is_err(), "{name} cut at {end}");
         }
     }
@@ -290,9 +407,15 @@ fn damaged_bodies_are_refused_and_never_panic() {
 
 #[test]
 fn event_bodies_are_javascript_stable() {
-    for (name, line) in lines().iter().filter(|(name, _)| name.starts_with("event") || name.starts_with("reply")) {
+    for (name, line) in lines()
+        .iter()
+        .filter(|(name, _)| name.starts_with("event") || name.starts_with("reply"))
+    {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(!line.contains("\\/") && !line.contains("\\u003c") && !line.ends_with('\n'), "{name}");
+        assert!(
+            !line.contains("\\/") && !line.contains("\\u003c") && !line.ends_with('\n'),
+            "{name}"
+        );
         assert!(value.is_object(), "{name}");
     }
 }

@@ -24,13 +24,27 @@ pub(crate) const RAIL_JOB: u8 = 1;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
-    pub(crate) fn accept(&mut self, draft: &mut Draft, pending: &Pending, decision: Decision, base: RawId) -> Committed {
+    pub(crate) fn accept(
+        &mut self,
+        draft: &mut Draft,
+        pending: &Pending,
+        decision: Decision,
+        base: RawId,
+    ) -> Committed {
         let scope = pending.scope;
         let sequence = self.next_sequence(scope);
-        let changes = decision.changes.into_iter().map(|(id, record)| self.change(draft, scope, id, record, sequence));
+        let changes = decision
+            .changes
+            .into_iter()
+            .map(|(id, record)| self.change(draft, scope, id, record, sequence));
         let changes = EntryChanges(changes.collect());
         for id in &decision.created {
-            let row = LocatorRow { scope: scope.number, id: id.raw.0, kind: id.kind.code(), seq: sequence };
+            let row = LocatorRow {
+                scope: scope.number,
+                id: id.raw.0,
+                kind: id.kind.code(),
+                seq: sequence,
+            };
             draft.batch.locators.push(row);
         }
         for claim in &decision.claims {
@@ -45,7 +59,11 @@ impl Commit {
             refusal: None,
             transactions: decision.transactions,
             payout: decision.payout,
-            events: decision.events.into_iter().map(|event| event.within(decision.resource)).collect(),
+            events: decision
+                .events
+                .into_iter()
+                .map(|event| event.within(decision.resource))
+                .collect(),
             details: decision.details,
             base,
         };
@@ -57,7 +75,13 @@ impl Commit {
         };
         let column = spent_column(&pending.envelope, true);
         self.write_entry(draft, pending, &facts, &changes, reply.as_deref(), column);
-        Committed { facts: Box::new(facts), time: draft.now, sequence, kept, replayed: false }
+        Committed {
+            facts: Box::new(facts),
+            time: draft.now,
+            sequence,
+            kept,
+            replayed: false,
+        }
     }
 
     /// Puts a refusal on record, within its budget unless it spends a key or a signature. A refusal that could turn out otherwise later pins its key.
@@ -68,7 +92,11 @@ impl Commit {
         rejection: Rejection,
         base: RawId,
     ) -> Failure {
-        let key = (pending.scope.number, pending.actor.credential, rejection.code.as_str());
+        let key = (
+            pending.scope.number,
+            pending.actor.credential,
+            rejection.code.as_str(),
+        );
         let column = spent_column(&pending.envelope, rejection.is_transient());
         // SECURITY: what the refusal spends must be known after a restart, so the budget is for those that spend nothing.
         if !column.is_empty() || self.refusals.allows(key, draft.now.seconds()) {
@@ -82,17 +110,34 @@ impl Commit {
                 details: Vec::new(),
                 base,
             };
-            self.write_entry(draft, pending, &facts, &EntryChanges(Vec::new()), None, column);
+            self.write_entry(
+                draft,
+                pending,
+                &facts,
+                &EntryChanges(Vec::new()),
+                None,
+                column,
+            );
         }
         let over = self.refusals.take();
         if !over.is_empty() {
-            self.shared.refusals.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(over);
+            self.shared
+                .refusals
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .extend(over);
         }
-        Failure::Rejected { rejection, replayed: false, request: pending.envelope.request }
+        Failure::Rejected {
+            rejection,
+            replayed: false,
+            request: pending.envelope.request,
+        }
     }
 
     fn next_sequence(&self, scope: Scope) -> u64 {
-        self.logs.get(&scope.number).map_or(1, |log| log.sequence + 1)
+        self.logs
+            .get(&scope.number)
+            .map_or(1, |log| log.sequence + 1)
     }
 
     fn write_entry(
@@ -106,16 +151,40 @@ impl Commit {
     ) {
         let sequence = self.next_sequence(pending.scope);
         Commit::spends(draft, &column, position(pending.scope.number, sequence));
-        let Some(log) = self.logs.get_mut(&pending.scope.number) else { return };
-        let mut tools = SealTools { sealers: &mut self.sealers, random: &mut self.random };
-        draft.entry(log, &mut tools, &EntryParts { facts, actor: &pending.actor.part, changes, reply }, column);
+        let Some(log) = self.logs.get_mut(&pending.scope.number) else {
+            return;
+        };
+        let mut tools = SealTools {
+            sealers: &mut self.sealers,
+            random: &mut self.random,
+        };
+        draft.entry(
+            log,
+            &mut tools,
+            &EntryParts {
+                facts,
+                actor: &pending.actor.part,
+                changes,
+                reply,
+            },
+            column,
+        );
     }
 
     /// Gives a record its next version, in memory; it is sealed at the end of the batch.
-    fn change(&mut self, draft: &mut Draft, scope: Scope, id: AnyId, record: Arc<Record>, sequence: u64) -> ChangeLine {
+    fn change(
+        &mut self,
+        draft: &mut Draft,
+        scope: Scope,
+        id: AnyId,
+        record: Arc<Record>,
+        sequence: u64,
+    ) -> ChangeLine {
         if let Record::Organization(organization) = record.as_ref() {
             self.open_logs(organization);
-            draft.touched.extend([organization.test_scope, organization.live_scope]);
+            draft
+                .touched
+                .extend([organization.test_scope, organization.live_scope]);
         }
         let key = (scope.number, id);
         let (version, created) = match self.cache.get(key) {
@@ -123,10 +192,30 @@ impl Commit {
             None => (1, draft.now),
         };
         let clear = self.clear(&record);
-        let line = ChangeLine { record: id, version, commitment: clear.commitment(id, version) };
+        let line = ChangeLine {
+            record: id,
+            version,
+            commitment: clear.commitment(id, version),
+        };
         let status = record.status();
-        draft.dirty.insert(key, Dirty { clear, version, sequence, created, status });
-        self.cache.put(key, Slot { record, version, created });
+        draft.dirty.insert(
+            key,
+            Dirty {
+                clear,
+                version,
+                sequence,
+                created,
+                status,
+            },
+        );
+        self.cache.put(
+            key,
+            Slot {
+                record,
+                version,
+                created,
+            },
+        );
         line
     }
 
@@ -137,7 +226,10 @@ impl Commit {
             let salt: [u8; SALT] = self.random.take();
             let mut bytes = salt.to_vec();
             bytes.extend_from_slice(&part.bytes);
-            PersonalPart { subject: part.subject, bytes }
+            PersonalPart {
+                subject: part.subject,
+                bytes,
+            }
         });
         let personal = personal.collect();
         ClearRecord { business, personal }
@@ -146,19 +238,35 @@ impl Commit {
     /// Seals the last version of every changed record.
     pub(crate) fn seal_records(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
         for ((number, id), dirty) in draft.take_dirty() {
-            let Some(scope) = self.logs.get(&number).map(|log| log.scope) else { continue };
+            let Some(scope) = self.logs.get(&number).map(|log| log.scope) else {
+                continue;
+            };
             let seat = Seat::record(&scope, id, dirty.version);
             let mut body = BodyWriter::new(1 + dirty.clear.personal.len());
-            let slot = KeySlot { scope, purpose: strongroom_crypto::Purpose::Record, period: 0 };
-            let mut tools = SealTools { sealers: &mut self.sealers, random: &mut self.random };
-            body.part(BUSINESS, None, |out| tools.seal(slot, draft.now, &seat, &dirty.clear.business, out));
+            let slot = KeySlot {
+                scope,
+                purpose: strongroom_crypto::Purpose::Record,
+                period: 0,
+            };
+            let mut tools = SealTools {
+                sealers: &mut self.sealers,
+                random: &mut self.random,
+            };
+            body.part(BUSINESS, None, |out| {
+                tools.seal(slot, draft.now, &seat, &dirty.clear.business, out)
+            });
             for part in &dirty.clear.personal {
                 let key = self.subject_key(draft, scope, part.subject)?;
                 let seat = seat.personal(part.subject);
                 let random = &mut self.random;
-                body.part(PERSONAL, Some(part.subject), |out| seal_personal(&key, random, &seat, &part.bytes, out));
+                body.part(PERSONAL, Some(part.subject), |out| {
+                    seal_personal(&key, random, &seat, &part.bytes, out)
+                });
             }
-            draft.batch.records.push(Draft::record_row(&scope, id, &dirty, body.bytes));
+            draft
+                .batch
+                .records
+                .push(Draft::record_row(&scope, id, &dirty, body.bytes));
         }
         Ok(())
     }
@@ -172,7 +280,11 @@ impl Commit {
     ) -> Result<Arc<strongroom_crypto::DataKey>, StoreError> {
         let slot = (scope.number, subject.0.0);
         let hierarchy = &self.shared.hierarchy;
-        if let Some(key) = self.subjects.get(&slot).and_then(|number| hierarchy.find(*number)) {
+        if let Some(key) = self
+            .subjects
+            .get(&slot)
+            .and_then(|number| hierarchy.find(*number))
+        {
             return Ok(key);
         }
         let key = match self.reader.subject_key(scope.number, &subject.0.0)? {
@@ -190,7 +302,9 @@ impl Commit {
 
     fn claim(&mut self, draft: &mut Draft, scope: Scope, claim: &Claim) {
         let field = claim.key.field;
-        let hash = self.shared.index_hash(scope.number, field.code(), &claim.key.text);
+        let hash = self
+            .shared
+            .index_hash(scope.number, field.code(), &claim.key.text);
         let row = IndexRow {
             scope: scope.number,
             field: field.code(),
@@ -199,10 +313,15 @@ impl Commit {
             id: claim.holder.raw.0,
             unique: field.is_unique(),
         };
-        let same = |other: &IndexRow| other.field == row.field && other.hash == row.hash && other.id == row.id;
+        let same = |other: &IndexRow| {
+            other.field == row.field && other.hash == row.hash && other.id == row.id
+        };
         draft.batch.indexes.retain(|other| !same(other));
         draft.batch.removed_indexes.retain(|other| !same(other));
-        draft.holders.insert((scope.number, field.code(), hash), (!claim.released).then_some(claim.holder));
+        draft.holders.insert(
+            (scope.number, field.code(), hash),
+            (!claim.released).then_some(claim.holder),
+        );
         match claim.released {
             true => draft.batch.removed_indexes.push(row),
             false => draft.batch.indexes.push(row),
@@ -227,7 +346,10 @@ fn schedule(draft: &mut Draft, scope: Scope, job: Job) {
         }
         Job::RailDone(payout) => {
             let key = row(payout);
-            draft.batch.jobs.retain(|job| (job.scope, job.kind, job.id) != key);
+            draft
+                .batch
+                .jobs
+                .retain(|job| (job.scope, job.kind, job.id) != key);
             draft.batch.removed_jobs.push(key);
         }
     }

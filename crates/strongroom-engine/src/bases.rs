@@ -18,7 +18,10 @@ pub(crate) struct Bases {
 impl Bases {
     /// Starts after everything made until `last`.
     pub fn after(last: Timestamp) -> Bases {
-        Bases { milliseconds: u64::try_from(last.0).unwrap_or(0), rest: (1 << 48) - 1 }
+        Bases {
+            milliseconds: u64::try_from(last.0).unwrap_or(0),
+            rest: (1 << 48) - 1,
+        }
     }
 
     /// The next entry's ids, at `now` or, when that millisecond is used up, just after.
@@ -48,8 +51,13 @@ mod tests {
         let mut bases = Bases::after(Timestamp(1_000));
         let mut last = RawId::ZERO;
         for n in 0..50_000i64 {
-            let next = bases.next(Timestamp(1_001 + n / 10_000), &mut random).peek();
-            assert!(last == RawId::ZERO || next.distance(last).unwrap() >= ROOM, "{last} {next}");
+            let next = bases
+                .next(Timestamp(1_001 + n / 10_000), &mut random)
+                .peek();
+            assert!(
+                last == RawId::ZERO || next.distance(last).unwrap() >= ROOM,
+                "{last} {next}"
+            );
             last = next;
         }
         assert_eq!(last.milliseconds(), 1_005);

@@ -28,7 +28,11 @@ pub(crate) struct Cache {
 
 impl Cache {
     pub fn new(limit: usize) -> Cache {
-        Cache { slots: HashMap::default(), absent: HashSet::new(), limit }
+        Cache {
+            slots: HashMap::default(),
+            absent: HashSet::new(),
+            limit,
+        }
     }
 
     pub fn knows(&self, key: Key) -> bool {

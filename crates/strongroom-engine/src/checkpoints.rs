@@ -31,18 +31,36 @@ pub(crate) fn origin(scope: &Scope) -> String {
 
 /// The installation's checkpoint key.
 fn signing_key(hierarchy: &Hierarchy, now: Timestamp) -> SigningKey {
-    SigningKey::from_seed(hierarchy.current(INSTALLATION, Purpose::Checkpoint, 0, now.0).seed())
+    SigningKey::from_seed(
+        hierarchy
+            .current(INSTALLATION, Purpose::Checkpoint, 0, now.0)
+            .seed(),
+    )
 }
 
 /// The public key of a log's checkpoints, in the form of signed notes.
 pub(crate) fn verifier_key(hierarchy: &Hierarchy, scope: &Scope, now: Timestamp) -> VerifierKey {
-    VerifierKey { name: origin(scope), public: signing_key(hierarchy, now).public() }
+    VerifierKey {
+        name: origin(scope),
+        public: signing_key(hierarchy, now).public(),
+    }
 }
 
 /// Signs a log's head.
-pub(crate) fn sign(hierarchy: &Hierarchy, scope: &Scope, size: u64, root: [u8; 32], now: Timestamp) -> String {
+pub(crate) fn sign(
+    hierarchy: &Hierarchy,
+    scope: &Scope,
+    size: u64,
+    root: [u8; 32],
+    now: Timestamp,
+) -> String {
     let origin = origin(scope);
-    let checkpoint = Checkpoint { origin: origin.clone(), size, root, extension: Vec::new() };
+    let checkpoint = Checkpoint {
+        origin: origin.clone(),
+        size,
+        root,
+        extension: Vec::new(),
+    };
     checkpoint.sign(&origin, &signing_key(hierarchy, now))
 }
 
@@ -55,7 +73,10 @@ pub(crate) fn head_root(head: &HeadRow) -> Result<(u64, [u8; 32]), StoreError> {
 
 /// The record id of a log's checkpoint of some size.
 pub(crate) fn checkpoint_id(size: u64) -> AnyId {
-    AnyId { kind: Kind::Checkpoint, raw: RawId::from_parts(size >> 48, size) }
+    AnyId {
+        kind: Kind::Checkpoint,
+        raw: RawId::from_parts(size >> 48, size),
+    }
 }
 
 /// The size of the log that a checkpoint's id stands for.
@@ -65,8 +86,16 @@ pub(crate) fn checkpoint_size(raw: RawId) -> u64 {
 
 /// The newest stored checkpoint's size; 0 when there is none.
 fn newest_size(reader: &mut dyn Reader, scope: &Scope) -> Result<u64, StoreError> {
-    let newest = reader.records(scope.number, Kind::Checkpoint.code(), IdRange::default(), true, 1)?;
-    Ok(newest.first().map_or(0, |row| checkpoint_size(RawId(row.id))))
+    let newest = reader.records(
+        scope.number,
+        Kind::Checkpoint.code(),
+        IdRange::default(),
+        true,
+        1,
+    )?;
+    Ok(newest
+        .first()
+        .map_or(0, |row| checkpoint_size(RawId(row.id))))
 }
 
 /// A checkpoint as stored.
@@ -76,7 +105,9 @@ fn row(hierarchy: &Hierarchy, scope: &Scope, size: u64, note: &str, now: Timesta
     let mut body = BodyWriter::new(1);
     let seat = Seat::record(scope, id, 1);
     let mut random = RandomPool::new();
-    body.part(BUSINESS, None, |out| seal_personal(&key, &mut random, &seat, note.as_bytes(), out));
+    body.part(BUSINESS, None, |out| {
+        seal_personal(&key, &mut random, &seat, note.as_bytes(), out)
+    });
     RecordRow {
         scope: scope.number,
         kind: id.kind.code(),
@@ -92,11 +123,19 @@ fn row(hierarchy: &Hierarchy, scope: &Scope, size: u64, note: &str, now: Timesta
 impl Opener {
     /// The signed note of a stored checkpoint.
     pub(crate) fn checkpoint(&self, scope: &Scope, row: &RecordRow) -> Result<String, OpenFault> {
-        let id = AnyId { kind: Kind::Checkpoint, raw: RawId(row.id) };
+        let id = AnyId {
+            kind: Kind::Checkpoint,
+            raw: RawId(row.id),
+        };
         let malformed = || OpenFault::Malformed(format!("the body of `{id}`"));
         let parts = read_body(&row.body).ok_or_else(malformed)?;
         let blob = parts.first().ok_or_else(malformed)?.blob;
-        let bytes = self.blob(blob, &Seat::record(scope, id, row.version), &id, &mut |_| None)?;
+        let bytes = self.blob(
+            blob,
+            &Seat::record(scope, id, row.version),
+            &id,
+            &mut |_| None,
+        )?;
         String::from_utf8(bytes).map_err(|_| malformed())
     }
 }
@@ -109,9 +148,15 @@ impl Engine {
     pub async fn checkpoint(&self) -> Result<usize, Failure> {
         let grown = self.grown(|scope| scope.number != INSTALLATION).await?;
         if !grown.is_empty() {
-            let details = grown.iter().map(|g| (format!("log_{}", g.scope.number), g.summary())).collect();
+            let details = grown
+                .iter()
+                .map(|g| (format!("log_{}", g.scope.number), g.summary()))
+                .collect();
             let caller = Caller::system(SystemActor::Housekeeping, installation());
-            let note = Note { action: Action::HeadsRecorded, details };
+            let note = Note {
+                action: Action::HeadsRecorded,
+                details,
+            };
             self.execute(&caller, note, Envelope::internal()).await?;
         }
         let own = self.grown(|scope| scope.number == INSTALLATION).await?;
@@ -128,19 +173,31 @@ impl Engine {
             .collect();
         let count = records.len();
         if count > 0 {
-            self.derive(Batch { records, ..Batch::default() }).await?;
+            self.derive(Batch {
+                records,
+                ..Batch::default()
+            })
+            .await?;
         }
         Ok(count)
     }
 
-    async fn grown(&self, which: impl Fn(&Scope) -> bool + Send + 'static) -> Result<Vec<Grown>, Failure> {
+    async fn grown(
+        &self,
+        which: impl Fn(&Scope) -> bool + Send + 'static,
+    ) -> Result<Vec<Grown>, Failure> {
         self.with_view(installation(), move |view| {
             let mut grown = Vec::new();
             for head in view.reader.heads()? {
                 let scope = scope_of(&head)?;
                 if which(&scope) && head.seq > newest_size(view.reader, &scope)? {
                     let (size, root) = head_root(&head)?;
-                    grown.push(Grown { scope, size, root, time: Timestamp(head.time) });
+                    grown.push(Grown {
+                        scope,
+                        size,
+                        root,
+                        time: Timestamp(head.time),
+                    });
                 }
             }
             Ok(grown)

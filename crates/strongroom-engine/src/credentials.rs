@@ -31,12 +31,19 @@ impl Credentials {
             expires_at: key.expires_at,
             status: key.status,
         };
-        self.by_hash.write().unwrap_or_else(PoisonError::into_inner).insert(key.hash, Arc::new(credential));
+        self.by_hash
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.hash, Arc::new(credential));
     }
 
     /// The credential of a hash, whatever its state.
     pub fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
-        self.by_hash.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        self.by_hash
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(hash)
+            .cloned()
     }
 
     pub fn note_use(&self, credential: &Credential, now: Timestamp) {
@@ -50,7 +57,11 @@ impl Credentials {
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         let mut scopes: HashMap<u32, (Scope, Vec<(ApiKeyId, Timestamp)>)> = HashMap::new();
         for ((number, id), (scope, time)) in used {
-            scopes.entry(number).or_insert_with(|| (scope, Vec::new())).1.push((id, time));
+            scopes
+                .entry(number)
+                .or_insert_with(|| (scope, Vec::new()))
+                .1
+                .push((id, time));
         }
         scopes.into_values().collect()
     }

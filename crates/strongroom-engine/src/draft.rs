@@ -72,7 +72,11 @@ impl ClearPart {
         write(&mut salted);
         let plain = salted.get(32..).unwrap_or(&[]);
         let commitment = commitment(tag, &salt, plain);
-        ClearPart { tag, salted, commitment }
+        ClearPart {
+            tag,
+            salted,
+            commitment,
+        }
     }
 }
 
@@ -86,16 +90,30 @@ pub(crate) struct EntryParts<'a> {
 
 impl Draft {
     /// Seals an entry's parts and appends it to its log.
-    pub fn entry(&mut self, log: &mut Log, tools: &mut SealTools<'_>, parts: &EntryParts<'_>, spent: Vec<u8>) {
+    pub fn entry(
+        &mut self,
+        log: &mut Log,
+        tools: &mut SealTools<'_>,
+        parts: &EntryParts<'_>,
+        spent: Vec<u8>,
+    ) {
         let about_money = !parts.facts.transactions.is_empty() || parts.facts.payout.is_some();
-        let kept = if about_money { policy::MONEY } else { policy::AUDIT };
-        let mut sealed = SealedParts { heads: Vec::with_capacity(4), bytes: Vec::with_capacity(640) };
+        let kept = if about_money {
+            policy::MONEY
+        } else {
+            policy::AUDIT
+        };
+        let mut sealed = SealedParts {
+            heads: Vec::with_capacity(4),
+            bytes: Vec::with_capacity(640),
+        };
         let mut salt = || tools.random.take();
         let facts = ClearPart::new(tag::FACTS, salt(), |out| encode(parts.facts, out));
         let changes = (!parts.changes.0.is_empty())
             .then(|| ClearPart::new(tag::CHANGES, salt(), |out| encode(parts.changes, out)));
-        let reply =
-            parts.reply.map(|reply| ClearPart::new(tag::REPLY, salt(), |out| out.extend_from_slice(reply)));
+        let reply = parts
+            .reply
+            .map(|reply| ClearPart::new(tag::REPLY, salt(), |out| out.extend_from_slice(reply)));
         self.seal_part(log, tools, &facts, kept, &mut sealed);
         self.seal_part(log, tools, parts.actor, kept, &mut sealed);
         if let Some(changes) = &changes {
@@ -116,7 +134,9 @@ impl Draft {
             parts: sealed.bytes,
         };
         self.touched.insert(log.scope.number);
-        self.batch.segments.extend(log.append(&entry, &sealed.heads));
+        self.batch
+            .segments
+            .extend(log.append(&entry, &sealed.heads));
         self.batch.entries.push(entry);
     }
 
@@ -130,10 +150,20 @@ impl Draft {
         sealed: &mut SealedParts,
     ) {
         let (purpose, period) = key_of(policy, self.now);
-        let slot = KeySlot { scope: log.scope, purpose, period };
+        let slot = KeySlot {
+            scope: log.scope,
+            purpose,
+            period,
+        };
         let seat = Seat::entry(&log.scope, log.sequence + 1, part.tag);
-        framed(&mut sealed.bytes, |out| tools.seal(slot, self.now, &seat, &part.salted, out));
-        sealed.heads.push(PartHead { tag: part.tag, policy, commitment: part.commitment });
+        framed(&mut sealed.bytes, |out| {
+            tools.seal(slot, self.now, &seat, &part.salted, out)
+        });
+        sealed.heads.push(PartHead {
+            tag: part.tag,
+            policy,
+            commitment: part.commitment,
+        });
     }
 
     /// Moves the last version of each record into the batch, sealed by `seal`.
@@ -190,5 +220,9 @@ pub(crate) fn spent_column(envelope: &Envelope, pin_key: bool) -> Vec<u8> {
 /// The hashes of a `spent` column that are looked up: the idempotency key and the signature.
 pub(crate) fn spent_hashes(column: &[u8]) -> impl Iterator<Item = [u8; 16]> + '_ {
     let (hashes, _) = column.as_chunks::<16>();
-    hashes.iter().enumerate().filter(|(n, hash)| *n != 1 && **hash != [0; 16]).map(|(_, hash)| *hash)
+    hashes
+        .iter()
+        .enumerate()
+        .filter(|(n, hash)| *n != 1 && **hash != [0; 16])
+        .map(|(_, hash)| *hash)
 }

@@ -1,39 +1,33 @@
 //! The engine's face: execute, read, and what the edge asks on the way.
 
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use strongroom_auth::permission::{Operate, Permission};
-use strongroom_auth::{Actor, Caller, Credential, KeyType, SystemActor, key_text};
-use strongroom_crypto::{RootKeys, random};
+use strongroom_auth::permission::Operate;
+use strongroom_auth::{Actor, Caller, SystemActor};
+use strongroom_crypto::RootKeys;
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::Minted;
 use strongroom_domain::command::Command;
-use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
-use strongroom_domain::rejection::Rejection;
 use strongroom_store::{Batch, Reader, Store, StoreError};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, ApiKeyId, OrganizationId, RawId, RequestId};
+use strongroom_types::id::{ApiKeyId, OrganizationId};
 use strongroom_types::mode::{Mode, Scope};
-use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
-use crate::draft::ClearPart;
-use crate::envelope::{Committed, Envelope, Failure, Idempotency};
+use crate::edge::actor_line;
+use crate::envelope::{Committed, Envelope, Failure};
 use crate::opened::Opener;
-use crate::queue::{ActorLine, Item, Pending, answer};
+use crate::queue::{Item, Pending, answer};
 use crate::refusals::RefusalKey;
-use crate::request_log::{RequestLine, RequestLog};
+use crate::request_log::RequestLog;
 use crate::scopes::installation;
 use crate::shared::Shared;
 use crate::start::{Begin, Settings, StartError, begin};
-use crate::view::{ReadFault, View};
 
 /// Whether the engine takes work.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,15 +54,15 @@ pub struct Stats {
 /// A running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    shared: Arc<Shared>,
-    readers: Mutex<Vec<Box<dyn Reader>>>,
-    reading: Semaphore,
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) readers: Mutex<Vec<Box<dyn Reader>>>,
+    pub(crate) reading: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
-    request_log: Option<RequestLog>,
+    pub(crate) request_log: Option<RequestLog>,
     /// Held while an organization is founded: two at once would be given the same scope numbers.
     founding: Mutex<()>,
 }
@@ -280,211 +274,6 @@ impl Engine {
         outcome.await.unwrap_or(Err(Failure::Halted))
     }
 
-    /// Reads a tenant's books.
-    ///
-    /// # Errors
-    /// [`Failure::NotFound`], [`Failure::BadCursor`], [`Failure::NarrowTheRange`], or [`Failure::Internal`] when what
-    /// is stored does not open.
-    pub async fn read<P: Permission, T: Send + 'static>(
-        &self,
-        caller: &Caller<P>,
-        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let scope = caller.tenant().scope();
-        self.with_view(scope, work).await
-    }
-
-    pub(crate) async fn with_view<T: Send + 'static>(
-        &self,
-        scope: Scope,
-        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let Ok(_permit) = self.inner.reading.acquire().await else {
-            return Err(Failure::Halted);
-        };
-        let engine = self.clone();
-        let done = tokio::task::spawn_blocking(move || engine.view_now(scope, work)).await;
-        done.unwrap_or(Err(Failure::Internal))
-    }
-
-    /// Reads on this thread.
-    pub(crate) fn view_now<T>(
-        &self,
-        scope: Scope,
-        work: impl FnOnce(&mut View<'_>) -> Result<T, ReadFault>,
-    ) -> Result<T, Failure> {
-        let taken = self
-            .inner
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
-        let Some(reader) = taken else {
-            return Err(Failure::Overloaded);
-        };
-        let mut lent = LentReader {
-            engine: self,
-            reader: Some(reader),
-        };
-        let Some(reader) = lent.reader.as_deref_mut() else {
-            return Err(Failure::Internal);
-        };
-        let outcome = work(&mut View::new(
-            &self.inner.shared,
-            scope,
-            reader,
-            self.inner.request_log.as_ref(),
-        ));
-        outcome.map_err(|fault| match fault {
-            ReadFault::NotFound => Failure::NotFound,
-            ReadFault::BadCursor => Failure::BadCursor,
-            ReadFault::NarrowTheRange => Failure::NarrowTheRange,
-            ReadFault::Store(error) => {
-                tracing::error!(error = %error, "a read failed");
-                Failure::Internal
-            }
-            ReadFault::Open(fault) => {
-                tracing::error!(error = %fault, "stored data does not open");
-                Failure::Internal
-            }
-        })
-    }
-
-    /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
-    /// SECURITY: the text is always hashed and looked up, so every failure takes the same time.
-    pub fn credential(&self, unverified_key: &str) -> Option<Arc<Credential>> {
-        let hash = self
-            .inner
-            .shared
-            .credential_key
-            .mac()
-            .tag_fields(&[unverified_key.as_bytes()]);
-        let now = self.now();
-        let credential = self
-            .inner
-            .shared
-            .credentials
-            .find(&hash)
-            .filter(|c| c.is_usable(now))?;
-        self.inner.shared.credentials.note_use(&credential, now);
-        Some(credential)
-    }
-
-    /// Makes a new key's texts and their hash.
-    pub fn mint(&self, key_type: KeyType, mode: Mode) -> Minted {
-        let key_text = loop {
-            if let Some(text) = key_text::mint(key_type, mode, &random::<96>()) {
-                break text;
-            }
-        };
-        let signing = loop {
-            if let Some(text) = key_text::mint(KeyType::Secret, mode, &random::<96>()) {
-                break SecretText::new(format!(
-                    "sign_{}",
-                    text.expose().get(8..).unwrap_or_default()
-                ));
-            }
-        };
-        Minted {
-            hash: self
-                .inner
-                .shared
-                .credential_key
-                .mac()
-                .tag_fields(&[key_text.expose().as_bytes()]),
-            hint: key_text::hint(&key_text),
-            key_text,
-            signing_secret: signing,
-        }
-    }
-
-    /// A fresh id for a request.
-    pub fn new_request(&self) -> RequestId {
-        let milliseconds = u64::try_from(self.now().0).unwrap_or(0);
-        RequestId(RawId::from_parts(
-            milliseconds,
-            u64::from_le_bytes(random::<8>()),
-        ))
-    }
-
-    /// The keyed hashes of an idempotency key and of the request sent under it.
-    pub fn idempotency(
-        &self,
-        scope: &Scope,
-        method: &str,
-        path: &str,
-        key: &str,
-        target: &str,
-        body: &[u8],
-    ) -> Idempotency {
-        let mac = self.inner.shared.spent_key.mac();
-        let number = scope.number.to_be_bytes();
-        Idempotency {
-            key: mac.short_fields(&[
-                b"key",
-                &number,
-                method.as_bytes(),
-                path.as_bytes(),
-                key.as_bytes(),
-            ]),
-            request: mac.short_fields(&[
-                b"request",
-                &number,
-                method.as_bytes(),
-                target.as_bytes(),
-                body,
-            ]),
-        }
-    }
-
-    /// The keyed hash of a request's signature.
-    pub fn signature(&self, scope: &Scope, signature: &[u8; 32]) -> [u8; 16] {
-        let number = scope.number.to_be_bytes();
-        self.inner
-            .shared
-            .spent_key
-            .mac()
-            .short_fields(&[b"signature", &number, signature])
-    }
-
-    /// Puts on record that a proven credential was refused at the edge.
-    pub async fn refuse(
-        &self,
-        credential: &Arc<Credential>,
-        action: Action,
-        rejection: Rejection,
-        envelope: Envelope,
-    ) {
-        let (answer, outcome) = oneshot::channel();
-        let rule = format!("role:{}:none", credential.role.as_str());
-        let pending = Pending {
-            command: Box::new(Refused { action, rejection }),
-            scope: credential.scope,
-            actor: actor_line(Some(credential.id.any()), None, &rule, &envelope),
-            envelope: Envelope {
-                idempotency: None,
-                ..envelope
-            },
-            answer,
-        };
-        if self.inner.shared.queue.push(pending).is_ok() {
-            // The refusal stands whether or not it could be written down.
-            drop(outcome.await);
-        }
-    }
-
-    /// Counts what failed before a credential was proven.
-    pub fn count_failure(&self, reason: &'static str, address: IpAddr) {
-        self.inner.shared.failures.count(reason, address);
-    }
-
-    /// Adds a line to the request log; never waits.
-    pub fn log_request(&self, line: RequestLine) {
-        if let Some(log) = &self.inner.request_log {
-            log.add(line);
-        }
-    }
-
     /// All scopes, the installation first.
     pub fn scopes(&self) -> Vec<Scope> {
         self.inner.shared.all_scopes()
@@ -561,81 +350,11 @@ impl Engine {
     }
 }
 
-/// A reader out of the pool; goes back when dropped, also when the read panics.
-struct LentReader<'a> {
-    engine: &'a Engine,
-    reader: Option<Box<dyn Reader>>,
-}
-
-impl Drop for LentReader<'_> {
-    fn drop(&mut self) {
-        let mut readers = self
-            .engine
-            .inner
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        readers.extend(self.reader.take());
-    }
-}
-
 /// What was counted in memory since the last time.
 pub struct Summaries {
     pub used: Vec<(Scope, Vec<(ApiKeyId, Timestamp)>)>,
     pub failures: Vec<((&'static str, String), u64)>,
     pub refusals: Vec<(RefusalKey, u64)>,
-}
-
-/// Writes down who acts; done by the caller's thread, so that the commit thread need not.
-fn actor_line(
-    credential: Option<AnyId>,
-    system: Option<&str>,
-    rule: &str,
-    envelope: &Envelope,
-) -> ActorLine {
-    let actor = EntryActor {
-        credential,
-        system: system.map(str::to_owned),
-        request: envelope.request.0,
-        address: envelope.address.clone(),
-        user_agent: envelope.user_agent.clone(),
-        rule: rule.to_owned(),
-        signed: envelope.signature.is_some(),
-    };
-    ActorLine {
-        credential,
-        part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
-    }
-}
-
-/// A refusal at the edge, on its way into the log.
-struct Refused {
-    action: Action,
-    rejection: Rejection,
-}
-
-impl Command for Refused {
-    type Permission = Operate;
-
-    fn action(&self) -> Action {
-        self.action
-    }
-
-    fn keys(
-        &self,
-        _: &strongroom_domain::facts::Facts,
-        _: Scope,
-    ) -> strongroom_domain::facts::Keys {
-        strongroom_domain::facts::Keys::default()
-    }
-
-    fn decide(
-        &self,
-        _: &strongroom_domain::facts::Facts,
-        _: &mut strongroom_domain::command::Moment,
-    ) -> Result<strongroom_domain::decision::Decision, Rejection> {
-        Err(self.rejection.clone())
-    }
 }
 
 /// Whether the installation's last entry is a stop.

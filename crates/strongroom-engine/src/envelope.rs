@@ -85,13 +85,19 @@ impl Committed {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
     /// Refused; `request` is the id to show: that of the first request when replayed.
-    Rejected { rejection: Rejection, replayed: bool, request: RequestId },
+    Rejected {
+        rejection: Rejection,
+        replayed: bool,
+        request: RequestId,
+    },
     /// A request under the same idempotency key is still running.
     KeyInUse,
     /// The idempotency key was used for another request.
     KeyReused,
     /// It was done before, but its reply is not kept.
-    ReplyNotKept { resource: Option<AnyId> },
+    ReplyNotKept {
+        resource: Option<AnyId>,
+    },
     /// The signature was spent by another request.
     SignatureReplayed,
     /// The queue is full.

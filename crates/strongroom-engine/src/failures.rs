@@ -18,13 +18,18 @@ impl Failures {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (reason, network(address));
         let full = counts.len() >= MOST && !counts.contains_key(&key);
-        let key = if full { (reason, "others".to_owned()) } else { key };
+        let key = if full {
+            (reason, "others".to_owned())
+        } else {
+            key
+        };
         *counts.entry(key).or_default() += 1;
     }
 
     /// Takes the counts, largest first.
     pub fn take(&self) -> Vec<((&'static str, String), u64)> {
-        let counts = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts =
+            std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
         let mut rows: Vec<_> = counts.into_iter().collect();
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         rows
@@ -63,7 +68,10 @@ mod tests {
 
     #[test]
     fn networks_of_addresses() {
-        assert_eq!(network("2001:db8:1:2:3::4".parse().unwrap()), "2001:db8:1:2::/64");
+        assert_eq!(
+            network("2001:db8:1:2:3::4".parse().unwrap()),
+            "2001:db8:1:2::/64"
+        );
         assert_eq!(network("::ffff:10.0.0.1".parse().unwrap()), "10.0.0.1");
     }
 }

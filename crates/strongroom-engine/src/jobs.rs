@@ -24,9 +24,20 @@ impl Engine {
     /// [`Failure`] of the read.
     pub async fn due_jobs(&self, limit: usize) -> Result<Vec<DueJob>, Failure> {
         let now = self.now();
-        let rows = self.with_view(installation(), move |view| Ok(view.reader.jobs_due(now.0, limit)?)).await?;
+        let rows = self
+            .with_view(installation(), move |view| {
+                Ok(view.reader.jobs_due(now.0, limit)?)
+            })
+            .await?;
         let jobs = rows.iter().filter(|row| row.kind == RAIL_JOB);
-        Ok(jobs.filter_map(|row| Some(DueJob { scope: self.shared().scope(row.scope)?, id: RawId(row.id) })).collect())
+        Ok(jobs
+            .filter_map(|row| {
+                Some(DueJob {
+                    scope: self.shared().scope(row.scope)?,
+                    id: RawId(row.id),
+                })
+            })
+            .collect())
     }
 
     /// When the next job is due.
@@ -34,7 +45,9 @@ impl Engine {
     /// # Errors
     /// [`Failure`] of the read.
     pub async fn next_job(&self) -> Result<Option<Timestamp>, Failure> {
-        let next = self.with_view(installation(), |view| Ok(view.reader.next_job()?)).await?;
+        let next = self
+            .with_view(installation(), |view| Ok(view.reader.next_job()?))
+            .await?;
         Ok(next.map(Timestamp))
     }
 
@@ -49,6 +62,10 @@ impl Engine {
     /// [`Failure`] of the commit.
     pub async fn drop_job(&self, job: DueJob) -> Result<(), Failure> {
         let removed_jobs = vec![(job.scope.number, RAIL_JOB, job.id.0)];
-        self.derive(Batch { removed_jobs, ..Batch::default() }).await
+        self.derive(Batch {
+            removed_jobs,
+            ..Batch::default()
+        })
+        .await
     }
 }

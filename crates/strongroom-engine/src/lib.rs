@@ -5,26 +5,28 @@
 //! answers. Only the commit makes a [`Committed`]; only this crate reads the clock and opens what is sealed.
 //! Never here: SQL, HTTP, business rules. The commit thread is in [`commit`](self), reads are in [`view`].
 
+mod accept;
 mod bases;
-mod draft;
-mod load;
-mod log;
 mod cache;
 mod checkpoints;
 mod clock;
-mod accept;
 mod commit;
 mod credentials;
+mod draft;
+mod edge;
 mod engine;
 mod envelope;
 mod failures;
 mod jobs;
+mod load;
+mod log;
 mod opened;
 mod proofs;
 mod queue;
+mod reading;
 mod refusals;
-mod retention;
 pub mod request_log;
+mod retention;
 mod scopes;
 mod seal;
 mod sealers;
@@ -37,9 +39,11 @@ pub mod view;
 
 pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
-pub use jobs::DueJob;
 pub use envelope::{Committed, Envelope, Failure, Idempotency};
+pub use jobs::DueJob;
 pub use opened::{OpenFault, Opener};
-pub use start::{Settings, StartError};
 pub use request_log::{RequestFilter, RequestLine};
-pub use view::{AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter};
+pub use start::{Settings, StartError};
+pub use view::{
+    AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,
+};

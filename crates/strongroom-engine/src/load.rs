@@ -26,8 +26,15 @@ const ROUNDS: usize = 3;
 
 impl Commit {
     /// Reads what the batch names and memory does not hold, as one set, twice at most.
-    pub(crate) fn prefetch(&mut self, draft: &mut Draft, commands: &[Pending]) -> Result<(), StoreError> {
-        let mut open: Vec<(&Pending, Facts)> = commands.iter().map(|pending| (pending, Facts::default())).collect();
+    pub(crate) fn prefetch(
+        &mut self,
+        draft: &mut Draft,
+        commands: &[Pending],
+    ) -> Result<(), StoreError> {
+        let mut open: Vec<(&Pending, Facts)> = commands
+            .iter()
+            .map(|pending| (pending, Facts::default()))
+            .collect();
         for _ in 0..2 {
             let mut wanted = Missing::default();
             let mut again = Vec::new();
@@ -52,7 +59,11 @@ impl Commit {
     }
 
     /// The facts of one command, as the commands before it left them.
-    pub(crate) fn facts(&mut self, draft: &mut Draft, pending: &Pending) -> Result<Facts, StoreError> {
+    pub(crate) fn facts(
+        &mut self,
+        draft: &mut Draft,
+        pending: &Pending,
+    ) -> Result<Facts, StoreError> {
         let mut facts = Facts::default();
         for _ in 0..ROUNDS {
             let keys = pending.command.keys(&facts, pending.scope);
@@ -64,7 +75,13 @@ impl Commit {
     }
 
     /// Adds what `keys` names and `facts` lacks; says whether there was any.
-    fn fill(&mut self, draft: &mut Draft, scope: Scope, keys: &Keys, facts: &mut Facts) -> Result<bool, StoreError> {
+    fn fill(
+        &mut self,
+        draft: &mut Draft,
+        scope: Scope,
+        keys: &Keys,
+        facts: &mut Facts,
+    ) -> Result<bool, StoreError> {
         let mut wanted = Missing::default();
         if self.note_missing(draft, scope, keys, &mut wanted) {
             self.fetch(draft, wanted)?;
@@ -72,7 +89,10 @@ impl Commit {
         let mut grew = false;
         for id in &keys.records {
             if !facts.knows(*id) {
-                let record = self.cache.get((scope.number, *id)).map(|slot| Arc::clone(&slot.record));
+                let record = self
+                    .cache
+                    .get((scope.number, *id))
+                    .map(|slot| Arc::clone(&slot.record));
                 facts.insert(*id, record);
                 grew = true;
             }
@@ -89,7 +109,11 @@ impl Commit {
 
     fn holder_key(&self, scope: Scope, key: &IndexKey) -> (u32, u16, Hash) {
         let field = key.field.code();
-        (scope.number, field, self.shared.index_hash(scope.number, field, &key.text))
+        (
+            scope.number,
+            field,
+            self.shared.index_hash(scope.number, field, &key.text),
+        )
     }
 
     fn note_missing(&self, draft: &Draft, scope: Scope, keys: &Keys, wanted: &mut Missing) -> bool {
@@ -134,24 +158,54 @@ impl Commit {
             draft.holders.entry(hash).or_insert(None);
         }
         for row in loaded.indexes {
-            let Some(kind) = Kind::from_code(row.kind) else { continue };
-            let holder = AnyId { kind, raw: RawId(row.id) };
-            draft.holders.insert((row.scope, row.field, row.hash), Some(holder));
+            let Some(kind) = Kind::from_code(row.kind) else {
+                continue;
+            };
+            let holder = AnyId {
+                kind,
+                raw: RawId(row.id),
+            };
+            draft
+                .holders
+                .insert((row.scope, row.field, row.hash), Some(holder));
         }
         Ok(())
     }
 
     fn take_record(&mut self, row: &RecordRow) -> Result<(), StoreError> {
-        let Some(scope) = self.logs.get(&row.scope).map(|log| log.scope) else { return Ok(()) };
-        let Some(kind) = Kind::from_code(row.kind) else { return Ok(()) };
+        let Some(scope) = self.logs.get(&row.scope).map(|log| log.scope) else {
+            return Ok(());
+        };
+        let Some(kind) = Kind::from_code(row.kind) else {
+            return Ok(());
+        };
         let reader = &mut self.reader;
         let mut keys = |number| {
-            let wanted = Wanted { keys: vec![number], ..Wanted::default() };
-            reader.load(&wanted).ok().and_then(|loaded| loaded.keys.into_iter().next())
+            let wanted = Wanted {
+                keys: vec![number],
+                ..Wanted::default()
+            };
+            reader
+                .load(&wanted)
+                .ok()
+                .and_then(|loaded| loaded.keys.into_iter().next())
         };
-        let record = self.opener.record(&scope, row, &mut keys).map_err(corrupt)?;
-        let key = (row.scope, AnyId { kind, raw: RawId(row.id) });
-        let slot = Slot { record: Arc::new(record), version: row.version, created: Timestamp(row.time) };
+        let record = self
+            .opener
+            .record(&scope, row, &mut keys)
+            .map_err(corrupt)?;
+        let key = (
+            row.scope,
+            AnyId {
+                kind,
+                raw: RawId(row.id),
+            },
+        );
+        let slot = Slot {
+            record: Arc::new(record),
+            version: row.version,
+            created: Timestamp(row.time),
+        };
         self.cache.put(key, slot);
         Ok(())
     }
@@ -163,7 +217,8 @@ impl Commit {
             .iter()
             .filter(|row| Kind::from_code(row.kind).is_some_and(lives_in_log))
             .filter(|row| {
-                let stored = |r: &RecordRow| r.scope == row.scope && r.kind == row.kind && r.id == row.id;
+                let stored =
+                    |r: &RecordRow| r.scope == row.scope && r.kind == row.kind && r.id == row.id;
                 !loaded.records.iter().any(stored)
             })
             .map(|row| (row.scope, row.seq))
@@ -171,14 +226,34 @@ impl Commit {
         if missing.is_empty() {
             return Ok(());
         }
-        let entries = self.writer.load(&Wanted { entries: missing, ..Wanted::default() })?.entries;
+        let entries = self
+            .writer
+            .load(&Wanted {
+                entries: missing,
+                ..Wanted::default()
+            })?
+            .entries;
         for row in entries {
-            let Some(scope) = wanted.records.iter().map(|(s, _)| *s).find(|s| s.number == row.log) else { continue };
+            let Some(scope) = wanted
+                .records
+                .iter()
+                .map(|(s, _)| *s)
+                .find(|s| s.number == row.log)
+            else {
+                continue;
+            };
             let facts = self.opener.entry(&scope, &row).map_err(corrupt)?.facts;
             if let Some(body) = facts.and_then(|facts| facts.payout) {
                 let key = (row.log, body.id.any());
                 let record = Arc::new(Record::Payout(Payout { body, bank: None }));
-                self.cache.put(key, Slot { record, version: 1, created: Timestamp(row.time) });
+                self.cache.put(
+                    key,
+                    Slot {
+                        record,
+                        version: 1,
+                        created: Timestamp(row.time),
+                    },
+                );
             }
         }
         Ok(())
@@ -194,11 +269,18 @@ impl Commit {
             && let Some(position) = self.spent.find(&idempotency.key, &mut *self.reader)?
         {
             let (log, sequence) = place(position);
-            let wanted = Wanted { entries: vec![(log, sequence)], ..Wanted::default() };
+            let wanted = Wanted {
+                entries: vec![(log, sequence)],
+                ..Wanted::default()
+            };
             let row = self.writer.load(&wanted)?.entries.into_iter().next();
-            let row = row.ok_or_else(|| StoreError::Corrupt(format!("entry {sequence} of log {log} is missing")))?;
+            let row = row.ok_or_else(|| {
+                StoreError::Corrupt(format!("entry {sequence} of log {log} is missing"))
+            })?;
             crate::shared::Counters::add(&self.shared.counters.replayed, 1);
-            return self.first_answer(pending.scope, &row, &idempotency.request).map(Some);
+            return self
+                .first_answer(pending.scope, &row, &idempotency.request)
+                .map(Some);
         }
         if let Some(signature) = pending.envelope.signature {
             let in_batch = draft.spent.contains_key(&signature);
@@ -220,13 +302,25 @@ impl Commit {
             return Ok(Err(Failure::KeyReused));
         }
         let entry = self.opener.entry(&scope, row).map_err(corrupt)?;
-        let Some(facts) = entry.facts else { return Ok(Err(Failure::ReplyNotKept { resource: None })) };
+        let Some(facts) = entry.facts else {
+            return Ok(Err(Failure::ReplyNotKept { resource: None }));
+        };
         if let Some(rejection) = facts.refusal {
             let request = RequestId(entry.actor.map_or(RawId::ZERO, |actor| actor.request));
-            return Ok(Err(Failure::Rejected { rejection, replayed: true, request }));
+            return Ok(Err(Failure::Rejected {
+                rejection,
+                replayed: true,
+                request,
+            }));
         }
-        let rendered = entry.reply.or_else(|| stored_rendering(&facts, Timestamp(row.time)));
-        let Some(kept) = rendered else { return Ok(Err(Failure::ReplyNotKept { resource: facts.resource })) };
+        let rendered = entry
+            .reply
+            .or_else(|| stored_rendering(&facts, Timestamp(row.time)));
+        let Some(kept) = rendered else {
+            return Ok(Err(Failure::ReplyNotKept {
+                resource: facts.resource,
+            }));
+        };
         Ok(Ok(Committed {
             facts: Box::new(facts),
             time: Timestamp(row.time),
@@ -241,7 +335,10 @@ impl Commit {
 fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
     use strongroom_domain::action::Action;
     use strongroom_domain::payouts::Recipient;
-    let to_wallet = facts.payout.as_ref().is_some_and(|payout| matches!(payout.recipient, Recipient::Wallet(_)));
+    let to_wallet = facts
+        .payout
+        .as_ref()
+        .is_some_and(|payout| matches!(payout.recipient, Recipient::Wallet(_)));
     let rendered = match facts.action {
         Action::PayoutCreated => to_wallet,
         Action::WalletCredited | Action::WalletDebited | Action::TransferCreated => true,

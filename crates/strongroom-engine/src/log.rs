@@ -1,6 +1,8 @@
 //! The end of one log, in the commit thread's memory: sequence, time, events, and the tree's frontier.
 
-use strongroom_audit::{EntryHead, Frontier, Tile, TileSource, TileWriter, decode_parts, leaf_hash};
+use strongroom_audit::{
+    EntryHead, Frontier, Tile, TileSource, TileWriter, decode_parts, leaf_hash,
+};
 use strongroom_store::{EntryRow, HeadRow, Reader, SegmentRow, StoreError};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -38,14 +40,21 @@ impl Log {
     }
 
     /// Takes a log up where its stored head says.
-    pub fn restore(scope: Scope, head: &HeadRow, reader: &mut dyn Reader) -> Result<Log, StoreError> {
-        let damage = |what: &str| StoreError::Corrupt(format!("the head of log {}: {what}", head.log));
+    pub fn restore(
+        scope: Scope,
+        head: &HeadRow,
+        reader: &mut dyn Reader,
+    ) -> Result<Log, StoreError> {
+        let damage =
+            |what: &str| StoreError::Corrupt(format!("the head of log {}: {what}", head.log));
         let frontier = Frontier::decode(&head.frontier).map_err(|d| damage(&d.to_string()))?;
         if frontier.size() != head.seq {
             return Err(damage("the frontier is of another size"));
         }
-        let tiles = with_hashes(reader, &scope, |source| TileWriter::restore(source, head.seq))?
-            .map_err(|e| damage(&e.to_string()))?;
+        let tiles = with_hashes(reader, &scope, |source| {
+            TileWriter::restore(source, head.seq)
+        })?
+        .map_err(|e| damage(&e.to_string()))?;
         Ok(Log {
             scope,
             sequence: head.seq,
@@ -57,7 +66,11 @@ impl Log {
     }
 
     /// Appends an entry: gives its leaf a place in the tree and returns the tiles that became full.
-    pub fn append(&mut self, entry: &EntryRow, parts: &[strongroom_audit::PartHead]) -> Vec<SegmentRow> {
+    pub fn append(
+        &mut self,
+        entry: &EntryRow,
+        parts: &[strongroom_audit::PartHead],
+    ) -> Vec<SegmentRow> {
         let leaf = leaf_hash(&EntryHead {
             organization: &self.scope.organization.0.0,
             mode: self.scope.mode.code(),
@@ -66,13 +79,22 @@ impl Log {
             parts,
         });
         // INVARIANT(log-dense): an entry's sequence is one more than its predecessor's.
-        assert_eq!(entry.seq, self.sequence + 1, "log {} skips a sequence", self.scope.number);
+        assert_eq!(
+            entry.seq,
+            self.sequence + 1,
+            "log {} skips a sequence",
+            self.scope.number
+        );
         self.sequence = entry.seq;
         self.time = Timestamp(entry.time);
         self.events = self.events.saturating_add(u64::from(entry.event_count));
         self.frontier.push(leaf);
         let number = self.scope.number;
-        self.tiles.push(leaf).into_iter().map(|tile| tile_row(number, tile)).collect()
+        self.tiles
+            .push(leaf)
+            .into_iter()
+            .map(|tile| tile_row(number, tile))
+            .collect()
     }
 
     pub fn head(&self) -> HeadRow {
@@ -98,8 +120,14 @@ fn tile_row(log: u32, tile: Tile) -> SegmentRow {
 }
 
 /// The leaf hash of a stored entry's head.
-pub(crate) fn stored_leaf(scope: &Scope, seq: u64, time: i64, head: &[u8]) -> Result<[u8; 32], StoreError> {
-    let parts = decode_parts(head).map_err(|d| StoreError::Corrupt(format!("the head of entry {seq}: {d}")))?;
+pub(crate) fn stored_leaf(
+    scope: &Scope,
+    seq: u64,
+    time: i64,
+    head: &[u8],
+) -> Result<[u8; 32], StoreError> {
+    let parts = decode_parts(head)
+        .map_err(|d| StoreError::Corrupt(format!("the head of entry {seq}: {d}")))?;
     Ok(leaf_hash(&EntryHead {
         organization: &scope.organization.0.0,
         mode: scope.mode.code(),
@@ -125,7 +153,9 @@ pub(crate) fn with_hashes<T>(
     let tail: std::cell::RefCell<Option<(u64, Vec<[u8; 32]>)>> = std::cell::RefCell::new(None);
     let log = scope.number;
     let tiles = |level: u8, index: u64| {
-        let row = reader.borrow_mut().segment(log, segment::TILE.saturating_add(level), index)?;
+        let row = reader
+            .borrow_mut()
+            .segment(log, segment::TILE.saturating_add(level), index)?;
         Ok(row.map(|row| row.body))
     };
     let leaf = |index: u64| {
@@ -145,7 +175,9 @@ pub(crate) fn with_hashes<T>(
         let at = usize::try_from(index - from).unwrap_or(usize::MAX);
         let leaf = leaves.get(at).copied();
         *tail = Some((from, leaves));
-        leaf.ok_or_else(|| StoreError::Corrupt(format!("entry {} of log {log} is missing", index + 1)))
+        leaf.ok_or_else(|| {
+            StoreError::Corrupt(format!("entry {} of log {log} is missing", index + 1))
+        })
     };
     let source: Hashes<'_> = TileSource::new(Box::new(tiles), Box::new(leaf));
     Ok(work(&source))

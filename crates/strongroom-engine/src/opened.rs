@@ -82,35 +82,55 @@ impl Opener {
         row: &RecordRow,
         rows: KeyRows<'_>,
     ) -> Result<(Record, ClearRecord), OpenFault> {
-        let kind = Kind::from_code(row.kind).ok_or_else(|| OpenFault::Malformed(format!("kind {}", row.kind)))?;
-        let id = AnyId { kind, raw: RawId(row.id) };
+        let kind = Kind::from_code(row.kind)
+            .ok_or_else(|| OpenFault::Malformed(format!("kind {}", row.kind)))?;
+        let id = AnyId {
+            kind,
+            raw: RawId(row.id),
+        };
         let malformed = || OpenFault::Malformed(format!("the body of `{id}`"));
-        let mut clear = ClearRecord { business: Vec::new(), personal: Vec::new() };
+        let mut clear = ClearRecord {
+            business: Vec::new(),
+            personal: Vec::new(),
+        };
         for part in read_body(&row.body).ok_or_else(malformed)? {
             let seat = Seat::record(scope, id, row.version);
             match (part.part, part.subject) {
                 (BUSINESS, _) => clear.business = self.blob(part.blob, &seat, &id, rows)?,
-                (PERSONAL, Some(subject)) => match self.blob(part.blob, &seat.personal(subject), &id, rows) {
-                    Ok(bytes) => clear.personal.push(PersonalPart { subject, bytes }),
-                    // An erased subject's key is gone: the record stays, without the person.
-                    Err(OpenFault::NoKey(_)) => {}
-                    Err(fault) => return Err(fault),
-                },
+                (PERSONAL, Some(subject)) => {
+                    match self.blob(part.blob, &seat.personal(subject), &id, rows) {
+                        Ok(bytes) => clear.personal.push(PersonalPart { subject, bytes }),
+                        // An erased subject's key is gone: the record stays, without the person.
+                        Err(OpenFault::NoKey(_)) => {}
+                        Err(fault) => return Err(fault),
+                    }
+                }
                 _ => return Err(malformed()),
             }
         }
         let personal: Vec<PersonalPart> = clear
             .personal
             .iter()
-            .map(|part| PersonalPart { subject: part.subject, bytes: part.bytes.get(SALT..).unwrap_or(&[]).to_vec() })
+            .map(|part| PersonalPart {
+                subject: part.subject,
+                bytes: part.bytes.get(SALT..).unwrap_or(&[]).to_vec(),
+            })
             .collect();
         let installation = scope.number == INSTALLATION;
-        let record = Record::read(kind, installation, &clear.business, &personal).map_err(|_| malformed())?;
+        let record = Record::read(kind, installation, &clear.business, &personal)
+            .map_err(|_| malformed())?;
         Ok((record, clear))
     }
 
-    pub(crate) fn blob(&self, blob: &[u8], seat: &Seat, what: &dyn fmt::Display, rows: KeyRows<'_>) -> Result<Vec<u8>, OpenFault> {
-        let view = SealedView::parse(blob).map_err(|_| OpenFault::Malformed(format!("a part of `{what}`")))?;
+    pub(crate) fn blob(
+        &self,
+        blob: &[u8],
+        seat: &Seat,
+        what: &dyn fmt::Display,
+        rows: KeyRows<'_>,
+    ) -> Result<Vec<u8>, OpenFault> {
+        let view = SealedView::parse(blob)
+            .map_err(|_| OpenFault::Malformed(format!("a part of `{what}`")))?;
         let key = self.key(view.key, rows).ok_or(OpenFault::NoKey(view.key))?;
         open(&view, &key, seat).ok_or_else(|| OpenFault::Altered(format!("a part of `{what}`")))
     }
@@ -128,9 +148,14 @@ impl Opener {
     /// # Errors
     /// [`OpenFault`], naming the entry and the part.
     pub fn entry(&self, scope: &Scope, row: &EntryRow) -> Result<OpenedEntry, OpenFault> {
-        let heads = decode_parts(&row.head).map_err(|d: Damage| OpenFault::Malformed(d.to_string()))?;
+        let heads =
+            decode_parts(&row.head).map_err(|d: Damage| OpenFault::Malformed(d.to_string()))?;
         let mut entry = OpenedEntry {
-            place: Place { sequence: row.seq, time: Timestamp(row.time), first_event: row.first_event },
+            place: Place {
+                sequence: row.seq,
+                time: Timestamp(row.time),
+                first_event: row.first_event,
+            },
             heads: Vec::new(),
             facts: None,
             actor: None,
@@ -143,8 +168,15 @@ impl Opener {
             let name = || format!("part {} of entry {}", head.tag, row.seq);
             let (blob, after) = read_framed(rest).ok_or_else(|| OpenFault::Malformed(name()))?;
             rest = after;
-            match self.blob(blob, &Seat::entry(scope, row.seq, head.tag), &name(), &mut |_| None) {
-                Ok(salted) => entry.take(head, &salted).map_err(|_| OpenFault::Altered(name()))?,
+            match self.blob(
+                blob,
+                &Seat::entry(scope, row.seq, head.tag),
+                &name(),
+                &mut |_| None,
+            ) {
+                Ok(salted) => entry
+                    .take(head, &salted)
+                    .map_err(|_| OpenFault::Altered(name()))?,
                 Err(OpenFault::NoKey(_)) => {}
                 Err(fault) => return Err(fault),
             }
@@ -177,12 +209,52 @@ impl OpenedEntry {
 
 /// The same row, as the key hierarchy knows it.
 pub(crate) fn crypto_key(row: &KeyRow) -> strongroom_crypto::KeyRow {
-    let KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped } = row.clone();
-    strongroom_crypto::KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped }
+    let KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    } = row.clone();
+    strongroom_crypto::KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    }
 }
 
 /// The same row, as the store knows it.
 pub(crate) fn store_key(row: strongroom_crypto::KeyRow) -> KeyRow {
-    let strongroom_crypto::KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped } = row;
-    KeyRow { number, scope, purpose, period, subject, version, parent, created, wrapped }
+    let strongroom_crypto::KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    } = row;
+    KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    }
 }

@@ -17,7 +17,12 @@ pub(crate) struct Refusals {
 
 impl Refusals {
     pub fn new(per_second: u32) -> Refusals {
-        Refusals { per_second, second: 0, seen: HashMap::new(), over: HashMap::new() }
+        Refusals {
+            per_second,
+            second: 0,
+            seen: HashMap::new(),
+            over: HashMap::new(),
+        }
     }
 
     /// Whether this refusal still gets an entry of its own.

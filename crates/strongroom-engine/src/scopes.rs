@@ -7,7 +7,11 @@ use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 
 /// The installation's own scope.
 pub(crate) const fn installation() -> Scope {
-    Scope { number: INSTALLATION, organization: OrganizationId(RawId::ZERO), mode: Mode::Live }
+    Scope {
+        number: INSTALLATION,
+        organization: OrganizationId(RawId::ZERO),
+        mode: Mode::Live,
+    }
 }
 
 /// All scopes by number.
@@ -26,7 +30,10 @@ impl Scopes {
     }
 
     pub fn of(&self, organization: OrganizationId, mode: Mode) -> Option<Scope> {
-        self.scopes.values().find(|s| s.organization == organization && s.mode == mode).copied()
+        self.scopes
+            .values()
+            .find(|s| s.organization == organization && s.mode == mode)
+            .copied()
     }
 
     /// By number, the installation first.

@@ -40,11 +40,25 @@ impl Seat {
         for (to, from) in raw.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
             *to = from;
         }
-        Seat { part: tag, ..Seat::record(scope, AnyId { kind: Kind::Audit, raw: RawId(raw) }, 1) }
+        Seat {
+            part: tag,
+            ..Seat::record(
+                scope,
+                AnyId {
+                    kind: Kind::Audit,
+                    raw: RawId(raw),
+                },
+                1,
+            )
+        }
     }
 
     pub fn personal(self, subject: SubjectId) -> Seat {
-        Seat { part: PERSONAL, subject: subject.0, ..self }
+        Seat {
+            part: PERSONAL,
+            subject: subject.0,
+            ..self
+        }
     }
 
     /// The associated data: every field behind its length, so that no two seats share one encoding.
@@ -79,7 +93,9 @@ pub(crate) const PERSONAL: u8 = 1;
 
 /// Opens one sealed blob at its seat.
 pub(crate) fn open(view: &SealedView<'_>, key: &DataKey, seat: &Seat) -> Option<Vec<u8>> {
-    key.seal_key().open(view.nonce, &seat.aad(view.key), view.ciphertext).ok()
+    key.seal_key()
+        .open(view.nonce, &seat.aad(view.key), view.ciphertext)
+        .ok()
 }
 
 /// A record's parts in clear, as they are sealed and committed to. Personal bytes start with their salt.
@@ -95,11 +111,20 @@ impl ClearRecord {
     /// What the log keeps of a record's version. Personal parts enter by the hash of their salted bytes, so that
     /// nothing can be guessed from it once the salt is gone.
     pub fn commitment(&self, id: AnyId, version: u64) -> [u8; 32] {
-        let length = u64::try_from(self.business.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let length = u64::try_from(self.business.len())
+            .unwrap_or(u64::MAX)
+            .to_be_bytes();
         let version = version.to_be_bytes();
         let kind = [id.kind.code()];
         let personal: Vec<[u8; 32]> = self.personal.iter().map(|p| sha256(&[&p.bytes])).collect();
-        let mut parts: Vec<&[u8]> = vec![b"strongroom/record/1", &kind, &id.raw.0, &version, &length, &self.business];
+        let mut parts: Vec<&[u8]> = vec![
+            b"strongroom/record/1",
+            &kind,
+            &id.raw.0,
+            &version,
+            &length,
+            &self.business,
+        ];
         for (part, hash) in self.personal.iter().zip(&personal) {
             parts.push(&part.subject.0.0);
             parts.push(hash);
@@ -151,7 +176,9 @@ pub(crate) struct SealedPart<'a> {
 
 /// Reads the frame of a record body; `None` when the bytes are none.
 pub(crate) fn read_body(bytes: &[u8]) -> Option<Vec<SealedPart<'_>>> {
-    let ([1, count], mut rest) = bytes.split_first_chunk::<2>()? else { return None };
+    let ([1, count], mut rest) = bytes.split_first_chunk::<2>()? else {
+        return None;
+    };
     let mut parts = Vec::with_capacity(usize::from(*count));
     for _ in 0..*count {
         let (part, after) = rest.split_first()?;
@@ -165,7 +192,11 @@ pub(crate) fn read_body(bytes: &[u8]) -> Option<Vec<SealedPart<'_>>> {
         };
         let (blob, after) = read_framed(rest)?;
         rest = after;
-        parts.push(SealedPart { part: *part, subject, blob });
+        parts.push(SealedPart {
+            part: *part,
+            subject,
+            blob,
+        });
     }
     rest.is_empty().then_some(parts)
 }
@@ -200,7 +231,9 @@ mod tests {
     fn bodies_are_read_back_whole_or_not_at_all() {
         let mut body = BodyWriter::new(2);
         body.part(BUSINESS, None, |out| out.extend_from_slice(b"abc"));
-        body.part(PERSONAL, Some(SubjectId(RawId([9; 12]))), |out| out.extend_from_slice(b"d"));
+        body.part(PERSONAL, Some(SubjectId(RawId([9; 12]))), |out| {
+            out.extend_from_slice(b"d")
+        });
         let parts = read_body(&body.bytes).unwrap();
         assert_eq!(parts[0].blob, b"abc");
         assert_eq!(parts[1].subject, Some(SubjectId(RawId([9; 12]))));

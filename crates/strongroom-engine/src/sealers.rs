@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use strongroom_crypto::{BatchSealer, DataKey, Hierarchy, Purpose, RandomPool, write_sealed_header};
+use strongroom_crypto::{
+    BatchSealer, DataKey, Hierarchy, Purpose, RandomPool, write_sealed_header,
+};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -26,18 +28,28 @@ pub(crate) struct Sealers {
 
 impl Sealers {
     pub fn new(hierarchy: Arc<Hierarchy>) -> Sealers {
-        Sealers { hierarchy, sealers: HashMap::default() }
+        Sealers {
+            hierarchy,
+            sealers: HashMap::default(),
+        }
     }
 
     /// The sealer of a slot; a key of a new period replaces the old one.
     fn sealer(&mut self, slot: KeySlot, now: Timestamp, random: &mut RandomPool) -> &mut Sealer {
-        let KeySlot { scope, purpose, period } = slot;
+        let KeySlot {
+            scope,
+            purpose,
+            period,
+        } = slot;
         let hierarchy = &self.hierarchy;
         let fresh = |random: &mut RandomPool| {
             let key = hierarchy.current(scope.number, purpose, period, now.0);
             Sealer::new(&key, period, random)
         };
-        let sealer = self.sealers.entry((scope.number, purpose)).or_insert_with(|| fresh(random));
+        let sealer = self
+            .sealers
+            .entry((scope.number, purpose))
+            .or_insert_with(|| fresh(random));
         if sealer.period != period {
             *sealer = fresh(random);
         }
@@ -53,7 +65,13 @@ impl Sealers {
 impl Sealer {
     fn new(key: &DataKey, period: u32, random: &mut RandomPool) -> Sealer {
         let prefix = random.take();
-        Sealer { key: key.number, period, prefix, cipher: key.seal_key().batch(prefix), counter: 0 }
+        Sealer {
+            key: key.number,
+            period,
+            prefix,
+            cipher: key.seal_key().batch(prefix),
+            counter: 0,
+        }
     }
 
     fn seal(&mut self, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
@@ -69,7 +87,8 @@ impl Sealer {
             *to = from;
         }
         write_sealed_header(self.key, &nonce, out);
-        self.cipher.seal(suffix, &seat.aad(self.key), plaintext, out);
+        self.cipher
+            .seal(suffix, &seat.aad(self.key), plaintext, out);
     }
 }
 
@@ -89,14 +108,30 @@ pub(crate) struct SealTools<'a> {
 
 impl SealTools<'_> {
     /// Appends the sealed blob of `plaintext` under the slot's key.
-    pub fn seal(&mut self, slot: KeySlot, now: Timestamp, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
-        self.sealers.sealer(slot, now, self.random).seal(seat, plaintext, out);
+    pub fn seal(
+        &mut self,
+        slot: KeySlot,
+        now: Timestamp,
+        seat: &Seat,
+        plaintext: &[u8],
+        out: &mut Vec<u8>,
+    ) {
+        self.sealers
+            .sealer(slot, now, self.random)
+            .seal(seat, plaintext, out);
     }
 }
 
 /// Seals under one subject's key; rare, so the nonce is drawn whole.
-pub(crate) fn seal_personal(key: &DataKey, random: &mut RandomPool, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn seal_personal(
+    key: &DataKey,
+    random: &mut RandomPool,
+    seat: &Seat,
+    plaintext: &[u8],
+    out: &mut Vec<u8>,
+) {
     let nonce = random.take();
     write_sealed_header(key.number, &nonce, out);
-    key.seal_key().seal(&nonce, &seat.aad(key.number), plaintext, out);
+    key.seal_key()
+        .seal(&nonce, &seat.aad(key.number), plaintext, out);
 }

@@ -31,7 +31,10 @@ pub(crate) fn position(log: u32, sequence: u64) -> u64 {
 
 /// The log and sequence of a position.
 pub(crate) fn place(position: u64) -> (u32, u64) {
-    (u32::try_from(position >> 40).unwrap_or(0), position & ((1 << 40) - 1))
+    (
+        u32::try_from(position >> 40).unwrap_or(0),
+        position & ((1 << 40) - 1),
+    )
 }
 
 /// How far each log's entries are covered by runs.
@@ -65,22 +68,34 @@ pub(crate) struct BuiltRun {
 impl Spent {
     /// Loads the runs; the entries behind them are added by the caller, who reads the reach.
     pub fn load(reader: &mut dyn Reader) -> Result<(Spent, Reach), StoreError> {
-        let mut spent =
-            Spent { recent: Recent::default(), newest: Timestamp(0), frozen: None, runs: Vec::new(), run_size: RUN };
+        let mut spent = Spent {
+            recent: Recent::default(),
+            newest: Timestamp(0),
+            frozen: None,
+            runs: Vec::new(),
+            run_size: RUN,
+        };
         let mut reach = Reach::new();
         let mut from = 0;
         loop {
             let rows = reader.segments(INSTALLATION, segment::SPENT_FILTER, from, 16)?;
-            let Some(last) = rows.last() else { return Ok((spent, reach)) };
+            let Some(last) = rows.last() else {
+                return Ok((spent, reach));
+            };
             from = last.number + 1;
             for row in &rows {
-                let damage = || StoreError::Corrupt(format!("filter {} of spent hashes", row.number));
+                let damage =
+                    || StoreError::Corrupt(format!("filter {} of spent hashes", row.number));
                 let (newest, covered, filter) = read_filter(&row.body).ok_or_else(damage)?;
                 for (log, sequence) in covered {
                     let slot = reach.entry(log).or_default();
                     *slot = sequence.max(*slot);
                 }
-                spent.runs.push(Run { number: row.number, newest, filter });
+                spent.runs.push(Run {
+                    number: row.number,
+                    newest,
+                    filter,
+                });
             }
         }
     }
@@ -103,7 +118,12 @@ impl Spent {
             return Ok(Some(*position));
         }
         // Newest first: a retry follows soon.
-        for run in self.runs.iter().rev().filter(|run| run.filter.may_hold(hash)) {
+        for run in self
+            .runs
+            .iter()
+            .rev()
+            .filter(|run| run.filter.may_hold(hash))
+        {
             let bucket = u64::from(hash.first().copied().unwrap_or(0));
             let number = run.number * BUCKETS + bucket;
             if let Some(row) = reader.segment(INSTALLATION, segment::SPENT_RUN, number)?
@@ -129,28 +149,40 @@ impl Spent {
     /// Takes a stored run into use.
     pub fn install(&mut self, run: BuiltRun) {
         self.frozen = None;
-        self.runs.push(Run { number: run.number, newest: run.newest, filter: run.filter });
+        self.runs.push(Run {
+            number: run.number,
+            newest: run.newest,
+            filter: run.filter,
+        });
     }
 
     /// Gives up a run that could not be stored; its hashes stay in memory.
     pub fn abandon(&mut self) {
         if let Some(frozen) = self.frozen.take() {
-            self.recent.extend(frozen.iter().map(|(hash, position)| (*hash, *position)));
+            self.recent
+                .extend(frozen.iter().map(|(hash, position)| (*hash, *position)));
         }
     }
 
     /// Forgets runs that are past keeping, and returns the rows to remove with them.
     pub fn expire(&mut self, now: Timestamp) -> Option<Batch> {
-        let expired: Vec<u64> =
-            self.runs.iter().filter(|run| run.newest.plus(KEEP) < now).map(|run| run.number).collect();
+        let expired: Vec<u64> = self
+            .runs
+            .iter()
+            .filter(|run| run.newest.plus(KEEP) < now)
+            .map(|run| run.number)
+            .collect();
         if expired.is_empty() {
             return None;
         }
         self.runs.retain(|run| !expired.contains(&run.number));
         let mut batch = Batch::default();
         for number in expired {
-            batch.removed_segments.push((INSTALLATION, segment::SPENT_FILTER, number));
-            let buckets = (0..BUCKETS).map(|b| (INSTALLATION, segment::SPENT_RUN, number * BUCKETS + b));
+            batch
+                .removed_segments
+                .push((INSTALLATION, segment::SPENT_FILTER, number));
+            let buckets =
+                (0..BUCKETS).map(|b| (INSTALLATION, segment::SPENT_RUN, number * BUCKETS + b));
             batch.removed_segments.extend(buckets);
         }
         Some(batch)
@@ -159,7 +191,10 @@ impl Spent {
 
 /// Sorts and filters a run; takes its time on a thread of its own.
 pub(crate) fn build(number: u64, newest: Timestamp, hashes: &Recent) -> BuiltRun {
-    let mut rows: Vec<(Hash, u64)> = hashes.iter().map(|(hash, position)| (*hash, *position)).collect();
+    let mut rows: Vec<(Hash, u64)> = hashes
+        .iter()
+        .map(|(hash, position)| (*hash, *position))
+        .collect();
     rows.sort_unstable();
     let mut filter = Filter::for_count(rows.len());
     let mut reach = Reach::new();
@@ -168,7 +203,12 @@ pub(crate) fn build(number: u64, newest: Timestamp, hashes: &Recent) -> BuiltRun
     let mut body = Vec::new();
     let mut close = |bucket: u64, body: Vec<u8>| {
         let number = number * BUCKETS + bucket;
-        batch.segments.push(SegmentRow { scope: INSTALLATION, kind: segment::SPENT_RUN, number, body });
+        batch.segments.push(SegmentRow {
+            scope: INSTALLATION,
+            kind: segment::SPENT_RUN,
+            number,
+            body,
+        });
     };
     for (hash, position) in rows {
         let own = u64::from(hash.first().copied().unwrap_or(0));
@@ -185,13 +225,25 @@ pub(crate) fn build(number: u64, newest: Timestamp, hashes: &Recent) -> BuiltRun
     }
     close(bucket, body);
     let body = write_filter(newest, &reach, &filter);
-    batch.segments.push(SegmentRow { scope: INSTALLATION, kind: segment::SPENT_FILTER, number, body });
-    BuiltRun { number, newest, filter, batch }
+    batch.segments.push(SegmentRow {
+        scope: INSTALLATION,
+        kind: segment::SPENT_FILTER,
+        number,
+        body,
+    });
+    BuiltRun {
+        number,
+        newest,
+        filter,
+        batch,
+    }
 }
 
 fn search(body: &[u8], hash: &Hash) -> Option<u64> {
     let (rows, _) = body.as_chunks::<ROW>();
-    let at = rows.binary_search_by(|row| row.get(..16).unwrap_or(&[]).cmp(hash)).ok()?;
+    let at = rows
+        .binary_search_by(|row| row.get(..16).unwrap_or(&[]).cmp(hash))
+        .ok()?;
     let position = rows.get(at)?.last_chunk::<8>()?;
     Some(u64::from_be_bytes(*position))
 }
@@ -226,7 +278,15 @@ fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Reach, Filter)> {
     let words: Vec<u64> = words.iter().map(|word| u64::from_be_bytes(*word)).collect();
     let (blocks, over) = words.as_chunks::<8>();
     let whole = odd.is_empty() && over.is_empty() && blocks.len().is_power_of_two();
-    whole.then(|| (Timestamp(i64::from_be_bytes(*newest)), reach, Filter { blocks: blocks.to_vec() }))
+    whole.then(|| {
+        (
+            Timestamp(i64::from_be_bytes(*newest)),
+            reach,
+            Filter {
+                blocks: blocks.to_vec(),
+            },
+        )
+    })
 }
 
 /// A Bloom filter in blocks of one cache line: eight words, one bit in each.
@@ -237,7 +297,9 @@ struct Filter {
 impl Filter {
     fn for_count(count: usize) -> Filter {
         let blocks = (count * 20 / 512).next_power_of_two().max(1);
-        Filter { blocks: vec![[0; 8]; blocks] }
+        Filter {
+            blocks: vec![[0; 8]; blocks],
+        }
     }
 
     fn add(&mut self, hash: &Hash) {
@@ -251,7 +313,9 @@ impl Filter {
 
     fn may_hold(&self, hash: &Hash) -> bool {
         let (index, bits) = split(hash, self.blocks.len());
-        self.blocks.get(index).is_some_and(|block| block.iter().zip(bits).all(|(word, bit)| word & bit != 0))
+        self.blocks
+            .get(index)
+            .is_some_and(|block| block.iter().zip(bits).all(|(word, bit)| word & bit != 0))
     }
 }
 
@@ -291,7 +355,10 @@ mod tests {
         for n in 0..2_500u64 {
             spent.insert(hash(n), position(2, n + 1), Timestamp(5));
             if let Some((number, newest, frozen)) = spent.freeze() {
-                assert_eq!(spent.find(&hash(n), &mut *reader).unwrap(), Some(position(2, n + 1)));
+                assert_eq!(
+                    spent.find(&hash(n), &mut *reader).unwrap(),
+                    Some(position(2, n + 1))
+                );
                 let run = build(number, newest, &frozen);
                 writer.apply(&run.batch).unwrap();
                 spent.install(run);
@@ -300,11 +367,17 @@ mod tests {
         let (mut again, reach) = Spent::load(&mut *reader).unwrap();
         assert_eq!(reach.get(&2), Some(&2_000));
         for n in 0..2_000 {
-            assert_eq!(again.find(&hash(n), &mut *reader).unwrap(), Some(position(2, n + 1)), "{n}");
+            assert_eq!(
+                again.find(&hash(n), &mut *reader).unwrap(),
+                Some(position(2, n + 1)),
+                "{n}"
+            );
         }
         assert_eq!(again.find(&hash(2_100), &mut *reader).unwrap(), None);
         assert!(again.expire(Timestamp(5 + KEEP)).is_none());
-        writer.apply(&again.expire(Timestamp(6 + KEEP)).unwrap()).unwrap();
+        writer
+            .apply(&again.expire(Timestamp(6 + KEEP)).unwrap())
+            .unwrap();
         assert_eq!(again.find(&hash(1), &mut *reader).unwrap(), None);
         assert!(Spent::load(&mut *reader).unwrap().1.is_empty());
     }
@@ -314,7 +387,9 @@ mod tests {
         let mut filter = Filter::for_count(RUN);
         (0..200_000).for_each(|n| filter.add(&hash(n)));
         assert!((0..200_000).all(|n| filter.may_hold(&hash(n))));
-        let alarms = (1_000_000..1_100_000).filter(|n| filter.may_hold(&hash(*n))).count();
+        let alarms = (1_000_000..1_100_000)
+            .filter(|n| filter.may_hold(&hash(*n)))
+            .count();
         assert!(alarms < 100, "{alarms} of 100,000");
     }
 }

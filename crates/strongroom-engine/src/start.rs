@@ -148,18 +148,7 @@ pub(crate) fn begin(
         .map(|head| Timestamp(head.time).plus(1))
         .max()
         .unwrap_or_default();
-    let mut scopes = Scopes::default();
-    let mut logs = HashMap::new();
-    scopes.insert(installation());
-    logs.insert(
-        INSTALLATION,
-        Log::empty(installation(), TileWriter::default()),
-    );
-    for head in &heads {
-        let scope = scope_of(head)?;
-        scopes.insert(scope);
-        logs.insert(scope.number, Log::restore(scope, head, &mut *reader)?);
-    }
+    let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
     let credentials = Credentials::default();
     for scope in scopes.all() {
@@ -203,6 +192,26 @@ pub(crate) fn begin(
         commit,
         fresh,
     })
+}
+
+/// The scopes and the ends of their logs; the installation's own exist from the first moment.
+fn load_logs(
+    reader: &mut dyn Reader,
+    heads: &[HeadRow],
+) -> Result<(Scopes, HashMap<u32, Log>), StoreError> {
+    let mut scopes = Scopes::default();
+    let mut logs = HashMap::new();
+    scopes.insert(installation());
+    logs.insert(
+        INSTALLATION,
+        Log::empty(installation(), TileWriter::default()),
+    );
+    for head in heads {
+        let scope = scope_of(head)?;
+        scopes.insert(scope);
+        logs.insert(scope.number, Log::restore(scope, head, reader)?);
+    }
+    Ok((scopes, logs))
 }
 
 fn load_keys(

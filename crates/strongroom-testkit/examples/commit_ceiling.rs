@@ -4,16 +4,19 @@
 //! server. `ceiling [PAYOUTS] [DIR]`; run it in release mode.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 #![expect(clippy::indexing_slicing, reason = "bench")]
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run has nothing to say")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot run has nothing to say"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use strongroom_domain::funding::{Credit, Funding};
 use strongroom_domain::wallets::WalletType;
 use strongroom_engine::{Engine, Envelope, Idempotency, Settings, WallClock};
 use strongroom_store::{SqliteStore, Store};
-use strongroom_domain::funding::{Credit, Funding};
 use strongroom_testkit::books::{Books, money, new_wallet, payout};
 use strongroom_types::id::WalletId;
 use tokio::task::JoinSet;
@@ -38,10 +41,17 @@ fn main() {
 
 fn run(dir: &Path, shape: &str, hot: bool, batch: usize, payouts: usize) {
     let store = SqliteStore::create(dir).unwrap();
-    let settings = Settings { batch_limit: 1_000, ..Settings::default() };
+    let settings = Settings {
+        batch_limit: 1_000,
+        ..Settings::default()
+    };
     let books = Books::found(&store, Arc::new(WallClock), settings);
     let wallets = Arc::new(funded(&books));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let books = Arc::new(books);
     let sizes = store.reader().unwrap().size().unwrap();
     let before = (cpu_of("commit"), Instant::now());
@@ -50,17 +60,30 @@ fn run(dir: &Path, shape: &str, hot: bool, batch: usize, payouts: usize) {
     let cpu = cpu_of("commit") - before.0;
     let count = f64::from(u32::try_from(payouts).unwrap());
     let print = |name: &str, value: f64, unit: &str| {
-        println!("{{\"name\":\"ceiling {shape} batch {batch} {name}\",\"value\":{value:.2},\"unit\":\"{unit}\"}}");
+        println!(
+            "{{\"name\":\"ceiling {shape} batch {batch} {name}\",\"value\":{value:.2},\"unit\":\"{unit}\"}}"
+        );
     };
     print("rate", count / wall, "payouts/s");
     print("writer cpu", cpu / count / 1_000.0, "us/payout");
     if batch == 100 {
         let after = store.reader().unwrap().size().unwrap();
         for table in after {
-            let old = sizes.iter().find(|t| t.name == table.name).map_or((0, 0), |t| (t.rows, t.bytes));
+            let old = sizes
+                .iter()
+                .find(|t| t.name == table.name)
+                .map_or((0, 0), |t| (t.rows, t.bytes));
             let per = |n: u64, o: u64| f64::from(u32::try_from(n - o.min(n)).unwrap()) / count;
-            print(&format!("{} rows", table.name), per(table.rows, old.0), "rows/payout");
-            print(&format!("{} bytes", table.name), per(table.bytes, old.1), "bytes/payout");
+            print(
+                &format!("{} rows", table.name),
+                per(table.rows, old.0),
+                "rows/payout",
+            );
+            print(
+                &format!("{} bytes", table.name),
+                per(table.bytes, old.1),
+                "bytes/payout",
+            );
         }
     }
     stop(&books.engine);
@@ -71,14 +94,20 @@ fn stop(engine: &Engine) {
 }
 
 fn funded(books: &Books) -> Vec<WalletId> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     books.wallet(WalletType::Master);
     let mut wallets = Vec::with_capacity(WALLETS);
     for _ in 0..WALLETS / 500 {
         runtime.block_on(async {
             let caller = books.caller();
             let made = (0..500).map(|_| {
-                books.engine.execute(&caller, new_wallet(WalletType::SubMerchant), Envelope::internal())
+                books.engine.execute(
+                    &caller,
+                    new_wallet(WalletType::SubMerchant),
+                    Envelope::internal(),
+                )
             });
             for done in futures(made).await {
                 wallets.push(WalletId(done.ok().unwrap().resource().unwrap().raw));
@@ -88,13 +117,19 @@ fn funded(books: &Books) -> Vec<WalletId> {
     for some in wallets.chunks(500) {
         runtime.block_on(async {
             let caller = books.caller();
-            let funding = |wallet: &WalletId| Credit(Funding {
-                wallet: *wallet,
-                amount: money(1_000_000_000),
-                reference: None,
-                description: None,
+            let funding = |wallet: &WalletId| {
+                Credit(Funding {
+                    wallet: *wallet,
+                    amount: money(1_000_000_000),
+                    reference: None,
+                    description: None,
+                })
+            };
+            let credits = some.iter().map(|w| {
+                books
+                    .engine
+                    .execute(&caller, funding(w), Envelope::internal())
             });
-            let credits = some.iter().map(|w| books.engine.execute(&caller, funding(w), Envelope::internal()));
             assert!(futures(credits).await.iter().all(Result::is_ok));
         });
     }
@@ -114,14 +149,24 @@ async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
                 }
             }
         }
-        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(()) }
+        if waiting {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
     })
     .await;
     all.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 /// `batch` callers that each send the next payout once the last is durable.
-async fn pay(books: Arc<Books>, wallets: Arc<Vec<WalletId>>, hot: bool, batch: usize, payouts: usize) {
+async fn pay(
+    books: Arc<Books>,
+    wallets: Arc<Vec<WalletId>>,
+    hot: bool,
+    batch: usize,
+    payouts: usize,
+) {
     let mut callers = JoinSet::new();
     for caller in 0..batch {
         let (books, wallets) = (Arc::clone(&books), Arc::clone(&wallets));
@@ -130,10 +175,16 @@ async fn pay(books: Arc<Books>, wallets: Arc<Vec<WalletId>>, hot: bool, batch: u
             let mut random = u64::try_from(caller).unwrap() + 1;
             for n in 0..payouts / batch {
                 let mut pick = || {
-                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
                     wallets[usize::try_from(random >> 33).unwrap() % WALLETS]
                 };
-                let (from, to) = if hot { (wallets[0], wallets[1]) } else { (pick(), pick()) };
+                let (from, to) = if hot {
+                    (wallets[0], wallets[1])
+                } else {
+                    (pick(), pick())
+                };
                 if from == to {
                     continue;
                 }
@@ -143,10 +194,16 @@ async fn pay(books: Arc<Books>, wallets: Arc<Vec<WalletId>>, hot: bool, batch: u
                 let scope = books.scope;
                 let key = format!("key-{caller}-{n}");
                 let path = "/v1/payouts";
-                let hashes: Idempotency = books.engine.idempotency(&scope, "POST", path, &key, path, key.as_bytes());
+                let hashes: Idempotency =
+                    books
+                        .engine
+                        .idempotency(&scope, "POST", path, &key, path, key.as_bytes());
                 envelope.idempotency = Some(hashes);
                 envelope.signature = Some(hashes.request);
-                let done = books.engine.execute(&permission, payout(from, to, 1), envelope).await;
+                let done = books
+                    .engine
+                    .execute(&permission, payout(from, to, 1), envelope)
+                    .await;
                 assert!(done.is_ok());
             }
         });
@@ -163,7 +220,11 @@ fn cpu_of(name: &str) -> f64 {
         let comm = std::fs::read_to_string(task.path().join("comm")).unwrap_or_default();
         if comm.trim() == name {
             let stat = std::fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
-            sum += stat.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+            sum += stat
+                .split(' ')
+                .next()
+                .and_then(|n| n.parse::<f64>().ok())
+                .unwrap_or(0.0);
         }
     }
     sum

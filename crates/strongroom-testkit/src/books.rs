@@ -13,7 +13,7 @@ use strongroom_domain::wallets::{CreateWallet, WalletType};
 use strongroom_engine::{Clock, Committed, Engine, Envelope, Failure, Settings};
 use strongroom_store::Store;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, OrganizationId, RequestId, RawId, WalletId};
+use strongroom_types::id::{AnyId, OrganizationId, RawId, RequestId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::money::Money;
@@ -45,14 +45,27 @@ impl Books {
         let organization = engine
             .create_organization(name, php())
             .unwrap_or_else(|failure| panic!("no organization: {failure:?}"));
-        let scope = engine.scope_of(organization, Mode::Test).unwrap_or_else(|| panic!("no scope"));
-        Books { engine, organization, scope }
+        let scope = engine
+            .scope_of(organization, Mode::Test)
+            .unwrap_or_else(|| panic!("no scope"));
+        Books {
+            engine,
+            organization,
+            scope,
+        }
     }
 
     /// The same organization in another mode.
     pub fn in_mode(&self, mode: Mode) -> Books {
-        let scope = self.engine.scope_of(self.organization, mode).unwrap_or_else(|| panic!("no scope"));
-        Books { engine: self.engine.clone(), organization: self.organization, scope }
+        let scope = self
+            .engine
+            .scope_of(self.organization, mode)
+            .unwrap_or_else(|| panic!("no scope"));
+        Books {
+            engine: self.engine.clone(),
+            organization: self.organization,
+            scope,
+        }
     }
 
     /// A caller for any permission, as the operator.
@@ -62,7 +75,8 @@ impl Books {
 
     /// Commits a command as the operator.
     pub fn run<C: Command>(&self, command: C) -> Result<Committed, Failure> {
-        self.engine.execute_blocking(&self.caller(), command, self.envelope())
+        self.engine
+            .execute_blocking(&self.caller(), command, self.envelope())
     }
 
     pub fn envelope(&self) -> Envelope {
@@ -77,13 +91,20 @@ impl Books {
 
     /// A new wallet of the organization's currency.
     pub fn wallet(&self, wallet_type: WalletType) -> WalletId {
-        let made = self.run(new_wallet(wallet_type)).unwrap_or_else(|failure| panic!("no wallet: {failure:?}"));
+        let made = self
+            .run(new_wallet(wallet_type))
+            .unwrap_or_else(|failure| panic!("no wallet: {failure:?}"));
         wallet_of(made.resource())
     }
 
     /// Puts money into a wallet.
     pub fn fund(&self, wallet: WalletId, minor: i64) {
-        let funding = Funding { wallet, amount: money(minor), reference: None, description: None };
+        let funding = Funding {
+            wallet,
+            amount: money(minor),
+            reference: None,
+            description: None,
+        };
         if let Err(failure) = self.run(Credit(funding)) {
             panic!("no funds: {failure:?}");
         }
@@ -91,10 +112,21 @@ impl Books {
 
     /// A new key with a built-in role, unsigned.
     pub fn key(&self, role: Role) -> Key {
-        self.key_with(role, role.permissions(), SigningPolicy::Never, Dialect::Nextapi)
+        self.key_with(
+            role,
+            role.permissions(),
+            SigningPolicy::Never,
+            Dialect::Nextapi,
+        )
     }
 
-    pub fn key_with(&self, role: Role, permissions: PermissionSet, signing: SigningPolicy, dialect: Dialect) -> Key {
+    pub fn key_with(
+        &self,
+        role: Role,
+        permissions: PermissionSet,
+        signing: SigningPolicy,
+        dialect: Dialect,
+    ) -> Key {
         let key_type = match role {
             Role::Publishable => KeyType::Publishable,
             _ => KeyType::Secret,
@@ -113,9 +145,15 @@ impl Books {
             minted,
             held: None,
         };
-        let made = self.run(command).unwrap_or_else(|failure| panic!("no key: {failure:?}"));
+        let made = self
+            .run(command)
+            .unwrap_or_else(|failure| panic!("no key: {failure:?}"));
         let id = made.resource().map(|id| id.to_string()).unwrap_or_default();
-        Key { id, text, signing_secret }
+        Key {
+            id,
+            text,
+            signing_secret,
+        }
     }
 }
 

@@ -7,8 +7,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strongroom_store::{
-    Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MemorySnapshot, MemoryStore,
-    Reader, RecordRow, SegmentRow, Store, StoreError, TableSize, Wanted, Writer,
+    Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow,
+    MemorySnapshot, MemoryStore, Reader, RecordRow, SegmentRow, Store, StoreError, TableSize,
+    Wanted, Writer,
 };
 
 /// What goes wrong.
@@ -74,7 +75,10 @@ impl Disk {
         let mut disk = self.lock();
         disk.off = false;
         disk.armed = None;
-        FaultyStore { inner: Arc::new(MemoryStore::restore(&disk.content)), disk: self.clone() }
+        FaultyStore {
+            inner: Arc::new(MemoryStore::restore(&disk.content)),
+            disk: self.clone(),
+        }
     }
 
     /// Counts an operation; gives the fault whose turn it is.
@@ -116,11 +120,19 @@ pub struct FaultyStore {
 impl Store for FaultyStore {
     fn writer(&self) -> Result<Box<dyn Writer>, StoreError> {
         let inner = self.inner.writer()?;
-        Ok(Box::new(FaultyWriter { inner, content: Arc::clone(&self.inner), disk: self.disk.clone(), closed: false }))
+        Ok(Box::new(FaultyWriter {
+            inner,
+            content: Arc::clone(&self.inner),
+            disk: self.disk.clone(),
+            closed: false,
+        }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
-        Ok(Box::new(FaultyReader { inner: self.inner.reader()?, disk: self.disk.clone() }))
+        Ok(Box::new(FaultyReader {
+            inner: self.inner.reader()?,
+            disk: self.disk.clone(),
+        }))
     }
 }
 

@@ -75,7 +75,10 @@ impl Script<'_> {
             1 | 2 => "frozen",
             _ => "active",
         };
-        Op::SetStatus { wallet: self.wallet(), status }
+        Op::SetStatus {
+            wallet: self.wallet(),
+            status,
+        }
     }
 
     fn fund(&mut self) -> Fund {
@@ -97,7 +100,9 @@ impl Script<'_> {
             },
         };
         NewPayout {
-            from: self.sometimes(6, |_| ()).map_or_else(|| Some(self.wallet()), |()| None),
+            from: self
+                .sometimes(6, |_| ())
+                .map_or_else(|| Some(self.wallet()), |()| None),
             to,
             amount: self.amount(),
             currency: self.currency(),
@@ -142,19 +147,40 @@ impl Script<'_> {
     /// Mostly one that exists, the newer the likelier; else another organization's, a wrong kind's, or nobody's.
     fn id(&mut self, kind: &str, count: usize) -> String {
         match self.dice.below(30) {
-            0 => self.dice.pick(self.foreign).cloned().unwrap_or_else(|| "wallet_1".into()),
+            0 => self
+                .dice
+                .pick(self.foreign)
+                .cloned()
+                .unwrap_or_else(|| "wallet_1".into()),
             1 => format!("{kind}_{:024x}", self.dice.next_u64()),
-            2 => self.reference.names.id("payout", 0).or(self.reference.names.id("wallet", 0)).unwrap_or("x").into(),
+            2 => self
+                .reference
+                .names
+                .id("payout", 0)
+                .or(self.reference.names.id("wallet", 0))
+                .unwrap_or("x")
+                .into(),
             _ => {
-                let reach = if self.dice.one_in(3) { count } else { count.min(8) };
+                let reach = if self.dice.one_in(3) {
+                    count
+                } else {
+                    count.min(8)
+                };
                 let back = self.dice.below(reach);
-                let known = self.reference.names.id(kind, count.saturating_sub(1 + back));
+                let known = self
+                    .reference
+                    .names
+                    .id(kind, count.saturating_sub(1 + back));
                 known.map_or_else(|| format!("{kind}_0"), str::to_owned)
             }
         }
     }
 
     fn sometimes<T>(&mut self, n: usize, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        if self.dice.one_in(n) { Some(make(self)) } else { None }
+        if self.dice.one_in(n) {
+            Some(make(self))
+        } else {
+            None
+        }
     }
 }

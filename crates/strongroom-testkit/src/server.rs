@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use strongroom_crypto::RootKeys;
-use strongroom_engine::{Engine, Settings};
+use strongroom_engine::{Clock, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_store::{SqliteStore, Store};
 use tokio::net::TcpListener;
@@ -116,14 +116,9 @@ impl TestServer {
     ) -> TestServer {
         let recovery = root.recovery_text().to_string();
         let requests = Some(folder.0.join("requests"));
-        let engine = Engine::start(
-            store,
-            root,
-            Arc::clone(&clock) as _,
-            settings.engine,
-            requests,
-        )
-        .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
+        let shown: Arc<dyn Clock> = Arc::<FakeClock>::clone(&clock);
+        let engine = Engine::start(store, root, shown, settings.engine, requests)
+            .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -217,6 +212,12 @@ impl TestServer {
     pub fn checkpoint(&self) {
         self.wait(self.engine.checkpoint())
             .unwrap_or_else(|failure| panic!("no checkpoint: {failure:?}"));
+    }
+
+    /// Destroys the keys of what has been kept long enough.
+    pub fn purge(&self) {
+        self.wait(strongroom_worker::purge(&self.engine))
+            .unwrap_or_else(|failure| panic!("no purge: {failure:?}"));
     }
 
     /// Writes down what was counted in memory.

@@ -51,21 +51,40 @@ impl Workers {
     pub fn start(engine: Engine, settings: WorkerSettings) -> Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(rail::run(engine.clone(), settings.rail_step, stopped.clone()));
+        tasks.spawn(rail::run(
+            engine.clone(),
+            settings.rail_step,
+            stopped.clone(),
+        ));
         let task = engine.clone();
-        tasks.spawn(every(settings.checkpoint_every, stopped.clone(), "checkpoint", move || {
-            let engine = task.clone();
-            async move { engine.checkpoint().await.map(drop) }
-        }));
+        tasks.spawn(every(
+            settings.checkpoint_every,
+            stopped.clone(),
+            "checkpoint",
+            move || {
+                let engine = task.clone();
+                async move { engine.checkpoint().await.map(drop) }
+            },
+        ));
         let task = engine.clone();
-        tasks.spawn(every(settings.summaries_every, stopped.clone(), "summaries", move || {
-            let engine = task.clone();
-            async move { write_summaries(&engine).await }
-        }));
-        tasks.spawn(every(settings.retention_every, stopped, "retention", move || {
-            let engine = engine.clone();
-            async move { purge(&engine).await }
-        }));
+        tasks.spawn(every(
+            settings.summaries_every,
+            stopped.clone(),
+            "summaries",
+            move || {
+                let engine = task.clone();
+                async move { write_summaries(&engine).await }
+            },
+        ));
+        tasks.spawn(every(
+            settings.retention_every,
+            stopped,
+            "retention",
+            move || {
+                let engine = engine.clone();
+                async move { purge(&engine).await }
+            },
+        ));
         Workers { stop, tasks }
     }
 
@@ -78,8 +97,12 @@ impl Workers {
 }
 
 /// Repeats `work` until stopped; a failure is logged and tried again at the next turn.
-async fn every<F, W>(pause: Duration, mut stopped: watch::Receiver<bool>, name: &'static str, work: F)
-where
+async fn every<F, W>(
+    pause: Duration,
+    mut stopped: watch::Receiver<bool>,
+    name: &'static str,
+    work: F,
+) where
     F: Fn() -> W,
     W: Future<Output = Result<(), Failure>>,
 {

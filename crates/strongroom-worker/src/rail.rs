@@ -33,7 +33,9 @@ pub(crate) async fn run(engine: Engine, step: i64, mut stopped: watch::Receiver<
 }
 
 async fn until_next(engine: &Engine) -> Duration {
-    let Ok(Some(due)) = engine.next_job().await else { return NAP };
+    let Ok(Some(due)) = engine.next_job().await else {
+        return NAP;
+    };
     let wait = u64::try_from(due.0.saturating_sub(engine.now().0)).unwrap_or(0);
     Duration::from_millis(wait).min(NAP)
 }
@@ -53,7 +55,10 @@ pub async fn advance_due(engine: &Engine, step: i64) -> Result<usize, Failure> {
 
 async fn advance(engine: &Engine, step: i64, job: DueJob) -> Result<(), Failure> {
     let caller = Caller::system(SystemActor::Rail, job.scope);
-    let command = AdvancePayout { id: PayoutId(job.id), pause: step };
+    let command = AdvancePayout {
+        id: PayoutId(job.id),
+        pause: step,
+    };
     match engine.execute(&caller, command, Envelope::internal()).await {
         Ok(_) => Ok(()),
         // It was cancelled meanwhile, or can never move: nothing is left to do for it.

@@ -19,18 +19,32 @@ pub async fn write_summaries(engine: &Engine) -> Result<(), Failure> {
     for (scope, used) in summaries.used {
         for some in used.chunks(500) {
             let caller: Caller<Operate> = Caller::system(SystemActor::Housekeeping, scope);
-            engine.execute(&caller, TouchApiKeys { used: some.to_vec() }, Envelope::internal()).await?;
+            engine
+                .execute(
+                    &caller,
+                    TouchApiKeys {
+                        used: some.to_vec(),
+                    },
+                    Envelope::internal(),
+                )
+                .await?;
         }
     }
     let installation = engine.scopes().first().copied();
     if let Some(scope) = installation {
-        let rows = summaries.failures.into_iter().map(|((reason, network), n)| (format!("{reason} {network}"), n));
+        let rows = summaries
+            .failures
+            .into_iter()
+            .map(|((reason, network), n)| (format!("{reason} {network}"), n));
         note(engine, scope, Action::FailuresSummarised, rows.collect()).await?;
     }
     let mut by_scope: HashMap<u32, Vec<(String, u64)>> = HashMap::new();
     for ((scope, credential, code), count) in summaries.refusals {
         let who = credential.map_or_else(|| "server".to_owned(), |id| id.to_string());
-        by_scope.entry(scope).or_default().push((format!("{who} {code}"), count));
+        by_scope
+            .entry(scope)
+            .or_default()
+            .push((format!("{who} {code}"), count));
     }
     for scope in engine.scopes() {
         if let Some(rows) = by_scope.remove(&scope.number) {
@@ -40,11 +54,22 @@ pub async fn write_summaries(engine: &Engine) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn note(engine: &Engine, scope: Scope, action: Action, rows: Vec<(String, u64)>) -> Result<(), Failure> {
+async fn note(
+    engine: &Engine,
+    scope: Scope,
+    action: Action,
+    rows: Vec<(String, u64)>,
+) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
-    let details = rows.into_iter().map(|(what, count)| (what, count.to_string())).collect();
+    let details = rows
+        .into_iter()
+        .map(|(what, count)| (what, count.to_string()))
+        .collect();
     let caller: Caller<Operate> = Caller::system(SystemActor::Housekeeping, scope);
-    engine.execute(&caller, Note { action, details }, Envelope::internal()).await.map(drop)
+    engine
+        .execute(&caller, Note { action, details }, Envelope::internal())
+        .await
+        .map(drop)
 }

@@ -164,8 +164,11 @@ impl Stops {
 mod tests {
     use std::sync::Arc;
 
+    use strongroom_auth::{Caller, SystemActor};
     use strongroom_crypto::RootKeys;
-    use strongroom_engine::{Settings, WallClock};
+    use strongroom_domain::action::Action;
+    use strongroom_domain::housekeeping::Note;
+    use strongroom_engine::{Envelope, Failure, Settings, WallClock};
     use strongroom_testkit::faulty::Disk;
 
     use super::*;
@@ -187,9 +190,19 @@ mod tests {
     fn a_failed_store_ends_the_server_with_a_fault() {
         let disk = Disk::default();
         let server = server(&disk);
+        let engine = server.engine.clone();
         disk.cut_power();
-        // The next write, a checkpoint, finds the disk gone.
-        let ended = server.run(std::future::pending::<()>());
+        let ended = server.run(async move {
+            let scope = *engine.scopes().first().unwrap();
+            let caller = Caller::system(SystemActor::Housekeeping, scope);
+            let note = Note {
+                action: Action::HeadsRecorded,
+                details: Vec::new(),
+            };
+            let failure = engine.execute(&caller, note, Envelope::internal()).await;
+            assert_eq!(failure.err(), Some(Failure::Halted));
+            tokio::time::timeout(Duration::from_secs(30), std::future::pending::<()>()).await
+        });
         assert!(ended.is_err_and(|fault| format!("{fault:?}").contains("see to the disk")));
     }
 

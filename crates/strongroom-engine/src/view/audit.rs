@@ -36,11 +36,17 @@ impl View<'_> {
     ///
     /// # Errors
     /// As every list.
-    pub fn audit_logs(&mut self, filter: &AuditFilter, page: &PageQuery) -> Result<Listing<Vec<u8>>, ReadFault> {
+    pub fn audit_logs(
+        &mut self,
+        filter: &AuditFilter,
+        page: &PageQuery,
+    ) -> Result<Listing<Vec<u8>>, ReadFault> {
         let backward = page.is_backward();
         let mut at = match page.cursor(AuditId::parse)? {
             None => Some(if backward { 1 } else { MAX_SEQ }),
-            Some(id) => Some(self.cursor_entry(Some(id.0))?.0.seq).and_then(|seq| step(seq, backward)),
+            Some(id) => {
+                Some(self.cursor_entry(Some(id.0))?.0.seq).and_then(|seq| step(seq, backward))
+            }
         };
         let mut found: Collector<Line> = Collector::new(page);
         while let Some(from) = at {
@@ -50,7 +56,11 @@ impl View<'_> {
             for row in &rows {
                 found.looked()?;
                 let entry = self.open_entry(row)?;
-                if let Some(facts) = entry.facts.as_ref().filter(|f| matches_entry(filter, &entry, f)) {
+                if let Some(facts) = entry
+                    .facts
+                    .as_ref()
+                    .filter(|f| matches_entry(filter, &entry, f))
+                {
                     let line = self.line(&entry, facts, entry.actor.as_ref());
                     found.push(line);
                 }
@@ -78,16 +88,35 @@ impl View<'_> {
             signed: false,
         };
         let actor = actor.unwrap_or(&purged);
-        let view = AuditView::new(facts, actor, &entry.place, self.scope.organization, self.scope.mode);
-        Line { id: facts.audit_id(), body: json(&view) }
+        let view = AuditView::new(
+            facts,
+            actor,
+            &entry.place,
+            self.scope.organization,
+            self.scope.mode,
+        );
+        Line {
+            id: facts.audit_id(),
+            body: json(&view),
+        }
     }
 }
 
 fn matches_entry(filter: &AuditFilter, entry: &OpenedEntry, facts: &EntryFacts) -> bool {
     let credential = entry.actor.as_ref().and_then(|actor| actor.credential);
     filter.action.is_none_or(|action| action == facts.action)
-        && filter.resource.is_none_or(|resource| facts.resource == Some(resource))
-        && filter.credential.is_none_or(|id| credential == Some(id.any()))
-        && filter.outcome.is_none_or(|success| success == facts.refusal.is_none())
-        && within(Timestamp(entry.place.time.0), filter.created_after, filter.created_before)
+        && filter
+            .resource
+            .is_none_or(|resource| facts.resource == Some(resource))
+        && filter
+            .credential
+            .is_none_or(|id| credential == Some(id.any()))
+        && filter
+            .outcome
+            .is_none_or(|success| success == facts.refusal.is_none())
+        && within(
+            Timestamp(entry.place.time.0),
+            filter.created_after,
+            filter.created_before,
+        )
 }

@@ -16,15 +16,26 @@ impl View<'_> {
     /// [`ReadFault::NotFound`].
     pub fn event(&mut self, id: EventId) -> Result<Event, ReadFault> {
         let (row, _, facts) = self.entry_of(id.0)?;
-        let place = Place { sequence: row.seq, time: Timestamp(row.time), first_event: row.first_event };
-        render(&facts, &place, self.scope.mode).into_iter().find(|event| event.id == id).ok_or(ReadFault::NotFound)
+        let place = Place {
+            sequence: row.seq,
+            time: Timestamp(row.time),
+            first_event: row.first_event,
+        };
+        render(&facts, &place, self.scope.mode)
+            .into_iter()
+            .find(|event| event.id == id)
+            .ok_or(ReadFault::NotFound)
     }
 
     /// Events, oldest first; of the given types, or of all when none is given.
     ///
     /// # Errors
     /// As every list.
-    pub fn events(&mut self, types: &[EventType], page: &PageQuery) -> Result<Listing<Event>, ReadFault> {
+    pub fn events(
+        &mut self,
+        types: &[EventType],
+        page: &PageQuery,
+    ) -> Result<Listing<Event>, ReadFault> {
         let backward = page.is_backward();
         let cursor = match page.cursor(EventId::parse)? {
             None => None,
@@ -37,11 +48,15 @@ impl View<'_> {
             (Some(number), false) => Some(number + 1),
             (Some(number), true) => number.checked_sub(1).filter(|n| *n > 0),
         };
-        let Some(first) = first else { return Ok(found.finish(|event: &Event| event.id.to_string())) };
+        let Some(first) = first else {
+            return Ok(found.finish(|event: &Event| event.id.to_string()));
+        };
         let mut at = self.reader.entry_of_event(self.scope.number, first)?;
         while let Some(from) = at {
             let (low, high) = if backward { (1, from) } else { (from, MAX_SEQ) };
-            let rows = self.reader.entries(self.scope.number, low, high, backward, found.chunk())?;
+            let rows =
+                self.reader
+                    .entries(self.scope.number, low, high, backward, found.chunk())?;
             let Some(last) = rows.last() else { break };
             at = match backward {
                 true => last.seq.checked_sub(1).filter(|seq| *seq > 0),
@@ -50,7 +65,11 @@ impl View<'_> {
             for row in rows.iter().filter(|row| row.event_count > 0) {
                 found.looked()?;
                 for event in self.rendered(row, backward)? {
-                    let reached = if backward { event.number <= first } else { event.number >= first };
+                    let reached = if backward {
+                        event.number <= first
+                    } else {
+                        event.number >= first
+                    };
                     if reached && (types.is_empty() || types.contains(&event.event)) {
                         found.push(event);
                     }
@@ -65,7 +84,9 @@ impl View<'_> {
 
     fn rendered(&mut self, row: &EntryRow, backward: bool) -> Result<Vec<Event>, ReadFault> {
         let entry = self.open_entry(row)?;
-        let Some(facts) = entry.facts else { return Ok(Vec::new()) };
+        let Some(facts) = entry.facts else {
+            return Ok(Vec::new());
+        };
         let mut events = render(&facts, &entry.place, self.scope.mode);
         if backward {
             events.reverse();

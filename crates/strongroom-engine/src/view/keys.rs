@@ -28,12 +28,23 @@ impl View<'_> {
         let cursor = page.cursor(ApiKeyId::parse)?.map(|id| id.0.0);
         let backward = page.is_backward();
         let range = match backward {
-            true => IdRange { after: cursor, before: None },
-            false => IdRange { after: None, before: cursor },
+            true => IdRange {
+                after: cursor,
+                before: None,
+            },
+            false => IdRange {
+                after: None,
+                before: cursor,
+            },
         };
         let mut found = Collector::new(page);
-        let rows =
-            self.reader.records(self.scope.number, Kind::ApiKey.code(), range, !backward, page.limit + 1)?;
+        let rows = self.reader.records(
+            self.scope.number,
+            Kind::ApiKey.code(),
+            range,
+            !backward,
+            page.limit + 1,
+        )?;
         for row in &rows {
             if let (_, Record::ApiKey(key)) = self.open_record(row)? {
                 found.push(key);

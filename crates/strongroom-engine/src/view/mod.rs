@@ -73,7 +73,13 @@ impl<'a> View<'a> {
         requests: Option<&'a RequestLog>,
     ) -> View<'a> {
         let opener = Opener::new(Arc::clone(&shared.hierarchy));
-        View { shared, scope, reader, opener, requests }
+        View {
+            shared,
+            scope,
+            reader,
+            opener,
+            requests,
+        }
     }
 
     pub fn scope(&self) -> Scope {
@@ -95,10 +101,18 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// As every list.
-    pub fn request_logs(&mut self, filter: &RequestFilter, page: &PageQuery) -> Result<Listing<Vec<u8>>, ReadFault> {
+    pub fn request_logs(
+        &mut self,
+        filter: &RequestFilter,
+        page: &PageQuery,
+    ) -> Result<Listing<Vec<u8>>, ReadFault> {
         match self.requests {
             Some(requests) => requests.read(&self.scope, filter, page),
-            None => Ok(Listing { items: Vec::new(), has_more: false, next_cursor: None }),
+            None => Ok(Listing {
+                items: Vec::new(),
+                has_more: false,
+                next_cursor: None,
+            }),
         }
     }
 
@@ -108,20 +122,42 @@ impl<'a> View<'a> {
 
     /// Reads and opens a set of records; those that do not exist are left out.
     pub(crate) fn records(&mut self, ids: &[AnyId]) -> Result<Vec<(AnyId, Record)>, ReadFault> {
-        let keys = ids.iter().map(|id| (self.scope.number, id.kind.code(), id.raw.0)).collect();
-        let rows = self.reader.load(&Wanted { records: keys, ..Wanted::default() })?.records;
+        let keys = ids
+            .iter()
+            .map(|id| (self.scope.number, id.kind.code(), id.raw.0))
+            .collect();
+        let rows = self
+            .reader
+            .load(&Wanted {
+                records: keys,
+                ..Wanted::default()
+            })?
+            .records;
         rows.iter().map(|row| self.open_record(row)).collect()
     }
 
     pub(crate) fn open_record(&mut self, row: &RecordRow) -> Result<(AnyId, Record), ReadFault> {
-        let kind = Kind::from_code(row.kind).ok_or(OpenFault::Malformed(format!("kind {}", row.kind)))?;
+        let kind =
+            Kind::from_code(row.kind).ok_or(OpenFault::Malformed(format!("kind {}", row.kind)))?;
         let reader = &mut *self.reader;
         let mut keys = |number| {
-            let wanted = Wanted { keys: vec![number], ..Wanted::default() };
-            reader.load(&wanted).ok().and_then(|loaded| loaded.keys.into_iter().next())
+            let wanted = Wanted {
+                keys: vec![number],
+                ..Wanted::default()
+            };
+            reader
+                .load(&wanted)
+                .ok()
+                .and_then(|loaded| loaded.keys.into_iter().next())
         };
         let record = self.opener.record(&self.scope, row, &mut keys)?;
-        Ok((AnyId { kind, raw: RawId(row.id) }, record))
+        Ok((
+            AnyId {
+                kind,
+                raw: RawId(row.id),
+            },
+            record,
+        ))
     }
 
     pub(crate) fn open_entry(&self, row: &EntryRow) -> Result<OpenedEntry, ReadFault> {
@@ -129,20 +165,37 @@ impl<'a> View<'a> {
     }
 
     /// The holders of an indexed value, at most `limit`.
-    pub(crate) fn holders(&mut self, field: Field, text: &str, limit: usize) -> Result<Vec<AnyId>, ReadFault> {
-        let hash = self.shared.index_hash(self.scope.number, field.code(), text);
-        let rows = self.reader.index(self.scope.number, field.code(), &hash, limit)?;
+    pub(crate) fn holders(
+        &mut self,
+        field: Field,
+        text: &str,
+        limit: usize,
+    ) -> Result<Vec<AnyId>, ReadFault> {
+        let hash = self
+            .shared
+            .index_hash(self.scope.number, field.code(), text);
+        let rows = self
+            .reader
+            .index(self.scope.number, field.code(), &hash, limit)?;
         let id = |row: &strongroom_store::IndexRow| {
-            Kind::from_code(row.kind).map(|kind| AnyId { kind, raw: RawId(row.id) })
+            Kind::from_code(row.kind).map(|kind| AnyId {
+                kind,
+                raw: RawId(row.id),
+            })
         };
         Ok(rows.iter().filter_map(id).collect())
     }
 
     /// The entry whose ids `raw` is one of, found by the time inside the id.
-    pub(crate) fn entry_of(&mut self, raw: RawId) -> Result<(EntryRow, OpenedEntry, EntryFacts), ReadFault> {
+    pub(crate) fn entry_of(
+        &mut self,
+        raw: RawId,
+    ) -> Result<(EntryRow, OpenedEntry, EntryFacts), ReadFault> {
         let time = i64::try_from(raw.milliseconds()).map_err(|_| ReadFault::NotFound)?;
         let log = self.scope.number;
-        let Some(last) = self.reader.entry_at_time(log, time)? else { return Err(ReadFault::NotFound) };
+        let Some(last) = self.reader.entry_at_time(log, time)? else {
+            return Err(ReadFault::NotFound);
+        };
         let mut to = last;
         while to > 0 {
             let rows = self.reader.entries(log, 1, to, true, 64)?;
@@ -153,8 +206,13 @@ impl<'a> View<'a> {
                 }
                 to = row.seq - 1;
                 let mut entry = self.open_entry(&row)?;
-                let Some(facts) = entry.facts.take() else { continue };
-                if raw.distance(facts.base).is_some_and(|distance| distance < IDS_PER_ENTRY) {
+                let Some(facts) = entry.facts.take() else {
+                    continue;
+                };
+                if raw
+                    .distance(facts.base)
+                    .is_some_and(|distance| distance < IDS_PER_ENTRY)
+                {
                     return Ok((row, entry, facts));
                 }
             }
@@ -163,7 +221,10 @@ impl<'a> View<'a> {
     }
 
     /// The sequence behind a list's cursor.
-    pub(crate) fn cursor_entry(&mut self, raw: Option<RawId>) -> Result<(EntryRow, EntryFacts), ReadFault> {
+    pub(crate) fn cursor_entry(
+        &mut self,
+        raw: Option<RawId>,
+    ) -> Result<(EntryRow, EntryFacts), ReadFault> {
         let raw = raw.ok_or(ReadFault::BadCursor)?;
         match self.entry_of(raw) {
             Ok((row, _, facts)) => Ok((row, facts)),

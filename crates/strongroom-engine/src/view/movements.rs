@@ -22,8 +22,13 @@ impl View<'_> {
     /// [`ReadFault::NotFound`].
     pub fn transaction(&mut self, id: TransactionId) -> Result<Posted, ReadFault> {
         let (row, _, facts) = self.entry_of(id.0)?;
-        let found = facts.transactions.into_iter().find(|transaction| transaction.id == id);
-        found.map(|transaction| (transaction, Timestamp(row.time))).ok_or(ReadFault::NotFound)
+        let found = facts
+            .transactions
+            .into_iter()
+            .find(|transaction| transaction.id == id);
+        found
+            .map(|transaction| (transaction, Timestamp(row.time)))
+            .ok_or(ReadFault::NotFound)
     }
 
     /// Transactions of the organization, newest first.
@@ -37,7 +42,9 @@ impl View<'_> {
     ) -> Result<Listing<Posted>, ReadFault> {
         if let Some(wallet) = filter.wallet {
             return match self.statement(wallet, filter, page) {
-                Err(ReadFault::NotFound) => Ok(Collector::new(page).finish(|_: &Posted| String::new())),
+                Err(ReadFault::NotFound) => {
+                    Ok(Collector::new(page).finish(|_: &Posted| String::new()))
+                }
                 outcome => outcome,
             };
         }
@@ -49,7 +56,9 @@ impl View<'_> {
         let backward = page.is_backward();
         let mut at = match page.cursor(TransactionId::parse)? {
             None => self.start_of(filter, backward)?,
-            Some(id) => Some(self.cursor_entry(Some(id.0))?.0.seq).and_then(|seq| step(seq, backward)),
+            Some(id) => {
+                Some(self.cursor_entry(Some(id.0))?.0.seq).and_then(|seq| step(seq, backward))
+            }
         };
         while let Some(from) = at {
             let rows = self.chunk(from, backward, found.chunk())?;
@@ -76,7 +85,9 @@ impl View<'_> {
         filter: &TransactionFilter,
         found: &mut Collector<Posted>,
     ) -> Result<(), ReadFault> {
-        let Some(facts) = self.open_entry(row)?.facts else { return Ok(()) };
+        let Some(facts) = self.open_entry(row)?.facts else {
+            return Ok(());
+        };
         let time = Timestamp(row.time);
         for transaction in facts.transactions {
             if matches_transaction(filter, &transaction, time) {
@@ -93,8 +104,13 @@ impl View<'_> {
         page: &PageQuery,
         found: &mut Collector<Posted>,
     ) -> Result<(), ReadFault> {
-        let holder = self.holders(Field::TransferReference, text, 1)?.first().copied();
-        let Some(id) = holder.filter(|id| id.kind == Kind::Transaction) else { return Ok(()) };
+        let holder = self
+            .holders(Field::TransferReference, text, 1)?
+            .first()
+            .copied();
+        let Some(id) = holder.filter(|id| id.kind == Kind::Transaction) else {
+            return Ok(());
+        };
         if page.after.is_some() || page.before.is_some() {
             return Ok(());
         }
@@ -106,7 +122,11 @@ impl View<'_> {
     }
 
     /// Where a walk begins: at the newest entry before the filter's end, or at the oldest after its start.
-    fn start_of(&mut self, filter: &TransactionFilter, backward: bool) -> Result<Option<u64>, ReadFault> {
+    fn start_of(
+        &mut self,
+        filter: &TransactionFilter,
+        backward: bool,
+    ) -> Result<Option<u64>, ReadFault> {
         if backward {
             return Ok(Some(1));
         }
@@ -117,9 +137,16 @@ impl View<'_> {
     }
 
     /// Entries from `from` on, down the log or, backward, up.
-    pub(crate) fn chunk(&mut self, from: u64, backward: bool, limit: usize) -> Result<Vec<EntryRow>, ReadFault> {
+    pub(crate) fn chunk(
+        &mut self,
+        from: u64,
+        backward: bool,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, ReadFault> {
         let (low, high) = if backward { (from, MAX_SEQ) } else { (1, from) };
-        Ok(self.reader.entries(self.scope.number, low, high, !backward, limit)?)
+        Ok(self
+            .reader
+            .entries(self.scope.number, low, high, !backward, limit)?)
     }
 
     /// A wallet's transactions, newest first, by walking its postings back.
@@ -182,18 +209,35 @@ impl View<'_> {
             }
         }
         newer.sort_by_key(|(transaction, _)| Reverse(transaction.id));
-        newer.into_iter().rev().for_each(|posted| found.push(posted));
+        newer
+            .into_iter()
+            .rev()
+            .for_each(|posted| found.push(posted));
         Ok(found.finish(cursor_of))
     }
 
     /// The wallet's transaction in an entry, and the entry before it.
     fn step_back(&mut self, wallet: WalletId, sequence: u64) -> Result<(Posted, u64), ReadFault> {
-        let wanted = Wanted { entries: vec![(self.scope.number, sequence)], ..Wanted::default() };
-        let row = self.reader.load(&wanted)?.entries.into_iter().next().ok_or(ReadFault::NotFound)?;
+        let wanted = Wanted {
+            entries: vec![(self.scope.number, sequence)],
+            ..Wanted::default()
+        };
+        let row = self
+            .reader
+            .load(&wanted)?
+            .entries
+            .into_iter()
+            .next()
+            .ok_or(ReadFault::NotFound)?;
         let facts = self.open_entry(&row)?.facts.ok_or(ReadFault::NotFound)?;
-        let touched = facts.transactions.into_iter().find(|t| t.posting(wallet).is_some());
+        let touched = facts
+            .transactions
+            .into_iter()
+            .find(|t| t.posting(wallet).is_some());
         let transaction = touched.ok_or(ReadFault::NotFound)?;
-        let previous = transaction.posting(wallet).map_or(0, |posting| posting.previous);
+        let previous = transaction
+            .posting(wallet)
+            .map_or(0, |posting| posting.previous);
         Ok(((transaction, Timestamp(row.time)), previous))
     }
 }
@@ -204,22 +248,40 @@ fn cursor_of(posted: &Posted) -> String {
 
 /// The next sequence of a walk; `None` past the beginning.
 pub(crate) fn step(sequence: u64, backward: bool) -> Option<u64> {
-    if backward { Some(sequence + 1) } else { sequence.checked_sub(1).filter(|seq| *seq > 0) }
+    if backward {
+        Some(sequence + 1)
+    } else {
+        sequence.checked_sub(1).filter(|seq| *seq > 0)
+    }
 }
 
 /// Whether nothing further on can match the filter's times.
 fn past(filter: &TransactionFilter, row: &EntryRow, backward: bool) -> bool {
     match backward {
-        true => filter.created_before.is_some_and(|before| row.time >= before.0),
+        true => filter
+            .created_before
+            .is_some_and(|before| row.time >= before.0),
         false => filter.created_after.is_some_and(|after| row.time < after.0),
     }
 }
 
-fn matches_transaction(filter: &TransactionFilter, transaction: &Transaction, time: Timestamp) -> bool {
+fn matches_transaction(
+    filter: &TransactionFilter,
+    transaction: &Transaction,
+    time: Timestamp,
+) -> bool {
     filter.kind.is_none_or(|kind| kind == transaction.kind)
-        && filter.payout.is_none_or(|payout| transaction.cause == Some(payout.any()))
-        && filter.wallet.is_none_or(|wallet| transaction.posting(wallet).is_some())
-        && filter.min_amount.is_none_or(|least| transaction.amount.minor >= least)
-        && filter.max_amount.is_none_or(|most| transaction.amount.minor <= most)
+        && filter
+            .payout
+            .is_none_or(|payout| transaction.cause == Some(payout.any()))
+        && filter
+            .wallet
+            .is_none_or(|wallet| transaction.posting(wallet).is_some())
+        && filter
+            .min_amount
+            .is_none_or(|least| transaction.amount.minor >= least)
+        && filter
+            .max_amount
+            .is_none_or(|most| transaction.amount.minor <= most)
         && within(time, filter.created_after, filter.created_before)
 }

@@ -25,7 +25,10 @@ impl PageQuery {
     }
 
     /// The cursor to start behind, parsed; `Some(Err)` when it is no id of the list.
-    pub(crate) fn cursor<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ReadFault> {
+    pub(crate) fn cursor<T>(
+        &self,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ReadFault> {
         match self.after.as_deref().or(self.before.as_deref()) {
             None => Ok(None),
             Some(text) => parse(text).map(Some).ok_or(ReadFault::BadCursor),
@@ -43,7 +46,12 @@ pub(crate) struct Collector<T> {
 
 impl<T> Collector<T> {
     pub fn new(page: &PageQuery) -> Collector<T> {
-        Collector { items: Vec::new(), limit: page.limit, scanned: 0, backward: page.is_backward() }
+        Collector {
+            items: Vec::new(),
+            limit: page.limit,
+            scanned: 0,
+            backward: page.is_backward(),
+        }
     }
 
     pub fn is_full(&self) -> bool {
@@ -61,7 +69,11 @@ impl<T> Collector<T> {
     /// [`ReadFault::NarrowTheRange`] beyond the bound.
     pub fn looked(&mut self) -> Result<(), ReadFault> {
         self.scanned += 1;
-        if self.scanned > MOST_SCANNED { Err(ReadFault::NarrowTheRange) } else { Ok(()) }
+        if self.scanned > MOST_SCANNED {
+            Err(ReadFault::NarrowTheRange)
+        } else {
+            Ok(())
+        }
     }
 
     pub fn push(&mut self, item: T) {
@@ -77,8 +89,16 @@ impl<T> Collector<T> {
             self.items.reverse();
         }
         // The page goes on at the end that the walk has reached.
-        let end = if self.backward { self.items.first() } else { self.items.last() };
+        let end = if self.backward {
+            self.items.first()
+        } else {
+            self.items.last()
+        };
         let next_cursor = end.filter(|_| has_more).map(cursor);
-        Listing { items: self.items, has_more, next_cursor }
+        Listing {
+            items: self.items,
+            has_more,
+            next_cursor,
+        }
     }
 }

@@ -21,21 +21,34 @@ impl View<'_> {
         if let Some(Record::Payout(payout)) = self.record(id.any())? {
             return Ok(payout);
         }
-        let wanted = Wanted { locators: vec![(self.scope.number, id.0.0)], ..Wanted::default() };
+        let wanted = Wanted {
+            locators: vec![(self.scope.number, id.0.0)],
+            ..Wanted::default()
+        };
         let rows = self.reader.load(&wanted)?.locators;
-        self.payouts_at(&rows)?.into_iter().find(|payout| payout.body.id == id).ok_or(ReadFault::NotFound)
+        self.payouts_at(&rows)?
+            .into_iter()
+            .find(|payout| payout.body.id == id)
+            .ok_or(ReadFault::NotFound)
     }
 
     /// Payouts, newest first.
     ///
     /// # Errors
     /// As every list.
-    pub fn payouts(&mut self, filter: &PayoutFilter, page: &PageQuery) -> Result<Listing<Payout>, ReadFault> {
+    pub fn payouts(
+        &mut self,
+        filter: &PayoutFilter,
+        page: &PageQuery,
+    ) -> Result<Listing<Payout>, ReadFault> {
         let cursor = page.cursor(PayoutId::parse)?.map(|id| id.0.0);
         let backward = page.is_backward();
         let mut found = Collector::new(page);
         if let Some(text) = &filter.reference_id {
-            let holder = self.holders(Field::PayoutReference, text, 1)?.first().copied();
+            let holder = self
+                .holders(Field::PayoutReference, text, 1)?
+                .first()
+                .copied();
             if let Some(id) = holder.filter(|id| id.kind == Kind::Payout && cursor.is_none()) {
                 let payout = self.payout(PayoutId(id.raw))?;
                 if matches_payout(filter, &payout) {
@@ -78,7 +91,10 @@ impl View<'_> {
         let scope = self.scope.number;
         let payouts = rows.iter().filter(|row| row.kind == Kind::Payout.code());
         let wanted = Wanted {
-            records: payouts.clone().map(|row| (scope, row.kind, row.id)).collect(),
+            records: payouts
+                .clone()
+                .map(|row| (scope, row.kind, row.id))
+                .collect(),
             entries: payouts.map(|row| (scope, row.seq)).collect(),
             ..Wanted::default()
         };
@@ -94,7 +110,10 @@ impl View<'_> {
                 found.insert(id.raw, payout);
             }
         }
-        Ok(rows.iter().filter_map(|row| found.remove(&RawId(row.id))).collect())
+        Ok(rows
+            .iter()
+            .filter_map(|row| found.remove(&RawId(row.id)))
+            .collect())
     }
 }
 
@@ -107,8 +126,14 @@ fn bounds(filter: &PayoutFilter, cursor: Option<[u8; 12]>, backward: bool) -> Id
     let before = filter.created_before.map(|time| start(time.plus(2)));
     let after = filter.created_after.map(start);
     match backward {
-        true => IdRange { after: cursor.max(after), before },
-        false => IdRange { after, before: cursor.or(before) },
+        true => IdRange {
+            after: cursor.max(after),
+            before,
+        },
+        false => IdRange {
+            after,
+            before: cursor.or(before),
+        },
     }
 }
 

@@ -23,7 +23,11 @@ impl View<'_> {
     ///
     /// # Errors
     /// As every list.
-    pub fn wallets(&mut self, filter: &WalletFilter, page: &PageQuery) -> Result<Listing<(Wallet, Books)>, ReadFault> {
+    pub fn wallets(
+        &mut self,
+        filter: &WalletFilter,
+        page: &PageQuery,
+    ) -> Result<Listing<(Wallet, Books)>, ReadFault> {
         if let Some(ids) = self.wallet_candidates(filter)? {
             return self.chosen_wallets(ids, filter, page);
         }
@@ -32,13 +36,22 @@ impl View<'_> {
         let cursor = page.cursor(WalletId::parse)?.map(|id| id.0.0);
         let backward = page.is_backward();
         loop {
-            let bound = if backward { &mut range.after } else { &mut range.before };
+            let bound = if backward {
+                &mut range.after
+            } else {
+                &mut range.before
+            };
             if bound.is_none() {
                 *bound = cursor;
             }
             let limit = found.chunk();
-            let rows =
-                self.reader.records(self.scope.number, Kind::Wallet.code(), range, !backward, limit)?;
+            let rows = self.reader.records(
+                self.scope.number,
+                Kind::Wallet.code(),
+                range,
+                !backward,
+                limit,
+            )?;
             let Some(last) = rows.last() else { break };
             if backward {
                 range.after = Some(last.id);
@@ -60,7 +73,10 @@ impl View<'_> {
     }
 
     /// Wallets named by an indexed field of the filter.
-    fn wallet_candidates(&mut self, filter: &WalletFilter) -> Result<Option<Vec<RawId>>, ReadFault> {
+    fn wallet_candidates(
+        &mut self,
+        filter: &WalletFilter,
+    ) -> Result<Option<Vec<RawId>>, ReadFault> {
         let fields = [
             (Field::WalletReference, &filter.reference_id),
             (Field::WalletEmail, &filter.email),
@@ -68,7 +84,11 @@ impl View<'_> {
         ];
         for (field, text) in fields {
             if let Some(text) = text {
-                let mut ids: Vec<RawId> = self.holders(field, text, 1_000)?.iter().map(|id| id.raw).collect();
+                let mut ids: Vec<RawId> = self
+                    .holders(field, text, 1_000)?
+                    .iter()
+                    .map(|id| id.raw)
+                    .collect();
                 ids.sort_unstable_by(|a, b| b.cmp(a));
                 return Ok(Some(ids));
             }
@@ -84,8 +104,10 @@ impl View<'_> {
     ) -> Result<Listing<(Wallet, Books)>, ReadFault> {
         let cursor = page.cursor(WalletId::parse)?.map(|id| id.0);
         let backward = page.is_backward();
-        let mut ids: Vec<RawId> =
-            ids.into_iter().filter(|id| cursor.is_none_or(|c| if backward { *id > c } else { *id < c })).collect();
+        let mut ids: Vec<RawId> = ids
+            .into_iter()
+            .filter(|id| cursor.is_none_or(|c| if backward { *id > c } else { *id < c }))
+            .collect();
         if backward {
             ids.reverse();
         }
@@ -100,8 +122,10 @@ impl View<'_> {
 
     /// Wallets and books of a set of numbers, in its order.
     fn wallets_of(&mut self, ids: &[RawId]) -> Result<Vec<(Wallet, Books)>, ReadFault> {
-        let keys: Vec<AnyId> =
-            ids.iter().flat_map(|id| [WalletId(*id).any(), books_key(WalletId(*id))]).collect();
+        let keys: Vec<AnyId> = ids
+            .iter()
+            .flat_map(|id| [WalletId(*id).any(), books_key(WalletId(*id))])
+            .collect();
         let mut wallets = std::collections::HashMap::new();
         let mut books = std::collections::HashMap::new();
         for (id, record) in self.records(&keys)? {
@@ -111,21 +135,35 @@ impl View<'_> {
                 _ => {}
             }
         }
-        Ok(ids.iter().filter_map(|id| Some((wallets.remove(id)?, books.remove(id)?))).collect())
+        Ok(ids
+            .iter()
+            .filter_map(|id| Some((wallets.remove(id)?, books.remove(id)?)))
+            .collect())
     }
 }
 
 fn matches_wallet(filter: &WalletFilter, wallet: &Wallet, books: &Books) -> bool {
     let owner = wallet.owner.as_ref();
     let is = |wanted: &Option<String>, value: Option<&str>| {
-        wanted.as_deref().is_none_or(|w| value.is_some_and(|v| crate::text::folded(w) == crate::text::folded(v)))
+        wanted
+            .as_deref()
+            .is_none_or(|w| value.is_some_and(|v| crate::text::folded(w) == crate::text::folded(v)))
     };
-    filter.wallet_type.is_none_or(|t| t == wallet.body.wallet_type)
+    filter
+        .wallet_type
+        .is_none_or(|t| t == wallet.body.wallet_type)
         && filter.status.is_none_or(|s| s == books.status)
         && filter.parent.is_none_or(|p| Some(p) == wallet.body.parent)
         && filter.currency.is_none_or(|c| c == wallet.body.currency)
-        && is(&filter.reference_id, wallet.body.reference_id.as_ref().map(|r| r.as_str()))
+        && is(
+            &filter.reference_id,
+            wallet.body.reference_id.as_ref().map(|r| r.as_str()),
+        )
         && is(&filter.email, owner.and_then(|o| o.email.as_deref()))
         && is(&filter.phone, owner.and_then(|o| o.phone.as_deref()))
-        && within(wallet.body.created_at, filter.created_after, filter.created_before)
+        && within(
+            wallet.body.created_at,
+            filter.created_after,
+            filter.created_before,
+        )
 }

@@ -94,11 +94,8 @@ fn dump(dir: &Path) -> Result<Vec<String>, rusqlite::Error> {
     let mut rows = Vec::new();
     for table in TABLES {
         let mut statement = file.prepare(&format!("SELECT * FROM {table}"))?;
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names = statement.column_names();
+        let columns: Vec<String> = names.map(str::to_owned).collect();
         let mut found = statement.query([])?;
         while let Some(row) = found.next()? {
             let mut line = table.to_owned();

@@ -236,16 +236,13 @@ fn its_permission_alone_is_enough() {
             || route.path.ends_with("/roll")
         {
             // Who makes a key hands on rights, and must hold those too.
-            let mut held: Vec<&str> = Role::Viewer
-                .permissions()
-                .patterns()
-                .to_vec()
-                .leak()
-                .iter()
-                .map(|p| &**p)
-                .collect();
-            held.push(route.permission.unwrap());
-            holding(&acme, held, SigningPolicy::Never)
+            let viewer = Role::Viewer.permissions();
+            let held = viewer.patterns().iter().map(String::as_str);
+            holding(
+                &acme,
+                held.chain(route.permission).collect(),
+                SigningPolicy::Never,
+            )
         } else {
             holding(&acme, vec![route.permission.unwrap()], SigningPolicy::Never)
         };
@@ -257,15 +254,10 @@ fn its_permission_alone_is_enough() {
 fn what_a_key_must_sign_is_refused_unsigned() {
     let acme = tenant();
     let seconds = acme.server.seconds();
-    for (signing, needed) in [
-        (
-            SigningPolicy::Always,
-            &(|_: &Route| true) as &dyn Fn(&Route) -> bool,
-        ),
-        (SigningPolicy::Sensitive, &|route: &Route| {
-            route.signature == SignatureClass::Sensitive
-        }),
-    ] {
+    for signing in [SigningPolicy::Always, SigningPolicy::Sensitive] {
+        let needed = |route: &Route| {
+            signing == SigningPolicy::Always || route.signature == SignatureClass::Sensitive
+        };
         for route in guarded().filter(|route| needed(route)) {
             let key = acme.books.key_with(
                 Role::Owner,

@@ -78,13 +78,13 @@ fn one(
         }
         "maxProperties" => value
             .as_object()
-            .is_none_or(|o| o.len() as u64 <= wanted.as_u64().unwrap()),
+            .is_none_or(|members| members.len() <= number(wanted)),
         "minLength" => value
             .as_str()
-            .is_none_or(|t| t.chars().count() as u64 >= wanted.as_u64().unwrap()),
+            .is_none_or(|text| text.chars().count() >= number(wanted)),
         "maxLength" => value
             .as_str()
-            .is_none_or(|t| t.chars().count() as u64 <= wanted.as_u64().unwrap()),
+            .is_none_or(|text| text.chars().count() <= number(wanted)),
         "minimum" => value.as_i64().is_none_or(|n| n >= wanted.as_i64().unwrap()),
         "maximum" => value.as_i64().is_none_or(|n| n <= wanted.as_i64().unwrap()),
         "exclusiveMinimum" => value.as_i64().is_none_or(|n| n > wanted.as_i64().unwrap()),
@@ -121,6 +121,10 @@ fn additional(
             true
         }
     }
+}
+
+fn number(wanted: &Value) -> usize {
+    usize::try_from(wanted.as_u64().unwrap()).unwrap()
 }
 
 fn is_type(name: &str, value: &Value) -> bool {

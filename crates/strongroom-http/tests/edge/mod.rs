@@ -2,5 +2,6 @@
 
 mod clock;
 mod heads;
+mod kept;
 mod limits;
 mod vectors;

@@ -75,7 +75,7 @@ fn the_search_finds_what_is_planted() {
     let server = TestServer::start(ServerSettings::default());
     let history = History::make(&server);
     let noise: Vec<u8> = (0..4_096_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2])
         .collect();
     for needle in needles(&history) {
         for (form, bytes) in needle.forms() {

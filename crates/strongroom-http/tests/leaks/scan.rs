@@ -93,10 +93,7 @@ fn text_forms(text: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("reversed", plain.iter().rev().copied().collect()),
         ("percent-encoded", percent(text).into_bytes()),
         ("its plain SHA-256", digest[..16].to_vec()),
-        (
-            "hex of its plain SHA-256",
-            hex(&digest)[..32].as_bytes().to_vec(),
-        ),
+        ("hex of its plain SHA-256", hex(&digest[..16]).into_bytes()),
     ];
     for (name, offset) in [("base64 at 0", 0), ("base64 at 1", 1), ("base64 at 2", 2)] {
         forms.push((name, base64_at(plain, offset).into_bytes()));
@@ -141,7 +138,7 @@ pub fn base64(bytes: &[u8]) -> String {
             << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             out.push(char::from(
-                LETTERS[(number >> (18 - 6 * place)) as usize & 63],
+                LETTERS[usize::try_from(number >> (18 - 6 * place) & 63).unwrap()],
             ));
         }
     }

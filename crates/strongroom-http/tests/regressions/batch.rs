@@ -94,6 +94,50 @@ fn batch_neighbour() {
     acme.pay(&from, &to, 1).expect(201);
 }
 
+/// A full queue answers at once, spends nothing, and is no reason to give up.
+#[test]
+fn overload_spends_nothing() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let mut settings = ServerSettings::default();
+    settings.engine.queue_limit = 4;
+    let server = TestServer::start_on(&store, settings);
+    let acme = Tenant::found(&server);
+    let (from, to) = (acme.funded("master", 100), acme.wallet("operating"));
+    let send = |n: i64| {
+        let request = acme
+            .request("POST", "/v1/payouts")
+            .idempotent(&format!("k{n}"))
+            .json(&payout(&from, &to, n));
+        request
+            .signed(&acme.owner.signing_secret, server.seconds())
+            .send()
+    };
+    gate.close();
+    std::thread::scope(|scope| {
+        let mut waiting = vec![scope.spawn(|| send(1))];
+        gate.await_write();
+        for n in 2..=5 {
+            waiting.push(scope.spawn(move || send(n)));
+        }
+        while server.engine.stats().queued < 4 {
+            std::thread::yield_now();
+        }
+        for n in 6..=8 {
+            let full = send(n).refused(503, "overloaded");
+            assert_eq!(full.header("retry-after"), Some("1"));
+        }
+        gate.open();
+        for thread in waiting {
+            thread.join().unwrap().expect(201);
+        }
+    });
+    for n in 6..=8 {
+        send(n).expect(201);
+    }
+    assert_eq!(acme.available(&to), (1..=8).sum::<i64>());
+}
+
 #[test]
 fn audit_fail_closed() {
     let store = GatedStore::default();

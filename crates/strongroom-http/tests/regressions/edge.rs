@@ -81,7 +81,7 @@ fn timing_unknown_key() {
         .send()
         .expect(200);
     let good = &acme.owner.text;
-    let random: Vec<u8> = (0..96).map(|n| (n * 37 % 251) as u8).collect();
+    let random: Vec<u8> = (0..96_u8).map(|n| n.wrapping_mul(37) % 251).collect();
     let mint = |kind, mode| {
         key_text::mint(kind, mode, &random)
             .unwrap()

@@ -27,7 +27,9 @@ impl Names {
 
     /// The id of the `n`-th resource of a kind, once it was seen.
     pub fn id(&self, kind: &str, n: usize) -> Option<&str> {
-        self.ids.get(&format!("{MARK}{kind}:{n}")).map(String::as_str)
+        self.ids
+            .get(&format!("{MARK}{kind}:{n}"))
+            .map(String::as_str)
     }
 
     /// The number behind an id.
@@ -39,13 +41,24 @@ impl Names {
     fn bind(&mut self, name: &str, id: &str) -> Result<(), String> {
         if let Some(known) = self.ids.get(name) {
             let same = known == id;
-            return if same { Ok(()) } else { Err(format!("`{}` is `{known}`, not `{id}`", bare(name))) };
+            return if same {
+                Ok(())
+            } else {
+                Err(format!("`{}` is `{known}`, not `{id}`", bare(name)))
+            };
         }
         if let Some(other) = self.names.get(id) {
-            return Err(format!("`{id}` is `{}` already, not `{}`", bare(other), bare(name)));
+            return Err(format!(
+                "`{id}` is `{}` already, not `{}`",
+                bare(other),
+                bare(name)
+            ));
         }
         let kind = bare(name).split(':').next().unwrap_or_default();
-        if id.strip_prefix(kind).is_none_or(|rest| !rest.starts_with('_')) {
+        if id
+            .strip_prefix(kind)
+            .is_none_or(|rest| !rest.starts_with('_'))
+        {
             return Err(format!("`{id}` is no id for `{}`", bare(name)));
         }
         self.ids.insert(name.to_owned(), id.to_owned());
@@ -68,8 +81,12 @@ pub fn compare(wanted: &Value, found: &Value, names: &mut Names, path: &str) -> 
             if name.ends_with('*') {
                 return Ok(());
             }
-            let id = found.as_str().ok_or_else(|| format!("{path}: {found} is no id"))?;
-            names.bind(name, id).map_err(|text| format!("{path}: {text}"))
+            let id = found
+                .as_str()
+                .ok_or_else(|| format!("{path}: {found} is no id"))?;
+            names
+                .bind(name, id)
+                .map_err(|text| format!("{path}: {text}"))
         }
         (Value::Object(wanted), Value::Object(found)) => {
             if let Some(extra) = found.keys().find(|key| !wanted.contains_key(*key)) {
@@ -84,10 +101,16 @@ pub fn compare(wanted: &Value, found: &Value, names: &mut Names, path: &str) -> 
         }
         (Value::Array(wanted), Value::Array(found)) => {
             if wanted.len() != found.len() {
-                return Err(format!("{path}: {} elements, expected {}", found.len(), wanted.len()));
+                return Err(format!(
+                    "{path}: {} elements, expected {}",
+                    found.len(),
+                    wanted.len()
+                ));
             }
             let mut pairs = wanted.iter().zip(found).enumerate();
-            pairs.try_for_each(|(n, (wanted, found))| compare(wanted, found, names, &format!("{path}[{n}]")))
+            pairs.try_for_each(|(n, (wanted, found))| {
+                compare(wanted, found, names, &format!("{path}[{n}]"))
+            })
         }
         _ if wanted == found => Ok(()),
         _ => Err(format!("{path}: {found}, expected {wanted}")),

@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use super::shapes::{payout_id, transaction_id, wallet_id};
-use super::{Account, Event, Fund, Line, MOST, Movement, Names, NewPayout, NewWallet, Op, Payout, Reference};
+use super::{
+    Account, Event, Fund, Line, MOST, Movement, Names, NewPayout, NewWallet, Op, Payout, Reference,
+};
 use super::{Target, To, Wallet};
 
 type Outcome = Result<Value, &'static str>;
@@ -27,9 +29,16 @@ impl Reference {
     pub(super) fn carry_out(&mut self, op: &Op, at: Option<i64>) -> Outcome {
         match op {
             Op::CreateWallet(new) => self.create_wallet(new, at),
-            Op::UpdateWallet { wallet, email, threshold, note } => {
+            Op::UpdateWallet {
+                wallet,
+                email,
+                threshold,
+                note,
+            } => {
                 let n = self.living(wallet)?;
-                let Some(changed) = self.wallets.get_mut(n) else { return Err("not_found") };
+                let Some(changed) = self.wallets.get_mut(n) else {
+                    return Err("not_found");
+                };
                 changed.email = email.clone().or(changed.email.take());
                 changed.threshold = threshold.unwrap_or(changed.threshold);
                 changed.note = note.clone().or(changed.note.take());
@@ -39,9 +48,13 @@ impl Reference {
             Op::SetStatus { wallet, status } => self.set_status(wallet, status, at),
             Op::Credit(fund) => self.fund(fund, "credit", 1, at),
             Op::Debit(fund) => self.fund(fund, "debit", -1, at),
-            Op::Transfer { from, to, amount, currency, reference } => {
-                self.transfer(from, to, *amount, *currency, reference, at)
-            }
+            Op::Transfer {
+                from,
+                to,
+                amount,
+                currency,
+                reference,
+            } => self.transfer(from, to, *amount, *currency, reference, at),
             Op::Payout(new) => self.create_payout(new, at),
             Op::Cancel(id) => self.cancel(id, at),
             Op::Reverse(id) => self.reverse(id, at),
@@ -92,8 +105,14 @@ impl Reference {
 
     fn set_status(&mut self, id: &str, status: &'static str, at: Option<i64>) -> Outcome {
         let n = self.living(id)?;
-        let below = self.wallets.iter().filter(|w| w.parent == Some(n) && w.status != "closed").count();
-        let Some(wallet) = self.wallets.get_mut(n) else { return Err("not_found") };
+        let below = self
+            .wallets
+            .iter()
+            .filter(|w| w.parent == Some(n) && w.status != "closed")
+            .count();
+        let Some(wallet) = self.wallets.get_mut(n) else {
+            return Err("not_found");
+        };
         if wallet.status == status {
             return Err("invalid_state");
         }
@@ -121,10 +140,31 @@ impl Reference {
         let currency = self.currency_of(fund.currency, Some(&fund.wallet));
         let n = self.usable(&fund.wallet, currency)?;
         let amount = i128::from(fund.amount) * sign;
-        let legs = [(Account::Wallet(n), [amount, 0, 0]), (Account::Outside(currency), [-amount, 0, 0])];
+        let legs = [
+            (Account::Wallet(n), [amount, 0, 0]),
+            (Account::Outside(currency), [-amount, 0, 0]),
+        ];
         let reference = fund.reference.clone();
-        let low = self.post(Move { kind, amount: fund.amount, currency, payout: None, reference, at }, &legs)?;
-        self.tell_balance(if sign > 0 { "wallet.credited" } else { "wallet.debited" }, n, at);
+        let low = self.post(
+            Move {
+                kind,
+                amount: fund.amount,
+                currency,
+                payout: None,
+                reference,
+                at,
+            },
+            &legs,
+        )?;
+        self.tell_balance(
+            if sign > 0 {
+                "wallet.credited"
+            } else {
+                "wallet.debited"
+            },
+            n,
+            at,
+        );
         self.tell_low(&low, at);
         Ok(self.movement(self.movements.len() - 1))
     }
@@ -148,7 +188,14 @@ impl Reference {
         let legs = between(source, target, amount);
         let n = self.movements.len();
         let reference_id = reference.clone();
-        let what = Move { kind: "transfer", amount, currency, payout: None, reference: reference_id, at };
+        let what = Move {
+            kind: "transfer",
+            amount,
+            currency,
+            payout: None,
+            reference: reference_id,
+            at,
+        };
         let low = self.post(what, &legs)?;
         self.claim("transfer", reference.as_deref(), &transaction_id(n))?;
         self.tell_balance("wallet.debited", source, at);
@@ -164,7 +211,9 @@ impl Reference {
             Some(id) => self.usable(id, currency)?,
             None => {
                 let default = *self.operating.get(currency).ok_or("no_default_wallet")?;
-                self.wallets.get(default).map_or(Err("wallet_not_found"), open)?;
+                self.wallets
+                    .get(default)
+                    .map_or(Err("wallet_not_found"), open)?;
                 default
             }
         };
@@ -177,12 +226,23 @@ impl Reference {
         }
         self.free("payout", new.reference.as_deref())?;
         let n = self.payouts.len();
-        let kind = if target.is_some() { "payout" } else { "payout_hold" };
+        let kind = if target.is_some() {
+            "payout"
+        } else {
+            "payout_hold"
+        };
         let legs = match target {
             Some(target) => between(source, target, new.amount).to_vec(),
             None => held(source, i128::from(new.amount)),
         };
-        let what = Move { kind, amount: new.amount, currency, payout: Some(n), reference: None, at };
+        let what = Move {
+            kind,
+            amount: new.amount,
+            currency,
+            payout: Some(n),
+            reference: None,
+            at,
+        };
         let low = self.post(what, &legs)?;
         self.claim("payout", new.reference.as_deref(), &payout_id(n))?;
         let payout = self.new_payout(new, source, target, currency, at);
@@ -204,14 +264,28 @@ impl Reference {
             (To::Bank { name, code, number }, _) => {
                 let next = self.accounts.len();
                 let text = format!("{code} {number}").to_lowercase();
-                let fresh = || Names::slot("subj", next).as_str().unwrap_or_default().to_owned();
+                let fresh = || {
+                    Names::slot("subj", next)
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned()
+                };
                 let subject = self.accounts.entry(text).or_insert_with(fresh).clone();
-                Target::Bank { subject, name: name.clone(), code, number: number.clone() }
+                Target::Bank {
+                    subject,
+                    name: name.clone(),
+                    code,
+                    number: number.clone(),
+                }
             }
             (To::Wallet(_), target) => Target::Wallet(target.unwrap_or(usize::MAX)),
         };
         Payout {
-            status: if target.is_some() { "completed" } else { "initiated" },
+            status: if target.is_some() {
+                "completed"
+            } else {
+                "initiated"
+            },
             amount: new.amount,
             currency,
             source,
@@ -228,9 +302,15 @@ impl Reference {
 
     fn tell_created(&mut self, n: usize, source: usize, target: Option<usize>, at: Option<i64>) {
         self.tell("payout.initiated", self.payout_data(n, "initiated", at), at);
-        let Some(target) = target else { return self.tell_balance("wallet.reserved", source, at) };
+        let Some(target) = target else {
+            return self.tell_balance("wallet.reserved", source, at);
+        };
         self.tell("payout.pending", self.payout_data(n, "pending", at), at);
-        self.tell("payout.processing", self.payout_data(n, "processing", at), at);
+        self.tell(
+            "payout.processing",
+            self.payout_data(n, "processing", at),
+            at,
+        );
         self.tell_balance("wallet.debited", source, at);
         self.tell_balance("wallet.credited", target, at);
         self.tell("payout.completed", self.payout_data(n, "completed", at), at);
@@ -245,12 +325,22 @@ impl Reference {
     }
 
     /// The held money returns, and the payout is over.
-    fn give_back(&mut self, n: usize, status: &'static str, failure: Option<&'static str>, at: Option<i64>) -> Outcome {
+    fn give_back(
+        &mut self,
+        n: usize,
+        status: &'static str,
+        failure: Option<&'static str>,
+        at: Option<i64>,
+    ) -> Outcome {
         let (source, amount, _) = self.parts(n)?;
         let low = self.post(self.step("payout_release", n, at), &held(source, -amount))?;
         self.end(n, status, failure, at);
         self.tell_balance("wallet.released", source, at);
-        let event = if status == "failed" { "payout.failed" } else { "payout.cancelled" };
+        let event = if status == "failed" {
+            "payout.failed"
+        } else {
+            "payout.cancelled"
+        };
         self.tell(event, self.payout_data(n, status, at), at);
         self.tell_low(&low, at);
         Ok(self.payout(n))
@@ -263,11 +353,16 @@ impl Reference {
         }
         let (source, amount, target) = self.parts(n)?;
         for wallet in [Some(source), target].into_iter().flatten() {
-            self.wallets.get(wallet).map_or(Err("wallet_not_found"), open)?;
+            self.wallets
+                .get(wallet)
+                .map_or(Err("wallet_not_found"), open)?;
         }
         let what = self.step("payout_reversal", n, at);
         let from = target.map_or(Account::Outside(what.currency), Account::Wallet);
-        let legs = [(from, [-amount, 0, 0]), (Account::Wallet(source), [amount, 0, 0])];
+        let legs = [
+            (from, [-amount, 0, 0]),
+            (Account::Wallet(source), [amount, 0, 0]),
+        ];
         let low = self.post(what, &legs)?;
         self.end(n, "reversed", None, at);
         if let Some(target) = target {
@@ -298,7 +393,11 @@ impl Reference {
             payout.status = next;
             payout.due = at.map(|at| at + pause);
         }
-        let event = if next == "pending" { "payout.pending" } else { "payout.processing" };
+        let event = if next == "pending" {
+            "payout.pending"
+        } else {
+            "payout.processing"
+        };
         self.tell(event, self.payout_data(n, next, at), at);
         Ok(self.payout(n))
     }
@@ -306,7 +405,10 @@ impl Reference {
     fn settle(&mut self, n: usize, source: usize, amount: i128, at: Option<i64>) -> Outcome {
         let what = self.step("payout_settlement", n, at);
         let outside = Account::Outside(what.currency);
-        let legs = [(Account::Wallet(source), [0, 0, -amount]), (outside, [amount, 0, 0])];
+        let legs = [
+            (Account::Wallet(source), [0, 0, -amount]),
+            (outside, [amount, 0, 0]),
+        ];
         let low = self.post(what, &legs)?;
         self.end(n, "completed", None, at);
         self.tell_balance("wallet.debited", source, at);
@@ -315,7 +417,13 @@ impl Reference {
         Ok(self.payout(n))
     }
 
-    fn end(&mut self, n: usize, status: &'static str, failure: Option<&'static str>, at: Option<i64>) {
+    fn end(
+        &mut self,
+        n: usize,
+        status: &'static str,
+        failure: Option<&'static str>,
+        at: Option<i64>,
+    ) {
         if let Some(payout) = self.payouts.get_mut(n) {
             payout.status = status;
             payout.failure = failure;
@@ -340,14 +448,27 @@ impl Reference {
     }
 
     fn step(&self, kind: &'static str, n: usize, at: Option<i64>) -> Move {
-        let (amount, currency) = self.payouts.get(n).map_or((0, ""), |p| (p.amount, p.currency));
-        Move { kind, amount, currency, payout: Some(n), reference: None, at }
+        let (amount, currency) = self
+            .payouts
+            .get(n)
+            .map_or((0, ""), |p| (p.amount, p.currency));
+        Move {
+            kind,
+            amount,
+            currency,
+            payout: Some(n),
+            reference: None,
+            at,
+        }
     }
 
     /// A wallet that exists and is not closed, for changes of the wallet itself.
     fn living(&self, id: &str) -> Result<usize, &'static str> {
         let n = self.wallet_of(id).ok_or("not_found")?;
-        let closed = self.wallets.get(n).is_none_or(|wallet| wallet.status == "closed");
+        let closed = self
+            .wallets
+            .get(n)
+            .is_none_or(|wallet| wallet.status == "closed");
         if closed { Err("wallet_closed") } else { Ok(n) }
     }
 
@@ -363,19 +484,32 @@ impl Reference {
 
     /// The currency of a request that may name one.
     pub fn currency_of(&self, named: Option<&'static str>, wallet: Option<&str>) -> &'static str {
-        let own = wallet.and_then(|id| self.wallets.get(self.wallet_of(id)?)).map(|wallet| wallet.currency);
+        let own = wallet
+            .and_then(|id| self.wallets.get(self.wallet_of(id)?))
+            .map(|wallet| wallet.currency);
         named.or(own).unwrap_or(self.home)
     }
 
     fn free(&self, what: &'static str, reference: Option<&str>) -> Result<(), &'static str> {
-        let taken = reference.is_some_and(|text| self.references.contains_key(&(what, text.to_lowercase())));
-        if taken { Err("reference_id_taken") } else { Ok(()) }
+        let taken = reference
+            .is_some_and(|text| self.references.contains_key(&(what, text.to_lowercase())));
+        if taken {
+            Err("reference_id_taken")
+        } else {
+            Ok(())
+        }
     }
 
-    fn claim(&mut self, what: &'static str, reference: Option<&str>, holder: &Value) -> Result<(), &'static str> {
+    fn claim(
+        &mut self,
+        what: &'static str,
+        reference: Option<&str>,
+        holder: &Value,
+    ) -> Result<(), &'static str> {
         self.free(what, reference)?;
         if let Some(text) = reference {
-            self.references.insert((what, text.to_lowercase()), holder.to_string());
+            self.references
+                .insert((what, text.to_lowercase()), holder.to_string());
         }
         Ok(())
     }
@@ -386,27 +520,59 @@ impl Reference {
         for (account, change) in legs {
             let before = self.held_by(*account);
             let [a, p, r] = [0, 1, 2].map(|n: usize| {
-                before.get(n).copied().unwrap_or_default() + change.get(n).copied().unwrap_or_default()
+                before.get(n).copied().unwrap_or_default()
+                    + change.get(n).copied().unwrap_or_default()
             });
             let after = [a, p, r];
-            let short = change.iter().zip(after).any(|(change, after)| *change < 0 && after < 0);
+            let short = change
+                .iter()
+                .zip(after)
+                .any(|(change, after)| *change < 0 && after < 0);
             if short && matches!(account, Account::Wallet(_)) {
                 return Err("insufficient_funds");
             }
             if after.iter().sum::<i128>().abs() > MOST {
                 return Err("balance_limit");
             }
-            lines.push(Line { account: *account, change: *change, after });
+            lines.push(Line {
+                account: *account,
+                change: *change,
+                after,
+            });
         }
-        let low = lines.iter().filter_map(|line| self.falls_low(line)).collect();
+        let low = lines
+            .iter()
+            .filter_map(|line| self.falls_low(line))
+            .collect();
         for line in &lines {
             match line.account {
-                Account::Wallet(n) => drop(self.wallets.get_mut(n).map(|wallet| wallet.balances = line.after)),
-                Account::Outside(currency) => drop(self.outside.insert(currency, line.after.iter().sum())),
+                Account::Wallet(n) => drop(
+                    self.wallets
+                        .get_mut(n)
+                        .map(|wallet| wallet.balances = line.after),
+                ),
+                Account::Outside(currency) => {
+                    drop(self.outside.insert(currency, line.after.iter().sum()))
+                }
             }
         }
-        let Move { kind, amount, currency, payout, reference, at } = what;
-        self.movements.push(Movement { kind, amount, currency, payout, reference, at, lines });
+        let Move {
+            kind,
+            amount,
+            currency,
+            payout,
+            reference,
+            at,
+        } = what;
+        self.movements.push(Movement {
+            kind,
+            amount,
+            currency,
+            payout,
+            reference,
+            at,
+            lines,
+        });
         Ok(low)
     }
 
@@ -418,7 +584,9 @@ impl Reference {
     }
 
     fn falls_low(&self, line: &Line) -> Option<usize> {
-        let Account::Wallet(n) = line.account else { return None };
+        let Account::Wallet(n) = line.account else {
+            return None;
+        };
         let wallet = self.wallets.get(n)?;
         let limit = i128::from(wallet.threshold?);
         let ([before, ..], [after, ..]) = (wallet.balances, line.after);
@@ -431,7 +599,9 @@ impl Reference {
 
     /// An event about a wallet whose balance the last movement changed.
     fn tell_balance(&mut self, kind: &'static str, wallet: usize, at: Option<i64>) {
-        let Some(movement) = self.movements.last() else { return };
+        let Some(movement) = self.movements.last() else {
+            return;
+        };
         let data = json!({
             "wallet_id": wallet_id(wallet),
             "amount": movement.amount,
@@ -446,7 +616,11 @@ impl Reference {
             let [available, ..] = self.held_by(Account::Wallet(*wallet));
             self.tell_balance("wallet.low_balance", *wallet, at);
             let amount = i64::try_from(available).map_or(Value::Null, Value::from);
-            if let Some(slot) = self.events.last_mut().and_then(|event| event.data.get_mut("amount")) {
+            if let Some(slot) = self
+                .events
+                .last_mut()
+                .and_then(|event| event.data.get_mut("amount"))
+            {
                 *slot = amount;
             }
         }
@@ -463,7 +637,10 @@ fn open(wallet: &Wallet) -> Result<(), &'static str> {
 
 fn between(source: usize, target: usize, amount: i64) -> [Leg; 2] {
     let amount = i128::from(amount);
-    [(Account::Wallet(source), [-amount, 0, 0]), (Account::Wallet(target), [amount, 0, 0])]
+    [
+        (Account::Wallet(source), [-amount, 0, 0]),
+        (Account::Wallet(target), [amount, 0, 0]),
+    ]
 }
 
 /// From available to reserved, or back when negative.

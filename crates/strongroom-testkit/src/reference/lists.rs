@@ -25,25 +25,50 @@ impl Reference {
     /// Everything a filter lets through, as shown. Events are oldest first, all else newest first.
     pub fn list(&self, list: List, pairs: &Pairs) -> Vec<Value> {
         match list {
-            List::Wallets => self.newest(self.wallets.len(), |n| self.wallet_matches(n, pairs), |n| self.wallet(n)),
-            List::Payouts => self.newest(self.payouts.len(), |n| self.payout_matches(n, pairs), |n| self.payout(n)),
+            List::Wallets => self.newest(
+                self.wallets.len(),
+                |n| self.wallet_matches(n, pairs),
+                |n| self.wallet(n),
+            ),
+            List::Payouts => self.newest(
+                self.payouts.len(),
+                |n| self.payout_matches(n, pairs),
+                |n| self.payout(n),
+            ),
             List::Transactions => self.moved(|m| self.movement_matches(m, pairs)),
-            List::Transfers => self.moved(|m| m.kind == "transfer" && self.movement_matches(m, pairs)),
+            List::Transfers => {
+                self.moved(|m| m.kind == "transfer" && self.movement_matches(m, pairs))
+            }
             List::Statement(wallet) => {
                 let all = (0..self.movements.len()).rev();
-                all.filter(|n| self.movements.get(*n).is_some_and(|m| self.movement_matches(m, pairs)))
-                    .filter_map(|n| self.line(n, wallet))
-                    .collect()
+                all.filter(|n| {
+                    self.movements
+                        .get(*n)
+                        .is_some_and(|m| self.movement_matches(m, pairs))
+                })
+                .filter_map(|n| self.line(n, wallet))
+                .collect()
             }
             List::Events => {
                 let all = self.events.iter().enumerate();
-                let of = |kind: &str| pairs.iter().all(|(_, types)| types.split(',').any(|one| one == kind));
-                all.filter(|(_, event)| of(event.kind)).map(|(n, _)| self.event(n)).collect()
+                let of = |kind: &str| {
+                    pairs
+                        .iter()
+                        .all(|(_, types)| types.split(',').any(|one| one == kind))
+                };
+                all.filter(|(_, event)| of(event.kind))
+                    .map(|(n, _)| self.event(n))
+                    .collect()
             }
         }
     }
 
-    fn newest(&self, count: usize, keep: impl Fn(usize) -> bool, show: impl Fn(usize) -> Value) -> Vec<Value> {
+    fn newest(
+        &self,
+        count: usize,
+        keep: impl Fn(usize) -> bool,
+        show: impl Fn(usize) -> Value,
+    ) -> Vec<Value> {
         (0..count).rev().filter(|n| keep(*n)).map(show).collect()
     }
 
@@ -53,7 +78,9 @@ impl Reference {
     }
 
     fn wallet_matches(&self, n: usize, pairs: &Pairs) -> bool {
-        let Some(wallet) = self.wallets.get(n) else { return false };
+        let Some(wallet) = self.wallets.get(n) else {
+            return false;
+        };
         pairs.iter().all(|(name, value)| match *name {
             "type" => wallet.kind == value,
             "status" => wallet.status == value,
@@ -66,11 +93,14 @@ impl Reference {
     }
 
     fn payout_matches(&self, n: usize, pairs: &Pairs) -> bool {
-        let Some(payout) = self.payouts.get(n) else { return false };
+        let Some(payout) = self.payouts.get(n) else {
+            return false;
+        };
         pairs.iter().all(|(name, value)| match *name {
             "status" => payout.status == value,
             "wallet_id" => self.wallet_of(value).is_some_and(|wallet| {
-                payout.source == wallet || matches!(payout.to, Target::Wallet(target) if target == wallet)
+                payout.source == wallet
+                    || matches!(payout.to, Target::Wallet(target) if target == wallet)
             }),
             "reference_id" => same_text(payout.reference.as_ref(), value),
             _ => within(payout.created, name, value),
@@ -81,10 +111,14 @@ impl Reference {
         let number = |value: &str| value.parse::<i64>().unwrap_or_default();
         pairs.iter().all(|(name, value)| match *name {
             "type" => movement.kind == value,
-            "wallet_id" => self.wallet_of(value).is_some_and(|wallet| line_of(movement, wallet).is_some()),
+            "wallet_id" => self
+                .wallet_of(value)
+                .is_some_and(|wallet| line_of(movement, wallet).is_some()),
             "payout_id" => movement.payout.is_some() && movement.payout == self.payout_of(value),
             // Only transfers have a reference id; the reference of a credit is free text.
-            "reference_id" => movement.kind == "transfer" && same_text(movement.reference.as_ref(), value),
+            "reference_id" => {
+                movement.kind == "transfer" && same_text(movement.reference.as_ref(), value)
+            }
             "min_amount" => movement.amount >= number(value),
             "max_amount" => movement.amount <= number(value),
             _ => within(movement.at, name, value),
@@ -98,7 +132,9 @@ fn same_text(held: Option<&String>, wanted: &str) -> bool {
 
 /// `created_after` is inclusive, `created_before` is not. A time nobody knows is in no range.
 fn within(at: Option<i64>, name: &str, value: &str) -> bool {
-    let (Some(at), Some(bound)) = (at, Timestamp::parse(value)) else { return false };
+    let (Some(at), Some(bound)) = (at, Timestamp::parse(value)) else {
+        return false;
+    };
     match name {
         "created_after" => at >= bound.0,
         "created_before" => at < bound.0,

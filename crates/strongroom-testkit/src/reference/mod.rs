@@ -25,12 +25,26 @@ pub const MOST: i128 = (1 << 53) - 1;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
     CreateWallet(NewWallet),
-    UpdateWallet { wallet: String, email: Option<String>, threshold: Option<Option<i64>>, note: Option<String> },
+    UpdateWallet {
+        wallet: String,
+        email: Option<String>,
+        threshold: Option<Option<i64>>,
+        note: Option<String>,
+    },
     /// `active`, `frozen` or `closed`.
-    SetStatus { wallet: String, status: &'static str },
+    SetStatus {
+        wallet: String,
+        status: &'static str,
+    },
     Credit(Fund),
     Debit(Fund),
-    Transfer { from: String, to: String, amount: i64, currency: Option<&'static str>, reference: Option<String> },
+    Transfer {
+        from: String,
+        to: String,
+        amount: i64,
+        currency: Option<&'static str>,
+        reference: Option<String>,
+    },
     Payout(NewPayout),
     Cancel(String),
     Reverse(String),
@@ -70,7 +84,11 @@ pub struct NewPayout {
 #[derive(Clone, Debug, PartialEq)]
 pub enum To {
     Wallet(String),
-    Bank { name: String, code: &'static str, number: String },
+    Bank {
+        name: String,
+        code: &'static str,
+        number: String,
+    },
 }
 
 /// How a request ended.
@@ -113,7 +131,12 @@ pub(crate) struct Payout {
 
 pub(crate) enum Target {
     Wallet(usize),
-    Bank { subject: String, name: String, code: &'static str, number: String },
+    Bank {
+        subject: String,
+        name: String,
+        code: &'static str,
+        number: String,
+    },
 }
 
 /// Whose books: a wallet's, or the outside world's of a currency.
@@ -192,15 +215,23 @@ impl Reference {
         match (self.carry_out(op, at), reply) {
             (Ok(wanted), Reply::Done(body)) => compare(&wanted, body, &mut self.names, "reply"),
             (Err(code), Reply::Refused(found)) if code == found => Ok(()),
-            (Err(code), Reply::Refused(found)) => Err(format!("refused with `{found}`, expected `{code}`")),
-            (Err(code), Reply::Done(body)) => Err(format!("done, expected refusal `{code}`: {body}")),
-            (Ok(wanted), Reply::Refused(found)) => Err(format!("refused with `{found}`, expected {wanted}")),
+            (Err(code), Reply::Refused(found)) => {
+                Err(format!("refused with `{found}`, expected `{code}`"))
+            }
+            (Err(code), Reply::Done(body)) => {
+                Err(format!("done, expected refusal `{code}`: {body}"))
+            }
+            (Ok(wanted), Reply::Refused(found)) => {
+                Err(format!("refused with `{found}`, expected {wanted}"))
+            }
         }
     }
 
     /// The payouts whose rail job is due at `now`, in the order they are taken.
     pub fn due(&self, now: i64) -> Vec<usize> {
-        let due = |(n, payout): (usize, &Payout)| payout.due.filter(|due| *due <= now).map(|due| (due, n));
+        let due = |(n, payout): (usize, &Payout)| {
+            payout.due.filter(|due| *due <= now).map(|due| (due, n))
+        };
         let mut jobs: Vec<(i64, usize)> = self.payouts.iter().enumerate().filter_map(due).collect();
         jobs.sort_unstable();
         jobs.into_iter().map(|(_, n)| n).collect()
@@ -221,10 +252,14 @@ impl Reference {
     }
 
     fn wallet_of(&self, id: &str) -> Option<usize> {
-        self.names.number("wallet", id).filter(|n| *n < self.wallets.len())
+        self.names
+            .number("wallet", id)
+            .filter(|n| *n < self.wallets.len())
     }
 
     fn payout_of(&self, id: &str) -> Option<usize> {
-        self.names.number("payout", id).filter(|n| *n < self.payouts.len())
+        self.names
+            .number("payout", id)
+            .filter(|n| *n < self.payouts.len())
     }
 }

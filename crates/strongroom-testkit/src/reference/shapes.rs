@@ -18,7 +18,9 @@ pub(crate) fn transaction_id(n: usize) -> Value {
 }
 
 pub(crate) fn time(at: Option<i64>) -> Value {
-    at.map_or_else(Names::anything, |at| Value::String(Timestamp(at).to_string()))
+    at.map_or_else(Names::anything, |at| {
+        Value::String(Timestamp(at).to_string())
+    })
 }
 
 fn note(text: Option<&String>) -> Value {
@@ -58,15 +60,31 @@ fn balances(of: &[i128; 3]) -> Map<String, Value> {
 
 /// All but the last four letters hidden.
 fn masked(number: &str) -> String {
-    let shown = if number.len() > 4 { number.get(number.len() - 4..).unwrap_or_default() } else { "" };
+    let shown = if number.len() > 4 {
+        number.get(number.len() - 4..).unwrap_or_default()
+    } else {
+        ""
+    };
     format!("{}{shown}", "*".repeat(number.len() - shown.len()))
 }
 
 impl Reference {
     pub(crate) fn wallet(&self, n: usize) -> Value {
-        let Some(wallet) = self.wallets.get(n) else { return Value::Null };
-        let Wallet { kind, status, currency, parent, email, reference, threshold, note: text, created, balances: b } =
-            wallet;
+        let Some(wallet) = self.wallets.get(n) else {
+            return Value::Null;
+        };
+        let Wallet {
+            kind,
+            status,
+            currency,
+            parent,
+            email,
+            reference,
+            threshold,
+            note: text,
+            created,
+            balances: b,
+        } = wallet;
         let mut balance = balances(b);
         balance.insert("currency".to_owned(), json!(currency));
         json!({
@@ -88,12 +106,16 @@ impl Reference {
 
     /// `GET /v1/wallets/{id}/balance`.
     pub fn balance(&self, n: usize) -> Value {
-        let Some(wallet) = self.wallets.get(n) else { return Value::Null };
+        let Some(wallet) = self.wallets.get(n) else {
+            return Value::Null;
+        };
         json!({ "wallet_id": wallet_id(n), "balances": balances(&wallet.balances), "currency": wallet.currency })
     }
 
     pub(crate) fn payout(&self, n: usize) -> Value {
-        let Some(payout) = self.payouts.get(n) else { return Value::Null };
+        let Some(payout) = self.payouts.get(n) else {
+            return Value::Null;
+        };
         json!({
             "id": payout_id(n),
             "object": "payout",
@@ -113,7 +135,9 @@ impl Reference {
     }
 
     pub(crate) fn movement(&self, n: usize) -> Value {
-        let Some(movement) = self.movements.get(n) else { return Value::Null };
+        let Some(movement) = self.movements.get(n) else {
+            return Value::Null;
+        };
         let (source, destination) = ends(movement);
         json!({
             "id": transaction_id(n),
@@ -139,12 +163,17 @@ impl Reference {
         let fields = out.as_object_mut()?;
         fields.insert("wallet_id".to_owned(), wallet_id(wallet));
         fields.insert("change".to_owned(), Value::Object(balances(&line.change)));
-        fields.insert("balances_after".to_owned(), Value::Object(balances(&line.after)));
+        fields.insert(
+            "balances_after".to_owned(),
+            Value::Object(balances(&line.after)),
+        );
         Some(out)
     }
 
     pub(crate) fn event(&self, n: usize) -> Value {
-        let Some(Event { kind, data, at }) = self.events.get(n) else { return Value::Null };
+        let Some(Event { kind, data, at }) = self.events.get(n) else {
+            return Value::Null;
+        };
         json!({
             "id": Names::slot("evt", n),
             "created": at.map_or_else(Names::anything, |at| json!(at.div_euclid(1_000))),
@@ -156,7 +185,9 @@ impl Reference {
 
     /// What an event says of a payout: `status` as the event has it.
     pub(crate) fn payout_data(&self, n: usize, status: &str, at: Option<i64>) -> Value {
-        let Some(payout) = self.payouts.get(n) else { return Value::Null };
+        let Some(payout) = self.payouts.get(n) else {
+            return Value::Null;
+        };
         let open = matches!(status, "initiated" | "pending" | "processing");
         let whole = recipient(&payout.to);
         let mut data = json!({
@@ -177,7 +208,12 @@ impl Reference {
 fn recipient(to: &Target) -> Value {
     match to {
         Target::Wallet(n) => json!({ "type": "wallet", "id": wallet_id(*n) }),
-        Target::Bank { subject, name, code, number } => json!({
+        Target::Bank {
+            subject,
+            name,
+            code,
+            number,
+        } => json!({
             "type": "bank_account",
             "id": subject,
             "account_name": name,
@@ -189,7 +225,10 @@ fn recipient(to: &Target) -> Value {
 }
 
 pub(crate) fn line_of(movement: &Movement, wallet: usize) -> Option<&Line> {
-    movement.lines.iter().find(|line| line.account == Account::Wallet(wallet))
+    movement
+        .lines
+        .iter()
+        .find(|line| line.account == Account::Wallet(wallet))
 }
 
 /// The wallets that money left and reached; a hold and its release stay within one.
@@ -202,6 +241,11 @@ fn ends(movement: &Movement) -> (Option<usize>, Option<usize>) {
         let one = movement.lines.first().and_then(wallet);
         return (one, one);
     }
-    let side = |sign: i128| movement.lines.iter().find(|l| l.change.iter().sum::<i128>().signum() == sign);
+    let side = |sign: i128| {
+        movement
+            .lines
+            .iter()
+            .find(|l| l.change.iter().sum::<i128>().signum() == sign)
+    };
     (side(-1).and_then(wallet), side(1).and_then(wallet))
 }

@@ -8,9 +8,13 @@ use strongroom_auth::permission::Permission;
 use strongroom_auth::{Caller, SystemActor};
 use strongroom_domain::command::Command;
 use strongroom_domain::funding::{Credit, Debit, Funding};
-use strongroom_domain::payouts::{AdvancePayout, BankAccount, CancelPayout, CreatePayout, NewRecipient, ReversePayout};
+use strongroom_domain::payouts::{
+    AdvancePayout, BankAccount, CancelPayout, CreatePayout, NewRecipient, ReversePayout,
+};
 use strongroom_domain::transfers::CreateTransfer;
-use strongroom_domain::wallets::{CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType};
+use strongroom_domain::wallets::{
+    CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType,
+};
 use strongroom_engine::{Committed, Engine, Envelope, Failure, Idempotency};
 use strongroom_testkit::reference::{Op, Reference, To};
 use strongroom_types::currency::Currency;
@@ -49,21 +53,38 @@ pub struct Flying {
 
 impl Flying {
     /// Puts a request into the queue; an answer may be there at once.
-    pub fn start(engine: &Engine, scope: Scope, reference: &Reference, op: &Op, envelope: Envelope) -> Flying {
-        let mut flying = Flying { future: Some(send(engine, scope, reference, op, envelope)), ending: None };
+    pub fn start(
+        engine: &Engine,
+        scope: Scope,
+        reference: &Reference,
+        op: &Op,
+        envelope: Envelope,
+    ) -> Flying {
+        let mut flying = Flying {
+            future: Some(send(engine, scope, reference, op, envelope)),
+            ending: None,
+        };
         flying.poll();
         flying
     }
 
     pub fn of<C: Command>(engine: &Engine, scope: Scope, command: C) -> Flying {
-        let mut flying = Flying { future: Some(run(engine, scope, command, Envelope::internal())), ending: None };
+        let mut flying = Flying {
+            future: Some(run(engine, scope, command, Envelope::internal())),
+            ending: None,
+        };
         flying.poll();
         flying
     }
 
     fn poll(&mut self) {
-        let Some(future) = &mut self.future else { return };
-        if let Poll::Ready(ending) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        let Some(future) = &mut self.future else {
+            return;
+        };
+        if let Poll::Ready(ending) = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             self.ending = Some(ending);
             self.future = None;
         }
@@ -72,18 +93,25 @@ impl Flying {
     /// The answer, which must be there by now.
     pub fn land(mut self) -> Ending {
         self.poll();
-        self.ending.expect("a request was not answered with its batch")
+        self.ending
+            .expect("a request was not answered with its batch")
     }
 }
 
 pub fn envelope(key: [u8; 16], request: [u8; 16]) -> Envelope {
     let idempotency = Some(Idempotency { key, request });
-    Envelope { request: RequestId(RawId::from_parts(1, 1)), idempotency, ..Envelope::internal() }
+    Envelope {
+        request: RequestId(RawId::from_parts(1, 1)),
+        idempotency,
+        ..Envelope::internal()
+    }
 }
 
 /// The hash of a request's content: two requests differ in it exactly when they differ.
 pub fn fingerprint(op: &Op) -> [u8; 16] {
-    *strongroom_crypto::sha256(&[format!("{op:?}").as_bytes()]).first_chunk().unwrap()
+    *strongroom_crypto::sha256(&[format!("{op:?}").as_bytes()])
+        .first_chunk()
+        .unwrap()
 }
 
 pub fn body(committed: &Committed) -> Value {
@@ -131,7 +159,12 @@ fn send(
             };
             run(engine, scope, command, envelope)
         }
-        Op::UpdateWallet { wallet: id, email, threshold, note: text } => {
+        Op::UpdateWallet {
+            wallet: id,
+            email,
+            threshold,
+            note: text,
+        } => {
             let command = UpdateWallet {
                 id: wallet(id),
                 owner: email.clone().map(owner),
@@ -142,7 +175,10 @@ fn send(
             run(engine, scope, command, envelope)
         }
         Op::SetStatus { wallet: id, status } => {
-            let command = SetWalletStatus { id: wallet(id), status: WalletStatus::parse(status).unwrap() };
+            let command = SetWalletStatus {
+                id: wallet(id),
+                status: WalletStatus::parse(status).unwrap(),
+            };
             run(engine, scope, command, envelope)
         }
         Op::Credit(fund) | Op::Debit(fund) => {
@@ -157,7 +193,13 @@ fn send(
                 _ => run(engine, scope, Debit(funding), envelope),
             }
         }
-        Op::Transfer { from, to, amount, currency: named, reference } => {
+        Op::Transfer {
+            from,
+            to,
+            amount,
+            currency: named,
+            reference,
+        } => {
             let command = CreateTransfer {
                 amount: Money::new(*amount, currency(*named, Some(from))),
                 source: wallet(from),
@@ -180,7 +222,15 @@ fn send(
         }
         Op::Cancel(id) => run(engine, scope, CancelPayout { id: payout(id) }, envelope),
         Op::Reverse(id) => run(engine, scope, ReversePayout { id: payout(id) }, envelope),
-        Op::Advance(id) => run(engine, scope, AdvancePayout { id: payout(id), pause: PAUSE }, envelope),
+        Op::Advance(id) => run(
+            engine,
+            scope,
+            AdvancePayout {
+                id: payout(id),
+                pause: PAUSE,
+            },
+            envelope,
+        ),
     }
 }
 
@@ -189,7 +239,11 @@ fn recipient(to: &To) -> NewRecipient {
         To::Wallet(id) => NewRecipient::Wallet(wallet(id)),
         To::Bank { name, code, number } => NewRecipient::Bank {
             bank_code: Some((*code).to_owned()),
-            account: BankAccount { account_name: name.clone(), account_number: Some(number.clone()), iban: None },
+            account: BankAccount {
+                account_name: name.clone(),
+                account_number: Some(number.clone()),
+                iban: None,
+            },
         },
     }
 }
@@ -204,11 +258,16 @@ fn payout(id: &str) -> PayoutId {
 }
 
 fn owner(email: String) -> Owner {
-    Owner { name: None, email: Some(email), phone: None }
+    Owner {
+        name: None,
+        email: Some(email),
+        phone: None,
+    }
 }
 
 fn reference_id(text: &Option<String>) -> Option<ReferenceId> {
-    text.as_deref().map(|text| ReferenceId::parse(text).unwrap())
+    text.as_deref()
+        .map(|text| ReferenceId::parse(text).unwrap())
 }
 
 fn note(text: Option<&String>) -> Metadata {

@@ -39,7 +39,13 @@ pub enum Reached {
 pub fn gate() -> (Wait, Gate) {
     let (enter, entered) = sync_channel(1);
     let (open, opened) = sync_channel(1);
-    (Wait { entered: enter, open: Mutex::new(opened) }, Gate { entered, open })
+    (
+        Wait {
+            entered: enter,
+            open: Mutex::new(opened),
+        },
+        Gate { entered, open },
+    )
 }
 
 impl Gate {

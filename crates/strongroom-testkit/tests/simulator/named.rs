@@ -27,27 +27,47 @@ impl Shop {
         let disk = Disk::default();
         let recovery = RootKeys::generate().recovery_text().to_string();
         let books = Books::found_in(start(&disk, &recovery), "Shop");
-        let [from, to] = [books.wallet(WalletType::Master), books.wallet(WalletType::Operating)];
+        let [from, to] = [
+            books.wallet(WalletType::Master),
+            books.wallet(WalletType::Operating),
+        ];
         books.fund(from, 1_000);
-        Shop { disk, recovery, books, from, to }
+        Shop {
+            disk,
+            recovery,
+            books,
+            from,
+            to,
+        }
     }
 
     /// The `n`-th client pays 1.
     fn pay(&self, n: u8) -> Result<Committed, Failure> {
         let command = payout(self.from, self.to, 1);
-        self.books.engine.execute_blocking(&self.books.caller(), command, envelope([n + 1; 16], [n; 16]))
+        self.books.engine.execute_blocking(
+            &self.books.caller(),
+            command,
+            envelope([n + 1; 16], [n; 16]),
+        )
     }
 
     /// What stands on the source's and the target's account.
     fn balances(&self) -> (i64, i64) {
         let (from, to) = (self.from, self.to);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         let work = move |view: &mut View<'_>| {
-            let available = |wallet: (_, strongroom_domain::wallets::Books)| wallet.1.account.balances.available;
+            let available = |wallet: (_, strongroom_domain::wallets::Books)| {
+                wallet.1.account.balances.available
+            };
             Ok((available(view.wallet(from)?), available(view.wallet(to)?)))
         };
         let reader = caller::<strongroom_auth::permission::ReadWallets>(self.books.scope);
-        runtime.block_on(self.books.engine.read(&reader, work)).unwrap()
+        runtime
+            .block_on(self.books.engine.read(&reader, work))
+            .unwrap()
     }
 
     /// Power off, power on.
@@ -55,14 +75,27 @@ impl Shop {
         self.disk.cut_power();
         self.books.engine.stop();
         let engine = start(&self.disk, &self.recovery);
-        let scope = engine.scope_of(self.books.organization, Mode::Test).unwrap();
-        self.books = Books { engine, organization: self.books.organization, scope };
+        let scope = engine
+            .scope_of(self.books.organization, Mode::Test)
+            .unwrap();
+        self.books = Books {
+            engine,
+            organization: self.books.organization,
+            scope,
+        };
     }
 }
 
 fn start(disk: &Disk, recovery: &str) -> Engine {
     let root = RootKeys::from_recovery_text(recovery).unwrap();
-    Engine::start(&disk.open(), root, Arc::new(FakeClock::default()), Settings::default(), None).unwrap()
+    Engine::start(
+        &disk.open(),
+        root,
+        Arc::new(FakeClock::default()),
+        Settings::default(),
+        None,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -79,7 +112,10 @@ fn no_lost_write_on_power_cut() {
         let paid = i64::from(acknowledged);
         assert_eq!(shop.balances(), (1_000 - paid, paid));
         for n in 0..acknowledged {
-            assert!(shop.pay(n).ok().unwrap().replayed(), "payout {n} of {acknowledged} was lost");
+            assert!(
+                shop.pay(n).ok().unwrap().replayed(),
+                "payout {n} of {acknowledged} was lost"
+            );
         }
         assert!(!shop.pay(acknowledged).ok().unwrap().replayed());
         assert_eq!(shop.balances(), (999 - paid, paid + 1));

@@ -17,9 +17,19 @@ use crate::clients::{Answer, Flying, PAUSE, Sent, body, envelope, fingerprint};
 use crate::gate::{Gate, Reached, gate};
 use crate::reads;
 
-const FAULTS: [Fault; 4] = [Fault::Full, Fault::Locked, Fault::LostBefore, Fault::LostAfter];
+const FAULTS: [Fault; 4] = [
+    Fault::Full,
+    Fault::Locked,
+    Fault::LostBefore,
+    Fault::LostAfter,
+];
 /// Refusals that a retry may see turn out otherwise are pinned; these are not.
-const UNPINNED: [&str; 4] = ["currency_mismatch", "same_wallet", "no_default_wallet", "parent_invalid"];
+const UNPINNED: [&str; 4] = [
+    "currency_mismatch",
+    "same_wallet",
+    "no_default_wallet",
+    "parent_invalid",
+];
 
 struct Tenant {
     scope: Scope,
@@ -73,11 +83,28 @@ impl World {
         let found = |name: &str| {
             let organization = engine.create_organization(name, php()).unwrap();
             let scope = engine.scope_of(organization, Mode::Test).unwrap();
-            Tenant { scope, reference: Reference::new("PHP", PAUSE), sent: Vec::new() }
+            Tenant {
+                scope,
+                reference: Reference::new("PHP", PAUSE),
+                sent: Vec::new(),
+            }
         };
         let tenants = vec![found("One"), found("Two")];
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        World { dice, disk, clock, ahead: false, recovery, runtime, engine, gate: None, tenants }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        World {
+            dice,
+            disk,
+            clock,
+            ahead: false,
+            recovery,
+            runtime,
+            engine,
+            gate: None,
+            tenants,
+        }
     }
 
     /// Lives through some rounds, then is verified.
@@ -101,7 +128,8 @@ impl World {
         let mut launched = self.launch();
         if self.dice.one_in(4) {
             let fault = *self.dice.pick(&FAULTS).unwrap();
-            self.disk.arm(u32::try_from(self.dice.below(7)).unwrap(), fault);
+            self.disk
+                .arm(u32::try_from(self.dice.below(7)).unwrap(), fault);
         }
         self.pass();
         if self.dice.one_in(2) {
@@ -171,23 +199,48 @@ impl World {
             2 if known > 0 => {
                 let sent = self.dice.below(known);
                 let settled = self.tenants[tenant].sent[sent].answer.is_some();
-                let op = if settled { self.op(tenant) } else { self.tenants[tenant].sent[sent].op.clone() };
+                let op = if settled {
+                    self.op(tenant)
+                } else {
+                    self.tenants[tenant].sent[sent].op.clone()
+                };
                 (sent, op)
             }
             _ => {
                 let op = self.op(tenant);
                 let mut key = [0; 16];
                 key[..8].copy_from_slice(&self.dice.next_u64().to_be_bytes());
-                self.tenants[tenant].sent.push(Sent { op: op.clone(), key, answer: None, flying: false });
+                self.tenants[tenant].sent.push(Sent {
+                    op: op.clone(),
+                    key,
+                    answer: None,
+                    flying: false,
+                });
                 (known, op)
             }
         };
-        let Tenant { scope, reference, sent: all } = &mut self.tenants[tenant];
+        let Tenant {
+            scope,
+            reference,
+            sent: all,
+        } = &mut self.tenants[tenant];
         let one = &mut all[sent];
         let busy = one.flying;
         one.flying = true;
-        let flying = Flying::start(&self.engine, *scope, reference, &op, envelope(one.key, fingerprint(&op)));
-        Launched { tenant, sent, op, busy, flying }
+        let flying = Flying::start(
+            &self.engine,
+            *scope,
+            reference,
+            &op,
+            envelope(one.key, fingerprint(&op)),
+        );
+        Launched {
+            tenant,
+            sent,
+            op,
+            busy,
+            flying,
+        }
     }
 
     fn op(&mut self, tenant: usize) -> Op {
@@ -197,21 +250,45 @@ impl World {
             .filter_map(|kind| other.names.id(kind, 0).map(str::to_owned))
             .collect();
         let reference = &self.tenants[tenant].reference;
-        Script { dice: &mut self.dice, reference, foreign: &foreign, rail: true }.op()
+        Script {
+            dice: &mut self.dice,
+            reference,
+            foreign: &foreign,
+            rail: true,
+        }
+        .op()
     }
 
     /// Takes the answers in the order of sending, which is the order of the log. Gives what nobody can know.
-    fn land(&mut self, launched: Vec<Launched>, struck: Option<Fault>, cut: bool) -> Vec<(usize, usize)> {
+    fn land(
+        &mut self,
+        launched: Vec<Launched>,
+        struck: Option<Fault>,
+        cut: bool,
+    ) -> Vec<(usize, usize)> {
         let mut unknown = Vec::new();
-        for Launched { tenant, sent, op, busy, flying } in launched {
+        for Launched {
+            tenant,
+            sent,
+            op,
+            busy,
+            flying,
+        } in launched
+        {
             let ending = flying.land();
             let one = &mut self.tenants[tenant].sent[sent];
             one.flying = false;
             let reused = op != one.op;
             match (&ending, one.answer.clone()) {
-                (Err(Failure::KeyInUse), _) => assert!(busy, "no other request was on its way: {op:?}"),
-                (Err(Failure::StorageFull), _) => assert_eq!(struck, Some(Fault::Full), "no disk was full"),
-                (Err(Failure::Overloaded), _) => assert_eq!(struck, Some(Fault::Locked), "nobody held the store"),
+                (Err(Failure::KeyInUse), _) => {
+                    assert!(busy, "no other request was on its way: {op:?}")
+                }
+                (Err(Failure::StorageFull), _) => {
+                    assert_eq!(struck, Some(Fault::Full), "no disk was full")
+                }
+                (Err(Failure::Overloaded), _) => {
+                    assert_eq!(struck, Some(Fault::Locked), "nobody held the store")
+                }
                 (Err(Failure::Halted), answer) => {
                     let fault = struck.is_some_and(|fault| fault != Fault::Locked);
                     assert!(fault || cut, "halted without a reason");
@@ -221,7 +298,11 @@ impl World {
                 }
                 (Err(Failure::KeyReused), Some(_)) if reused => {}
                 (_, Some(answer)) => {
-                    assert_eq!(again(&ending), Some(answer).filter(|_| !reused), "a retry is answered anew");
+                    assert_eq!(
+                        again(&ending),
+                        Some(answer).filter(|_| !reused),
+                        "a retry is answered anew"
+                    );
                 }
                 (_, None) => self.judge(tenant, sent, &ending),
             }
@@ -230,8 +311,17 @@ impl World {
     }
 
     /// Holds a first answer against the reference, and keeps it for retries.
-    fn judge(&mut self, tenant: usize, sent: usize, ending: &Result<strongroom_engine::Committed, Failure>) {
-        let Tenant { reference, sent: all, .. } = &mut self.tenants[tenant];
+    fn judge(
+        &mut self,
+        tenant: usize,
+        sent: usize,
+        ending: &Result<strongroom_engine::Committed, Failure>,
+    ) {
+        let Tenant {
+            reference,
+            sent: all,
+            ..
+        } = &mut self.tenants[tenant];
         let one = &mut all[sent];
         let outcome = match ending {
             Ok(committed) => {
@@ -268,16 +358,30 @@ impl World {
         self.ahead = true;
         self.engine = start(&mut self.dice, &self.disk, &self.clock, &self.recovery);
         let scopes = self.engine.scopes();
-        let installation = scopes.iter().find(|scope| scope.number == INSTALLATION).unwrap();
+        let installation = scopes
+            .iter()
+            .find(|scope| scope.number == INSTALLATION)
+            .unwrap();
         let acts = reads::newest_acts(&self.engine, &self.runtime, *installation, 2);
         assert_eq!(acts[0]["action"], "server_started");
-        let last = if crashed { "unclean_restart" } else { "server_stopped" };
-        assert_eq!(acts[1]["action"], last, "a restart does not say what it found");
+        let last = if crashed {
+            "unclean_restart"
+        } else {
+            "server_stopped"
+        };
+        assert_eq!(
+            acts[1]["action"], last,
+            "a restart does not say what it found"
+        );
         if crashed {
             let scope = self.tenants[0].scope;
             let newest = reads::newest_acts(&self.engine, &self.runtime, scope, 1);
             let told = &acts[1]["details"][format!("log_{}", scope.number)];
-            assert_eq!(*told, newest[0]["sequence"].to_string(), "the last sequence is another");
+            assert_eq!(
+                *told,
+                newest[0]["sequence"].to_string(),
+                "the last sequence is another"
+            );
         }
     }
 
@@ -288,7 +392,11 @@ impl World {
         let mut endings = Vec::new();
         for at in order {
             let (tenant, sent) = unknown[at];
-            let Tenant { scope, reference, sent: all } = &self.tenants[tenant];
+            let Tenant {
+                scope,
+                reference,
+                sent: all,
+            } = &self.tenants[tenant];
             let one = &all[sent];
             let envelope = envelope(one.key, fingerprint(&one.op));
             let flying = Flying::start(&self.engine, *scope, reference, &one.op, envelope);
@@ -296,8 +404,17 @@ impl World {
             self.pass();
             let ending = flying.land();
             let durable = is_replay(&ending);
-            assert!(!(durable && lost), "nothing was durable, and yet there is an answer");
-            endings.push((!durable, if durable { at } else { endings.len() }, tenant, sent, ending));
+            assert!(
+                !(durable && lost),
+                "nothing was durable, and yet there is an answer"
+            );
+            endings.push((
+                !durable,
+                if durable { at } else { endings.len() },
+                tenant,
+                sent,
+                ending,
+            ));
         }
         // What was durable was decided first, in the order of sending; the rest just now.
         endings.sort_by_key(|(fresh, at, ..)| (*fresh, *at));
@@ -315,8 +432,17 @@ impl World {
         if self.dice.one_in(2) {
             self.runtime.block_on(self.engine.checkpoint()).unwrap();
         }
-        for Tenant { scope, reference, .. } in &mut self.tenants {
-            reads::agree(&self.engine, &self.runtime, *scope, reference, &mut self.dice);
+        for Tenant {
+            scope, reference, ..
+        } in &mut self.tenants
+        {
+            reads::agree(
+                &self.engine,
+                &self.runtime,
+                *scope,
+                reference,
+                &mut self.dice,
+            );
         }
         if self.dice.one_in(4) {
             self.engine.stop();
@@ -326,16 +452,38 @@ impl World {
 
     fn rail(&mut self) {
         let now = strongroom_engine::Clock::now(&*self.clock).0;
-        let due: Vec<Vec<usize>> = self.tenants.iter().map(|tenant| tenant.reference.due(now)).collect();
-        let count = self.runtime.block_on(strongroom_worker::advance_due(&self.engine, PAUSE)).unwrap();
-        assert_eq!(count, due.iter().map(Vec::len).sum::<usize>(), "other jobs were due");
-        for (Tenant { scope, reference, .. }, due) in self.tenants.iter_mut().zip(due) {
+        let due: Vec<Vec<usize>> = self
+            .tenants
+            .iter()
+            .map(|tenant| tenant.reference.due(now))
+            .collect();
+        let count = self
+            .runtime
+            .block_on(strongroom_worker::advance_due(&self.engine, PAUSE))
+            .unwrap();
+        assert_eq!(
+            count,
+            due.iter().map(Vec::len).sum::<usize>(),
+            "other jobs were due"
+        );
+        for (
+            Tenant {
+                scope, reference, ..
+            },
+            due,
+        ) in self.tenants.iter_mut().zip(due)
+        {
             for n in due {
                 let id = reference.names.id("payout", n).unwrap().to_owned();
                 let shown = reads::payout(&self.engine, &self.runtime, *scope, &id);
                 let at = reads::last_act_on(&self.engine, &self.runtime, *scope, &id);
-                assert!(at == now || (self.ahead && at > now), "the rail's step is dated {at}, not {now}");
-                if let Err(difference) = reference.judge(&Op::Advance(id), Some(at), Reply::Done(&shown)) {
+                assert!(
+                    at == now || (self.ahead && at > now),
+                    "the rail's step is dated {at}, not {now}"
+                );
+                if let Err(difference) =
+                    reference.judge(&Op::Advance(id), Some(at), Reply::Done(&shown))
+                {
                     panic!("after a step of the rail: {difference}");
                 }
             }
@@ -361,9 +509,11 @@ fn is_replay(ending: &Result<strongroom_engine::Committed, Failure>) -> bool {
 fn again(ending: &Result<strongroom_engine::Committed, Failure>) -> Option<Answer> {
     match ending {
         Ok(committed) if committed.replayed() => Some(Answer::Done(committed.body())),
-        Err(Failure::Rejected { rejection, replayed: true, .. }) => {
-            Some(Answer::Refused(rejection.code.as_str().to_owned()))
-        }
+        Err(Failure::Rejected {
+            rejection,
+            replayed: true,
+            ..
+        }) => Some(Answer::Refused(rejection.code.as_str().to_owned())),
         _ => None,
     }
 }

@@ -107,7 +107,9 @@ fn filters_find_what_they_name() {
         .iter()
         .map(|r| r["sequence"].as_u64().unwrap())
         .collect();
-    let dense: Vec<u64> = (1..=sequences.len() as u64).rev().collect();
+    let dense: Vec<u64> = (1..=u64::try_from(sequences.len()).unwrap())
+        .rev()
+        .collect();
     assert_eq!(sequences, dense, "newest first and without a hole");
 }
 

@@ -1,0 +1,162 @@
+//! Payouts: money leaving a wallet, to another wallet at once or to a bank account over a rail.
+//!
+//! `initiated → pending → processing → completed`; `failed`, `cancelled` (before processing) and `reversed` (after
+//! completed) end it. To a bank, the money is held (available → reserved) until the rail has answered.
+
+mod create;
+mod steps;
+
+use minicbor::{Decode, Encode};
+use serde::Serialize;
+use strongroom_types::Classified;
+use strongroom_types::id::{PayoutId, SubjectId, WalletId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::money::Money;
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::Timestamp;
+
+pub(crate) use create::check_wallet;
+pub use create::{CreatePayout, NewRecipient};
+pub use steps::{AdvancePayout, CancelPayout, ReversePayout, sandbox_outcome};
+
+macro_rules! statuses {
+    ($($name:ident = $code:literal, $text:literal;)*) => {
+        /// Where a payout stands.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+        #[cbor(index_only)]
+        #[serde(rename_all = "snake_case")]
+        pub enum PayoutStatus { $(#[n($code)] $name,)* }
+
+        impl PayoutStatus {
+            pub const fn code(self) -> u8 {
+                match self { $(PayoutStatus::$name => $code,)* }
+            }
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(PayoutStatus::$name => $text,)* }
+            }
+
+            pub fn parse(text: &str) -> Option<PayoutStatus> {
+                match text { $($text => Some(PayoutStatus::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+statuses! {
+    Initiated = 0, "initiated";
+    Pending = 1, "pending";
+    Processing = 2, "processing";
+    Completed = 3, "completed";
+    Failed = 4, "failed";
+    Cancelled = 5, "cancelled";
+    Reversed = 6, "reversed";
+}
+
+/// Why a rail refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+pub enum PayoutFailure {
+    #[n(0)]
+    InsufficientFunds,
+    #[n(1)]
+    InvalidAccount,
+    #[n(2)]
+    BankUnavailable,
+}
+
+impl PayoutFailure {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            PayoutFailure::InsufficientFunds => "insufficient_funds",
+            PayoutFailure::InvalidAccount => "invalid_account",
+            PayoutFailure::BankUnavailable => "bank_unavailable",
+        }
+    }
+}
+
+/// Who is paid. Account numbers and names are in the personal part.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Recipient {
+    #[n(0)]
+    Wallet(#[n(0)] WalletId),
+    #[n(1)]
+    BankAccount {
+        #[n(0)]
+        subject: SubjectId,
+        #[n(1)]
+        bank_code: Option<String>,
+    },
+}
+
+/// A payout without its personal part.
+#[derive(Clone, PartialEq, Encode, Decode, Classified)]
+#[part(business)]
+pub struct PayoutBody {
+    #[n(0)]
+    #[class(operational)]
+    pub id: PayoutId,
+    #[n(1)]
+    #[class(operational)]
+    pub status: PayoutStatus,
+    #[n(2)]
+    #[class(sensitive)]
+    pub amount: Money,
+    #[n(3)]
+    #[class(operational)]
+    pub source: WalletId,
+    #[n(4)]
+    #[class(sensitive)]
+    pub recipient: Recipient,
+    #[n(5)]
+    #[class(sensitive)]
+    pub reference_id: Option<ReferenceId>,
+    #[n(6)]
+    #[class(sensitive)]
+    pub description: Option<String>,
+    #[n(7)]
+    #[class(sensitive)]
+    pub metadata: Metadata,
+    #[n(8)]
+    #[class(operational)]
+    pub created_at: Timestamp,
+    #[n(9)]
+    #[class(operational)]
+    pub processed_at: Option<Timestamp>,
+    #[n(10)]
+    #[class(operational)]
+    pub failure: Option<PayoutFailure>,
+}
+
+impl PayoutBody {
+    /// The data subject of the personal part.
+    pub fn subject(&self) -> Option<SubjectId> {
+        match self.recipient {
+            Recipient::BankAccount { subject, .. } => Some(subject),
+            Recipient::Wallet(_) => None,
+        }
+    }
+}
+
+/// A bank account to pay to; exactly one of number and IBAN.
+#[derive(Clone, Encode, Decode, Classified)]
+#[part(personal)]
+pub struct BankAccount {
+    #[n(0)]
+    #[class(personal)]
+    pub account_name: String,
+    #[n(1)]
+    #[class(personal)]
+    pub account_number: Option<String>,
+    #[n(2)]
+    #[class(personal)]
+    pub iban: Option<String>,
+}
+
+/// A payout as stored.
+#[derive(Clone)]
+pub struct Payout {
+    pub body: PayoutBody,
+    pub bank: Option<BankAccount>,
+}

@@ -1,0 +1,212 @@
+//! What the edge asks of the engine on a request's way: proving keys, hashing, and putting refusals on record.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use strongroom_auth::permission::Operate;
+use strongroom_auth::{Credential, KeyType, key_text};
+use strongroom_crypto::random;
+use strongroom_domain::action::Action;
+use strongroom_domain::api_keys::Minted;
+use strongroom_domain::command::Command;
+use strongroom_domain::entry::{EntryActor, encode, tag};
+use strongroom_domain::rejection::Rejection;
+use strongroom_types::id::{AnyId, RawId, RequestId};
+use strongroom_types::mode::{Mode, Scope};
+use strongroom_types::secret::SecretText;
+use tokio::sync::oneshot;
+
+use crate::draft::ClearPart;
+use crate::engine::Engine;
+use crate::envelope::{Envelope, Idempotency};
+use crate::queue::{ActorLine, Pending};
+use crate::request_log::RequestLine;
+
+impl Engine {
+    /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
+    /// SECURITY: the text is always hashed and looked up, so every failure takes the same time.
+    pub fn credential(&self, unverified_key: &str) -> Option<Arc<Credential>> {
+        let hash = self
+            .inner
+            .shared
+            .credential_key
+            .mac()
+            .tag_fields(&[unverified_key.as_bytes()]);
+        let now = self.now();
+        let credential = self
+            .inner
+            .shared
+            .credentials
+            .find(&hash)
+            .filter(|c| c.is_usable(now))?;
+        self.inner.shared.credentials.note_use(&credential, now);
+        Some(credential)
+    }
+
+    /// Makes a new key's texts and their hash.
+    pub fn mint(&self, key_type: KeyType, mode: Mode) -> Minted {
+        let key_text = loop {
+            if let Some(text) = key_text::mint(key_type, mode, &random::<96>()) {
+                break text;
+            }
+        };
+        let signing = loop {
+            if let Some(text) = key_text::mint(KeyType::Secret, mode, &random::<96>()) {
+                break SecretText::new(format!(
+                    "sign_{}",
+                    text.expose().get(8..).unwrap_or_default()
+                ));
+            }
+        };
+        Minted {
+            hash: self
+                .inner
+                .shared
+                .credential_key
+                .mac()
+                .tag_fields(&[key_text.expose().as_bytes()]),
+            hint: key_text::hint(&key_text),
+            key_text,
+            signing_secret: signing,
+        }
+    }
+
+    /// A fresh id for a request.
+    pub fn new_request(&self) -> RequestId {
+        let milliseconds = u64::try_from(self.now().0).unwrap_or(0);
+        RequestId(RawId::from_parts(
+            milliseconds,
+            u64::from_le_bytes(random::<8>()),
+        ))
+    }
+
+    /// The keyed hashes of an idempotency key and of the request sent under it.
+    pub fn idempotency(
+        &self,
+        scope: &Scope,
+        method: &str,
+        path: &str,
+        key: &str,
+        target: &str,
+        body: &[u8],
+    ) -> Idempotency {
+        let mac = self.inner.shared.spent_key.mac();
+        let number = scope.number.to_be_bytes();
+        Idempotency {
+            key: mac.short_fields(&[
+                b"key",
+                &number,
+                method.as_bytes(),
+                path.as_bytes(),
+                key.as_bytes(),
+            ]),
+            request: mac.short_fields(&[
+                b"request",
+                &number,
+                method.as_bytes(),
+                target.as_bytes(),
+                body,
+            ]),
+        }
+    }
+
+    /// The keyed hash of a request's signature.
+    pub fn signature(&self, scope: &Scope, signature: &[u8; 32]) -> [u8; 16] {
+        let number = scope.number.to_be_bytes();
+        self.inner
+            .shared
+            .spent_key
+            .mac()
+            .short_fields(&[b"signature", &number, signature])
+    }
+
+    /// Puts on record that a proven credential was refused at the edge.
+    pub async fn refuse(
+        &self,
+        credential: &Arc<Credential>,
+        action: Action,
+        rejection: Rejection,
+        envelope: Envelope,
+    ) {
+        let (answer, outcome) = oneshot::channel();
+        let rule = format!("role:{}:none", credential.role.as_str());
+        let pending = Pending {
+            command: Box::new(Refused { action, rejection }),
+            scope: credential.scope,
+            actor: actor_line(Some(credential.id.any()), None, &rule, &envelope),
+            envelope: Envelope {
+                idempotency: None,
+                ..envelope
+            },
+            answer,
+        };
+        if self.inner.shared.queue.push(pending).is_ok() {
+            // The refusal stands whether or not it could be written down.
+            drop(outcome.await);
+        }
+    }
+
+    /// Counts what failed before a credential was proven.
+    pub fn count_failure(&self, reason: &'static str, address: IpAddr) {
+        self.inner.shared.failures.count(reason, address);
+    }
+
+    /// Adds a line to the request log; never waits.
+    pub fn log_request(&self, line: RequestLine) {
+        if let Some(log) = &self.inner.request_log {
+            log.add(line);
+        }
+    }
+}
+
+/// Writes down who acts; done by the caller's thread, so that the commit thread need not.
+pub(crate) fn actor_line(
+    credential: Option<AnyId>,
+    system: Option<&str>,
+    rule: &str,
+    envelope: &Envelope,
+) -> ActorLine {
+    let actor = EntryActor {
+        credential,
+        system: system.map(str::to_owned),
+        request: envelope.request.0,
+        address: envelope.address.clone(),
+        user_agent: envelope.user_agent.clone(),
+        rule: rule.to_owned(),
+        signed: envelope.signature.is_some(),
+    };
+    ActorLine {
+        credential,
+        part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
+    }
+}
+
+/// A refusal at the edge, on its way into the log.
+struct Refused {
+    action: Action,
+    rejection: Rejection,
+}
+
+impl Command for Refused {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        self.action
+    }
+
+    fn keys(
+        &self,
+        _: &strongroom_domain::facts::Facts,
+        _: Scope,
+    ) -> strongroom_domain::facts::Keys {
+        strongroom_domain::facts::Keys::default()
+    }
+
+    fn decide(
+        &self,
+        _: &strongroom_domain::facts::Facts,
+        _: &mut strongroom_domain::command::Moment,
+    ) -> Result<strongroom_domain::decision::Decision, Rejection> {
+        Err(self.rejection.clone())
+    }
+}
