@@ -228,7 +228,7 @@ impl KeyRow {
             subject,
             version,
             parent,
-            created: _,
+            created,
             wrapped: _,
         } = self;
         let mut aad = b"strongroom/key/1".to_vec();
@@ -239,6 +239,7 @@ impl KeyRow {
         aad.extend_from_slice(subject);
         aad.extend_from_slice(&version.to_be_bytes());
         aad.extend_from_slice(&parent.to_be_bytes());
+        aad.extend_from_slice(&created.to_be_bytes());
         aad
     }
 }

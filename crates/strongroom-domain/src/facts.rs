@@ -46,6 +46,11 @@ impl Field {
         }
     }
 
+    /// Whether spelling variants of its text are one value: people write addresses in many ways, programs write ids.
+    pub const fn folds(self) -> bool {
+        matches!(self, Field::WalletEmail | Field::WalletPhone)
+    }
+
     /// Whether one value has one holder.
     pub const fn is_unique(self) -> bool {
         !matches!(self, Field::WalletEmail | Field::WalletPhone)

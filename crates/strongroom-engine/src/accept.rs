@@ -51,7 +51,7 @@ impl Commit {
             self.claim(draft, scope, claim);
         }
         for job in &decision.jobs {
-            schedule(draft, scope, *job);
+            self.schedule(draft, scope, *job);
         }
         let facts = EntryFacts {
             action: decision.action,
@@ -300,6 +300,32 @@ impl Commit {
         Ok(key)
     }
 
+    fn schedule(&self, draft: &mut Draft, scope: Scope, job: Job) {
+        let row = |id: strongroom_types::id::PayoutId| (scope.number, RAIL_JOB, id.0.0);
+        match job {
+            Job::Rail(payout, due) => {
+                let key = row(payout);
+                draft.batch.removed_jobs.retain(|removed| *removed != key);
+                draft.batch.jobs.push(JobRow {
+                    scope: scope.number,
+                    kind: RAIL_JOB,
+                    id: payout.0.0,
+                    due: due.0,
+                    attempt: 0,
+                    body: job_mark(self.shared.spent_key.mac(), key, due.0).to_vec(),
+                });
+            }
+            Job::RailDone(payout) => {
+                let key = row(payout);
+                draft
+                    .batch
+                    .jobs
+                    .retain(|job| (job.scope, job.kind, job.id) != key);
+                draft.batch.removed_jobs.push(key);
+            }
+        }
+    }
+
     fn claim(&mut self, draft: &mut Draft, scope: Scope, claim: &Claim) {
         let field = claim.key.field;
         let hash = self
@@ -329,33 +355,23 @@ impl Commit {
     }
 }
 
-fn schedule(draft: &mut Draft, scope: Scope, job: Job) {
-    let row = |id: strongroom_types::id::PayoutId| (scope.number, RAIL_JOB, id.0.0);
-    match job {
-        Job::Rail(payout, due) => {
-            let key = row(payout);
-            draft.batch.removed_jobs.retain(|removed| *removed != key);
-            draft.batch.jobs.push(JobRow {
-                scope: scope.number,
-                kind: RAIL_JOB,
-                id: payout.0.0,
-                due: due.0,
-                attempt: 0,
-                body: Vec::new(),
-            });
-        }
-        Job::RailDone(payout) => {
-            let key = row(payout);
-            draft
-                .batch
-                .jobs
-                .retain(|job| (job.scope, job.kind, job.id) != key);
-            draft.batch.removed_jobs.push(key);
-        }
-    }
-}
-
 /// Whether a kind of record begins its life in the log alone.
 pub(crate) fn lives_in_log(kind: Kind) -> bool {
     matches!(kind, Kind::Payout)
+}
+
+/// What binds a job's due time to its payout, so that nobody can move it unseen.
+pub(crate) fn job_mark(
+    mac: &strongroom_crypto::MacKey,
+    key: (u32, u8, [u8; 12]),
+    due: i64,
+) -> [u8; 16] {
+    let (scope, kind, id) = key;
+    mac.short_fields(&[
+        b"job",
+        &scope.to_be_bytes(),
+        &[kind],
+        &id,
+        &due.to_be_bytes(),
+    ])
 }

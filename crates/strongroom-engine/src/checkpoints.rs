@@ -98,12 +98,21 @@ fn newest_size(reader: &mut dyn Reader, scope: &Scope) -> Result<u64, StoreError
         .map_or(0, |row| checkpoint_size(RawId(row.id))))
 }
 
+/// A checkpoint's place: its time takes part, since no entry tells it.
+fn checkpoint_seat(scope: &Scope, id: AnyId, time: Timestamp) -> Seat {
+    let time = RawId::from_parts(u64::try_from(time.0).unwrap_or(0), 0);
+    Seat {
+        subject: time,
+        ..Seat::record(scope, id, 1)
+    }
+}
+
 /// A checkpoint as stored.
 fn row(hierarchy: &Hierarchy, scope: &Scope, size: u64, note: &str, now: Timestamp) -> RecordRow {
     let id = checkpoint_id(size);
     let key = hierarchy.current(scope.number, Purpose::Record, 0, now.0);
     let mut body = BodyWriter::new(1);
-    let seat = Seat::record(scope, id, 1);
+    let seat = checkpoint_seat(scope, id, now);
     let mut random = RandomPool::new();
     body.part(BUSINESS, None, |out| {
         seal_personal(&key, &mut random, &seat, note.as_bytes(), out)
@@ -132,7 +141,7 @@ impl Opener {
         let blob = parts.first().ok_or_else(malformed)?.blob;
         let bytes = self.blob(
             blob,
-            &Seat::record(scope, id, row.version),
+            &checkpoint_seat(scope, id, Timestamp(row.time)),
             &id,
             &mut |_| None,
         )?;

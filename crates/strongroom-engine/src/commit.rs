@@ -72,10 +72,14 @@ impl Commit {
             if !commands.is_empty() {
                 self.commit(commands);
             }
-            if stop || matches!(self.shared.state(), crate::engine::EngineState::Halted(_)) {
+            if stop || self.is_halted() {
                 return self.refuse_waiting();
             }
         }
+    }
+
+    fn is_halted(&self) -> bool {
+        matches!(self.shared.state(), crate::engine::EngineState::Halted(_))
     }
 
     fn refuse_waiting(&mut self) {
@@ -234,6 +238,10 @@ impl Commit {
 
     /// Seals what is left to seal and commits.
     fn store(&mut self, draft: &mut Draft) -> Result<(), Failure> {
+        // A read that failed while the batch was decided has halted the engine: nothing of it is acknowledged.
+        if self.is_halted() {
+            return Err(Failure::Halted);
+        }
         if draft.batch.entries.is_empty() {
             return Ok(());
         }
@@ -323,7 +331,7 @@ impl Commit {
         self.cache.clear();
         self.sealers.clear();
         self.subjects.clear();
-        if matches!(self.shared.state(), crate::engine::EngineState::Halted(_)) {
+        if self.is_halted() {
             return;
         }
         if let Err(error) = self.restore_logs() {

@@ -12,7 +12,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::envelope::Envelope;
 use crate::log::Log;
-use crate::seal::{ClearRecord, Seat, framed};
+use crate::seal::{ClearRecord, Seat, entry_columns, framed};
 use crate::sealers::{KeySlot, SealTools};
 
 /// A record's last version in this batch.
@@ -48,12 +48,6 @@ impl Draft {
             holders: HashMap::new(),
         }
     }
-}
-
-/// Sealed parts with their clear heads.
-struct SealedParts {
-    heads: Vec<PartHead>,
-    bytes: Vec<u8>,
 }
 
 /// A part of an entry in clear: salted, and committed to.
@@ -97,15 +91,37 @@ impl Draft {
         parts: &EntryParts<'_>,
         spent: Vec<u8>,
     ) {
+        let mut entry = EntryRow {
+            log: log.scope.number,
+            seq: log.sequence + 1,
+            time: self.now.0,
+            action: parts.facts.action.code(),
+            first_event: log.events + 1,
+            event_count: u16::try_from(parts.facts.events.len()).unwrap_or(u16::MAX),
+            spent,
+            head: Vec::new(),
+            parts: Vec::with_capacity(640),
+        };
+        let heads = self.seal_parts(log.scope, &mut entry, tools, parts);
+        entry.head = encode_parts(&heads);
+        self.touched.insert(entry.log);
+        self.batch.segments.extend(log.append(&entry, &heads));
+        self.batch.entries.push(entry);
+    }
+
+    /// Appends each part as `u32 length ‖ sealed(salt ‖ plaintext)` and gives their clear heads.
+    fn seal_parts(
+        &self,
+        scope: Scope,
+        entry: &mut EntryRow,
+        tools: &mut SealTools<'_>,
+        parts: &EntryParts<'_>,
+    ) -> Vec<PartHead> {
         let about_money = !parts.facts.transactions.is_empty() || parts.facts.payout.is_some();
         let kept = if about_money {
             policy::MONEY
         } else {
             policy::AUDIT
-        };
-        let mut sealed = SealedParts {
-            heads: Vec::with_capacity(4),
-            bytes: Vec::with_capacity(640),
         };
         let mut salt = || tools.random.take();
         let facts = ClearPart::new(tag::FACTS, salt(), |out| encode(parts.facts, out));
@@ -114,56 +130,38 @@ impl Draft {
         let reply = parts
             .reply
             .map(|reply| ClearPart::new(tag::REPLY, salt(), |out| out.extend_from_slice(reply)));
-        self.seal_part(log, tools, &facts, kept, &mut sealed);
-        self.seal_part(log, tools, parts.actor, kept, &mut sealed);
-        if let Some(changes) = &changes {
-            self.seal_part(log, tools, changes, policy::LOG, &mut sealed);
+        let clear = [(Some(&facts), kept), (Some(parts.actor), kept)]
+            .into_iter()
+            .chain([
+                (changes.as_ref(), policy::LOG),
+                (reply.as_ref(), policy::REPLY),
+            ]);
+        let columns = entry_columns(
+            entry.action,
+            entry.first_event,
+            entry.event_count,
+            &entry.spent,
+        );
+        let mut heads = Vec::with_capacity(4);
+        for (part, policy) in clear {
+            let Some(part) = part else { continue };
+            let (purpose, period) = key_of(policy, self.now);
+            let slot = KeySlot {
+                scope,
+                purpose,
+                period,
+            };
+            let seat = Seat::entry(&scope, entry.seq, part.tag, columns);
+            framed(&mut entry.parts, |out| {
+                tools.seal(slot, self.now, &seat, &part.salted, out)
+            });
+            heads.push(PartHead {
+                tag: part.tag,
+                policy,
+                commitment: part.commitment,
+            });
         }
-        if let Some(reply) = &reply {
-            self.seal_part(log, tools, reply, policy::REPLY, &mut sealed);
-        }
-        let entry = EntryRow {
-            log: log.scope.number,
-            seq: log.sequence + 1,
-            time: self.now.0,
-            action: parts.facts.action.code(),
-            first_event: log.events + 1,
-            event_count: u16::try_from(parts.facts.events.len()).unwrap_or(u16::MAX),
-            spent,
-            head: encode_parts(&sealed.heads),
-            parts: sealed.bytes,
-        };
-        self.touched.insert(log.scope.number);
-        self.batch
-            .segments
-            .extend(log.append(&entry, &sealed.heads));
-        self.batch.entries.push(entry);
-    }
-
-    /// Appends `u32 length ‖ sealed(salt ‖ plaintext)` and the part's clear head.
-    fn seal_part(
-        &self,
-        log: &Log,
-        tools: &mut SealTools<'_>,
-        part: &ClearPart,
-        policy: u8,
-        sealed: &mut SealedParts,
-    ) {
-        let (purpose, period) = key_of(policy, self.now);
-        let slot = KeySlot {
-            scope: log.scope,
-            purpose,
-            period,
-        };
-        let seat = Seat::entry(&log.scope, log.sequence + 1, part.tag);
-        framed(&mut sealed.bytes, |out| {
-            tools.seal(slot, self.now, &seat, &part.salted, out)
-        });
-        sealed.heads.push(PartHead {
-            tag: part.tag,
-            policy,
-            commitment: part.commitment,
-        });
+        heads
     }
 
     /// Moves the last version of each record into the batch, sealed by `seal`.

@@ -7,7 +7,7 @@ use strongroom_domain::facts::{Facts, IndexKey, Keys};
 use strongroom_domain::payouts::Payout;
 use strongroom_domain::record::Record;
 use strongroom_domain::view::rendered_reply;
-use strongroom_store::{EntryRow, Loaded, RecordRow, StoreError, Wanted};
+use strongroom_store::{EntryRow, Loaded, Reader, RecordRow, StoreError, Wanted};
 use strongroom_types::id::{AnyId, Kind, RawId, RequestId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::cache::Slot;
 use crate::commit::Commit;
 use crate::draft::Draft;
 use crate::envelope::{Committed, Failure};
-use crate::opened::OpenFault;
+use crate::opened::{OpenFault, Opener};
 use crate::queue::Pending;
 use crate::spent::{Hash, place};
 
@@ -179,21 +179,13 @@ impl Commit {
         let Some(kind) = Kind::from_code(row.kind) else {
             return Ok(());
         };
-        let reader = &mut self.reader;
-        let mut keys = |number| {
-            let wanted = Wanted {
-                keys: vec![number],
-                ..Wanted::default()
-            };
-            reader
-                .load(&wanted)
-                .ok()
-                .and_then(|loaded| loaded.keys.into_iter().next())
-        };
-        let record = self
-            .opener
-            .record(&scope, row, &mut keys)
-            .map_err(corrupt)?;
+        let (record, unread) = open_with(&self.opener, &mut *self.reader, &scope, row);
+        // SECURITY: a key that could not be read is not an erased one; taken for that, a person would be lost with the
+        // next version of the record.
+        if let Some(error) = unread {
+            return Err(error);
+        }
+        let record = record.map_err(corrupt)?;
         let key = (
             row.scope,
             AnyId {
@@ -345,6 +337,31 @@ fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
         _ => false,
     };
     rendered.then(|| rendered_reply(facts, time)).flatten()
+}
+
+/// Opens a record with the subject keys that the reader finds, and says which error it met while looking for them.
+pub(crate) fn open_with(
+    opener: &Opener,
+    reader: &mut dyn Reader,
+    scope: &Scope,
+    row: &RecordRow,
+) -> (Result<Record, OpenFault>, Option<StoreError>) {
+    let mut unread = None;
+    let mut keys = |number| {
+        let wanted = Wanted {
+            keys: vec![number],
+            ..Wanted::default()
+        };
+        match reader.load(&wanted) {
+            Ok(loaded) => loaded.keys.into_iter().next(),
+            Err(error) => {
+                unread = Some(error);
+                None
+            }
+        }
+    };
+    let record = opener.record(scope, row, &mut keys);
+    (record, unread)
 }
 
 fn corrupt(fault: OpenFault) -> StoreError {

@@ -12,7 +12,9 @@ use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
 
-use crate::seal::{BUSINESS, ClearRecord, PERSONAL, SALT, Seat, open, read_body, read_framed};
+use crate::seal::{
+    BUSINESS, ClearRecord, PERSONAL, SALT, Seat, entry_columns, open, read_body, read_framed,
+};
 
 /// Why stored bytes do not open. Says where, never what was inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +165,7 @@ impl Opener {
             reply: None,
             opened: Vec::new(),
         };
+        let columns = entry_columns(row.action, row.first_event, row.event_count, &row.spent);
         let mut rest = row.parts.as_slice();
         for head in &heads {
             let name = || format!("part {} of entry {}", head.tag, row.seq);
@@ -170,7 +173,7 @@ impl Opener {
             rest = after;
             match self.blob(
                 blob,
-                &Seat::entry(scope, row.seq, head.tag),
+                &Seat::entry(scope, row.seq, head.tag, columns),
                 &name(),
                 &mut |_| None,
             ) {

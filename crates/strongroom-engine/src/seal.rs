@@ -34,14 +34,15 @@ impl Seat {
         }
     }
 
-    /// A part of the entry numbered `sequence`.
-    pub fn entry(scope: &Scope, sequence: u64, tag: u8) -> Seat {
+    /// A part of the entry numbered `sequence`; `columns` binds what stands in clear beside it.
+    pub fn entry(scope: &Scope, sequence: u64, tag: u8, columns: RawId) -> Seat {
         let mut raw = [0; 12];
         for (to, from) in raw.iter_mut().skip(4).zip(sequence.to_be_bytes()) {
             *to = from;
         }
         Seat {
             part: tag,
+            subject: columns,
             ..Seat::record(
                 scope,
                 AnyId {
@@ -85,6 +86,24 @@ impl Seat {
         }
         out
     }
+}
+
+/// What stands in clear beside an entry's parts, in twelve bytes: part of their associated data, so that none of it
+/// can be changed without the parts no longer opening.
+pub(crate) fn entry_columns(
+    action: u16,
+    first_event: u64,
+    event_count: u16,
+    spent: &[u8],
+) -> RawId {
+    let digest = sha256(&[
+        b"strongroom/entry/columns/1",
+        &action.to_be_bytes(),
+        &first_event.to_be_bytes(),
+        &event_count.to_be_bytes(),
+        spent,
+    ]);
+    RawId(digest.first_chunk().copied().unwrap_or_default())
 }
 
 /// Part numbers of a record.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use strongroom_crypto::{DataKey, Hierarchy, Purpose};
+use strongroom_domain::facts::Field;
 use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
@@ -120,8 +121,11 @@ pub(crate) fn index_hash(
 
 /// The same under a key that is at hand.
 pub(crate) fn index_hash_under(key: &DataKey, field: u16, text: &str) -> [u8; 16] {
-    key.mac()
-        .short_fields(&[&field.to_be_bytes(), folded(text).as_bytes()])
+    let number = field.to_be_bytes();
+    match Field::ALL.iter().any(|f| f.code() == field && f.folds()) {
+        true => key.mac().short_fields(&[&number, folded(text).as_bytes()]),
+        false => key.mac().short_fields(&[&number, text.as_bytes()]),
+    }
 }
 
 /// The installation's keys that exist from the first start on.
@@ -131,5 +135,7 @@ pub(crate) fn installation_keys(
 ) -> (Arc<DataKey>, Arc<DataKey>) {
     let credential = hierarchy.current(INSTALLATION, Purpose::Credential, 0, now.0);
     let spent = hierarchy.current(INSTALLATION, Purpose::Spent, 0, now.0);
+    // Made with the first commit: a key that signs a note must never be lost with the process.
+    hierarchy.current(INSTALLATION, Purpose::Checkpoint, 0, now.0);
     (credential, spent)
 }

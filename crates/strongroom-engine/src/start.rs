@@ -27,7 +27,7 @@ use crate::refusals::Refusals;
 use crate::scopes::{Scopes, installation};
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared, installation_keys};
-use crate::spent::{Spent, position};
+use crate::spent::{KEEP, Spent, position};
 
 /// Bounds of the engine.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +154,7 @@ pub(crate) fn begin(
     for scope in scopes.all() {
         load_keys(&mut *reader, &opener, scope, &credentials)?;
     }
-    let spent = load_spent(&mut *reader, &scopes)?;
+    let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
     let shared = Arc::new(Shared {
         clock,
@@ -241,10 +241,16 @@ fn load_keys(
     }
 }
 
-fn load_spent(reader: &mut dyn Reader, scopes: &Scopes) -> Result<Spent, StoreError> {
+fn load_spent(
+    reader: &mut dyn Reader,
+    scopes: &Scopes,
+    now: Timestamp,
+) -> Result<Spent, StoreError> {
     let (mut spent, reach) = Spent::load(reader)?;
     for scope in scopes.all() {
-        let after = reach.get(&scope.number).copied().unwrap_or(0);
+        // What is past keeping need not be read back, whether a run ever covered it or not.
+        let past = reader.entry_at_time(scope.number, now.0.saturating_sub(KEEP))?;
+        let after = reach.get(&scope.number).copied().max(past).unwrap_or(0);
         reader.spent_tail(scope.number, after, &mut |sequence, time, column| {
             for hash in spent_hashes(column) {
                 spent.insert(hash, position(scope.number, sequence), Timestamp(time));

@@ -36,14 +36,7 @@ impl NewRecipient {
         let NewRecipient::Bank { bank_code, account } = self else {
             return None;
         };
-        let number = account
-            .iban
-            .as_deref()
-            .or(account.account_number.as_deref())?;
-        Some(format!(
-            "{}\u{1f}{number}",
-            bank_code.as_deref().unwrap_or("")
-        ))
+        account.index_text(bank_code.as_deref())
     }
 }
 

@@ -154,6 +154,18 @@ pub struct BankAccount {
     pub iban: Option<String>,
 }
 
+impl BankAccount {
+    /// The text by which the same account is found again; a number and an IBAN never meet.
+    pub fn index_text(&self, bank_code: Option<&str>) -> Option<String> {
+        let bank = bank_code.unwrap_or("");
+        match (&self.iban, &self.account_number) {
+            (Some(iban), _) => Some(format!("iban\u{1f}{bank}\u{1f}{iban}")),
+            (None, Some(number)) => Some(format!("number\u{1f}{bank}\u{1f}{number}")),
+            (None, None) => None,
+        }
+    }
+}
+
 /// A payout as stored.
 #[derive(Clone)]
 pub struct Payout {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use strongroom_crypto::DataKey;
+use strongroom_crypto::{DataKey, MacKey, equal};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
@@ -13,7 +13,7 @@ use strongroom_store::{IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError
 use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::time::DAY;
 
-use crate::accept::RAIL_JOB;
+use crate::accept::{RAIL_JOB, job_mark};
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
@@ -172,12 +172,7 @@ fn bank_text(payout: &Payout) -> Option<String> {
     let Recipient::BankAccount { bank_code, .. } = &payout.body.recipient else {
         return None;
     };
-    let bank = payout.bank.as_ref()?;
-    let number = bank.iban.as_deref().or(bank.account_number.as_deref())?;
-    Some(format!(
-        "{}\u{1f}{number}",
-        bank_code.as_deref().unwrap_or("")
-    ))
+    payout.bank.as_ref()?.index_text(bank_code.as_deref())
 }
 
 /// One log's locators, walked beside its entries: both rise together.
@@ -306,6 +301,7 @@ impl Jobs {
     pub fn finish(
         mut self,
         reader: &mut dyn Reader,
+        marks: Option<&MacKey>,
         damages: &mut Damages,
     ) -> Result<(), StoreError> {
         for row in reader.jobs_due(i64::MAX, usize::MAX)? {
@@ -321,7 +317,7 @@ impl Jobs {
                 .filter(|_| row.kind == RAIL_JOB)
             {
                 None => damages.note(format!("{name}: nothing asks for it")),
-                Some(changed) if !is_plausible(&row, changed) => {
+                Some(changed) if !is_plausible(&row, changed, marks) => {
                     damages.note(format!("{name}: its time or attempts do not fit"))
                 }
                 Some(_) => {}
@@ -339,9 +335,10 @@ impl Jobs {
     }
 }
 
-/// A rail's job comes after the last step, within a day; it counts no attempts and says no more.
-fn is_plausible(row: &JobRow, changed: i64) -> bool {
+/// A rail's job comes after the last step, within a day, counts no attempts and carries the mark of its due time.
+fn is_plausible(row: &JobRow, changed: i64, marks: Option<&MacKey>) -> bool {
+    let mark = marks.map(|mac| job_mark(mac, (row.scope, row.kind, row.id), row.due));
     (changed..=changed.saturating_add(DAY)).contains(&row.due)
         && row.attempt == 0
-        && row.body.is_empty()
+        && mark.is_some_and(|mark| equal(&row.body, &mark))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::{DataKey, Hierarchy, KeyError, Purpose, RootKeys};
 use strongroom_store::{KeyRow, Reader, StoreError};
+use strongroom_types::mode::INSTALLATION;
 use strongroom_types::time::{DAY, Timestamp};
 
 use crate::opened::crypto_key;
@@ -87,6 +88,11 @@ impl Keys {
     }
 
     /// The key of a scope's blind indexes, if it was ever made. Never makes one.
+    /// The key of job marks and spent hashes.
+    pub fn spent(&self) -> Option<Arc<DataKey>> {
+        self.hierarchy.existing(INSTALLATION, Purpose::Spent, 0)
+    }
+
     pub fn blind_index(&self, scope: u32) -> Option<Arc<DataKey>> {
         self.hierarchy.existing(scope, Purpose::BlindIndex, 0)
     }

@@ -293,7 +293,10 @@ impl Verifier<'_> {
         report.postings = self.books.postings;
         let indexes = self.claims.finish(reader, &unread, &mut damages);
         report.indexes = damages.section("blind indexes", indexes).unwrap_or(0);
-        let jobs = self.jobs.finish(reader, &mut damages);
+        let marks = keys.spent();
+        let jobs = self
+            .jobs
+            .finish(reader, marks.as_ref().map(|key| key.mac()), &mut damages);
         damages.section("jobs", jobs);
         let runs = self.runs.finish(reader, latest, &mut damages);
         damages.section("runs of spent hashes", runs);

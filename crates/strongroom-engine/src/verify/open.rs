@@ -16,7 +16,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::draft::{key_of, spent_hashes};
-use crate::seal::{Seat, open, read_framed};
+use crate::seal::{Seat, entry_columns, open, read_framed};
 use crate::spent::position;
 use crate::verify::indexes::Claim;
 use crate::verify::keys::{KeyPlace, Keys};
@@ -190,7 +190,8 @@ impl Opening<'_> {
                 "is sealed under a key of another purpose or time",
             ));
         }
-        let seat = Seat::entry(&self.scope, row.seq, head.tag);
+        let columns = entry_columns(row.action, row.first_event, row.event_count, &row.spent);
+        let seat = Seat::entry(&self.scope, row.seq, head.tag, columns);
         let salted = open(&view, &key, &seat).ok_or(PartFault::Wrong("was altered or moved"))?;
         let Some((salt, plain)) = salted.split_first_chunk::<32>() else {
             return Err(PartFault::Wrong("has no salt"));

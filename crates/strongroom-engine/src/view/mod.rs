@@ -22,6 +22,7 @@ use strongroom_store::{EntryRow, Reader, RecordRow, StoreError, Wanted};
 use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::Scope;
 
+use crate::load::open_with;
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::request_log::{RequestFilter, RequestLog};
 use crate::shared::Shared;
@@ -139,18 +140,11 @@ impl<'a> View<'a> {
     pub(crate) fn open_record(&mut self, row: &RecordRow) -> Result<(AnyId, Record), ReadFault> {
         let kind =
             Kind::from_code(row.kind).ok_or(OpenFault::Malformed(format!("kind {}", row.kind)))?;
-        let reader = &mut *self.reader;
-        let mut keys = |number| {
-            let wanted = Wanted {
-                keys: vec![number],
-                ..Wanted::default()
-            };
-            reader
-                .load(&wanted)
-                .ok()
-                .and_then(|loaded| loaded.keys.into_iter().next())
-        };
-        let record = self.opener.record(&self.scope, row, &mut keys)?;
+        let (record, unread) = open_with(&self.opener, &mut *self.reader, &self.scope, row);
+        if let Some(error) = unread {
+            return Err(error.into());
+        }
+        let record = record?;
         Ok((
             AnyId {
                 kind,

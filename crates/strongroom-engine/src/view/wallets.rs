@@ -5,6 +5,7 @@ use strongroom_domain::record::Record;
 use strongroom_domain::wallets::{Books, Wallet};
 use strongroom_store::IdRange;
 use strongroom_types::id::{AnyId, Kind, RawId, WalletId};
+use strongroom_types::reference::ReferenceId;
 
 use crate::view::filters::within;
 use crate::view::paging::Collector;
@@ -155,10 +156,9 @@ fn matches_wallet(filter: &WalletFilter, wallet: &Wallet, books: &Books) -> bool
         && filter.status.is_none_or(|s| s == books.status)
         && filter.parent.is_none_or(|p| Some(p) == wallet.body.parent)
         && filter.currency.is_none_or(|c| c == wallet.body.currency)
-        && is(
-            &filter.reference_id,
-            wallet.body.reference_id.as_ref().map(|r| r.as_str()),
-        )
+        && filter.reference_id.as_deref().is_none_or(|reference| {
+            wallet.body.reference_id.as_ref().map(ReferenceId::as_str) == Some(reference)
+        })
         && is(&filter.email, owner.and_then(|o| o.email.as_deref()))
         && is(&filter.phone, owner.and_then(|o| o.phone.as_deref()))
         && within(

@@ -32,6 +32,11 @@ impl Names {
             .map(String::as_str)
     }
 
+    /// The id that a placeholder stands for, once it was seen.
+    pub fn known(&self, slot: &Value) -> Option<String> {
+        self.ids.get(slot.as_str()?).cloned()
+    }
+
     /// The number behind an id.
     pub fn number(&self, kind: &str, id: &str) -> Option<usize> {
         let name = self.names.get(id)?.strip_prefix(MARK)?;

@@ -9,6 +9,8 @@
 mod compare;
 mod effects;
 mod lists;
+mod payouts;
+mod posting;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 pub use compare::{Names, compare};
 pub use lists::{List, page};
+pub use shapes::decimal;
 
 /// The largest balance and amount, 2^53 − 1.
 pub const MOST: i128 = (1 << 53) - 1;
@@ -237,6 +240,21 @@ impl Reference {
         jobs.into_iter().map(|(_, n)| n).collect()
     }
 
+    /// When the rail looks at a payout next.
+    pub fn due_at(&self, n: usize) -> Option<i64> {
+        self.payouts.get(n)?.due
+    }
+
+    /// Takes over that something happened which is none of the books' business; its event says no more than an id.
+    pub fn other_event(&mut self, kind: &'static str) {
+        let data = serde_json::json!({ "id": Names::anything() });
+        self.events.push(Event {
+            kind,
+            data,
+            at: None,
+        });
+    }
+
     /// The sum of all wallets and the outside world, per currency: zero if nothing was made or lost.
     pub fn imbalance(&self) -> i128 {
         let inside: i128 = self.wallets.iter().flat_map(|wallet| wallet.balances).sum();
@@ -249,6 +267,14 @@ impl Reference {
 
     pub fn payout_count(&self) -> usize {
         self.payouts.len()
+    }
+
+    pub fn movement_count(&self) -> usize {
+        self.movements.len()
+    }
+
+    pub fn event_count(&self) -> usize {
+        self.events.len()
     }
 
     fn wallet_of(&self, id: &str) -> Option<usize> {

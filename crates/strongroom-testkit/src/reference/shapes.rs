@@ -36,7 +36,7 @@ fn decimals(currency: &str) -> usize {
 }
 
 /// Major units by hand: digits with a point before the last few.
-fn decimal(amount: i64, currency: &str) -> String {
+pub fn decimal(amount: i64, currency: &str) -> String {
     let places = decimals(currency);
     let mut digits = amount.to_string();
     while digits.len() <= places {
@@ -69,7 +69,8 @@ fn masked(number: &str) -> String {
 }
 
 impl Reference {
-    pub(crate) fn wallet(&self, n: usize) -> Value {
+    /// `GET /v1/wallets/{id}`.
+    pub fn wallet(&self, n: usize) -> Value {
         let Some(wallet) = self.wallets.get(n) else {
             return Value::Null;
         };
@@ -112,7 +113,8 @@ impl Reference {
         json!({ "wallet_id": wallet_id(n), "balances": balances(&wallet.balances), "currency": wallet.currency })
     }
 
-    pub(crate) fn payout(&self, n: usize) -> Value {
+    /// `GET /v1/payouts/{id}`.
+    pub fn payout(&self, n: usize) -> Value {
         let Some(payout) = self.payouts.get(n) else {
             return Value::Null;
         };
@@ -134,7 +136,8 @@ impl Reference {
         })
     }
 
-    pub(crate) fn movement(&self, n: usize) -> Value {
+    /// `GET /v1/transactions/{id}`.
+    pub fn movement(&self, n: usize) -> Value {
         let Some(movement) = self.movements.get(n) else {
             return Value::Null;
         };
@@ -170,7 +173,8 @@ impl Reference {
         Some(out)
     }
 
-    pub(crate) fn event(&self, n: usize) -> Value {
+    /// `GET /v1/events/{id}`.
+    pub fn event(&self, n: usize) -> Value {
         let Some(Event { kind, data, at }) = self.events.get(n) else {
             return Value::Null;
         };

@@ -143,7 +143,10 @@ impl World {
         self.pass();
         let struck = self.disk.disarm();
         if self.engine.state() != EngineState::Running {
-            // Its thread answers what is left, then ends.
+            // Its thread answers what is left, then ends; it may still stand at a gate.
+            if let Some(gate) = self.gate.take() {
+                gate.open();
+            }
             self.engine.stop();
         }
         let unknown = self.land(launched, struck, cut);
@@ -301,7 +304,8 @@ impl World {
                     assert_eq!(
                         again(&ending),
                         Some(answer).filter(|_| !reused),
-                        "a retry is answered anew"
+                        "a retry is answered anew: {:?}",
+                        ending.as_ref().map(|c| (c.replayed(), c.sequence()))
                     );
                 }
                 (_, None) => self.judge(tenant, sent, &ending),

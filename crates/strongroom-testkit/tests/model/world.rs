@@ -1,0 +1,379 @@
+//! A server, two organizations, one client, and what the client remembers.
+
+use serde_json::Value;
+use strongroom_auth::Role;
+use strongroom_engine::Settings;
+use strongroom_store::SqliteStore;
+use strongroom_testkit::books::Books;
+use strongroom_testkit::dice::Dice;
+use strongroom_testkit::exchange::Reply;
+use strongroom_testkit::reference::{Op, Reference, Reply as Outcome};
+use strongroom_testkit::script::Script;
+use strongroom_testkit::server::{RAIL_STEP, ServerSettings, TestServer};
+
+use crate::ask::Ask;
+use crate::reads::Reading;
+
+/// Refusals that no retry could see turn out otherwise: they pin no key.
+const UNPINNED: [&str; 4] = [
+    "currency_mismatch",
+    "same_wallet",
+    "no_default_wallet",
+    "parent_invalid",
+];
+
+struct Tenant {
+    key: String,
+    reference: Reference,
+    sent: Vec<Sent>,
+}
+
+struct Sent {
+    ask: Ask,
+    op: Op,
+    key: String,
+    answer: Option<(u16, Vec<u8>)>,
+}
+
+pub struct World {
+    server: Option<TestServer>,
+    tenants: Vec<Tenant>,
+    dice: Dice,
+    began: i64,
+    /// The log's clock: the time of the last batch, and of the last entry.
+    last: i64,
+    entered: i64,
+    /// Whether a log has outgrown its checkpoint.
+    grown: bool,
+}
+
+fn settings() -> ServerSettings {
+    // The clock stands still most of the time, so a budget of refusals per second would be one for the whole run.
+    let engine = Settings {
+        refusals_per_second: u32::MAX,
+        ..Settings::default()
+    };
+    ServerSettings {
+        engine,
+        ..ServerSettings::default()
+    }
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let server = TestServer::start(settings());
+        let found = |name: &str| {
+            let books = Books::found_in(server.engine.clone(), name);
+            let key = books.key(Role::Owner).text;
+            Tenant {
+                key,
+                reference: Reference::new("PHP", RAIL_STEP),
+                sent: Vec::new(),
+            }
+        };
+        let mut tenants = vec![found("One"), found("Two")];
+        for tenant in &mut tenants {
+            tenant.reference.other_event("api_key.created");
+        }
+        let now = server.engine.now().0;
+        let server = Some(server);
+        World {
+            server,
+            tenants,
+            dice: Dice::new(seed),
+            began: now,
+            last: now,
+            entered: now,
+            grown: true,
+        }
+    }
+
+    fn server(&self) -> &TestServer {
+        self.server.as_ref().unwrap()
+    }
+
+    fn now(&self) -> i64 {
+        self.server().engine.now().0
+    }
+
+    /// The time of the next batch.
+    fn tick(&mut self, entry: bool) -> i64 {
+        let wall = self.now();
+        self.last = if wall < self.last {
+            self.last + 1
+        } else {
+            wall
+        };
+        if entry {
+            self.entered = self.last;
+        }
+        self.last
+    }
+
+    /// One operation of the client, or something that happens to the server.
+    pub fn step(&mut self) {
+        let tenant = self.dice.below(2);
+        match self.dice.below(100) {
+            0..30 => self.read(tenant),
+            30..42 => self.again(tenant),
+            42..46 => self.otherwise(tenant),
+            46..52 => self.rail(),
+            52..60 => self.jump(),
+            60 if self.dice.one_in(3) => self.restart(),
+            61 => self.checkpoint(),
+            _ => self.new_request(tenant),
+        }
+    }
+
+    /// Reads everything to its end and lets the stopped store be verified.
+    pub fn end(&mut self) {
+        for tenant in 0..2 {
+            self.reading(tenant, |reading| reading.everything());
+        }
+        let mut server = self.server.take().unwrap();
+        server.halt();
+        let store = SqliteStore::open_read_only(server.folder()).unwrap();
+        let report = strongroom_engine::verify::verify(&store, server.root_keys(), 2).unwrap();
+        assert!(report.is_clean(), "{report}");
+    }
+
+    fn reading(&mut self, tenant: usize, work: impl FnOnce(&mut Reading<'_>)) {
+        let server = self.server.as_ref().unwrap();
+        let Tenant { key, reference, .. } = &mut self.tenants[tenant];
+        let get = |target: &str| server.request("GET", target).bearer(key).send();
+        let span = (self.began, server.engine.now().0);
+        work(&mut Reading {
+            reference,
+            dice: &mut self.dice,
+            get: &get,
+            span,
+        });
+    }
+
+    fn read(&mut self, tenant: usize) {
+        self.reading(tenant, |reading| reading.one_of_many());
+    }
+
+    fn send(&self, tenant: usize, ask: &Ask, key: Option<&str>) -> Reply {
+        let mut request = self
+            .server()
+            .request(ask.method, &ask.path)
+            .bearer(&self.tenants[tenant].key);
+        if let Some(key) = key {
+            request = request.idempotent(key);
+        }
+        if let Some(body) = &ask.body {
+            request = request.body(body);
+        }
+        request.send()
+    }
+
+    fn new_request(&mut self, tenant: usize) {
+        let other = &self.tenants[1 - tenant].reference;
+        let foreign: Vec<String> = ["wallet", "payout"]
+            .iter()
+            .filter_map(|kind| other.names.id(kind, 0).map(str::to_owned))
+            .collect();
+        let reference = &self.tenants[tenant].reference;
+        let op = Script {
+            dice: &mut self.dice,
+            reference,
+            foreign: &foreign,
+            rail: false,
+        }
+        .op();
+        let ask = Ask::of(&op, reference, &mut self.dice).unwrap();
+        // Both organizations use the same keys, and one key serves several endpoints.
+        let key = format!("key-{}", self.dice.below(400));
+        let taken = self.tenants[tenant]
+            .sent
+            .iter()
+            .any(|sent| sent.key == key && sent.ask.path == ask.path);
+        let keyed = !taken && (ask.money || self.dice.one_in(2));
+        let key = match (keyed, ask.money) {
+            (true, _) => Some(key),
+            (false, true) => Some(format!("{key}-{}", self.dice.next_u64())),
+            (false, false) => None,
+        };
+        let reply = self.send(tenant, &ask, key.as_deref());
+        let answer = self.judge(tenant, &op, &ask, &reply);
+        if let Some(key) = key {
+            self.tenants[tenant].sent.push(Sent {
+                ask,
+                op,
+                key,
+                answer,
+            });
+        }
+    }
+
+    /// Holds a first answer against the reference; gives what a retry must get.
+    fn judge(
+        &mut self,
+        tenant: usize,
+        op: &Op,
+        ask: &Ask,
+        reply: &Reply,
+    ) -> Option<(u16, Vec<u8>)> {
+        let at = self.tick(true);
+        self.grown = true;
+        assert_eq!(reply.header("idempotent-replayed"), None, "{ask:?}");
+        let body = reply.json();
+        let code = reply.code();
+        let outcome = if reply.status < 300 {
+            Outcome::Done(&body)
+        } else {
+            Outcome::Refused(&code)
+        };
+        if let Err(difference) = self.tenants[tenant].reference.judge(op, Some(at), outcome) {
+            panic!("{difference}\n  after {ask:?}");
+        }
+        let status = if code.is_empty() {
+            ask.success
+        } else {
+            status_of(&code)
+        };
+        assert_eq!(reply.status, status, "{ask:?}");
+        (!UNPINNED.contains(&code.as_str())).then(|| (reply.status, reply.body.clone()))
+    }
+
+    /// The same request under the same key: the same answer, byte for byte.
+    fn again(&mut self, tenant: usize) {
+        let count = self.tenants[tenant].sent.len();
+        let Some(n) = count.checked_sub(1 + self.dice.below(count.min(60))) else {
+            return;
+        };
+        let Sent {
+            ask,
+            op,
+            key,
+            answer,
+        } = &self.tenants[tenant].sent[n];
+        let (ask, op, answer) = (ask.clone(), op.clone(), answer.clone());
+        let reply = self.send(tenant, &ask, Some(&key.clone()));
+        let Some((status, body)) = answer else {
+            let answer = self.judge(tenant, &op, &ask, &reply);
+            self.tenants[tenant].sent[n].answer = answer;
+            return;
+        };
+        self.tick(false);
+        assert_eq!(
+            reply.header("idempotent-replayed"),
+            Some("true"),
+            "{ask:?}: {}",
+            reply.text()
+        );
+        assert_eq!(
+            (reply.status, reply.text()),
+            (status, String::from_utf8(body).unwrap()),
+            "{ask:?}"
+        );
+    }
+
+    /// Another request under a key that was used.
+    fn otherwise(&mut self, tenant: usize) {
+        let sent = self
+            .dice
+            .pick(&self.tenants[tenant].sent)
+            .filter(|sent| sent.answer.is_some());
+        let Some((ask, key)) =
+            sent.and_then(|sent| Some((sent.ask.otherwise()?, sent.key.clone())))
+        else {
+            return;
+        };
+        self.send(tenant, &ask, Some(&key))
+            .refused(409, "idempotency_key_reused");
+        self.tick(false);
+    }
+
+    /// Everything that is due moves one step.
+    fn rail(&mut self) {
+        let now = self.now();
+        let due: Vec<Vec<usize>> = self
+            .tenants
+            .iter()
+            .map(|tenant| tenant.reference.due(now))
+            .collect();
+        let step = strongroom_worker::advance_due(&self.server().engine, RAIL_STEP);
+        let count = self.server().wait(step).unwrap();
+        assert_eq!(
+            count,
+            due.iter().map(Vec::len).sum::<usize>(),
+            "other jobs were due"
+        );
+        let mut jobs: Vec<(i64, usize, usize)> = Vec::new();
+        for (tenant, due) in due.iter().enumerate() {
+            let reference = &self.tenants[tenant].reference;
+            jobs.extend(
+                due.iter()
+                    .map(|n| (reference.due_at(*n).unwrap(), tenant, *n)),
+            );
+        }
+        jobs.sort_unstable();
+        for (_, tenant, n) in jobs {
+            let at = self.tick(true);
+            self.grown = true;
+            let id = self.tenants[tenant]
+                .reference
+                .names
+                .id("payout", n)
+                .unwrap()
+                .to_owned();
+            let shown: Value = self
+                .get(tenant, &format!("/v1/payouts/{id}"))
+                .expect(200)
+                .json();
+            let judged = self.tenants[tenant].reference.judge(
+                &Op::Advance(id),
+                Some(at),
+                Outcome::Done(&shown),
+            );
+            if let Err(difference) = judged {
+                panic!("after a step of the rail: {difference}");
+            }
+        }
+    }
+
+    fn get(&self, tenant: usize, target: &str) -> Reply {
+        self.server()
+            .request("GET", target)
+            .bearer(&self.tenants[tenant].key)
+            .send()
+    }
+
+    fn jump(&mut self) {
+        const HOUR: i64 = 3_600_000;
+        let by = match self.dice.below(30) {
+            0 => -self.dice.between(1, HOUR),
+            1 => self.dice.between(1, 20) * HOUR,
+            _ => self.dice.between(1, 3_000),
+        };
+        self.server().clock.advance(by);
+    }
+
+    fn restart(&mut self) {
+        // The stop is put on record, then the start, behind everything there was.
+        self.tick(true);
+        let server = self.server.take().unwrap();
+        self.server = Some(server.restart(settings()));
+        self.last = self.entered + 1;
+        self.tick(true);
+    }
+
+    fn checkpoint(&mut self) {
+        self.server().checkpoint();
+        if self.grown {
+            self.tick(true);
+            self.grown = false;
+        }
+    }
+}
+
+/// The HTTP status of a refusal (CONTRACT 4).
+fn status_of(code: &str) -> u16 {
+    match code {
+        "not_found" | "wallet_not_found" => 404,
+        "reference_id_taken" | "invalid_state" => 409,
+        _ => 422,
+    }
+}
