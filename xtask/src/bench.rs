@@ -96,8 +96,13 @@ pub fn run(options: &Options) -> Outcome<()> {
     };
     report.samples = measure::alternate(&mut subjects, &plan)?;
     report.footprints = subjects.iter().map(report::Footprint::of).collect();
+    if options.only.is_none() {
+        report.extra = extra::ceiling()?;
+    }
     if options.full {
-        report.extra = extra::rows(&mut subjects, &plan)?;
+        report
+            .extra
+            .extend(extra::with_many_stored(&mut subjects, &plan)?);
     }
     print!("{}", report.table());
     match options.only {

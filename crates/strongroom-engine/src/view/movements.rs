@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use strongroom_domain::entry::Transaction;
+use strongroom_domain::entry::{Transaction, TransactionKind};
 use strongroom_domain::facts::Field;
 use strongroom_store::{EntryRow, MAX_SEQ, Wanted};
 use strongroom_types::id::{Kind, TransactionId, WalletId};
@@ -278,10 +278,19 @@ fn matches_transaction(
             .wallet
             .is_none_or(|wallet| transaction.posting(wallet).is_some())
         && filter
+            .reference_id
+            .as_deref()
+            .is_none_or(|text| is_transfer_of(transaction, text))
+        && filter
             .min_amount
             .is_none_or(|least| transaction.amount.minor >= least)
         && filter
             .max_amount
             .is_none_or(|most| transaction.amount.minor <= most)
         && within(time, filter.created_after, filter.created_before)
+}
+
+/// Only transfers have a reference id; the reference of a credit is the client's free text.
+fn is_transfer_of(transaction: &Transaction, text: &str) -> bool {
+    transaction.kind == TransactionKind::Transfer && transaction.reference.as_deref() == Some(text)
 }

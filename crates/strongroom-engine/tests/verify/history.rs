@@ -31,6 +31,14 @@ impl Root {
         Root(RootKeys::generate().recovery_text().to_string())
     }
 
+    pub fn from_text(text: String) -> Root {
+        Root(text)
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     pub fn keys(&self) -> RootKeys {
         RootKeys::from_recovery_text(&self.0).unwrap()
     }

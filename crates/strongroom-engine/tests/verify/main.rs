@@ -9,5 +9,6 @@
 mod bundle;
 mod damage;
 mod flip;
+mod golden;
 mod history;
 mod scale;

@@ -4,11 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::shapes::{payout_id, transaction_id, wallet_id};
-use super::{
-    Account, Event, Fund, Line, MOST, Movement, Names, NewPayout, NewWallet, Op, Payout, Reference,
-};
-use super::{Target, To, Wallet};
+use super::posting::{Move, between};
+use super::shapes::{transaction_id, wallet_id};
+use super::{Account, Fund, NewWallet, Op, Reference, Wallet};
 
 pub(super) type Outcome = Result<Value, &'static str>;
 
@@ -90,7 +88,12 @@ impl Reference {
         Ok(self.wallet(n))
     }
 
-    pub(super) fn set_status(&mut self, id: &str, status: &'static str, at: Option<i64>) -> Outcome {
+    pub(super) fn set_status(
+        &mut self,
+        id: &str,
+        status: &'static str,
+        at: Option<i64>,
+    ) -> Outcome {
         let n = self.living(id)?;
         let below = self
             .wallets
@@ -123,7 +126,13 @@ impl Reference {
         Ok(self.wallet(n))
     }
 
-    pub(super) fn fund(&mut self, fund: &Fund, kind: &'static str, sign: i128, at: Option<i64>) -> Outcome {
+    pub(super) fn fund(
+        &mut self,
+        fund: &Fund,
+        kind: &'static str,
+        sign: i128,
+        at: Option<i64>,
+    ) -> Outcome {
         let currency = self.currency_of(fund.currency, Some(&fund.wallet));
         let n = self.usable(&fund.wallet, currency)?;
         let amount = i128::from(fund.amount) * sign;
@@ -220,9 +229,13 @@ impl Reference {
         named.or(own).unwrap_or(self.home)
     }
 
-    pub(super) fn free(&self, what: &'static str, reference: Option<&str>) -> Result<(), &'static str> {
-        let taken = reference
-            .is_some_and(|text| self.references.contains_key(&(what, text.to_lowercase())));
+    pub(super) fn free(
+        &self,
+        what: &'static str,
+        reference: Option<&str>,
+    ) -> Result<(), &'static str> {
+        let taken =
+            reference.is_some_and(|text| self.references.contains_key(&(what, text.to_owned())));
         if taken {
             Err("reference_id_taken")
         } else {
@@ -239,7 +252,7 @@ impl Reference {
         self.free(what, reference)?;
         if let Some(text) = reference {
             self.references
-                .insert((what, text.to_lowercase()), holder.to_string());
+                .insert((what, text.to_owned()), holder.to_string());
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ impl Reference {
             "status" => wallet.status == value,
             "currency" => wallet.currency == value,
             "parent_id" => wallet.parent.is_some() && wallet.parent == self.wallet_of(value),
-            "reference_id" => same_text(wallet.reference.as_ref(), value),
+            "reference_id" => wallet.reference.as_ref() == Some(value),
             "email" => same_text(wallet.email.as_ref(), value),
             _ => within(wallet.created, name, value),
         })
@@ -102,7 +102,7 @@ impl Reference {
                 payout.source == wallet
                     || matches!(payout.to, Target::Wallet(target) if target == wallet)
             }),
-            "reference_id" => same_text(payout.reference.as_ref(), value),
+            "reference_id" => payout.reference.as_ref() == Some(value),
             _ => within(payout.created, name, value),
         })
     }
@@ -117,7 +117,7 @@ impl Reference {
             "payout_id" => movement.payout.is_some() && movement.payout == self.payout_of(value),
             // Only transfers have a reference id; the reference of a credit is free text.
             "reference_id" => {
-                movement.kind == "transfer" && same_text(movement.reference.as_ref(), value)
+                movement.kind == "transfer" && movement.reference.as_ref() == Some(value)
             }
             "min_amount" => movement.amount >= number(value),
             "max_amount" => movement.amount <= number(value),

@@ -185,7 +185,7 @@ pub struct Reference {
     outside: BTreeMap<&'static str, i128>,
     masters: BTreeMap<&'static str, usize>,
     operating: BTreeMap<&'static str, usize>,
-    /// Holders of reference ids: what for, and the text without case.
+    /// Holders of reference ids: what for, and the text.
     references: BTreeMap<(&'static str, String), String>,
     /// Bank accounts paid before, to their subjects.
     accounts: BTreeMap<String, String>,

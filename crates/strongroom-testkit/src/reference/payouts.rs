@@ -1,7 +1,5 @@
 //! Payouts and their states.
 
-use serde_json::Value;
-
 use super::effects::{Outcome, open};
 use super::posting::{Move, between, held};
 use super::shapes::payout_id;
@@ -66,7 +64,7 @@ impl Reference {
         let to = match (&new.to, target) {
             (To::Bank { name, code, number }, _) => {
                 let next = self.accounts.len();
-                let text = format!("{code} {number}").to_lowercase();
+                let text = format!("{code} {number}");
                 let fresh = || {
                     Names::slot("subj", next)
                         .as_str()
@@ -103,7 +101,13 @@ impl Reference {
         }
     }
 
-    pub(super) fn tell_created(&mut self, n: usize, source: usize, target: Option<usize>, at: Option<i64>) {
+    pub(super) fn tell_created(
+        &mut self,
+        n: usize,
+        source: usize,
+        target: Option<usize>,
+        at: Option<i64>,
+    ) {
         self.tell("payout.initiated", self.payout_data(n, "initiated", at), at);
         let Some(target) = target else {
             return self.tell_balance("wallet.reserved", source, at);
@@ -205,7 +209,13 @@ impl Reference {
         Ok(self.payout(n))
     }
 
-    pub(super) fn settle(&mut self, n: usize, source: usize, amount: i128, at: Option<i64>) -> Outcome {
+    pub(super) fn settle(
+        &mut self,
+        n: usize,
+        source: usize,
+        amount: i128,
+        at: Option<i64>,
+    ) -> Outcome {
         let what = self.step("payout_settlement", n, at);
         let outside = Account::Outside(what.currency);
         let legs = [

@@ -210,7 +210,11 @@ impl Reading<'_> {
             ("currency", _) => pick(self.dice, &["PHP", "JPY"]),
             ("parent_id" | "wallet_id", _) => self.id("wallet", self.reference.wallet_count()),
             ("payout_id", _) => self.id("payout", self.reference.payout_count()),
-            ("reference_id", _) => format!("Ref-{}", self.dice.below(200)),
+            ("reference_id", _) => format!(
+                "{}-{}",
+                pick(self.dice, &["ref", "REF"]),
+                self.dice.below(200)
+            ),
             ("email", _) => format!("ANA{}@example.org", self.dice.below(5)),
             ("min_amount" | "max_amount", _) => self.dice.between(0, 3_000).to_string(),
             _ => Timestamp(self.dice.between(from, to)).to_string(),

@@ -22,6 +22,9 @@ const UNPINNED: [&str; 4] = [
     "parent_invalid",
 ];
 
+/// How long a key is surely known, in milliseconds (CONTRACT 2).
+const KEPT: i64 = 24 * 3_600_000;
+
 struct Tenant {
     key: String,
     reference: Reference,
@@ -33,6 +36,8 @@ struct Sent {
     op: Op,
     key: String,
     answer: Option<(u16, Vec<u8>)>,
+    /// When it was first answered; a day later its key may be forgotten.
+    when: i64,
 }
 
 pub struct World {
@@ -198,11 +203,13 @@ impl World {
         let reply = self.send(tenant, &ask, key.as_deref());
         let answer = self.judge(tenant, &op, &ask, &reply);
         if let Some(key) = key {
+            let when = self.now();
             self.tenants[tenant].sent.push(Sent {
                 ask,
                 op,
                 key,
                 answer,
+                when,
             });
         }
     }
@@ -243,17 +250,23 @@ impl World {
         let Some(n) = count.checked_sub(1 + self.dice.below(count.min(60))) else {
             return;
         };
+        let now = self.now();
         let Sent {
             ask,
             op,
             key,
             answer,
+            when,
         } = &self.tenants[tenant].sent[n];
+        if now - when >= KEPT {
+            return;
+        }
         let (ask, op, answer) = (ask.clone(), op.clone(), answer.clone());
         let reply = self.send(tenant, &ask, Some(&key.clone()));
         let Some((status, body)) = answer else {
             let answer = self.judge(tenant, &op, &ask, &reply);
             self.tenants[tenant].sent[n].answer = answer;
+            self.tenants[tenant].sent[n].when = now;
             return;
         };
         self.tick(false);
@@ -275,7 +288,7 @@ impl World {
         let sent = self
             .dice
             .pick(&self.tenants[tenant].sent)
-            .filter(|sent| sent.answer.is_some());
+            .filter(|sent| sent.answer.is_some() && self.now() - sent.when < KEPT);
         let Some((ask, key)) =
             sent.and_then(|sent| Some((sent.ask.otherwise()?, sent.key.clone())))
         else {

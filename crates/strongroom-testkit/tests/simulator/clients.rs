@@ -32,6 +32,8 @@ pub struct Sent {
     pub op: Op,
     pub key: [u8; 16],
     pub answer: Option<Answer>,
+    /// When it was sent last, by the clock; a day later its key may be forgotten.
+    pub when: i64,
     /// Whether a request under its key is in the queue.
     pub flying: bool,
 }

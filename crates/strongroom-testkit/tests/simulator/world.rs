@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_crypto::RootKeys;
-use strongroom_engine::{Engine, EngineState, Failure, Settings};
+use strongroom_engine::{Clock, Engine, EngineState, Failure, Settings};
 use strongroom_testkit::books::php;
 use strongroom_testkit::clock::FakeClock;
 use strongroom_testkit::dice::Dice;
@@ -30,6 +30,9 @@ const UNPINNED: [&str; 4] = [
     "no_default_wallet",
     "parent_invalid",
 ];
+
+/// How long a key is surely known, in milliseconds (CONTRACT 2).
+const KEPT: i64 = 24 * 3_600_000;
 
 struct Tenant {
     scope: Scope,
@@ -192,35 +195,17 @@ impl World {
 
     fn launch_one(&mut self) -> Launched {
         let tenant = self.dice.below(self.tenants.len());
+        let now = Clock::now(&*self.clock).0;
         let known = self.tenants[tenant].sent.len();
-        let (sent, op) = match self.dice.below(12) {
+        let roll = self.dice.below(12);
+        let reach = if roll == 2 { known } else { known.min(20) };
+        let earlier = known.checked_sub(1 + self.dice.below(reach));
+        let earlier = earlier.filter(|n| now - self.tenants[tenant].sent[*n].when < KEPT);
+        let (sent, op) = match (roll, earlier) {
             // Sent again, or its key used for something else.
-            0 | 1 if known > 0 => {
-                let sent = known - 1 - self.dice.below(known.min(20));
-                (sent, self.tenants[tenant].sent[sent].op.clone())
-            }
-            2 if known > 0 => {
-                let sent = self.dice.below(known);
-                let settled = self.tenants[tenant].sent[sent].answer.is_some();
-                let op = if settled {
-                    self.op(tenant)
-                } else {
-                    self.tenants[tenant].sent[sent].op.clone()
-                };
-                (sent, op)
-            }
-            _ => {
-                let op = self.op(tenant);
-                let mut key = [0; 16];
-                key[..8].copy_from_slice(&self.dice.next_u64().to_be_bytes());
-                self.tenants[tenant].sent.push(Sent {
-                    op: op.clone(),
-                    key,
-                    answer: None,
-                    flying: false,
-                });
-                (known, op)
-            }
+            (0 | 1, Some(n)) => (n, self.tenants[tenant].sent[n].op.clone()),
+            (2, Some(n)) if self.tenants[tenant].sent[n].answer.is_some() => (n, self.op(tenant)),
+            _ => (known, self.fresh(tenant)),
         };
         let Tenant {
             scope,
@@ -230,6 +215,9 @@ impl World {
         let one = &mut all[sent];
         let busy = one.flying;
         one.flying = true;
+        if one.answer.is_none() {
+            one.when = now;
+        }
         let flying = Flying::start(
             &self.engine,
             *scope,
@@ -244,6 +232,22 @@ impl World {
             busy,
             flying,
         }
+    }
+
+    /// A request that was never sent, under a key that was never used.
+    fn fresh(&mut self, tenant: usize) -> Op {
+        let op = self.op(tenant);
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&self.dice.next_u64().to_be_bytes());
+        let sent = Sent {
+            op: op.clone(),
+            key,
+            answer: None,
+            when: 0,
+            flying: false,
+        };
+        self.tenants[tenant].sent.push(sent);
+        op
     }
 
     fn op(&mut self, tenant: usize) -> Op {
@@ -331,7 +335,7 @@ impl World {
             Ok(committed) => {
                 one.answer = Some(Answer::Done(committed.body()));
                 let at = committed.time().0;
-                let now = strongroom_engine::Clock::now(&*self.clock).0;
+                let now = Clock::now(&*self.clock).0;
                 let timely = committed.replayed() || at == now || (self.ahead && at > now);
                 assert!(timely, "the log's time is {at}, not {now}");
                 reference.judge(&one.op, Some(at), Reply::Done(&body(committed)))
@@ -455,7 +459,7 @@ impl World {
     }
 
     fn rail(&mut self) {
-        let now = strongroom_engine::Clock::now(&*self.clock).0;
+        let now = Clock::now(&*self.clock).0;
         let due: Vec<Vec<usize>> = self
             .tenants
             .iter()
