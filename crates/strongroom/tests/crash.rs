@@ -174,8 +174,10 @@ fn verified(data: &Path, organization: &str) -> u64 {
 }
 
 /// After a restart: what was acknowledged is answered again, byte for byte; the rest is done now or was done then.
-fn settle(demo: &Demo, journal: &mut [Line], dice: &mut Dice) {
+/// Says how many answers were lost, and how many of those payouts had been made.
+fn settle(demo: &Demo, journal: &mut [Line], dice: &mut Dice) -> (u64, u64) {
     let shop = Shop::of(demo);
+    let (mut lost, mut made) = (0, 0);
     for line in journal.iter_mut() {
         if line.answer.is_some() && !dice.one_in(10) {
             continue;
@@ -193,9 +195,14 @@ fn settle(demo: &Demo, journal: &mut [Line], dice: &mut Dice) {
                 "payout `{}` was lost",
                 line.key
             ),
-            None => line.answer = Some(again.body),
+            None => {
+                lost += 1;
+                made += u64::from(again.replayed);
+                line.answer = Some(again.body);
+            }
         }
     }
+    (lost, made)
 }
 
 /// The sums of all payouts, and of those to the reserve wallet.
@@ -231,6 +238,7 @@ fn kill_between_commit_and_reply() {
     let dir = tempfile::tempdir().unwrap();
     let mut dice = Dice::new(7);
     let mut journal: Vec<Line> = Vec::new();
+    let (mut lost, mut made) = (0, 0);
     let mut demo = Demo::start(Some(dir.path()));
     for cycle in 0..cycles {
         let acknowledged = 1 + dice.below(400);
@@ -238,7 +246,9 @@ fn kill_between_commit_and_reply() {
         let mut written = kill_under_load(demo, cycle, acknowledged);
         verified(dir.path(), &organization);
         demo = Demo::start(Some(dir.path()));
-        settle(&demo, &mut written, &mut dice);
+        let (unanswered, committed) = settle(&demo, &mut written, &mut dice);
+        lost += unanswered;
+        made += committed;
         journal.extend(written);
         let (all, inside) = paid(&journal);
         let balances = (demo.available("operating"), demo.available("reserve"));
@@ -248,6 +258,10 @@ fn kill_between_commit_and_reply() {
             "after kill {cycle}"
         );
     }
+    println!(
+        "{} payouts, {cycles} kills; of {lost} lost answers {made} stood for payouts that were made",
+        journal.len()
+    );
     assert_eq!(payouts(&demo).len(), journal.len());
     let mut ids: Vec<Value> = journal
         .iter()

@@ -23,7 +23,11 @@ fn golden_copy() -> Made {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         let made = Made::on_disk();
         std::fs::create_dir_all(golden("")).unwrap();
-        std::fs::copy(made.dir.path().join("strongroom.db"), golden("strongroom.db")).unwrap();
+        std::fs::copy(
+            made.dir.path().join("strongroom.db"),
+            golden("strongroom.db"),
+        )
+        .unwrap();
         std::fs::write(golden("root.txt"), made.root.text()).unwrap();
     }
     let dir = tempfile::tempdir().unwrap();
@@ -42,8 +46,7 @@ fn the_first_data_directory_verifies_and_goes_on() {
     let store = SqliteStore::open(made.dir.path()).unwrap();
     let clock = Arc::new(FakeClock::default());
     clock.advance(60 * strongroom_types::time::DAY);
-    let engine =
-        Engine::start(&store, made.root.keys(), clock, Settings::default(), None).unwrap();
+    let engine = Engine::start(&store, made.root.keys(), clock, Settings::default(), None).unwrap();
     engine.stop();
     drop((engine, store));
     let after = made.verify(made.dir.path());

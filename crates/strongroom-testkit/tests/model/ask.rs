@@ -36,6 +36,13 @@ impl Ask {
         self
     }
 
+    /// The route it goes to: the path without its id.
+    pub fn endpoint(&self) -> String {
+        let parts = self.path.split('/').enumerate();
+        let kept = parts.filter(|(n, _)| *n != 3).map(|(_, part)| part);
+        format!("{} {}", self.method, kept.collect::<Vec<_>>().join("/"))
+    }
+
     /// The same request with another body, if it takes one that may differ harmlessly.
     pub fn otherwise(&self) -> Option<Ask> {
         let mut body: Map<String, Value> = serde_json::from_str(self.body.as_deref()?).ok()?;

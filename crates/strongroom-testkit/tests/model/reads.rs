@@ -238,8 +238,8 @@ impl Reading<'_> {
         };
         match self.dice.below(8) {
             0 => self.bad_cursor(list),
-            1 | 2 => self.from_somewhere(list, filters, limit, true),
-            3 => self.from_somewhere(list, filters, limit, false),
+            1 | 2 => self.at_some_place(list, filters, limit, true),
+            3 => self.at_some_place(list, filters, limit, false),
             _ => self.forward(list, filters, limit, 4),
         }
     }
@@ -269,7 +269,7 @@ impl Reading<'_> {
     }
 
     /// One page after or before an element, then the next one in that direction.
-    fn from_somewhere(
+    fn at_some_place(
         &mut self,
         list: List,
         filters: &[(&'static str, String)],

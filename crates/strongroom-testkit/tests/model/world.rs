@@ -9,7 +9,7 @@ use strongroom_testkit::dice::Dice;
 use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::reference::{Op, Reference, Reply as Outcome};
 use strongroom_testkit::script::Script;
-use strongroom_testkit::server::{RAIL_STEP, ServerSettings, TestServer};
+use strongroom_testkit::server::{DataFolder, RAIL_STEP, ServerSettings, TestServer};
 
 use crate::ask::Ask;
 use crate::reads::Reading;
@@ -137,7 +137,8 @@ impl World {
         }
         let mut server = self.server.take().unwrap();
         server.halt();
-        let store = SqliteStore::open_read_only(server.folder()).unwrap();
+        let copy = DataFolder::copy_of(server.folder());
+        let store = SqliteStore::open_read_only(copy.path()).unwrap();
         let report = strongroom_engine::verify::verify(&store, server.root_keys(), 2).unwrap();
         assert!(report.is_clean(), "{report}");
     }
@@ -193,7 +194,7 @@ impl World {
         let taken = self.tenants[tenant]
             .sent
             .iter()
-            .any(|sent| sent.key == key && sent.ask.path == ask.path);
+            .any(|sent| sent.key == key && sent.ask.endpoint() == ask.endpoint());
         let keyed = !taken && (ask.money || self.dice.one_in(2));
         let key = match (keyed, ask.money) {
             (true, _) => Some(key),

@@ -25,7 +25,7 @@ use world::World;
 /// Seeds run without being asked for more.
 const SEEDS: u64 = 200;
 /// Rounds of a seed.
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 20;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

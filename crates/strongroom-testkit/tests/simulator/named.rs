@@ -99,7 +99,7 @@ fn start(disk: &Disk, recovery: &str) -> Engine {
 }
 
 #[test]
-fn no_lost_write_on_power_cut() {
+fn an_unsynced_batch_was_never_acknowledged() {
     for acknowledged in 0..12u8 {
         let mut shop = Shop::open();
         for n in 0..acknowledged {

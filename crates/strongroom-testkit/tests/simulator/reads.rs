@@ -16,22 +16,26 @@ use tokio::runtime::Runtime;
 
 use crate::clients::caller;
 
-/// Everything that can be read of one organization agrees.
+/// What is read of one organization agrees: everything, or a choice of it.
 pub fn agree(
     engine: &Engine,
     runtime: &Runtime,
     scope: Scope,
     reference: &mut Reference,
     dice: &mut Dice,
+    everything: bool,
 ) {
+    let statement = List::Statement(dice.below(reference.wallet_count()));
     let mut lists = vec![
         List::Events,
         List::Wallets,
         List::Payouts,
         List::Transactions,
+        statement,
     ];
-    for _ in 0..2 {
-        lists.push(List::Statement(dice.below(reference.wallet_count())));
+    if !everything {
+        dice.shuffle(&mut lists);
+        lists.truncate(2);
     }
     for list in lists {
         let limit = 1 + dice.below(100);

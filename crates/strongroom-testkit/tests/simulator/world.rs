@@ -71,8 +71,9 @@ fn start(dice: &mut Dice, disk: &Disk, clock: &Arc<FakeClock>, recovery: &str) -
         readers: 1,
         ..Settings::default()
     };
+    let clock: Arc<dyn Clock> = Arc::<FakeClock>::clone(clock);
     let root = RootKeys::from_recovery_text(recovery).unwrap();
-    let started = Engine::start(&disk.open(), root, Arc::clone(clock) as _, settings, None);
+    let started = Engine::start(&disk.open(), root, clock, settings, None);
     started.unwrap_or_else(|error| panic!("the engine does not start: {error}"))
 }
 
@@ -115,10 +116,10 @@ impl World {
         for round in 0..rounds {
             self.round();
             if round % 3 == 2 {
-                self.rest();
+                self.rest(false);
             }
         }
-        self.rest();
+        self.rest(true);
         self.engine.stop();
         self.verify();
     }
@@ -432,7 +433,7 @@ impl World {
     }
 
     /// No client is at work: the rail moves, checkpoints are signed, everything is read, the server may restart.
-    fn rest(&mut self) {
+    fn rest(&mut self, everything: bool) {
         if let Some(gate) = self.gate.take() {
             gate.open();
         }
@@ -450,6 +451,7 @@ impl World {
                 *scope,
                 reference,
                 &mut self.dice,
+                everything,
             );
         }
         if self.dice.one_in(4) {
