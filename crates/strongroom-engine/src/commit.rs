@@ -51,8 +51,19 @@ pub(crate) struct Commit {
 }
 
 impl Commit {
-    /// Runs until told to stop or until the store fails.
-    pub fn run(mut self) {
+    /// Runs until told to stop or until the store fails. A panic outside a decision halts the engine: on what does not
+    /// hold any more nothing is built.
+    pub fn run(self) {
+        let shared = Arc::clone(&self.shared);
+        if catch_unwind(AssertUnwindSafe(|| self.work())).is_err() {
+            tracing::error!("the commit thread panicked: nothing more is acknowledged");
+            shared.halt("the commit thread panicked".to_owned());
+            // Whoever waits learns it as the items go.
+            drop(shared.queue.close());
+        }
+    }
+
+    fn work(mut self) {
         loop {
             let items = self.shared.queue.take(self.batch_limit);
             let mut commands = Vec::with_capacity(items.len());

@@ -109,7 +109,10 @@ impl Engine {
                 founding: Mutex::default(),
             }),
         };
-        engine.note_start(&mut *first, unclean)?;
+        if let Err(error) = engine.note_start(&mut *first, unclean) {
+            engine.stop();
+            return Err(error);
+        }
         Ok(engine)
     }
 

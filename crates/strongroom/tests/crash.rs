@@ -241,7 +241,7 @@ fn kill_between_commit_and_reply() {
     let (mut lost, mut made) = (0, 0);
     let mut demo = Demo::start(Some(dir.path()));
     for cycle in 0..cycles {
-        let acknowledged = 1 + dice.below(400);
+        let acknowledged = 1 + dice.below(120);
         let organization = demo.text("organization_id").to_owned();
         let mut written = kill_under_load(demo, cycle, acknowledged);
         verified(dir.path(), &organization);

@@ -134,10 +134,11 @@ impl Writer {
     /// The blocks with their keys; those whose new key cannot be stored are dropped.
     /// INVARIANT(key-before-block): nothing is written under a key whose row may be lost.
     fn with_stored_keys(&mut self, blocks: Vec<Block>) -> Vec<(Block, Arc<DataKey>)> {
-        let now = self.shared.now();
         let hierarchy = &self.shared.hierarchy;
+        // A key is made in its period, wherever the clock was set to meanwhile.
         let current = |block: &Block| {
-            hierarchy.current(block.scope.number, Purpose::RequestLog, block.day, now.0)
+            let made = block.earliest.0;
+            hierarchy.current(block.scope.number, Purpose::RequestLog, block.day, made)
         };
         let keyed: Vec<(Block, Arc<DataKey>)> = blocks
             .into_iter()

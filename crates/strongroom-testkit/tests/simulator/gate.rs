@@ -51,7 +51,7 @@ pub fn gate() -> (Wait, Gate) {
 impl Gate {
     /// Waits until the commit thread stands here, or has thrown the command away.
     pub fn reached(&self) -> Reached {
-        match self.entered.recv_timeout(Duration::from_secs(60)) {
+        match self.entered.recv_timeout(Duration::from_secs(300)) {
             Ok(()) => Reached::Waiting,
             Err(RecvTimeoutError::Disconnected) => Reached::Dropped,
             Err(RecvTimeoutError::Timeout) => panic!("the commit thread does not come"),

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
+use strongroom_auth::permission::Operate;
 use strongroom_crypto::RootKeys;
+use strongroom_domain::action::Action;
+use strongroom_domain::command::{Command, Moment};
+use strongroom_domain::decision::Decision;
+use strongroom_domain::facts::{Facts, Keys};
+use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::wallets::WalletType;
 use strongroom_engine::{Committed, Engine, EngineState, Failure, Settings, View};
 use strongroom_testkit::books::{Books, payout};
 use strongroom_testkit::clock::FakeClock;
 use strongroom_testkit::faulty::{Disk, Fault};
 use strongroom_types::id::WalletId;
-use strongroom_types::mode::Mode;
+use strongroom_types::mode::{Mode, Scope};
 
 use crate::clients::{caller, envelope};
 
@@ -156,5 +162,38 @@ fn a_full_disk_refuses_and_goes_on_when_there_is_room() {
     }
     shop.restart();
     assert_eq!(shop.balances(), (992, 8));
+    shop.books.engine.stop();
+}
+
+/// A command that panics where no decision is under way.
+struct Broken;
+
+impl Command for Broken {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::ServerStarted
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        std::panic::resume_unwind(Box::new("broken"))
+    }
+
+    fn decide(&self, _: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
+        Err(Rejection::new(Code::NotFound, "never asked"))
+    }
+}
+
+#[test]
+fn a_panic_of_the_commit_thread_halts() {
+    let mut shop = Shop::open();
+    shop.pay(0).ok().unwrap();
+    let broken = shop.books.run(Broken).err();
+    assert_eq!(broken, Some(Failure::Halted));
+    assert_eq!(shop.pay(1).err(), Some(Failure::Halted));
+    assert!(matches!(shop.books.engine.state(), EngineState::Halted(_)));
+    shop.restart();
+    assert!(shop.pay(0).ok().unwrap().replayed());
+    assert_eq!(shop.balances(), (999, 1));
     shop.books.engine.stop();
 }
