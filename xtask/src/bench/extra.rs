@@ -14,7 +14,7 @@ use crate::Outcome;
 use crate::process::{cargo, root};
 
 /// Payouts stored before each measurement.
-const STORED: [u64; 2] = [1_000_000, 10_000_000];
+const STORED: [u64; 3] = [10_000, 1_000_000, 10_000_000];
 const CONNECTIONS: usize = 256;
 /// A bound, not a wish: a store that grows slower than this is a finding of its own.
 const FILL_TIME: Duration = Duration::from_secs(3 * 3600);
@@ -52,6 +52,7 @@ pub fn with_many_stored(subjects: &mut [Subject], plan: &Plan<'_>) -> Outcome<Ve
     {
         for stored in STORED {
             rows.extend(with_stored(ours, stored, plan)?);
+            rows.push(restart(ours, stored)?);
         }
     }
     Ok(rows)
@@ -75,9 +76,21 @@ fn with_stored(subject: &mut Subject, stored: u64, plan: &Plan<'_>) -> Outcome<V
     Ok(vec![
         row("rate", sample.rate, "payouts/s"),
         row("p99", sample.p99_ms, "ms"),
+        row("server cpu", sample.cpu_us.server, "us/payout"),
+        row("store cpu", sample.cpu_us.store, "us/payout"),
         row("memory", super::number(subject.memory_bytes()) / 1e6, "MB"),
         row("disk", super::number(subject.stored_bytes()) / 1e6, "MB"),
     ])
+}
+
+/// How long a start takes with `stored` payouts kept, after a kill: from the program's start to its word that it listens.
+fn restart(subject: &mut Subject, stored: u64) -> Outcome<Extra> {
+    let took = super::strongroom::restart(subject)?;
+    Ok(Extra {
+        name: format!("start after a kill with {stored} payouts stored"),
+        value: took.as_secs_f64(),
+        unit: "s".to_owned(),
+    })
 }
 
 /// The figures that a release example of `package` prints.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::load::{Client, Traffic};
 use super::subject::{Server, Subject, address_of};
@@ -26,13 +26,7 @@ pub fn build() -> Outcome<()> {
 /// Starts the server under `folder` with `wallets` funded wallets.
 pub fn start(folder: &Path, wallets: u64) -> Outcome<Subject> {
     let data = folder.join("strongroom");
-    let binary = process::release_folder()?.join("strongroom");
-    let mut command = Command::new(binary);
-    command
-        .args(["demo", "--json", "--port", "0", "--data"])
-        .arg(&data);
-    let (server, credentials): (Server, Credentials) =
-        Server::start(&mut command, &folder.join("strongroom.log"))?;
+    let (server, credentials) = serve(&data, 0)?;
     let address = address_of(&credentials.base_url)?;
     let mut client = Client::connect(address, SETUP_CONNECTIONS)?;
 
@@ -53,6 +47,25 @@ pub fn start(folder: &Path, wallets: u64) -> Outcome<Subject> {
         cluster: None,
     };
     subject.ready()
+}
+
+/// Kills the server and starts it again on the same data and port; says how long it took to listen.
+pub fn restart(subject: &mut Subject) -> Outcome<Duration> {
+    subject.server.kill();
+    let started = Instant::now();
+    let (server, _) = serve(&subject.data, subject.address.port())?;
+    let took = started.elapsed();
+    subject.server = server;
+    Ok(took)
+}
+
+fn serve(data: &Path, port: u16) -> Outcome<(Server, Credentials)> {
+    let binary = process::release_folder()?.join("strongroom");
+    let mut command = Command::new(binary);
+    command
+        .args(["demo", "--json", "--port", &port.to_string(), "--data"])
+        .arg(data);
+    Server::start(&mut command, &data.with_extension("log"))
 }
 
 fn set_up(client: &mut Client, traffic: &mut impl Traffic) -> Outcome<()> {
