@@ -215,7 +215,8 @@ impl Commit {
 
     fn decide(&mut self, draft: &mut Draft, pending: &Pending) -> Outcome {
         let facts = match self.facts(draft, pending) {
-            Ok(facts) => facts,
+            Ok(Some(facts)) => facts,
+            Ok(None) => return Err(self.panicked(pending)),
             Err(error) => return Err(self.failed(&error)),
         };
         let Some(log) = self.logs.get(&pending.scope.number) else {
@@ -236,15 +237,17 @@ impl Commit {
         match decided {
             Ok(Ok(decision)) => Ok(self.accept(draft, pending, decision, base)),
             Ok(Err(rejection)) => Err(self.refuse(draft, pending, rejection, base)),
-            Err(_) => {
-                Counters::add(&self.shared.counters.panics, 1);
-                tracing::error!(
-                    action = pending.command.action().as_str(),
-                    "a decision panicked"
-                );
-                Err(Failure::Internal)
-            }
+            Err(_) => Err(self.panicked(pending)),
         }
+    }
+
+    fn panicked(&self, pending: &Pending) -> Failure {
+        Counters::add(&self.shared.counters.panics, 1);
+        tracing::error!(
+            action = pending.command.action().as_str(),
+            "a decision panicked"
+        );
+        Failure::Internal
     }
 
     /// Seals what is left to seal and commits.

@@ -1,5 +1,6 @@
 //! Loading facts: what a batch names is read as a set, and handed to each decision as it stands by then.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use strongroom_domain::entry::EntryFacts;
@@ -24,6 +25,14 @@ use crate::spent::{Hash, place};
 /// How often a command may ask for more.
 const ROUNDS: usize = 3;
 
+/// What a command asks for; `None` when it panicked, which is that command's alone: it has changed nothing.
+fn keys_of(pending: &Pending, facts: &Facts) -> Option<Keys> {
+    catch_unwind(AssertUnwindSafe(|| {
+        pending.command.keys(facts, pending.scope)
+    }))
+    .ok()
+}
+
 impl Commit {
     /// Reads what the batch names and memory does not hold, as one set, twice at most.
     pub(crate) fn prefetch(
@@ -39,7 +48,10 @@ impl Commit {
             let mut wanted = Missing::default();
             let mut again = Vec::new();
             for (pending, facts) in open {
-                let keys = pending.command.keys(&facts, pending.scope);
+                // One that panics is answered when its turn comes.
+                let Some(keys) = keys_of(pending, &facts) else {
+                    continue;
+                };
                 if self.note_missing(draft, pending.scope, &keys, &mut wanted) {
                     again.push((pending, keys));
                 }
@@ -58,20 +70,22 @@ impl Commit {
         Ok(())
     }
 
-    /// The facts of one command, as the commands before it left them.
+    /// The facts of one command, as the commands before it left them; `None` when it panicked asking for them.
     pub(crate) fn facts(
         &mut self,
         draft: &mut Draft,
         pending: &Pending,
-    ) -> Result<Facts, StoreError> {
+    ) -> Result<Option<Facts>, StoreError> {
         let mut facts = Facts::default();
         for _ in 0..ROUNDS {
-            let keys = pending.command.keys(&facts, pending.scope);
+            let Some(keys) = keys_of(pending, &facts) else {
+                return Ok(None);
+            };
             if !self.fill(draft, pending.scope, &keys, &mut facts)? {
                 break;
             }
         }
-        Ok(facts)
+        Ok(Some(facts))
     }
 
     /// Adds what `keys` names and `facts` lacks; says whether there was any.

@@ -156,10 +156,14 @@ impl Query {
         let limit = self.parsed("limit", "an integer from 1 to 100", |text| {
             text.parse::<usize>().ok().filter(|n| (1..=100).contains(n))
         })?;
+        let (after, before) = (self.text("after", 128)?, self.text("before", 128)?);
+        if after.is_some() && before.is_some() {
+            return Err(invalid("before", "cannot stand beside `after`"));
+        }
         Ok(PageQuery {
             limit: limit.unwrap_or(20),
-            after: self.text("after", 128)?,
-            before: self.text("before", 128)?,
+            after,
+            before,
         })
     }
 
@@ -330,6 +334,7 @@ mod tests {
             "limit=1e1",
             "limit=ten",
             "limit",
+            "after=a&before=b",
         ] {
             let problem = query(raw).unwrap().page().unwrap_err();
             assert_eq!(problem.code(), "invalid_parameter", "{raw}");

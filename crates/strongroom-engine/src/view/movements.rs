@@ -196,7 +196,16 @@ impl View<'_> {
         page: &PageQuery,
         cursor: Option<TransactionId>,
     ) -> Result<Listing<Posted>, ReadFault> {
-        let stop = self.cursor_entry(cursor.map(|id| id.0))?.0.seq;
+        let (row, facts) = self.cursor_entry(cursor.map(|id| id.0))?;
+        let stop = row.seq;
+        // The cursor must stand in this statement, as it must for `after`.
+        if facts
+            .transactions
+            .iter()
+            .all(|t| t.posting(wallet).is_none())
+        {
+            return Err(ReadFault::BadCursor);
+        }
         let mut newer = Vec::new();
         let mut found = Collector::new(page);
         let mut at = last;

@@ -14,8 +14,10 @@ use strongroom_types::mode::Scope;
 
 use crate::gate::GatedStore;
 
-/// A command whose decision panics.
-struct Panics;
+/// A command that panics: when it says what it needs to know, or when it decides.
+struct Panics {
+    early: bool,
+}
 
 impl Command for Panics {
     type Permission = Operate;
@@ -25,6 +27,7 @@ impl Command for Panics {
     }
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        assert!(!self.early, "on purpose");
         Keys::default()
     }
 
@@ -61,17 +64,22 @@ fn batch_neighbour() {
                 _ => pay(2),
             }));
         }
-        let panics = scope.spawn(|| acme.books.run(Panics).map(|_| ()));
-        while server.engine.stats().queued < 31 {
+        let panics = [false, true].map(|early| {
+            let books = &acme.books;
+            scope.spawn(move || books.run(Panics { early }).map(|_| ()))
+        });
+        while server.engine.stats().queued < 32 {
             std::thread::yield_now();
         }
         gate.open();
         holder.join().unwrap();
-        assert_eq!(
-            panics.join().unwrap(),
-            Err(Failure::Internal),
-            "its own failure"
-        );
+        for thread in panics {
+            assert_eq!(
+                thread.join().unwrap(),
+                Err(Failure::Internal),
+                "its own failure"
+            );
+        }
         waiting
             .into_iter()
             .map(|thread| thread.join().unwrap())
@@ -81,7 +89,7 @@ fn batch_neighbour() {
     assert_eq!(
         batches.len(),
         2,
-        "the thirty-one were one batch: {batches:?}"
+        "the thirty-two were one batch: {batches:?}"
     );
     for (n, reply) in outcomes.into_iter().enumerate() {
         match n % 3 {
@@ -90,7 +98,7 @@ fn batch_neighbour() {
         }
     }
     assert_eq!((acme.available(&from), acme.available(&to)), (70, 30));
-    assert_eq!(server.engine.stats().panics, 1);
+    assert_eq!(server.engine.stats().panics, 2);
     acme.pay(&from, &to, 1).expect(201);
 }
 

@@ -85,6 +85,19 @@ fn a_statement_is_filtered_and_paged() {
     assert_eq!(before["data"][0]["id"], walked[1]["id"]);
     acme.get(&format!("{path}?after=txn_000000000000000000000001"))
         .refused(400, "bad_cursor");
+    acme.credit(&other, 5);
+    let elsewhere = acme.all(&format!("/v1/wallets/{other}/transactions"));
+    let foreign = elsewhere
+        .iter()
+        .map(|transaction| transaction["id"].as_str().unwrap())
+        .find(|id| walked.iter().all(|own| own["id"] != *id))
+        .unwrap();
+    for side in ["after", "before"] {
+        acme.get(&format!("{path}?{side}={foreign}"))
+            .refused(400, "bad_cursor");
+    }
+    acme.get(&format!("{path}?after={third}&before={third}"))
+        .refused(400, "invalid_parameter");
     acme.get(&format!("{path}?wallet_id={other}"))
         .refused(400, "unknown_parameter");
 }
