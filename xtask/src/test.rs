@@ -108,11 +108,12 @@ fn run_long(run: &LongRun) -> Outcome<()> {
 }
 
 /// Programs that some tests drive, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("postgres", "postgresql"),
     ("node", "nodejs"),
+    ("npm", "npm"),
     ("openssl", "openssl"),
-    ("python3", "python3"),
+    ("python3", "python3-venv"),
 ];
 
 fn install_missing() -> Outcome<()> {

@@ -1,7 +1,8 @@
 //! The Rust SDK: talks to a Strongroom server over its HTTP API.
 //!
 //! [`Client`] signs each request with the key's signing secret, gives every change an idempotency key, and repeats a
-//! request only where repeating is safe. [`proof`] verifies what the audit log proves, with no server.
+//! request only where repeating is safe. [`proof`] verifies what the audit log proves, [`webhook`] that a delivery is the
+//! server's, both with no server; [`GapHealer`] finds the events that no webhook brought.
 //! Money is minor units in `i64`, never a float.
 //!
 //! Never here: server code, and no secret in an error, a log line or `Debug`. Plain TCP only for now: put the client
@@ -14,6 +15,8 @@ pub mod proof;
 mod resources;
 mod retry;
 mod signing;
+mod stream;
+pub mod webhook;
 
 pub use client::{Client, Credentials, Outgoing, Reply};
 pub use error::{ClientError, Problem};
@@ -23,3 +26,4 @@ pub use resources::{
 };
 pub use retry::Retries;
 pub use signing::sign;
+pub use stream::{GapHealer, Healed};

@@ -132,13 +132,16 @@ pub struct StatementLine {
     pub balances_after: Balances,
 }
 
-/// An event.
-#[derive(Clone, Debug, Deserialize)]
+/// An event, as the stream and a webhook give it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Event {
     pub id: String,
+    /// Seconds since 1970.
+    pub created: i64,
     #[serde(rename = "type")]
     pub event_type: String,
     pub data: Value,
+    pub livemode: bool,
 }
 
 /// A record of the audit trail.
@@ -266,8 +269,8 @@ impl Client {
     /// See [`Client::call`].
     pub async fn events(&self, after: Option<&str>) -> Result<Page<Event>, ClientError> {
         let target = after.map_or_else(
-            || "/v1/events".to_owned(),
-            |id| format!("/v1/events?after={}", segment(id)),
+            || "/v1/events?limit=100".to_owned(),
+            |id| format!("/v1/events?limit=100&after={}", segment(id)),
         );
         self.call(&Outgoing::get(target)).await
     }

@@ -15,23 +15,34 @@ use strongroom_types::mode::Mode;
 use crate::json::{Object, Value, parse_object, read_object};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::signature_page::Page;
 
 /// A future on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A success on its way to the client.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Answer {
     pub body: Bytes,
     /// Whether it is the answer that an earlier request got.
     pub replayed: bool,
+    /// Set when it is a page for people.
+    pub(crate) page: Option<&'static Page>,
 }
 
 impl Answer {
     pub fn json(body: Vec<u8>) -> Answer {
         Answer {
             body: Bytes::from(body),
-            replayed: false,
+            ..Answer::default()
+        }
+    }
+
+    pub(crate) fn page(page: &'static Page) -> Answer {
+        Answer {
+            body: page.html.clone(),
+            page: Some(page),
+            ..Answer::default()
         }
     }
 }
@@ -139,6 +150,7 @@ impl Call {
         Ok(Answer {
             body: Bytes::from(committed.body()),
             replayed: committed.replayed(),
+            page: None,
         })
     }
 

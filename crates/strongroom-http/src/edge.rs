@@ -146,8 +146,12 @@ impl App {
                 status: 200,
                 answer: Answer {
                     body: openapi::served(),
-                    replayed: false,
+                    ..Answer::default()
                 },
+            },
+            (Door::Page(page), _) => Passed {
+                status: 200,
+                answer: Answer::page(page()),
             },
             (Door::Health | Door::Guarded(_), _) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),

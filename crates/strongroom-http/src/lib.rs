@@ -25,6 +25,7 @@ mod route;
 mod routes;
 mod schema;
 mod server;
+mod signature_page;
 mod signed;
 mod table;
 mod throttle;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::query::{Parameter, ParameterKind};
-use crate::route::{Route, SignatureClass};
+use crate::route::{Door, Route, SignatureClass};
 use crate::routes::routes;
 use crate::schema;
 
@@ -85,7 +85,7 @@ fn operation(route: &Route) -> Value {
         "responses": {
             route.success.to_string(): {
                 "description": "Done.",
-                "content": {"application/json": {"schema": (route.reply_schema)()}},
+                "content": content(route),
             },
             "default": {"$ref": "#/components/responses/problem"},
         },
@@ -101,6 +101,14 @@ fn operation(route: &Route) -> Value {
         fields.insert("requestBody".into(), request_body(&body()));
     }
     operation
+}
+
+/// What a success holds.
+fn content(route: &Route) -> Value {
+    match route.door {
+        Door::Page(_) => json!({"text/html": {"schema": schema::text()}}),
+        _ => json!({"application/json": {"schema": (route.reply_schema)()}}),
+    }
 }
 
 /// `post_v1_wallets_id_credit`: unlike for every row, and stable as long as the row is.

@@ -12,6 +12,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 
 use crate::app::App;
+use crate::call::Answer;
 use crate::edge::Passed;
 use crate::problem::Problem;
 use crate::visit::Visit;
@@ -41,7 +42,7 @@ pub(crate) fn write(
         cross_origin(&mut headers, head);
     }
     match outcome {
-        Ok(passed) => describe(&mut headers, status, passed.answer.replayed),
+        Ok(passed) => describe(&mut headers, status, &passed.answer),
         Err(problem) => explain(&mut headers, problem),
     }
     limits(&mut headers, visit);
@@ -80,11 +81,14 @@ fn cross_origin(headers: &mut HeaderMap, head: &Parts) {
     }
 }
 
-fn describe(headers: &mut HeaderMap, status: u16, replayed: bool) {
-    if status != 204 {
+fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
+    if let Some(page) = answer.page {
+        fixed(headers, CONTENT_TYPE, "text/html; charset=utf-8");
+        headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
+    } else if status != 204 {
         fixed(headers, CONTENT_TYPE, "application/json");
     }
-    if replayed {
+    if answer.replayed {
         fixed(
             headers,
             HeaderName::from_static("idempotent-replayed"),

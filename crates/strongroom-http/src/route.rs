@@ -11,6 +11,7 @@ use strongroom_auth::{Caller, Credential, Denied, Permission};
 use crate::call::{Answer, BoxFuture, Call};
 use crate::problem::Problem;
 use crate::query::Parameter;
+use crate::signature_page::Page;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
@@ -69,6 +70,7 @@ pub enum Door {
     Health,
     Ready,
     Document,
+    Page(fn() -> &'static Page),
     Guarded(Guard),
 }
 

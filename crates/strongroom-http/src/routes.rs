@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use crate::openapi;
 use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
+use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
     transactions, transfers, wallets,
@@ -38,6 +39,13 @@ fn open_rows() -> Vec<Route> {
         Route::open(Verb::Get, "/openapi.json", Door::Document)
             .about("This document.")
             .limited(LimitClass::Pages),
+        Route::open(
+            Verb::Get,
+            "/tools/webhook-signature",
+            Door::Page(signature_page::page),
+        )
+        .about("A page for test mode that checks a webhook's signatures in the browser.")
+        .limited(LimitClass::Pages),
     ]
 }
 

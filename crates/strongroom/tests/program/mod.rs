@@ -181,8 +181,13 @@ pub struct Demo {
 impl Demo {
     #[track_caller]
     pub fn start(data: Option<&Path>) -> Demo {
+        Demo::start_with(data, &[])
+    }
+
+    #[track_caller]
+    pub fn start_with(data: Option<&Path>, more: &[&str]) -> Demo {
         let mut command = strongroom();
-        command.args(["demo", "--json", "--port", "0"]);
+        command.args(["demo", "--json", "--port", "0"]).args(more);
         if let Some(data) = data {
             command.arg("--data").arg(data);
         }

@@ -1,0 +1,167 @@
+//! An event of every type, each made to happen.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use strongroom_domain::event::EventType;
+
+use crate::program::Demo;
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Box<RawValue>>,
+    has_more: bool,
+    next_cursor: Option<String>,
+}
+
+/// The body of every event of a demo in which everything happened that can; byte for byte.
+pub fn bodies(demo: &Demo) -> Vec<String> {
+    wallets(demo);
+    payouts(demo);
+    keys(demo);
+    webhooks(demo);
+    let wanted: BTreeSet<&str> = EventType::ALL.iter().map(|event| event.as_str()).collect();
+    let started = std::time::Instant::now();
+    loop {
+        let bodies = stream(demo);
+        let seen: BTreeSet<String> = bodies.iter().map(|body| kind(body)).collect();
+        let missing: Vec<_> = wanted
+            .iter()
+            .filter(|name| !seen.contains(**name))
+            .collect();
+        if missing.is_empty() {
+            return bodies;
+        }
+        assert!(
+            started.elapsed().as_secs() < 20,
+            "never happened: {missing:?}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn kind(body: &str) -> String {
+    let event: Value = serde_json::from_str(body).unwrap();
+    event["type"].as_str().unwrap().to_owned()
+}
+
+fn stream(demo: &Demo) -> Vec<String> {
+    let mut bodies = Vec::new();
+    let mut target = "/v1/events?limit=100".to_owned();
+    loop {
+        let reply = demo.request("GET", &target).send();
+        let page: Page = serde_json::from_slice(&reply.body).unwrap();
+        bodies.extend(page.data.iter().map(|event| event.get().to_owned()));
+        match page.next_cursor.filter(|_| page.has_more) {
+            Some(cursor) => target = format!("/v1/events?limit=100&after={cursor}"),
+            None => return bodies,
+        }
+    }
+}
+
+/// Carries a change out and gives its reply.
+fn change(demo: &Demo, method: &str, target: &str, body: &Value) -> Value {
+    let request = demo.request(method, target).json(body);
+    let key = format!("{method} {target} {body}");
+    let short: String = key.chars().rev().take(200).collect();
+    let reply = request.idempotent(&short).send();
+    assert!(reply.status < 300, "{method} {target}: {}", reply.text());
+    reply.json()
+}
+
+fn post(demo: &Demo, target: &str, body: &Value) -> Value {
+    change(demo, "POST", target, body)
+}
+
+fn id(value: &Value) -> &str {
+    value["id"].as_str().unwrap()
+}
+
+fn wallets(demo: &Demo) {
+    let made = post(
+        demo,
+        "/v1/wallets",
+        &json!({ "type": "master", "reference_id": "Peña ₱ </b>" }),
+    );
+    let wallet = format!("/v1/wallets/{}", id(&made));
+    change(
+        demo,
+        "PATCH",
+        &wallet,
+        &json!({ "low_balance_threshold": 500 }),
+    );
+    post(
+        demo,
+        &format!("{wallet}/credit"),
+        &json!({ "amount": 1_000 }),
+    );
+    post(demo, &format!("{wallet}/debit"), &json!({ "amount": 600 }));
+    let transfer = json!({
+        "amount": 400,
+        "source_wallet_id": id(&made),
+        "destination_wallet_id": demo.text("wallets/reserve"),
+    });
+    post(demo, "/v1/transfers", &transfer);
+    for step in ["freeze", "unfreeze", "close"] {
+        post(demo, &format!("{wallet}/{step}"), &json!({}));
+    }
+}
+
+/// In a sandbox the amount's last two digits choose how a payout to a bank ends.
+fn payouts(demo: &Demo) {
+    let bank = json!({
+        "type": "bank_account", "account_name": "Ana Peña", "bank_code": "BDO", "account_number": "001234567890",
+    });
+    let pay = |amount: i64, recipient: &Value| {
+        let body = json!({ "amount": amount, "currency": "PHP", "recipient": recipient });
+        post(demo, "/v1/payouts", &body)
+    };
+    pay(10_000, &bank);
+    pay(10_002, &bank);
+    let cancelled = pay(20_000, &bank);
+    post(
+        demo,
+        &format!("/v1/payouts/{}/cancel", id(&cancelled)),
+        &json!({}),
+    );
+    let reserve = json!({ "type": "wallet", "id": demo.text("wallets/reserve") });
+    let reversed = pay(30_000, &reserve);
+    post(
+        demo,
+        &format!("/v1/payouts/{}/reverse", id(&reversed)),
+        &json!({}),
+    );
+}
+
+fn keys(demo: &Demo) {
+    let made = post(demo, "/v1/api-keys", &json!({ "role": "viewer" }));
+    let rolled = post(
+        demo,
+        &format!("/v1/api-keys/{}/roll", id(&made)),
+        &json!({}),
+    );
+    post(
+        demo,
+        &format!("/v1/api-keys/{}/revoke", id(&rolled)),
+        &json!({}),
+    );
+}
+
+fn webhooks(demo: &Demo) {
+    let endpoint = super::delivery::Endpoint::open();
+    let wanted = json!({ "url": endpoint.url, "events": ["webhook.test"], "description": "Peña" });
+    let made = post(demo, "/v1/webhooks", &wanted);
+    let webhook = format!("/v1/webhooks/{}", id(&made));
+    change(demo, "PATCH", &webhook, &json!({ "description": "₱" }));
+    post(demo, &format!("{webhook}/test"), &json!({}));
+    post(demo, &format!("{webhook}/roll"), &json!({}));
+    post(
+        demo,
+        &format!("{webhook}/replay"),
+        &json!({ "failed": true }),
+    );
+    change(demo, "PATCH", &webhook, &json!({ "enabled": false }));
+    change(demo, "DELETE", &webhook, &json!({}));
+}

@@ -1,0 +1,20 @@
+//! The receiving side of webhooks, for tests that run the program.
+
+pub mod delivery;
+pub mod every_event;
+pub mod foreign;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a demo needs to deliver to this machine.
+pub fn arguments() -> Vec<&'static str> {
+    vec!["--webhook-network", "127.0.0.0/8"]
+}
+
+#[expect(clippy::disallowed_methods, reason = "deliveries carry the real time")]
+pub fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}

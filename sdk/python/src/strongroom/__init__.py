@@ -1,0 +1,17 @@
+"""Client for a Strongroom server. Needs Python 3.11 and its standard library."""
+
+from . import webhooks
+from .client import Strongroom
+from .errors import MalformedAnswer, Refusal, Unreachable
+from .signing import sign_request
+from .stream import GapHealer
+
+__all__ = [
+    "GapHealer",
+    "MalformedAnswer",
+    "Refusal",
+    "Strongroom",
+    "Unreachable",
+    "sign_request",
+    "webhooks",
+]
