@@ -51,8 +51,13 @@ pub fn with_many_stored(subjects: &mut [Subject], plan: &Plan<'_>) -> Outcome<Ve
         .find(|subject| subject.name == "strongroom")
     {
         for stored in STORED {
-            rows.extend(with_stored(ours, stored, plan)?);
-            rows.push(restart(ours, stored)?);
+            let mut measured = with_stored(ours, stored, plan)?;
+            measured.push(restart(ours, stored)?);
+            // The next size may take an hour: what is known is said at once.
+            for row in &measured {
+                println!("{}: {:.1} {}", row.name, row.value, row.unit);
+            }
+            rows.extend(measured);
         }
     }
     Ok(rows)
