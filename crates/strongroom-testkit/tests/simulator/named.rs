@@ -171,16 +171,17 @@ struct Broken;
 impl Command for Broken {
     type Permission = Operate;
 
+    /// Asked for when its refusal is put on record.
     fn action(&self) -> Action {
-        Action::ServerStarted
-    }
-
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
         std::panic::resume_unwind(Box::new("broken"))
     }
 
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default()
+    }
+
     fn decide(&self, _: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
-        Err(Rejection::new(Code::NotFound, "never asked"))
+        Err(Rejection::new(Code::NotFound, "refused"))
     }
 }
 
