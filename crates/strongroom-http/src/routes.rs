@@ -228,6 +228,13 @@ fn webhook_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(webhooks::deleted_schema),
+        Route::guarded(
+            Verb::Get,
+            "/v1/webhooks/{id}/deliveries",
+            webhooks::deliveries,
+        )
+        .about("What a webhook has not taken yet, and what was given up.")
+        .reply(webhooks::deliveries_schema),
         Route::guarded(Verb::Post, "/v1/webhooks/{id}/roll", webhooks::roll)
             .about("Makes a new secret; the old one signs beside it for a while.")
             .sensitive()

@@ -13,6 +13,8 @@ pub struct Received {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
+    /// What it was answered.
+    pub status: u16,
 }
 
 impl Received {
@@ -110,9 +112,10 @@ impl Receiver {
             return;
         };
         let mut reader = BufReader::new(stream);
-        while let Some(request) = read(&mut reader) {
+        while let Some(mut request) = read(&mut reader) {
             let mut decide = self.decide.lock().unwrap_or_else(PoisonError::into_inner);
             let (status, header) = decide(&request);
+            request.status = status;
             self.received
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -147,6 +150,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
         path,
         headers,
         body: String::from_utf8(body).ok()?,
+        status: 0,
     })
 }
 

@@ -32,6 +32,8 @@ pub struct WorkerSettings {
     pub retention_every: Duration,
     /// What webhooks are sent by.
     pub outbound: Outbound,
+    /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
+    pub webhook_retry: i64,
 }
 
 impl Default for WorkerSettings {
@@ -42,6 +44,7 @@ impl Default for WorkerSettings {
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
             outbound: Outbound::default(),
+            webhook_retry: 60_000,
         }
     }
 }
@@ -65,6 +68,7 @@ impl Workers {
         tasks.spawn(webhooks::run(
             engine.clone(),
             settings.outbound,
+            settings.webhook_retry,
             stopped.clone(),
         ));
         let task = engine.clone();

@@ -23,7 +23,7 @@ use crate::rejection::{Code, Rejection};
 pub use change::{DeleteWebhook, RollWebhook, UpdateWebhook};
 pub use create::{CreateWebhook, Wanted};
 pub use send::{DisableWebhook, Replay, ReplayWebhook, TestWebhook};
-pub use view::{DeletedView, SendingView, WebhookView};
+pub use view::{DeletedView, DeliveryView, SendingView, WebhookView};
 
 /// Endpoints per organization and mode.
 pub const MOST_ENDPOINTS: u32 = 200;
@@ -255,6 +255,18 @@ pub struct Delivery {
     pub due: Timestamp,
     #[n(5)]
     pub given_up: bool,
+    #[n(6)]
+    pub last: Option<LastAttempt>,
+}
+
+/// How the last attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct LastAttempt {
+    #[n(0)]
+    pub at: Timestamp,
+    /// What the receiver answered; nothing when it did not.
+    #[n(1)]
+    pub status: Option<u16>,
 }
 
 #[cfg(test)]

@@ -43,6 +43,7 @@ impl Command for TestWebhook {
             attempts: 0,
             due: moment.now,
             given_up: false,
+            last: None,
         };
         let reply = json(&SendingView::new(self.id, moment.now));
         Ok(decision(
@@ -104,6 +105,7 @@ impl Command for ReplayWebhook {
                     attempts: 0,
                     due: moment.now,
                     given_up: false,
+                    last: None,
                 };
                 (Job::Delivery(row, delivery), event.to_string())
             }

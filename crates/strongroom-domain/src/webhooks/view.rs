@@ -1,12 +1,13 @@
 //! How endpoints look on the wire.
 
 use serde::Serialize;
-use strongroom_types::id::WebhookId;
+use strongroom_types::id::{EventId, WebhookId};
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
 
 use crate::command::Moment;
-use crate::webhooks::{Retired, Webhook, WebhookStatus};
+use crate::event::EventType;
+use crate::webhooks::{Delivery, Retired, Webhook, WebhookStatus};
 
 /// An endpoint; its secret only in the reply that makes it.
 #[derive(Serialize)]
@@ -109,6 +110,40 @@ impl SendingView {
             webhook_id,
             status: "scheduled",
             created_at,
+        }
+    }
+}
+
+/// An event that an endpoint has not taken yet, or that was given up.
+#[derive(Serialize)]
+pub struct DeliveryView {
+    pub object: &'static str,
+    pub webhook_id: WebhookId,
+    pub event_id: Option<EventId>,
+    pub event_type: Option<&'static str>,
+    pub status: &'static str,
+    pub attempts: u8,
+    pub last_attempt_at: Option<Timestamp>,
+    pub last_response_status: Option<u16>,
+    pub next_attempt_at: Option<Timestamp>,
+    /// Until when it can be replayed, once given up.
+    pub kept_until: Option<Timestamp>,
+}
+
+impl DeliveryView {
+    pub fn new(delivery: &Delivery, event: Option<(EventId, EventType)>) -> DeliveryView {
+        let given_up = delivery.given_up;
+        DeliveryView {
+            object: "webhook_delivery",
+            webhook_id: delivery.endpoint,
+            event_id: event.map(|(id, _)| id),
+            event_type: event.map(|(_, event)| event.as_str()),
+            status: if given_up { "given_up" } else { "pending" },
+            attempts: delivery.attempts,
+            last_attempt_at: delivery.last.map(|last| last.at),
+            last_response_status: delivery.last.and_then(|last| last.status),
+            next_attempt_at: (!given_up).then_some(delivery.due),
+            kept_until: given_up.then_some(delivery.due),
         }
     }
 }

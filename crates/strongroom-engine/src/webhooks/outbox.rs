@@ -63,7 +63,7 @@ impl Engine {
 }
 
 impl View<'_> {
-    fn outbox(&mut self, after: u64, most: usize) -> Result<Outbox, ReadFault> {
+    pub(super) fn outbox(&mut self, after: u64, most: usize) -> Result<Outbox, ReadFault> {
         let from = after.saturating_add(1);
         let to = after.saturating_add(u64::try_from(most).unwrap_or(u64::MAX));
         let rows = self

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::{Hierarchy, Purpose, RandomPool};
 use strongroom_domain::entry::{decode, encode};
+use strongroom_domain::event::EventType;
 use strongroom_domain::webhooks::{Delivery, Lane, LaneKind};
 use strongroom_store::{Batch, IdRange, JobRow};
 use strongroom_types::id::{EventId, Kind, RawId, WebhookId};
@@ -19,6 +20,7 @@ use crate::opened::{OpenFault, Opener};
 use crate::scopes::installation;
 use crate::seal::Seat;
 use crate::sealers::seal_personal;
+use crate::view::{ReadFault, View};
 
 /// Kinds of jobs. Stored, never reused.
 pub(crate) const LANE_JOB: u8 = 2;
@@ -29,6 +31,9 @@ pub(crate) const UNSCHEDULED: i64 = i64::MAX;
 
 /// The part of a seat that a job's body is.
 const JOB: u8 = 2;
+
+/// Deliveries of one endpoint that are shown.
+const MOST_SHOWN: usize = 1_000;
 
 /// Rows read at once.
 const PAGE: usize = 1_000;
@@ -133,7 +138,8 @@ impl Engine {
         for scope in self.scopes().into_iter().filter(|s| *s != installation()) {
             let found = self.with_view(scope, move |view| {
                 let mut found = Vec::new();
-                for kind in [LANE_JOB, DELIVERY_JOB] {
+                // Deliveries first: a lane may be about those that were given up.
+                for kind in [DELIVERY_JOB, LANE_JOB] {
                     let mut range = IdRange::default();
                     loop {
                         let rows = view.reader.jobs(scope.number, kind, range, PAGE)?;
@@ -182,5 +188,46 @@ impl Engine {
         let digest =
             strongroom_crypto::sha256(&[b"strongroom/delivery/1", &endpoint.0.0, &event.0.0]);
         RawId(digest.first_chunk().copied().unwrap_or_default())
+    }
+}
+
+impl View<'_> {
+    /// What an endpoint has not taken yet and what was given up, the oldest event first, with the events themselves.
+    ///
+    /// # Errors
+    /// [`ReadFault::NotFound`] when there is no such endpoint; else as every read.
+    pub fn webhook_deliveries(
+        &mut self,
+        id: WebhookId,
+    ) -> Result<Vec<(Delivery, Option<(EventId, EventType)>)>, ReadFault> {
+        self.webhook(id)?;
+        let (scope, mut range) = (self.scope, IdRange::default());
+        let mut found = Vec::new();
+        while found.len() < MOST_SHOWN {
+            let rows = self.reader.jobs(scope.number, DELIVERY_JOB, range, PAGE)?;
+            let Some(last) = rows.last() else { break };
+            range.after = Some(last.id);
+            for row in &rows {
+                match open_work(&self.opener, &scope, row)? {
+                    WebhookWork::Delivery(delivery) if delivery.endpoint == id => {
+                        found.push(delivery);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.sort_by_key(|delivery| (delivery.sequence, delivery.index));
+        found.truncate(MOST_SHOWN);
+        found
+            .into_iter()
+            .map(|delivery| Ok((delivery, self.event_of(&delivery)?)))
+            .collect()
+    }
+
+    fn event_of(&mut self, delivery: &Delivery) -> Result<Option<(EventId, EventType)>, ReadFault> {
+        let read = self.outbox(delivery.sequence.saturating_sub(1), 1)?;
+        let mut events = read.events.into_iter();
+        let event = events.find(|event| event.index == delivery.index);
+        Ok(event.map(|event| (event.id, event.event)))
     }
 }

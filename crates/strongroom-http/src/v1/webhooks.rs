@@ -6,9 +6,10 @@ use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateWebhooks, ManageWebhooks, ReadWebhooks};
 use strongroom_domain::view;
 use strongroom_domain::webhooks::{
-    CreateWebhook, DeleteWebhook, Replay, ReplayWebhook, RollWebhook, TestWebhook, UpdateWebhook,
-    Wanted, WebhookView, is_pattern,
+    CreateWebhook, DeleteWebhook, DeliveryView, Replay, ReplayWebhook, RollWebhook, TestWebhook,
+    UpdateWebhook, Wanted, WebhookView, is_pattern,
 };
+use strongroom_engine::Listing;
 use strongroom_types::id::{EventId, WebhookId};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -150,6 +151,23 @@ pub async fn list(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Pr
     .await
 }
 
+/// `GET /v1/webhooks/{id}/deliveries`: what it has not taken yet, and what was given up; the oldest event first.
+pub async fn deliveries(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Problem> {
+    let id = webhook_id(&call);
+    call.read(&caller, move |view| {
+        let found = view.webhook_deliveries(id)?;
+        let listing = Listing {
+            items: found,
+            has_more: false,
+            next_cursor: None,
+        };
+        Ok(pages::render(&listing, |(delivery, event)| {
+            view::json(&DeliveryView::new(delivery, *event))
+        }))
+    })
+    .await
+}
+
 fn webhook_id(call: &Call) -> WebhookId {
     call.id(WebhookId::parse, WebhookId(NOBODY))
 }
@@ -224,7 +242,7 @@ fn wanted_again(fields: &mut Fields<'_, '_>) -> Option<Again> {
         (None, None, None, Some(_)) => Some(Again::Failed),
         _ => {
             let text = "is one of `event_id`, `from` with a later `to`, and `failed`";
-            fields.invalid("", text);
+            fields.invalid("event_id", text);
             None
         }
     }
@@ -338,4 +356,26 @@ pub fn sending_schema() -> Schema {
         ("status", schema::constant("scheduled")),
         ("created_at", schema::time()),
     ])
+}
+
+pub fn deliveries_schema() -> Schema {
+    let time = || schema::nullable(schema::time());
+    schema::page(schema::named(
+        "webhook_delivery",
+        schema::reply(vec![
+            ("object", schema::constant("webhook_delivery")),
+            ("webhook_id", schema::id("whk")),
+            ("event_id", schema::nullable(schema::id("evt"))),
+            ("event_type", schema::nullable(schema::text())),
+            ("status", schema::one_of(&["pending", "given_up"])),
+            ("attempts", json!({"type": "integer", "minimum": 0})),
+            ("last_attempt_at", time()),
+            (
+                "last_response_status",
+                schema::nullable(json!({"type": "integer"})),
+            ),
+            ("next_attempt_at", time()),
+            ("kept_until", time()),
+        ]),
+    ))
 }

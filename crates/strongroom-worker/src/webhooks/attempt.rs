@@ -21,8 +21,8 @@ const AGENT: &str = concat!("Strongroom/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Delivered,
-    /// Try again; the receiver may have asked for a pause, in milliseconds.
-    Failed(Option<i64>),
+    /// Try again. What the receiver answered, and the pause it asked for, in milliseconds.
+    Failed(Option<u16>, Option<i64>),
     /// It wants nothing more, ever.
     Gone,
 }
@@ -35,15 +35,15 @@ pub(super) async fn send(
 ) -> Verdict {
     let live = endpoint.scope.mode.is_live();
     let Ok(target) = outbound.check(&endpoint.webhook.url, live) else {
-        return Verdict::Failed(None);
+        return Verdict::Failed(None, None);
     };
     let now = engine.now();
     let Some(request) = request(endpoint, event, now) else {
-        return Verdict::Failed(None);
+        return Verdict::Failed(None, None);
     };
     match outbound.send(&target, request, LIMITS).await {
         Ok(reply) => verdict(&reply, now),
-        Err(_) => Verdict::Failed(None),
+        Err(_) => Verdict::Failed(None, None),
     }
 }
 
@@ -66,7 +66,7 @@ fn verdict(reply: &Reply, now: Timestamp) -> Verdict {
     match reply.status {
         200..=299 => Verdict::Delivered,
         410 => Verdict::Gone,
-        _ => Verdict::Failed(asked(reply, now)),
+        status => Verdict::Failed(Some(status), asked(reply, now)),
     }
 }
 

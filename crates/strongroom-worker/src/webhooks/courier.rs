@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor};
-use strongroom_domain::webhooks::{Delivery, DisableWebhook, LaneKind, WebhookStatus};
+use strongroom_domain::webhooks::{Delivery, DisableWebhook, LaneKind, LastAttempt, WebhookStatus};
 use strongroom_engine::{Endpoint, Engine, Envelope, Failure, OutEvent, RowId, WebhookWork};
 use strongroom_outbound::Outbound;
 use strongroom_types::id::WebhookId;
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use super::attempt::{Verdict, send};
 use super::feed::Feed;
 use super::line::{Line, Next};
-use super::schedule::{KEPT, pause};
+use super::schedule::{KEPT, MINUTE, pause};
 
 /// Deliveries at a time, to all endpoints together.
 const MOST_FLYING: usize = 1_024;
@@ -50,6 +50,8 @@ pub struct Courier {
     done: HashMap<(u32, RowId), Row>,
     disable: Vec<(Scope, WebhookId, WebhookStatus)>,
     attempts: usize,
+    /// Milliseconds of the first pause.
+    retry: i64,
     loaded: bool,
     broken: bool,
 }
@@ -67,9 +69,16 @@ impl Courier {
             done: HashMap::new(),
             disable: Vec::new(),
             attempts: 0,
+            retry: MINUTE,
             loaded: false,
             broken: false,
         }
+    }
+
+    /// With another first pause, in milliseconds; the later ones grow with it.
+    #[must_use]
+    pub fn retrying(self, retry: i64) -> Courier {
+        Courier { retry, ..self }
     }
 
     pub(super) fn is_loaded(&self) -> bool {
@@ -269,7 +278,7 @@ impl Courier {
         line.landed(lane, &delivery);
         let scope = line.endpoint.scope;
         let work = WebhookWork::Delivery(delivery);
-        let asked = match verdict {
+        let (status, asked) = match verdict {
             None | Some(Verdict::Delivered) => {
                 if verdict.is_some() {
                     line.breaker.succeeded();
@@ -279,10 +288,10 @@ impl Courier {
                 }
                 return;
             }
-            Some(Verdict::Failed(asked)) => asked,
+            Some(Verdict::Failed(status, asked)) => (status, asked),
             Some(Verdict::Gone) => {
                 self.disable.push((scope, key.1, WebhookStatus::Gone));
-                None
+                (Some(410), None)
             }
         };
         line.breaker.failed(now);
@@ -290,11 +299,12 @@ impl Courier {
             self.disable.push((scope, key.1, WebhookStatus::Failing));
         }
         let attempts = delivery.attempts.saturating_add(1);
-        let pause = pause(attempts, row, asked);
+        let pause = pause(attempts, row, asked, self.retry);
         let delivery = Delivery {
             attempts,
             due: now.plus(pause.unwrap_or(KEPT)),
             given_up: pause.is_none(),
+            last: Some(LastAttempt { at: now, status }),
             ..delivery
         };
         line.put(row, delivery);
@@ -414,6 +424,7 @@ impl Context {
                     attempts: 0,
                     due: Timestamp(0),
                     given_up: false,
+                    last: None,
                 };
                 (Some(lane), row, delivery, Ok(Some(event)))
             }
@@ -425,7 +436,7 @@ impl Context {
             }
             Ok(None) => None,
             // It could not be read just now: as good as not reached.
-            Err(_) => Some(Verdict::Failed(None)),
+            Err(_) => Some(Verdict::Failed(None, None)),
         };
         Ended {
             key: self.key,

@@ -25,9 +25,14 @@ const NAP: Duration = Duration::from_secs(5);
 /// How long what was done may wait to be stored.
 const STORE_EVERY: Duration = Duration::from_millis(200);
 
-pub(crate) async fn run(engine: Engine, outbound: Outbound, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    engine: Engine,
+    outbound: Outbound,
+    retry: i64,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
-        let mut courier = Courier::new(engine.clone(), outbound.clone());
+        let mut courier = Courier::new(engine.clone(), outbound.clone()).retrying(retry);
         let failure = tokio::select! {
             ended = work(&engine, &mut courier) => match ended {
                 Ok(()) => return,

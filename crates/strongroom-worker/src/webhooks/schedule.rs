@@ -3,7 +3,8 @@
 use strongroom_engine::RowId;
 use strongroom_types::time::{DAY, SECOND, Timestamp};
 
-const MINUTE: i64 = 60 * SECOND;
+/// The pause after a first failure.
+pub(super) const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// Pauses after each failed attempt but the last.
@@ -26,10 +27,12 @@ pub(super) const KEPT: i64 = 30 * DAY;
 /// How long an endpoint may fail without one success before it is disabled.
 pub(super) const PATIENCE: i64 = 3 * DAY;
 
-/// The pause after the `attempts`-th failure; `None` when it was the last attempt. A tenth is added at most, by the
+/// The pause after the `attempts`-th failure; `None` when it was the last attempt. `first` is the one after the first
+/// failure; the others grow with it. A tenth is added at most, by the
 /// delivery's own number, so that what failed together is not tried again together.
-pub(super) fn pause(attempts: u8, row: RowId, asked: Option<i64>) -> Option<i64> {
-    let step = PAUSES.get(usize::from(attempts.checked_sub(1)?))?;
+pub(super) fn pause(attempts: u8, row: RowId, asked: Option<i64>, first: i64) -> Option<i64> {
+    let standard = PAUSES.get(usize::from(attempts.checked_sub(1)?))?;
+    let step = standard / MINUTE * first;
     let spread = row.0.last().copied().map_or(0, i64::from);
     let pause = step + step * spread / 2_560;
     Some(pause.max(asked.unwrap_or(0).min(MOST_ASKED)))
@@ -87,11 +90,14 @@ mod tests {
     #[test]
     fn eight_attempts_with_growing_pauses() {
         let row = RawId([0; 12]);
-        let pauses: Vec<i64> = (1..).map_while(|n| pause(n, row, None)).collect();
+        let pauses: Vec<i64> = (1..).map_while(|n| pause(n, row, None, MINUTE)).collect();
         assert_eq!(pauses, PAUSES);
         let late = RawId([255; 12]);
         assert!((1..=7).all(|n| {
-            let (least, most) = (pause(n, row, None).unwrap(), pause(n, late, None).unwrap());
+            let (least, most) = (
+                pause(n, row, None, MINUTE).unwrap(),
+                pause(n, late, None, MINUTE).unwrap(),
+            );
             least < most && most < least + least / 10
         }));
     }
@@ -99,9 +105,9 @@ mod tests {
     #[test]
     fn a_receiver_may_ask_for_more_within_bounds_but_not_for_less() {
         let row = RawId([0; 12]);
-        assert_eq!(pause(1, row, Some(5)), Some(MINUTE));
-        assert_eq!(pause(1, row, Some(HOUR)), Some(HOUR));
-        assert_eq!(pause(1, row, Some(i64::MAX)), Some(MOST_ASKED));
+        assert_eq!(pause(1, row, Some(5), MINUTE), Some(MINUTE));
+        assert_eq!(pause(1, row, Some(HOUR), MINUTE), Some(HOUR), MINUTE);
+        assert_eq!(pause(1, row, Some(i64::MAX), MINUTE), Some(MOST_ASKED));
         assert_eq!(pause(8, row, Some(HOUR)), None);
     }
 

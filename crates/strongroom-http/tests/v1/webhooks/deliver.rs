@@ -40,6 +40,7 @@ fn every_event_arrives_as_it_stands_in_the_stream_under_all_headers() {
         assert_eq!(request.path, "/hook");
     }
     assert_eq!(server.deliver(), 0, "nothing is sent twice");
+    drop(acme);
     let server = server.restart(ServerSettings::default());
     assert_eq!(server.deliver(), 0, "nor after a restart");
 }

@@ -26,6 +26,20 @@ fn eight_attempts_with_the_same_bytes_then_it_is_given_up_and_can_be_replayed() 
     }
     server.clock.advance(11 * HOUR);
     assert_eq!(server.deliver(), 0, "it is given up");
+    let left = acme
+        .get(&format!("/v1/webhooks/{id}/deliveries"))
+        .expect(200)
+        .json();
+    let left = left["data"].as_array().unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(
+        (
+            &left[0]["status"],
+            &left[0]["attempts"],
+            &left[0]["last_response_status"]
+        ),
+        (&json!("given_up"), &json!(8), &json!(500))
+    );
     let received = receiver.take();
     assert_eq!(received.len(), 8);
     assert!(received.iter().all(|r| r.body == received[0].body));
@@ -40,6 +54,7 @@ fn eight_attempts_with_the_same_bytes_then_it_is_given_up_and_can_be_replayed() 
         &json!({ "failed": true }),
     )
     .expect(200);
+    drop(acme);
     let server = server.restart(ServerSettings::default());
     assert_eq!((server.deliver(), server.deliver()), (1, 0));
     assert_eq!(receiver.take()[0].body, received[0].body);

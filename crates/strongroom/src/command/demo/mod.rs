@@ -59,6 +59,10 @@ pub(crate) struct Options {
     /// A network that webhooks may be sent to though it is private, by plain http too; may be given again
     #[arg(long, value_name = "CIDR")]
     webhook_network: Vec<IpNet>,
+
+    /// Milliseconds until a failed webhook is tried again; the later pauses grow with it
+    #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(i64).range(1..=60_000))]
+    webhook_retry: i64,
 }
 
 /// A demo that listens.
@@ -104,6 +108,7 @@ fn host(
         },
         workers: WorkerSettings {
             outbound,
+            webhook_retry: options.webhook_retry,
             ..workers(options)
         },
         listener,
