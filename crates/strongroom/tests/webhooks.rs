@@ -1,6 +1,6 @@
 //! Webhooks from the outside: the built program, killed as a power cut would, and receivers that fail.
 //!
-//! `STRONGROOM_WEBHOOK_EVENTS` and `STRONGROOM_WEBHOOK_KILLS` make the run as long as wanted.
+//! `STRONGROOM_WEBHOOK_KILLS` makes the run as long as wanted: a hundred events for each kill.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -123,7 +123,7 @@ fn settle(demo: &Demo, hooks: &[(String, &Receiver)], accepted: impl Fn(usize) -
 #[test]
 fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
     let kills = setting("STRONGROOM_WEBHOOK_KILLS", 6);
-    let wanted = setting("STRONGROOM_WEBHOOK_EVENTS", 600);
+    let wanted = kills * 100;
     let dir = tempfile::tempdir().unwrap();
     let (free, strict) = (flaky(1), flaky(2));
     let mut dice = Dice::new(3);
@@ -185,6 +185,40 @@ fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
             received.len()
         );
     }
+    assert_eq!(server.running.stop(Signal::TERM).status.code(), Some(0));
+    assert_clean(dir.path());
+}
+
+#[test]
+fn an_idle_sender_is_woken_by_the_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = demo(dir.path());
+    let (send, arrived) = channel();
+    let receiver = Receiver::start(move |_| {
+        // The test may have seen enough.
+        let _ = send.send(Instant::now());
+        (200, None)
+    });
+    let body = json!({ "url": receiver.url(), "events": ["payout.completed"] });
+    server
+        .request("POST", "/v1/webhooks")
+        .json(&body)
+        .send()
+        .expect(201);
+    let mut delays: Vec<Duration> = (0..20)
+        .map(|n| {
+            server.pay(1, &format!("idle-{n}")).expect(201);
+            let committed = Instant::now();
+            let arrival = arrived.recv_timeout(Duration::from_secs(4));
+            // A sender that only looked now and then would be seconds late.
+            arrival.unwrap().saturating_duration_since(committed)
+        })
+        .collect();
+    delays.sort();
+    println!(
+        "from the answer to the delivery: p50 {:?}, worst {:?}",
+        delays[10], delays[19]
+    );
     assert_eq!(server.running.stop(Signal::TERM).status.code(), Some(0));
     assert_clean(dir.path());
 }

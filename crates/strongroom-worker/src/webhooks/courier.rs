@@ -354,7 +354,8 @@ impl Courier {
         !self.kept.is_empty() || !self.done.is_empty() || self.lines.values().any(Line::has_moved)
     }
 
-    /// Stores where every endpoint stands: positions and deliveries in one transaction.
+    /// Stores where every endpoint stands. INVARIANT(webhook-at-least-once): positions and deliveries are one transaction,
+    /// so that no lane is past an event that is neither delivered nor stored.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
