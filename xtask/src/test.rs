@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the workspace's tests, and on request the long runs of the three that
-//! scale: kills (`--crash`), simulated histories (`--simulator`), the reference model (`--model`).
+//! scale: kills (`--crash`), simulated histories (`--simulator`), the reference model (`--model`), the
+//! sender of webhooks (`--webhooks`).
 //!
 //! The long runs are the same tests, steered by one environment variable each and built with
 //! optimisation; nothing is tested here that `cargo test --workspace` does not test shorter.
@@ -26,6 +27,12 @@ pub struct Options {
     /// Runs many random operations against the reference ledger
     #[arg(long)]
     model: bool,
+    /// Kills the sender of webhooks many times while receivers fail, and looks for what is missing
+    #[arg(long)]
+    webhooks: bool,
+    /// Kills with --webhooks; a hundred events for each
+    #[arg(long, default_value_t = 100)]
+    kills: u32,
     /// Kills with --crash
     #[arg(long, default_value_t = 200)]
     cycles: u32,
@@ -74,6 +81,12 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
         variable: "STRONGROOM_SIM_SEEDS",
         count: options.seeds,
     };
+    let webhooks = LongRun {
+        package: "strongroom",
+        test: "webhooks",
+        variable: "STRONGROOM_WEBHOOK_KILLS",
+        count: options.kills,
+    };
     let model = LongRun {
         package: "strongroom-testkit",
         test: "model",
@@ -84,6 +97,7 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
         (options.crash, crash),
         (options.simulator, simulator),
         (options.model, model),
+        (options.webhooks, webhooks),
     ]
     .into_iter()
     .filter_map(|(wanted, run)| wanted.then_some(run))

@@ -25,6 +25,9 @@ const CLOCK_READERS: [&str; 4] = [
     "xtask",
 ];
 
+/// Crates that hold connections, and so measure how long they last.
+const SPAN_MEASURERS: [&str; 2] = ["strongroom-http", "strongroom-outbound"];
+
 /// Clocks that tell the time of day; `Instant` only measures spans.
 const WALL_CLOCKS: [&str; 5] = [
     "SystemTime::now",
@@ -81,8 +84,9 @@ fn check_file(file: &RustFile) -> Vec<Finding> {
         ));
         findings.extend(grouped_std(file, &code));
     }
-    if package == "strongroom-http" {
-        let why = "the edge measures spans with `Instant` and takes the time from the engine: no";
+    if SPAN_MEASURERS.contains(&package) {
+        let why =
+            "the network's ends measure spans with `Instant` and take the time from the engine: no";
         findings.extend(named(file, &code, &WALL_CLOCKS, why));
     } else if !CLOCK_READERS.contains(&package) {
         findings.extend(named(
