@@ -12,7 +12,8 @@
 mod program;
 mod receiving;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use program::Demo;
@@ -26,11 +27,25 @@ use strongroom_types::secret::SecretText;
 /// A program's exit code for "does not verify".
 const REFUSED: i32 = 3;
 
-/// A client that is given a delivery's file.
+/// A client that is given a delivery's file; or why it cannot be run here.
 struct Client {
     name: &'static str,
-    /// The command, to which nothing but the file is missing; or why it cannot be run here.
-    command: Found<Box<dyn Fn(&PathBuf) -> Command>>,
+    line: Found<Line>,
+}
+
+/// A command, all but the delivery's file, which stands behind the script.
+struct Line {
+    program: PathBuf,
+    script: Option<PathBuf>,
+    more: Vec<OsString>,
+}
+
+impl Line {
+    fn run(&self, delivery: &Path) -> Output {
+        let mut command = Command::new(&self.program);
+        command.args(&self.script).arg(delivery).args(&self.more);
+        command.output().unwrap()
+    }
 }
 
 #[test]
@@ -46,30 +61,18 @@ fn a_delivery_is_verified_by_everybody() {
     by_our_crate(&delivery);
     let mut verified = 1;
     for client in clients() {
-        let command = match client.command {
-            Ok(command) => command,
+        let line = match client.line {
+            Ok(line) => line,
             Err(reason) => {
                 println!("skipped: {}: {reason}", client.name);
                 continue;
             }
         };
-        let said = command(&good).output().unwrap();
-        assert_eq!(
-            said.status.code(),
-            Some(0),
-            "{}: {}",
-            client.name,
-            text(&said)
-        );
-        let said = command(&bad).output().unwrap();
-        let code = said.status.code();
-        assert_eq!(
-            code,
-            Some(REFUSED),
-            "{} takes a changed body: {}",
-            client.name,
-            text(&said)
-        );
+        for (file, code) in [(&good, 0), (&bad, REFUSED)] {
+            let said = line.run(file);
+            let what = format!("{} on {}: {}", client.name, file.display(), text(&said));
+            assert_eq!(said.status.code(), Some(code), "{what}");
+        }
         println!("verified: {}", client.name);
         verified += 1;
     }
@@ -113,78 +116,55 @@ fn by_our_crate(delivery: &Delivery) {
 }
 
 fn clients() -> Vec<Client> {
-    let node = |name, script: &'static str, more: &'static [&'static str]| Client {
-        name,
-        command: foreign::program("node").map(|node| {
-            let script = foreign::file(script);
-            Box::new(move |delivery: &PathBuf| {
-                let mut command = Command::new(&node);
-                command.arg(&script).arg(delivery).args(more);
-                command
-            }) as Box<dyn Fn(&PathBuf) -> Command>
-        }),
+    let node = || foreign::program("node");
+    let npm = |package: &str| {
+        let (node, folder) = foreign::from_npm()?;
+        let more = vec![package.into(), folder.into_os_string()];
+        Ok(line(node, "clients/library.mjs", more))
     };
-    let mut all = vec![
-        node(
-            "the NextAPI document's snippet, parsed body",
-            "clients/documents.mjs",
-            &["nextapi"],
+    let documents = |which: &str| Ok(line(node()?, "clients/documents.mjs", vec![which.into()]));
+    let python = |python, which: &str| line(python, "clients/verify.py", vec![which.into()]);
+    let cargo = |program| Line {
+        program,
+        script: None,
+        more: Vec::new(),
+    };
+    let all = [
+        (
+            "the NextAPI document's snippet, on the parsed body",
+            documents("nextapi"),
         ),
-        node(
-            "the NoPOS document's snippet, raw body",
-            "clients/documents.mjs",
-            &["nopos"],
+        (
+            "the NoPOS document's snippet, on the raw body",
+            documents("nopos"),
         ),
-        node("our TypeScript SDK", "clients/sdk.mjs", &[]),
+        (
+            "our TypeScript SDK",
+            node().map(|node| line(node, "clients/sdk.mjs", Vec::new())),
+        ),
+        (
+            "our Python SDK",
+            foreign::python().map(|found| python(found, "sdk")),
+        ),
+        ("standardwebhooks of npm", npm("standardwebhooks")),
+        ("svix of npm", npm("svix")),
+        (
+            "standardwebhooks of PyPI",
+            foreign::from_pypi().map(|found| python(found, "library")),
+        ),
+        ("standardwebhooks of Rust", foreign::from_cargo().map(cargo)),
     ];
-    all.push(python("our Python SDK", "sdk", foreign::python()));
-    all.extend(["standardwebhooks", "svix"].map(library));
-    let library = foreign::from_pypi();
-    all.push(python("standardwebhooks of PyPI", "library", library));
-    all.push(Client {
-        name: "standardwebhooks of Rust",
-        command: foreign::from_cargo().map(|program| {
-            Box::new(move |delivery: &PathBuf| {
-                let mut command = Command::new(&program);
-                command.arg(delivery);
-                command
-            }) as Box<dyn Fn(&PathBuf) -> Command>
-        }),
-    });
-    all
+    all.into_iter()
+        .map(|(name, line)| Client { name, line })
+        .collect()
 }
 
-fn python(name: &'static str, which: &'static str, python: Found<PathBuf>) -> Client {
-    let command = python.map(|python| {
-        Box::new(move |delivery: &PathBuf| {
-            let mut command = Command::new(&python);
-            command
-                .arg(foreign::file("clients/verify.py"))
-                .arg(delivery)
-                .arg(which);
-            command
-        }) as Box<dyn Fn(&PathBuf) -> Command>
-    });
-    Client { name, command }
-}
-
-fn library(package: &'static str) -> Client {
-    let command = foreign::from_npm().map(|(node, folder)| {
-        Box::new(move |delivery: &PathBuf| {
-            let mut command = Command::new(&node);
-            command
-                .arg(foreign::file("clients/library.mjs"))
-                .arg(delivery);
-            command.arg(package).arg(&folder);
-            command
-        }) as Box<dyn Fn(&PathBuf) -> Command>
-    });
-    let name = if package == "svix" {
-        "svix of npm"
-    } else {
-        "standardwebhooks of npm"
-    };
-    Client { name, command }
+fn line(program: PathBuf, script: &str, more: Vec<OsString>) -> Line {
+    Line {
+        program,
+        script: Some(foreign::file(script)),
+        more,
+    }
 }
 
 /// `body === JSON.stringify(JSON.parse(body))` for every type of event there is.

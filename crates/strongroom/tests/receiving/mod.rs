@@ -6,9 +6,22 @@ pub mod foreign;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What a demo needs to deliver to this machine.
+use crate::program::run;
+
+/// What a demo needs to deliver to this machine; nothing where it does not deliver yet.
 pub fn arguments() -> Vec<&'static str> {
-    vec!["--webhook-network", "127.0.0.0/8"]
+    if can_deliver() {
+        vec!["--webhook-network", "127.0.0.0/8"]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether the program sends webhooks.
+pub fn can_deliver() -> bool {
+    run(&["demo", "--help"])
+        .done()
+        .contains("--webhook-network")
 }
 
 #[expect(clippy::disallowed_methods, reason = "deliveries carry the real time")]
