@@ -25,6 +25,8 @@ pub enum SystemActor {
     Rail,
     /// Checkpoints, summaries, retention, start and stop.
     Housekeeping,
+    /// The sender of webhooks.
+    Webhooks,
 }
 
 impl SystemActor {
@@ -33,6 +35,7 @@ impl SystemActor {
             SystemActor::Operator => "system:operator",
             SystemActor::Rail => "system:rail",
             SystemActor::Housekeeping => "system:housekeeping",
+            SystemActor::Webhooks => "system:webhooks",
         }
     }
 }

@@ -44,6 +44,9 @@ permissions! {
     CreateWallets = "create:wallets";
     ManageWallets = "manage:wallets";
     ReadWallets = "read:wallets";
+    CreateWebhooks = "create:webhooks";
+    ManageWebhooks = "manage:webhooks";
+    ReadWebhooks = "read:webhooks";
     Operate = "operate:installation";
 }
 
@@ -89,6 +92,16 @@ impl PermissionSet {
     /// Whether it reaches everything, as an owner's does.
     pub fn is_everything(&self) -> bool {
         self.0.iter().any(|pattern| pattern == "*")
+    }
+
+    /// What of it allows reading: the most that whoever holds it may be told later on.
+    #[must_use]
+    pub fn reading(&self) -> PermissionSet {
+        let reads = |pattern: &String| match pattern.as_str() {
+            "*" => Some("read:*".to_owned()),
+            text => text.starts_with("read:").then(|| text.to_owned()),
+        };
+        PermissionSet(self.0.iter().filter_map(reads).collect())
     }
 
     pub fn patterns(&self) -> &[String] {
@@ -173,6 +186,7 @@ impl Role {
                 "create:*",
                 "manage:wallets",
                 "manage:api_keys",
+                "manage:webhooks",
                 "cancel:payouts",
                 "reverse:payouts",
             ],
@@ -194,6 +208,7 @@ impl Role {
                 "read:events",
                 "read:audit_logs",
                 "read:request_logs",
+                "read:webhooks",
             ],
             Role::Publishable => &["read:account"],
             Role::Custom => &[],
@@ -267,7 +282,10 @@ mod tests {
             .beyond(&operator)
             .map(str::to_owned)
             .collect();
-        assert_eq!(beyond, ["read:audit_logs", "read:request_logs"]);
+        assert_eq!(
+            beyond,
+            ["read:audit_logs", "read:request_logs", "read:webhooks"]
+        );
     }
 
     #[test]

@@ -63,6 +63,13 @@ actions! {
     UncleanRestart = 62, "unclean_restart";
     HeadsRecorded = 63, "heads_recorded";
     KeysDestroyed = 64, "keys_destroyed";
+    WebhookCreated = 70, "webhook_created";
+    WebhookUpdated = 71, "webhook_updated";
+    WebhookDeleted = 72, "webhook_deleted";
+    WebhookRolled = 73, "webhook_rolled";
+    WebhookTested = 74, "webhook_tested";
+    WebhookReplayed = 75, "webhook_replayed";
+    WebhookDisabled = 76, "webhook_disabled";
 }
 
 impl Serialize for Action {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
-use strongroom_types::id::{AnyId, Kind, PayoutId};
+use strongroom_types::id::{AnyId, Kind, PayoutId, RawId};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
@@ -14,6 +14,7 @@ use crate::payouts::{Payout, PayoutBody};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::wallets::Books;
+use crate::webhooks::{Delivery, Lane};
 
 /// The outcome of a decision. Made with its act, its movement of money (or none) and its events: an act without an
 /// audit fact cannot be written down.
@@ -50,6 +51,10 @@ pub enum Job {
     Rail(PayoutId, Timestamp),
     /// Nothing more to do for it.
     RailDone(PayoutId),
+    /// Send an endpoint what a stretch of the log holds for it.
+    Lane(RawId, Lane),
+    /// Send an endpoint one event.
+    Delivery(RawId, Delivery),
 }
 
 /// How the reply is kept for a retry under the same idempotency key.

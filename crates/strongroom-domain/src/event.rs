@@ -5,6 +5,9 @@
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
+use strongroom_auth::permission::{
+    Permission, ReadKeys, ReadPayouts, ReadTransactions, ReadWallets, ReadWebhooks,
+};
 use strongroom_types::id::{AnyId, EventId, Kind};
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
@@ -63,6 +66,26 @@ events! {
     ApiKeyCreated = 30, "api_key.created";
     ApiKeyRolled = 31, "api_key.rolled";
     ApiKeyRevoked = 32, "api_key.revoked";
+    WebhookCreated = 40, "webhook.created";
+    WebhookUpdated = 41, "webhook.updated";
+    WebhookDeleted = 42, "webhook.deleted";
+    WebhookRolled = 43, "webhook.rolled";
+    WebhookTest = 44, "webhook.test";
+    WebhookReplayed = 45, "webhook.replayed";
+    WebhookDisabled = 46, "webhook.disabled";
+}
+
+impl EventType {
+    /// What one must hold to be told of it by a webhook: the right to read what it is about.
+    pub fn permission(self) -> &'static str {
+        match self.as_str().split_once('.').map(|(resource, _)| resource) {
+            Some("payout") => ReadPayouts::NAME,
+            Some("wallet") => ReadWallets::NAME,
+            Some("transfer") => ReadTransactions::NAME,
+            Some("webhook") => ReadWebhooks::NAME,
+            _ => ReadKeys::NAME,
+        }
+    }
 }
 
 impl<C> Encode<C> for EventType {

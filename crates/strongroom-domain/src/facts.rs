@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, Kind, OrganizationId, PayoutId, RawId, WalletId};
+use strongroom_types::id::{AnyId, Kind, OrganizationId, PayoutId, RawId, WalletId, WebhookId};
 
 use crate::api_keys::ApiKey;
 use crate::organizations::Tenant;
@@ -12,6 +12,7 @@ use crate::payouts::Payout;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::wallets::{Books, Wallet};
+use crate::webhooks::Webhook;
 
 /// The blind-indexed fields. The number is the one stored, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -180,6 +181,13 @@ impl Facts {
     pub fn api_key(&self, id: AnyId) -> Option<&ApiKey> {
         match self.record(id).map(Arc::as_ref) {
             Some(Record::ApiKey(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    pub fn webhook(&self, id: WebhookId) -> Option<&Webhook> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Webhook(webhook)) => Some(webhook),
             _ => None,
         }
     }

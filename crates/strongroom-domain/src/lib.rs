@@ -23,3 +23,4 @@ pub mod transactions;
 pub mod transfers;
 pub mod view;
 pub mod wallets;
+pub mod webhooks;

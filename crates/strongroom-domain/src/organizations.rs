@@ -64,6 +64,10 @@ pub struct Tenant {
     #[n(6)]
     #[class(operational)]
     pub owner_keys: u32,
+    /// Endpoints that are not deleted; `None` before the first.
+    #[n(7)]
+    #[class(operational)]
+    pub webhooks: Option<u32>,
 }
 
 /// A wallet chosen for a currency.
@@ -198,6 +202,7 @@ impl Command for OpenBooks {
             operating: Vec::new(),
             created_at: moment.now,
             owner_keys: 0,
+            webhooks: None,
         };
         Ok(Decision::new(
             facts,

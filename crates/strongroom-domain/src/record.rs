@@ -11,6 +11,7 @@ use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
+use crate::webhooks::Webhook;
 
 /// A stored resource.
 pub enum Record {
@@ -21,6 +22,7 @@ pub enum Record {
     External(Account),
     Payout(Payout),
     ApiKey(ApiKey),
+    Webhook(Webhook),
 }
 
 /// A personal part, in clear.
@@ -39,6 +41,7 @@ impl Record {
             Record::External(_) => Kind::External,
             Record::Payout(_) => Kind::Payout,
             Record::ApiKey(_) => Kind::ApiKey,
+            Record::Webhook(_) => Kind::Webhook,
         }
     }
 
@@ -52,6 +55,7 @@ impl Record {
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
+            Record::Webhook(webhook) => webhook.status.code(),
         }
     }
 
@@ -65,6 +69,7 @@ impl Record {
             Record::External(value) => encode(value, out),
             Record::Payout(value) => encode(&value.body, out),
             Record::ApiKey(value) => encode(value, out),
+            Record::Webhook(value) => encode(value, out),
         }
     }
 
@@ -96,6 +101,7 @@ impl Record {
             Kind::Account => Record::Books(decode(business)?),
             Kind::External => Record::External(decode(business)?),
             Kind::ApiKey => Record::ApiKey(decode(business)?),
+            Kind::Webhook => Record::Webhook(decode(business)?),
             Kind::Wallet => {
                 let owner = personal
                     .first()

@@ -22,10 +22,12 @@ use strongroom_domain::view::rendered_reply;
 use strongroom_domain::wallets::{
     Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
 };
+use strongroom_domain::webhooks::{Retired, Webhook, WebhookStatus};
 use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TransactionId, WalletId,
+    WebhookId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -196,6 +198,7 @@ fn records() -> Vec<(&'static str, Record)> {
                 operating: Vec::new(),
                 created_at: Timestamp(5),
                 owner_keys: 1,
+                webhooks: Some(2),
             }),
         ),
         (
@@ -224,7 +227,31 @@ fn records() -> Vec<(&'static str, Record)> {
             }),
         ),
         ("api_key", Record::ApiKey(api_key())),
+        ("webhook", Record::Webhook(webhook())),
     ]
+}
+
+fn webhook() -> Webhook {
+    Webhook {
+        id: WebhookId(raw(10)),
+        status: WebhookStatus::Failing,
+        url: "https://shop.example/hook".into(),
+        events: vec!["payout.*".into()],
+        description: Some("till".into()),
+        ordered: true,
+        readable: Role::Viewer.permissions().reading(),
+        secret: "whsec_c2VjcmV0".into(),
+        seed: Some([7; 32]),
+        public_key: Some("whpk_AAAA".into()),
+        retired: Some(Retired {
+            secret: "whsec_old".into(),
+            seed: None,
+            until: Timestamp(9),
+            cutover: Timestamp(8),
+        }),
+        created_at: Timestamp(5),
+        updated_at: Timestamp(6),
+    }
 }
 
 fn wallet() -> Wallet {

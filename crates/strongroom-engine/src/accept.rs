@@ -18,6 +18,7 @@ use crate::queue::Pending;
 use crate::seal::{BUSINESS, BodyWriter, ClearRecord, PERSONAL, SALT, Seat};
 use crate::sealers::{KeySlot, SealTools, seal_personal};
 use crate::spent::position;
+use crate::webhooks::{RowId, WebhookWork, seal_work};
 
 /// The kind of job that looks at a payout's rail. Stored, never reused.
 pub(crate) const RAIL_JOB: u8 = 1;
@@ -300,7 +301,7 @@ impl Commit {
         Ok(key)
     }
 
-    fn schedule(&self, draft: &mut Draft, scope: Scope, job: Job) {
+    fn schedule(&mut self, draft: &mut Draft, scope: Scope, job: Job) {
         let row = |id: strongroom_types::id::PayoutId| (scope.number, RAIL_JOB, id.0.0);
         match job {
             Job::Rail(payout, due) => {
@@ -323,7 +324,18 @@ impl Commit {
                     .retain(|job| (job.scope, job.kind, job.id) != key);
                 draft.batch.removed_jobs.push(key);
             }
+            Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
+            Job::Delivery(id, delivery) => {
+                self.send(draft, scope, id, WebhookWork::Delivery(delivery));
+            }
         }
+    }
+
+    fn send(&mut self, draft: &mut Draft, scope: Scope, id: RowId, work: WebhookWork) {
+        let (hierarchy, now) = (&self.shared.hierarchy, draft.now);
+        let row = seal_work(hierarchy, &mut self.random, (&scope, id), &work, now);
+        draft.batch.jobs.push(row);
+        draft.webhook_work.push((scope, id, work));
     }
 
     fn claim(&mut self, draft: &mut Draft, scope: Scope, claim: &Claim) {

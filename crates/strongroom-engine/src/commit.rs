@@ -286,6 +286,21 @@ impl Commit {
         for ((number, _), record) in self.known_changes(draft) {
             self.announce(number, &record);
         }
+        self.tell_sender(draft);
+    }
+
+    /// Wakes the sender of webhooks, if there is anybody to send to.
+    fn tell_sender(&self, draft: &Draft) {
+        if draft.webhook_work.is_empty() && self.shared.webhooks.is_empty() {
+            return;
+        }
+        self.shared.webhooks.tell(|news| {
+            let told = draft.batch.entries.iter().filter(|e| e.event_count > 0);
+            for entry in told {
+                news.heads.insert(entry.log, entry.seq);
+            }
+            news.work.extend(draft.webhook_work.iter().copied());
+        });
     }
 
     /// Changed records that others keep a copy of.
@@ -294,7 +309,11 @@ impl Commit {
             .batch
             .records
             .iter()
-            .filter(|row| row.kind == Kind::ApiKey.code() || row.kind == Kind::Organization.code())
+            .filter(|row| {
+                [Kind::ApiKey, Kind::Organization, Kind::Webhook]
+                    .iter()
+                    .any(|kind| kind.code() == row.kind)
+            })
             .filter_map(|row| {
                 let kind = Kind::from_code(row.kind)?;
                 let id = AnyId {
@@ -314,6 +333,11 @@ impl Commit {
             Record::ApiKey(key) => {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.credentials.put(scope, key);
+                }
+            }
+            Record::Webhook(webhook) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.webhooks.put(scope, webhook);
                 }
             }
             Record::Organization(organization) => {

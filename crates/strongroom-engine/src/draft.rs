@@ -14,6 +14,7 @@ use crate::envelope::Envelope;
 use crate::log::Log;
 use crate::seal::{ClearRecord, Seat, entry_columns, framed};
 use crate::sealers::{KeySlot, SealTools};
+use crate::webhooks::{RowId, WebhookWork};
 
 /// A record's last version in this batch.
 pub(crate) struct Dirty {
@@ -35,6 +36,8 @@ pub(crate) struct Draft {
     pub touched: BTreeSet<u32>,
     /// Blind index holders as this batch changed them; `None` is free.
     pub holders: HashMap<(u32, u16, [u8; 16]), Option<AnyId>>,
+    /// Work for the sender of webhooks that this batch schedules.
+    pub webhook_work: Vec<(Scope, RowId, WebhookWork)>,
 }
 
 impl Draft {
@@ -46,6 +49,7 @@ impl Draft {
             spent: HashMap::default(),
             touched: BTreeSet::new(),
             holders: HashMap::new(),
+            webhook_work: Vec::new(),
         }
     }
 }

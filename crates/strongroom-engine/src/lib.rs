@@ -36,6 +36,7 @@ mod start;
 mod text;
 pub mod verify;
 pub mod view;
+mod webhooks;
 
 pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
@@ -47,3 +48,4 @@ pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,
 };
+pub use webhooks::{Endpoint, News, OutEvent, Outbox, RowId, Signer, WebhookWork};

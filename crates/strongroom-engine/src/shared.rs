@@ -17,6 +17,7 @@ use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
 use crate::scopes::Scopes;
 use crate::text::folded;
+use crate::webhooks::Webhooks;
 
 pub(crate) struct Shared {
     pub clock: Arc<dyn Clock>,
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub answers: OnceLock<UnboundedSender<Answers>>,
     /// Rung when a commit scheduled work.
     pub jobs: tokio::sync::Notify,
+    pub webhooks: Webhooks,
 }
 
 /// Running totals since start.

@@ -28,6 +28,7 @@ use crate::scopes::{Scopes, installation};
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared, installation_keys};
 use crate::spent::{KEEP, Spent, position};
+use crate::webhooks::Webhooks;
 
 /// Bounds of the engine.
 #[derive(Clone, Copy, Debug)]
@@ -150,9 +151,10 @@ pub(crate) fn begin(
         .unwrap_or_default();
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
-    let credentials = Credentials::default();
+    let (credentials, webhooks) = (Credentials::default(), Webhooks::default());
     for scope in scopes.all() {
         load_keys(&mut *reader, &opener, scope, &credentials)?;
+        webhooks.load(&mut *reader, &opener, scope)?;
     }
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
@@ -170,6 +172,7 @@ pub(crate) fn begin(
         spent_key,
         answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
+        webhooks,
     });
     let commit = Commit {
         shared: Arc::clone(&shared),

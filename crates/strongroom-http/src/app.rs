@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use strongroom_engine::Engine;
+use strongroom_outbound::Outbound;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 
 use crate::metrics::Metrics;
@@ -43,6 +44,8 @@ pub struct EdgeSettings {
     pub drain_time: Duration,
     /// Most connections at a time; further ones wait in the backlog.
     pub connections: u32,
+    /// What checks the addresses that events are to be sent to.
+    pub outbound: Outbound,
 }
 
 impl Default for EdgeSettings {
@@ -62,6 +65,7 @@ impl Default for EdgeSettings {
             body_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(10),
             connections: 8_192,
+            outbound: Outbound::default(),
         }
     }
 }

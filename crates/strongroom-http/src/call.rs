@@ -8,6 +8,7 @@ use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission};
 use strongroom_domain::command::Command;
 use strongroom_engine::{Engine, Envelope, ReadFault, View};
+use strongroom_outbound::Outbound;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::WalletId;
 use strongroom_types::mode::Mode;
@@ -50,6 +51,7 @@ impl Answer {
 /// A request whose credential, signature and permission are proven.
 pub struct Call {
     pub(crate) engine: Engine,
+    pub(crate) outbound: Outbound,
     pub(crate) credential: Arc<Credential>,
     /// The path's parameter as received; empty when the route has none.
     pub(crate) id: String,
@@ -70,6 +72,11 @@ impl Call {
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What would send to an address that the request names.
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     pub fn credential(&self) -> &Arc<Credential> {

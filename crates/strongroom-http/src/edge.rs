@@ -118,6 +118,7 @@ impl App {
         let engine = self.engine().clone();
         let call = Call {
             engine,
+            outbound: self.settings().outbound.clone(),
             credential,
             id,
             query,

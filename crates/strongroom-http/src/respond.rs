@@ -20,7 +20,7 @@ use crate::visit::Visit;
 /// The body of a response.
 pub type Reply = Full<Bytes>;
 
-const METHODS: &str = "GET, HEAD, POST, PATCH, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Idempotency-Key, X-Signature, X-Timestamp";
 const EXPOSED: &str = "Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 

@@ -10,7 +10,7 @@ use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
-    transactions, transfers, wallets,
+    transactions, transfers, wallets, webhooks,
 };
 
 /// All rows, in the order they are documented.
@@ -22,6 +22,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(money_rows());
         rows.extend(payout_rows());
         rows.extend(key_rows());
+        rows.extend(webhook_rows());
         rows.extend(log_rows());
         rows
     });
@@ -209,6 +210,51 @@ fn key_rows() -> Vec<Route> {
     ]
 }
 
+fn webhook_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/webhooks", webhooks::create)
+            .about("Creates an endpoint that events are sent to; its secret is shown once.")
+            .created()
+            .sensitive()
+            .secret()
+            .body(webhooks::create_schema)
+            .reply(webhooks::secret_schema),
+        Route::guarded(Verb::Get, "/v1/webhooks", webhooks::list)
+            .about("Lists webhooks.")
+            .query(&[&PAGE])
+            .reply(webhooks::list_schema),
+        Route::guarded(Verb::Get, "/v1/webhooks/{id}", webhooks::read)
+            .about("A webhook, without its secret.")
+            .reply(webhooks::schema),
+        Route::guarded(Verb::Patch, "/v1/webhooks/{id}", webhooks::update)
+            .about("Changes a webhook, or stops and resumes it.")
+            .sensitive()
+            .body(webhooks::update_schema)
+            .reply(webhooks::schema),
+        Route::guarded(Verb::Delete, "/v1/webhooks/{id}", webhooks::delete)
+            .about("Deletes a webhook; nothing more is sent to it.")
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(webhooks::deleted_schema),
+        Route::guarded(Verb::Post, "/v1/webhooks/{id}/roll", webhooks::roll)
+            .about("Makes a new secret; the old one signs beside it for a while.")
+            .sensitive()
+            .secret()
+            .body(webhooks::roll_schema)
+            .reply(webhooks::secret_schema),
+        Route::guarded(Verb::Post, "/v1/webhooks/{id}/test", webhooks::test)
+            .about("Sends the endpoint, and nobody else, an event of type `webhook.test`.")
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(webhooks::sending_schema),
+        Route::guarded(Verb::Post, "/v1/webhooks/{id}/replay", webhooks::replay)
+            .about("Sends one event again, those of a time, or all that were given up.")
+            .sensitive()
+            .body(webhooks::replay_schema)
+            .reply(webhooks::sending_schema),
+    ]
+}
+
 fn log_rows() -> Vec<Route> {
     vec![
         Route::guarded(Verb::Get, "/v1/events", events::list)
@@ -319,7 +365,7 @@ mod tests {
     #[test]
     fn whatever_leaves_money_or_makes_keys_is_sensitive() {
         for route in routes().iter().filter(|route| route.is_mutating()) {
-            let leaves = ["debit", "payouts", "api-keys"]
+            let leaves = ["debit", "payouts", "api-keys", "webhooks"]
                 .iter()
                 .any(|word| route.path.contains(word));
             assert_eq!(
@@ -329,7 +375,10 @@ mod tests {
                 route.path
             );
             assert!(
-                route.reply == ReplyKind::Kept || route.path.contains("api-keys"),
+                route.reply == ReplyKind::Kept
+                    || ["api-keys", "webhooks"]
+                        .iter()
+                        .any(|word| route.path.contains(word)),
                 "{}",
                 route.path
             );

@@ -45,6 +45,7 @@ impl Table {
             Method::GET | Method::HEAD => Some(Verb::Get),
             Method::POST => Some(Verb::Post),
             Method::PATCH => Some(Verb::Patch),
+            Method::DELETE => Some(Verb::Delete),
             _ => None,
         };
         let row = matched

@@ -4,15 +4,18 @@
 //! [`TestServer::shared`] is one server for all tests of a process; each test founds its own organization on it
 //! ([`crate::tenant::Tenant`]). A test that moves the clock, stops the server or needs other settings starts its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use ipnet::{IpNet, Ipv4Net};
 use strongroom_crypto::RootKeys;
 use strongroom_engine::{Clock, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
+use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::{SqliteStore, Store};
+use strongroom_worker::Courier;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -38,6 +41,7 @@ impl Default for ServerSettings {
             live_allowed: true,
             unauthenticated_limit: 1_000_000,
             pages_limit: 1_000_000,
+            outbound: outbound(),
             ..EdgeSettings::default()
         };
         ServerSettings {
@@ -47,11 +51,22 @@ impl Default for ServerSettings {
     }
 }
 
+/// What may send to receivers of the test's own.
+fn outbound() -> Outbound {
+    let loopback = IpNet::from(Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).trunc());
+    let policy = Policy {
+        networks: vec![loopback],
+        ..Policy::default()
+    };
+    Outbound::new(policy).unwrap_or_else(|fault| panic!("nothing to send by: {fault:?}"))
+}
+
 /// A running server.
 pub struct TestServer {
     pub engine: Engine,
     pub clock: Arc<FakeClock>,
     pub address: SocketAddr,
+    courier: Mutex<Courier>,
     folder: DataFolder,
     recovery: String,
     runtime: Runtime,
@@ -131,12 +146,14 @@ impl TestServer {
             .local_addr()
             .unwrap_or_else(|error| panic!("no address: {error}"));
         let (stop, stopped) = oneshot::channel::<()>();
+        let courier = Courier::new(engine.clone(), settings.edge.outbound.clone());
         let app = App::new(engine.clone(), settings.edge);
         let served = runtime.spawn(serve(listener, app, async move { drop(stopped.await) }));
         TestServer {
             engine,
             clock,
             address,
+            courier: Mutex::new(courier),
             folder,
             recovery,
             runtime,
@@ -206,6 +223,13 @@ impl TestServer {
         let step = strongroom_worker::advance_due(&self.engine, RAIL_STEP);
         self.wait(step)
             .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
+    }
+
+    /// Sends every webhook that is due by the clock; says how many attempts were made.
+    pub fn deliver(&self) -> usize {
+        let mut courier = self.courier.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wait(strongroom_worker::deliver_due(&mut courier))
+            .unwrap_or_else(|failure| panic!("nothing was sent: {failure:?}"))
     }
 
     /// Signs checkpoints of all logs that grew.

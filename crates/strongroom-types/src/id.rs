@@ -207,6 +207,8 @@ registry! {
     Scope = 12, "scope", ScopeRecordId;
     /// A signed checkpoint of a log.
     Checkpoint = 13, "ckpt", CheckpointId;
+    /// An endpoint that events are sent to.
+    Webhook = 14, "whk", WebhookId;
 }
 
 /// An id together with its kind.

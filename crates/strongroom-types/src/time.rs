@@ -51,6 +51,12 @@ impl Timestamp {
             .map(|time| Timestamp(time.as_millisecond()))
     }
 
+    /// Parses the date of an HTTP header.
+    pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+        let date = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(Timestamp(date.timestamp().as_millisecond()))
+    }
+
     pub fn plus(self, milliseconds: i64) -> Timestamp {
         Timestamp(self.0.saturating_add(milliseconds))
     }
@@ -82,6 +88,9 @@ mod tests {
             Some(time)
         );
         assert_eq!(Timestamp::parse("yesterday"), None);
+        let date = Timestamp::parse_http_date("Mon, 15 Jan 2024 10:30:00 GMT");
+        assert_eq!(date, Some(Timestamp(1_705_314_600_000)));
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
         assert_eq!((time.month(), time.day()), (202_401, 20_240_115));
     }
 }

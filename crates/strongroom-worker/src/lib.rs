@@ -1,4 +1,4 @@
-//! Work after the commit: the sandbox rail, checkpoints, summaries, retention.
+//! Work after the commit: the sandbox rail, webhooks, checkpoints, summaries, retention.
 //!
 //! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
@@ -7,10 +7,12 @@
 mod rail;
 mod retention;
 mod summaries;
+mod webhooks;
 
 use std::time::Duration;
 
 use strongroom_engine::{Engine, Failure};
+use strongroom_outbound::Outbound;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -18,15 +20,18 @@ use tokio::time::MissedTickBehavior;
 pub use rail::advance_due;
 pub use retention::purge;
 pub use summaries::write_summaries;
+pub use webhooks::{Courier, deliver_due};
 
 /// How the workers pace themselves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct WorkerSettings {
     /// Milliseconds between two steps of the sandbox rail.
     pub rail_step: i64,
     pub checkpoint_every: Duration,
     pub summaries_every: Duration,
     pub retention_every: Duration,
+    /// What webhooks are sent by.
+    pub outbound: Outbound,
 }
 
 impl Default for WorkerSettings {
@@ -36,6 +41,7 @@ impl Default for WorkerSettings {
             checkpoint_every: Duration::from_secs(1),
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
+            outbound: Outbound::default(),
         }
     }
 }
@@ -54,6 +60,11 @@ impl Workers {
         tasks.spawn(rail::run(
             engine.clone(),
             settings.rail_step,
+            stopped.clone(),
+        ));
+        tasks.spawn(webhooks::run(
+            engine.clone(),
+            settings.outbound,
             stopped.clone(),
         ));
         let task = engine.clone();

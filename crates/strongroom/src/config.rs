@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
@@ -29,6 +30,15 @@ pub(crate) struct Config {
     sandbox: Sandbox,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    webhooks: Webhooks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhooks {
+    #[serde(default)]
+    networks: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +74,7 @@ impl Config {
             let line = error.span().map_or(0, |span| line_of(text, span.start));
             format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
+        config.webhook_networks()?;
         config.edge().map(|_| config)
     }
 
@@ -124,6 +135,15 @@ impl Config {
             connections: connections.unwrap_or(standard.connections).max(1),
             ..standard
         })
+    }
+
+    /// Networks that test webhooks may be sent to though they are private.
+    pub fn webhook_networks(&self) -> Result<Vec<IpNet>, String> {
+        let parse = |text: &String| {
+            let fault = format!("`webhooks.networks`: `{text}` is no network such as `10.0.0.0/8`");
+            text.parse().map_err(|_| fault)
+        };
+        self.webhooks.networks.iter().map(parse).collect()
     }
 
     /// How the workers pace themselves.
@@ -191,6 +211,10 @@ admin_listen = "127.0.0.1:7071"
 # key_per_second = 1000
 # organization_per_second = 5000
 # connections = 8192
+
+[webhooks]
+# Private networks that webhooks of test mode may be sent to, by plain http too. Live ones never are.
+# networks = ["127.0.0.0/8"]
 "#
     )
 }

@@ -3,8 +3,10 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 
+use ipnet::IpNet;
 use strongroom_engine::{Engine, EngineState};
 use strongroom_http::{App, EdgeSettings, serve, serve_admin};
+use strongroom_outbound::{Outbound, Policy};
 use strongroom_worker::{WorkerSettings, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -81,6 +83,16 @@ impl Server {
         drop(tokio::task::spawn_blocking(move || engine.stop()).await);
         outcome
     }
+}
+
+/// What sends to the outside, and to `networks` though they are private.
+pub(crate) fn outbound(networks: Vec<IpNet>) -> Result<Outbound, Fault> {
+    let policy = Policy {
+        networks,
+        ..Policy::default()
+    };
+    Outbound::new(policy)
+        .map_err(|fault| Fault::new(format!("nothing can be sent: {}", fault.code())))
 }
 
 /// Takes an address for listening.

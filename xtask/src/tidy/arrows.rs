@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 15] = [
     ("derive", &[]),
     ("types", &["derive"]),
     ("crypto", &["types"]),
@@ -20,8 +20,12 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
             "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
-    ("worker", &["types", "auth", "domain", "engine"]),
-    ("http", &["types", "crypto", "auth", "domain", "engine"]),
+    ("outbound", &[]),
+    ("worker", &["types", "auth", "domain", "engine", "outbound"]),
+    (
+        "http",
+        &["types", "crypto", "auth", "domain", "engine", "outbound"],
+    ),
     ("client", &["types", "crypto", "audit"]),
     ("testkit", EVERY_ROOM),
     ("", EVERY_ROOM),
@@ -29,7 +33,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 14] = [
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client",
+    "http", "client", "outbound",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -9,15 +9,19 @@ use strongroom_domain::facts::Field;
 use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_domain::wallets::Wallet;
-use strongroom_store::{IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
-use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_domain::webhooks::WebhookStatus;
+use strongroom_store::{HeadRow, IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
+use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
+use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
 use crate::accept::{RAIL_JOB, job_mark};
+use crate::opened::Opener;
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
+use crate::webhooks::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, WebhookWork, is_lane_of, open_work};
 
 /// Locators read at once.
 const PAGE: usize = 4_096;
@@ -278,16 +282,25 @@ fn created(facts: &EntryFacts) -> Vec<AnyId> {
     }
 }
 
-/// Jobs that must be there: one for each payout that a rail has not ended, with the time of its last step.
+/// Jobs that must be there: one for each payout that a rail has not ended, with the time of its last step, and one
+/// lane for each endpoint that is not deleted.
 #[derive(Default)]
 pub(super) struct Jobs {
     expected: HashMap<(u32, [u8; 12]), i64>,
+    /// Endpoints, and whether their lane must be there and was not seen yet.
+    endpoints: HashMap<(u32, WebhookId), bool>,
 }
 
 impl Jobs {
     pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
-        let Record::Payout(payout) = record else {
-            return;
+        let payout = match record {
+            Record::Payout(payout) => payout,
+            Record::Webhook(webhook) => {
+                let followed = webhook.status != WebhookStatus::Deleted;
+                self.endpoints.insert((scope, webhook.id), followed);
+                return;
+            }
+            _ => return,
         };
         let open = matches!(
             payout.body.status,
@@ -302,9 +315,14 @@ impl Jobs {
         mut self,
         reader: &mut dyn Reader,
         marks: Option<&MacKey>,
+        opening: (&Opener, &[(Scope, HeadRow)]),
         damages: &mut Damages,
     ) -> Result<(), StoreError> {
         for row in reader.jobs_due(i64::MAX, usize::MAX)? {
+            if [LANE_JOB, DELIVERY_JOB].contains(&row.kind) {
+                self.work(&row, opening, damages);
+                continue;
+            }
             let name = format!(
                 "the job of kind {} for `{}` of log {}",
                 row.kind,
@@ -323,6 +341,12 @@ impl Jobs {
                 Some(_) => {}
             }
         }
+        let lost = self.endpoints.iter().filter(|(_, waits)| **waits);
+        let mut lost: Vec<_> = lost.map(|(key, _)| *key).collect();
+        lost.sort_unstable();
+        for (scope, id) in lost {
+            damages.note(format!("the lane of `{id}` of log {scope}: it is missing"));
+        }
         let mut missing: Vec<_> = self.expected.into_keys().collect();
         missing.sort_unstable();
         for (scope, id) in missing {
@@ -332,6 +356,40 @@ impl Jobs {
             ));
         }
         Ok(())
+    }
+}
+
+impl Jobs {
+    /// Holds the sender's work against the endpoints and the ends of the logs.
+    fn work(
+        &mut self,
+        row: &JobRow,
+        (opener, logs): (&Opener, &[(Scope, HeadRow)]),
+        damages: &mut Damages,
+    ) {
+        let id = RawId(row.id);
+        let name = format!("the work `{id}` of log {}", row.scope);
+        let log = logs.iter().find(|(scope, _)| scope.number == row.scope);
+        let Some((scope, head)) = log else {
+            return damages.note(format!("{name}: there is no such log"));
+        };
+        let work = match open_work(opener, scope, row) {
+            Ok(work) => work,
+            Err(fault) => return damages.note(fault.to_string()),
+        };
+        let Some(waits) = self.endpoints.get_mut(&(row.scope, work.endpoint())) else {
+            return damages.note(format!("{name}: there is no such webhook"));
+        };
+        if is_lane_of(id, &work) {
+            *waits = false;
+        }
+        let reached = match work {
+            WebhookWork::Lane(lane) => lane.done,
+            WebhookWork::Delivery(delivery) => delivery.sequence,
+        };
+        if reached > head.seq || row.due != UNSCHEDULED || row.attempt != 0 {
+            damages.note(format!("{name}: it does not fit its log"));
+        }
     }
 }
 

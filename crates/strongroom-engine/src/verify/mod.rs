@@ -294,9 +294,11 @@ impl Verifier<'_> {
         let indexes = self.claims.finish(reader, &unread, &mut damages);
         report.indexes = damages.section("blind indexes", indexes).unwrap_or(0);
         let marks = keys.spent();
+        let opener = Opener::new(Arc::clone(&keys.hierarchy));
+        let marks = marks.as_ref().map(|key| key.mac());
         let jobs = self
             .jobs
-            .finish(reader, marks.as_ref().map(|key| key.mac()), &mut damages);
+            .finish(reader, marks, (&opener, logs), &mut damages);
         damages.section("jobs", jobs);
         let runs = self.runs.finish(reader, latest, &mut damages);
         damages.section("runs of spent hashes", runs);

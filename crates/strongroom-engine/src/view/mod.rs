@@ -11,6 +11,7 @@ mod movements;
 mod paging;
 mod payouts;
 mod wallets;
+mod webhooks;
 
 use std::sync::Arc;
 

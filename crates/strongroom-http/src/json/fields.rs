@@ -190,6 +190,16 @@ impl<'f, 'b> Fields<'f, 'b> {
         fits
     }
 
+    pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(value) => Some(*value),
+            _ => {
+                self.invalid(name, "must be `true` or `false`");
+                None
+            }
+        }
+    }
+
     /// A list of texts.
     pub fn texts(&mut self, name: &'static str, most: usize) -> Option<Vec<String>> {
         let texts = match self.value(name)? {

@@ -15,3 +15,4 @@ pub mod request_logs;
 pub mod transactions;
 pub mod transfers;
 pub mod wallets;
+pub mod webhooks;

@@ -67,6 +67,7 @@ fn noun(route: &Route) -> &'static str {
         Some("transfers") => "transfer",
         Some("payouts") => "payout",
         Some("api-keys") => "api_key",
+        Some("webhooks") => "webhook",
         other => panic!("no noun for {other:?}"),
     }
 }
@@ -122,7 +123,7 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
                 assert!(
-                    resource.starts_with("key_"),
+                    resource.starts_with("key_") || resource.starts_with("whk_"),
                     "{}: {}",
                     name(route),
                     again.text()

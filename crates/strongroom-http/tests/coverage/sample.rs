@@ -112,11 +112,19 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
                 json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
             acme.post("/v1/transfers", &body).expect(201).id()
         }
+        path if path.starts_with("/v1/webhooks/") => {
+            acme.post("/v1/webhooks", &hook()).expect(201).id()
+        }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
         "/v1/events/{id}" => newest(acme, "/v1/events"),
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
         path => panic!("no sample for `{path}`: say here how it is used well"),
     }
+}
+
+/// An endpoint that nothing is ever sent to: the shared server has no sender.
+fn hook() -> Value {
+    json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
 }
 
 fn newest(acme: &Tenant<'_>, path: &str) -> String {
@@ -143,6 +151,9 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
             let (from, to) = pair();
             strongroom_testkit::tenant::payout(&from, &to, 5)
         }
+        (Verb::Post, "/v1/webhooks") => hook(),
+        (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
+        (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         _ => json!({}),
     })

@@ -11,6 +11,7 @@ mod request_logs;
 mod transactions;
 mod transfers;
 mod wallets;
+mod webhooks;
 
 use serde_json::{Value, json};
 use strongroom_testkit::server::TestServer;

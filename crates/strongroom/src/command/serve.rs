@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use strongroom_http::EdgeSettings;
+use strongroom_worker::WorkerSettings;
 
 use crate::config::Config;
 use crate::fault::Fault;
@@ -36,8 +38,16 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::json();
     let config = Config::read(&options.config)?;
-    let edge = config.edge().map_err(Fault::new)?;
-    let workers = config.workers();
+    let networks = config.webhook_networks().map_err(Fault::new)?;
+    let outbound = running::outbound(networks)?;
+    let edge = EdgeSettings {
+        outbound: outbound.clone(),
+        ..config.edge().map_err(Fault::new)?
+    };
+    let workers = WorkerSettings {
+        outbound,
+        ..config.workers()
+    };
     let listener = running::bind(config.listen)?;
     let admin = config.admin_listen.map(running::bind).transpose()?;
     let live = edge.live_allowed;

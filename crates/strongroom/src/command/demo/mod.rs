@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use ipnet::IpNet;
 use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
@@ -54,6 +55,10 @@ pub(crate) struct Options {
     /// Milliseconds between two steps of a payout to a bank [default: 1000, with --tour 100]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i64).range(0..=3_600_000))]
     rail_step: Option<i64>,
+
+    /// A network that webhooks may be sent to though it is private, by plain http too; may be given again
+    #[arg(long, value_name = "CIDR")]
+    webhook_network: Vec<IpNet>,
 }
 
 /// A demo that listens.
@@ -82,6 +87,7 @@ fn host(
     admin: TcpListener,
     home: &Home,
 ) -> Result<ExitCode, Fault> {
+    let outbound = running::outbound(options.webhook_network.clone())?;
     let (engine, account) = folder::prepare(home.path())?;
     let demo = Demo {
         base_url: format!("http://{}", running::address(&listener)?),
@@ -93,9 +99,13 @@ fn host(
         engine,
         edge: EdgeSettings {
             live_allowed: true,
+            outbound: outbound.clone(),
             ..EdgeSettings::default()
         },
-        workers: workers(options),
+        workers: WorkerSettings {
+            outbound,
+            ..workers(options)
+        },
         listener,
         admin: Some(admin),
     };
