@@ -20,15 +20,18 @@ use program::Demo;
 use receiving::delivery::{Delivery, delivered};
 use receiving::every_event;
 use receiving::foreign::{self, Found};
+use receiving::{TO_THIS_MACHINE, delivery};
 use serde_json::{Value, json};
 use strongroom_client::webhook::Verifier;
+use strongroom_client::{Credentials, GapHealer};
+use strongroom_testkit::receiver::Receiver;
 use strongroom_types::secret::SecretText;
 
 /// A program's exit code for "does not verify".
 const REFUSED: i32 = 3;
 
 /// A client that is given a delivery's file; or why it cannot be run here.
-struct Client {
+struct Receiving {
     name: &'static str,
     line: Found<Line>,
 }
@@ -50,7 +53,7 @@ impl Line {
 
 #[test]
 fn a_delivery_is_verified_by_everybody() {
-    let demo = Demo::start_with(None, &receiving::arguments());
+    let demo = Demo::start_with(None, &TO_THIS_MACHINE);
     let delivery = delivered(&demo);
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("delivery.json");
@@ -88,12 +91,9 @@ fn a_delivery_is_verified_by_everybody() {
 
 fn by_our_crate(delivery: &Delivery) {
     let secret = SecretText::new(delivery.secret.clone());
-    let mut verifier = Verifier::new().secret(&secret).unwrap();
-    let mut wanted = vec!["standard", "nextapi", "nopos"];
-    if let Some(key) = &delivery.public_key {
-        verifier = verifier.public_key(key).unwrap();
-        wanted.insert(1, "ed25519");
-    }
+    let key = delivery.public_key.as_deref().unwrap();
+    let verifier = Verifier::new().secret(&secret).unwrap();
+    let verifier = verifier.public_key(key).unwrap();
     let pairs = || {
         delivery
             .headers
@@ -109,13 +109,13 @@ fn by_our_crate(delivery: &Delivery) {
         .iter()
         .map(|scheme| scheme.as_str())
         .collect();
-    assert_eq!(schemes, wanted);
+    assert_eq!(schemes, ["standard", "ed25519", "nextapi", "nopos"]);
     assert_eq!(verified.id.as_deref(), Some(verified.event.id.as_str()));
     let changed = delivery.tampered().body;
     assert!(verifier.verify(changed.as_bytes(), pairs(), now).is_err());
 }
 
-fn clients() -> Vec<Client> {
+fn clients() -> Vec<Receiving> {
     let node = || foreign::program("node");
     let npm = |package: &str| {
         let (node, folder) = foreign::from_npm()?;
@@ -155,7 +155,7 @@ fn clients() -> Vec<Client> {
         ("standardwebhooks of Rust", foreign::from_cargo().map(cargo)),
     ];
     all.into_iter()
-        .map(|(name, line)| Client { name, line })
+        .map(|(name, line)| Receiving { name, line })
         .collect()
 }
 
@@ -174,7 +174,7 @@ fn javascript_writes_every_event_as_we_do() {
     else {
         return;
     };
-    let arguments = [&receiving::arguments()[..], &["--rail-step", "10"]].concat();
+    let arguments = [&TO_THIS_MACHINE[..], &["--rail-step", "10"]].concat();
     let demo = Demo::start_with(None, &arguments);
     let bodies = every_event::bodies(&demo);
     let folder = tempfile::tempdir().unwrap();
@@ -192,6 +192,59 @@ fn javascript_writes_every_event_as_we_do() {
         "{}",
         text(&said)
     );
+    assert_eq!(
+        demo.running
+            .stop(rustix::process::Signal::INT)
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
+/// A receiver that is told of wallets only, and heals the rest from the server's own stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_webhook_brought_is_healed() {
+    let demo = Demo::start_with(None, &TO_THIS_MACHINE);
+    let receiver = Receiver::willing();
+    let wanted = json!({ "url": receiver.url(), "events": ["wallet.credited"] });
+    let made = demo.request("POST", "/v1/webhooks").json(&wanted).send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    for n in 0..60 {
+        assert_eq!(demo.pay(100 + n, &format!("pay-{n}")).status, 201);
+    }
+    let brought = delivery::next(&receiver, "wallet.credited").json();
+    let brought = brought["id"].as_str().unwrap();
+    let credentials = Credentials {
+        key: SecretText::new(demo.text("secret_key").into()),
+        signing_secret: None,
+    };
+    let client = strongroom_client::Client::new(demo.text("base_url"), credentials).unwrap();
+    let mut healer = GapHealer::default();
+    assert!(healer.is_new(brought));
+    healer.handled(brought);
+    let healed = healer.heal(&client).await.unwrap();
+    assert!(healed.complete);
+    let healed: Vec<String> = healed.missed.into_iter().map(|event| event.id).collect();
+    let mut all: Vec<String> = every_event::stream(&demo)
+        .iter()
+        .map(|body| {
+            serde_json::from_str::<Value>(body).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert!(
+        all.len() > 100,
+        "{} events are more than one page",
+        all.len()
+    );
+    assert!(all.is_sorted(), "ids grow with the stream");
+    assert_eq!(healer.cursor(), all.last().map(String::as_str));
+    all.retain(|id| id != brought);
+    assert_eq!(healed, all);
+    assert!(healer.heal(&client).await.unwrap().missed.is_empty());
+    assert!(!healer.is_new(brought));
     assert_eq!(
         demo.running
             .stop(rustix::process::Signal::INT)

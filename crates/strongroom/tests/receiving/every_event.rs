@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use strongroom_domain::event::EventType;
+use strongroom_testkit::receiver::Receiver;
 use strongroom_testkit::tenant::fresh;
 
 use crate::program::Demo;
@@ -22,9 +23,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     wallets(demo);
     payouts(demo);
     keys(demo);
-    if super::can_deliver() {
-        webhooks(demo);
-    }
+    webhooks(demo);
     let wanted: BTreeSet<&str> = EventType::ALL.iter().map(|event| event.as_str()).collect();
     let started = std::time::Instant::now();
     loop {
@@ -50,7 +49,8 @@ fn kind(body: &str) -> String {
     event["type"].as_str().unwrap().to_owned()
 }
 
-fn stream(demo: &Demo) -> Vec<String> {
+/// The body of every event so far.
+pub fn stream(demo: &Demo) -> Vec<String> {
     let mut bodies = Vec::new();
     let mut target = "/v1/events?limit=100".to_owned();
     loop {
@@ -84,7 +84,7 @@ fn wallets(demo: &Demo) {
     let made = post(
         demo,
         "/v1/wallets",
-        &json!({ "type": "master", "reference_id": "Peña ₱ </b>" }),
+        &json!({ "type": "master", "metadata": { "note": "Peña ₱ </b>" } }),
     );
     let wallet = format!("/v1/wallets/{}", id(&made));
     change(
@@ -151,8 +151,9 @@ fn keys(demo: &Demo) {
 }
 
 fn webhooks(demo: &Demo) {
-    let endpoint = super::delivery::Endpoint::open();
-    let wanted = json!({ "url": endpoint.url, "events": ["webhook.test"], "description": "Peña" });
+    let receiver = Receiver::willing();
+    let wanted =
+        json!({ "url": receiver.url(), "events": ["webhook.test"], "description": "Peña" });
     let made = post(demo, "/v1/webhooks", &wanted);
     let webhook = format!("/v1/webhooks/{}", id(&made));
     change(demo, "PATCH", &webhook, &json!({ "description": "₱" }));
@@ -163,6 +164,10 @@ fn webhooks(demo: &Demo) {
         &format!("{webhook}/replay"),
         &json!({ "failed": true }),
     );
-    change(demo, "PATCH", &webhook, &json!({ "enabled": false }));
     change(demo, "DELETE", &webhook, &json!({}));
+    let gone = Receiver::start(|_| (410, None));
+    let wanted = json!({ "url": gone.url(), "events": ["wallet.credited"] });
+    post(demo, "/v1/webhooks", &wanted);
+    let reserve = format!("/v1/wallets/{}", demo.text("wallets/reserve"));
+    post(demo, &format!("{reserve}/credit"), &json!({ "amount": 1 }));
 }
