@@ -271,6 +271,37 @@ fn the_typescript_sdk_and_the_page_pass_their_tests() {
 }
 
 #[test]
+fn the_typescript_sdk_type_checks_and_its_types_are_made_from_it() {
+    let (node, compiler) = match foreign::typescript() {
+        Ok(found) => found,
+        Err(reason) => return println!("skipped: typescript: {reason}"),
+    };
+    let sdk = foreign::root().join("sdk/typescript");
+    let made = tempfile::tempdir().unwrap();
+    let said = Command::new(node)
+        .arg(compiler.join("node_modules/typescript/bin/tsc"))
+        .arg("--project")
+        .arg(&sdk)
+        .arg("--typeRoots")
+        .arg(compiler.join("node_modules/@types"))
+        .arg("--outDir")
+        .arg(made.path())
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{}", text(&said));
+    let mut files = 0;
+    for entry in std::fs::read_dir(made.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let read = |folder: &Path| std::fs::read_to_string(folder.join(&name));
+        let committed = read(&sdk.join("types")).unwrap_or_default();
+        let about = "run `npm run types` in sdk/typescript";
+        assert_eq!(committed, read(made.path()).unwrap(), "{name:?}: {about}");
+        files += 1;
+    }
+    assert_eq!(files, std::fs::read_dir(sdk.join("types")).unwrap().count());
+}
+
+#[test]
 fn the_python_sdk_passes_its_tests() {
     let Ok(python) = foreign::python().inspect_err(|reason| println!("skipped: {reason}")) else {
         return;
