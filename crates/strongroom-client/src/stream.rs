@@ -1,4 +1,4 @@
-//! Nothing lost, nothing twice: webhooks bring events soon, the event stream brings what they missed.
+//! Nothing lost: webhooks bring events soon, the event stream brings what they missed.
 //!
 //! A webhook can be late, doubled, out of order or lost, and its body carries no number. The events of `GET /v1/events`
 //! stand in one dense order, so what is missing is read there.
@@ -15,9 +15,9 @@ const MOST_EVENTS: usize = 10_000;
 /// Where a receiver stands in the stream.
 ///
 /// Ask [`GapHealer::is_new`] of each verified event, tell [`GapHealer::handled`] when it is done with, and call
-/// [`GapHealer::heal`] at the start and every minute or so: each event comes up once, and none is left out. Keep
-/// [`GapHealer::cursor`] where a restart finds it, after what it healed is handled; what was handled since then comes up
-/// again after a restart, so what handles events goes by their ids.
+/// [`GapHealer::heal`] at the start and every minute or so: none is left out. Keep [`GapHealer::cursor`] where a restart
+/// finds it, after what it healed is handled. What is being handled meanwhile, and after a restart what was handled since
+/// the saved cursor, can come up again: what handles events goes by their ids.
 #[derive(Clone, Debug, Default)]
 pub struct GapHealer {
     cursor: Option<String>,

@@ -12,30 +12,48 @@
 mod program;
 mod receiving;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use program::Demo;
 use receiving::delivery::{Delivery, delivered};
 use receiving::every_event;
 use receiving::foreign::{self, Found};
+use receiving::{TO_THIS_MACHINE, delivery};
 use serde_json::{Value, json};
 use strongroom_client::webhook::Verifier;
+use strongroom_client::{Credentials, GapHealer};
+use strongroom_testkit::receiver::Receiver;
 use strongroom_types::secret::SecretText;
 
 /// A program's exit code for "does not verify".
 const REFUSED: i32 = 3;
 
-/// A client that is given a delivery's file.
-struct Client {
+/// A client that is given a delivery's file; or why it cannot be run here.
+struct Receiving {
     name: &'static str,
-    /// The command, to which nothing but the file is missing; or why it cannot be run here.
-    command: Found<Box<dyn Fn(&PathBuf) -> Command>>,
+    line: Found<Line>,
+}
+
+/// A command, all but the delivery's file, which stands behind the script.
+struct Line {
+    program: PathBuf,
+    script: Option<PathBuf>,
+    more: Vec<OsString>,
+}
+
+impl Line {
+    fn run(&self, delivery: &Path) -> Output {
+        let mut command = Command::new(&self.program);
+        command.args(&self.script).arg(delivery).args(&self.more);
+        command.output().unwrap()
+    }
 }
 
 #[test]
 fn a_delivery_is_verified_by_everybody() {
-    let demo = Demo::start_with(None, &receiving::arguments());
+    let demo = Demo::start_with(None, &TO_THIS_MACHINE);
     let delivery = delivered(&demo);
     let folder = tempfile::tempdir().unwrap();
     let good = folder.path().join("delivery.json");
@@ -46,30 +64,18 @@ fn a_delivery_is_verified_by_everybody() {
     by_our_crate(&delivery);
     let mut verified = 1;
     for client in clients() {
-        let command = match client.command {
-            Ok(command) => command,
+        let line = match client.line {
+            Ok(line) => line,
             Err(reason) => {
                 println!("skipped: {}: {reason}", client.name);
                 continue;
             }
         };
-        let said = command(&good).output().unwrap();
-        assert_eq!(
-            said.status.code(),
-            Some(0),
-            "{}: {}",
-            client.name,
-            text(&said)
-        );
-        let said = command(&bad).output().unwrap();
-        let code = said.status.code();
-        assert_eq!(
-            code,
-            Some(REFUSED),
-            "{} takes a changed body: {}",
-            client.name,
-            text(&said)
-        );
+        for (file, code) in [(&good, 0), (&bad, REFUSED)] {
+            let said = line.run(file);
+            let what = format!("{} on {}: {}", client.name, file.display(), text(&said));
+            assert_eq!(said.status.code(), Some(code), "{what}");
+        }
         println!("verified: {}", client.name);
         verified += 1;
     }
@@ -85,12 +91,9 @@ fn a_delivery_is_verified_by_everybody() {
 
 fn by_our_crate(delivery: &Delivery) {
     let secret = SecretText::new(delivery.secret.clone());
-    let mut verifier = Verifier::new().secret(&secret).unwrap();
-    let mut wanted = vec!["standard", "nextapi", "nopos"];
-    if let Some(key) = &delivery.public_key {
-        verifier = verifier.public_key(key).unwrap();
-        wanted.insert(1, "ed25519");
-    }
+    let key = delivery.public_key.as_deref().unwrap();
+    let verifier = Verifier::new().secret(&secret).unwrap();
+    let verifier = verifier.public_key(key).unwrap();
     let pairs = || {
         delivery
             .headers
@@ -106,85 +109,62 @@ fn by_our_crate(delivery: &Delivery) {
         .iter()
         .map(|scheme| scheme.as_str())
         .collect();
-    assert_eq!(schemes, wanted);
+    assert_eq!(schemes, ["standard", "ed25519", "nextapi", "nopos"]);
     assert_eq!(verified.id.as_deref(), Some(verified.event.id.as_str()));
     let changed = delivery.tampered().body;
     assert!(verifier.verify(changed.as_bytes(), pairs(), now).is_err());
 }
 
-fn clients() -> Vec<Client> {
-    let node = |name, script: &'static str, more: &'static [&'static str]| Client {
-        name,
-        command: foreign::program("node").map(|node| {
-            let script = foreign::file(script);
-            Box::new(move |delivery: &PathBuf| {
-                let mut command = Command::new(&node);
-                command.arg(&script).arg(delivery).args(more);
-                command
-            }) as Box<dyn Fn(&PathBuf) -> Command>
-        }),
+fn clients() -> Vec<Receiving> {
+    let node = || foreign::program("node");
+    let npm = |package: &str| {
+        let (node, folder) = foreign::from_npm()?;
+        let more = vec![package.into(), folder.into_os_string()];
+        Ok(line(node, "clients/library.mjs", more))
     };
-    let mut all = vec![
-        node(
-            "the NextAPI document's snippet, parsed body",
-            "clients/documents.mjs",
-            &["nextapi"],
+    let documents = |which: &str| Ok(line(node()?, "clients/documents.mjs", vec![which.into()]));
+    let python = |python, which: &str| line(python, "clients/verify.py", vec![which.into()]);
+    let cargo = |program| Line {
+        program,
+        script: None,
+        more: Vec::new(),
+    };
+    let all = [
+        (
+            "the NextAPI document's snippet, on the parsed body",
+            documents("nextapi"),
         ),
-        node(
-            "the NoPOS document's snippet, raw body",
-            "clients/documents.mjs",
-            &["nopos"],
+        (
+            "the NoPOS document's snippet, on the raw body",
+            documents("nopos"),
         ),
-        node("our TypeScript SDK", "clients/sdk.mjs", &[]),
+        (
+            "our TypeScript SDK",
+            node().map(|node| line(node, "clients/sdk.mjs", Vec::new())),
+        ),
+        (
+            "our Python SDK",
+            foreign::python().map(|found| python(found, "sdk")),
+        ),
+        ("standardwebhooks of npm", npm("standardwebhooks")),
+        ("svix of npm", npm("svix")),
+        (
+            "standardwebhooks of PyPI",
+            foreign::from_pypi().map(|found| python(found, "library")),
+        ),
+        ("standardwebhooks of Rust", foreign::from_cargo().map(cargo)),
     ];
-    all.push(python("our Python SDK", "sdk", foreign::python()));
-    all.extend(["standardwebhooks", "svix"].map(library));
-    let library = foreign::from_pypi();
-    all.push(python("standardwebhooks of PyPI", "library", library));
-    all.push(Client {
-        name: "standardwebhooks of Rust",
-        command: foreign::from_cargo().map(|program| {
-            Box::new(move |delivery: &PathBuf| {
-                let mut command = Command::new(&program);
-                command.arg(delivery);
-                command
-            }) as Box<dyn Fn(&PathBuf) -> Command>
-        }),
-    });
-    all
+    all.into_iter()
+        .map(|(name, line)| Receiving { name, line })
+        .collect()
 }
 
-fn python(name: &'static str, which: &'static str, python: Found<PathBuf>) -> Client {
-    let command = python.map(|python| {
-        Box::new(move |delivery: &PathBuf| {
-            let mut command = Command::new(&python);
-            command
-                .arg(foreign::file("clients/verify.py"))
-                .arg(delivery)
-                .arg(which);
-            command
-        }) as Box<dyn Fn(&PathBuf) -> Command>
-    });
-    Client { name, command }
-}
-
-fn library(package: &'static str) -> Client {
-    let command = foreign::from_npm().map(|(node, folder)| {
-        Box::new(move |delivery: &PathBuf| {
-            let mut command = Command::new(&node);
-            command
-                .arg(foreign::file("clients/library.mjs"))
-                .arg(delivery);
-            command.arg(package).arg(&folder);
-            command
-        }) as Box<dyn Fn(&PathBuf) -> Command>
-    });
-    let name = if package == "svix" {
-        "svix of npm"
-    } else {
-        "standardwebhooks of npm"
-    };
-    Client { name, command }
+fn line(program: PathBuf, script: &str, more: Vec<OsString>) -> Line {
+    Line {
+        program,
+        script: Some(foreign::file(script)),
+        more,
+    }
 }
 
 /// `body === JSON.stringify(JSON.parse(body))` for every type of event there is.
@@ -194,7 +174,7 @@ fn javascript_writes_every_event_as_we_do() {
     else {
         return;
     };
-    let arguments = [&receiving::arguments()[..], &["--rail-step", "10"]].concat();
+    let arguments = [&TO_THIS_MACHINE[..], &["--rail-step", "10"]].concat();
     let demo = Demo::start_with(None, &arguments);
     let bodies = every_event::bodies(&demo);
     let folder = tempfile::tempdir().unwrap();
@@ -221,6 +201,59 @@ fn javascript_writes_every_event_as_we_do() {
     );
 }
 
+/// A receiver that is told of wallets only, and heals the rest from the server's own stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_webhook_brought_is_healed() {
+    let demo = Demo::start_with(None, &TO_THIS_MACHINE);
+    let receiver = Receiver::willing();
+    let wanted = json!({ "url": receiver.url(), "events": ["wallet.credited"] });
+    let made = demo.request("POST", "/v1/webhooks").json(&wanted).send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    for n in 0..60 {
+        assert_eq!(demo.pay(100 + n, &format!("pay-{n}")).status, 201);
+    }
+    let brought = delivery::next(&receiver, "wallet.credited").json();
+    let brought = brought["id"].as_str().unwrap();
+    let credentials = Credentials {
+        key: SecretText::new(demo.text("secret_key").into()),
+        signing_secret: None,
+    };
+    let client = strongroom_client::Client::new(demo.text("base_url"), credentials).unwrap();
+    let mut healer = GapHealer::default();
+    assert!(healer.is_new(brought));
+    healer.handled(brought);
+    let healed = healer.heal(&client).await.unwrap();
+    assert!(healed.complete);
+    let healed: Vec<String> = healed.missed.into_iter().map(|event| event.id).collect();
+    let mut all: Vec<String> = every_event::stream(&demo)
+        .iter()
+        .map(|body| {
+            serde_json::from_str::<Value>(body).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert!(
+        all.len() > 100,
+        "{} events are more than one page",
+        all.len()
+    );
+    assert!(all.is_sorted(), "ids grow with the stream");
+    assert_eq!(healer.cursor(), all.last().map(String::as_str));
+    all.retain(|id| id != brought);
+    assert_eq!(healed, all);
+    assert!(healer.heal(&client).await.unwrap().missed.is_empty());
+    assert!(!healer.is_new(brought));
+    assert_eq!(
+        demo.running
+            .stop(rustix::process::Signal::INT)
+            .status
+            .code(),
+        Some(0)
+    );
+}
+
 #[test]
 fn the_typescript_sdk_and_the_page_pass_their_tests() {
     let Ok(node) = foreign::program("node").inspect_err(|reason| println!("skipped: {reason}"))
@@ -235,6 +268,37 @@ fn the_typescript_sdk_and_the_page_pass_their_tests() {
         .output()
         .unwrap();
     assert!(said.status.success(), "{}", text(&said));
+}
+
+#[test]
+fn the_typescript_sdk_type_checks_and_its_types_are_made_from_it() {
+    let (node, compiler) = match foreign::typescript() {
+        Ok(found) => found,
+        Err(reason) => return println!("skipped: typescript: {reason}"),
+    };
+    let sdk = foreign::root().join("sdk/typescript");
+    let made = tempfile::tempdir().unwrap();
+    let said = Command::new(node)
+        .arg(compiler.join("node_modules/typescript/bin/tsc"))
+        .arg("--project")
+        .arg(&sdk)
+        .arg("--typeRoots")
+        .arg(compiler.join("node_modules/@types"))
+        .arg("--outDir")
+        .arg(made.path())
+        .output()
+        .unwrap();
+    assert!(said.status.success(), "{}", text(&said));
+    let mut files = 0;
+    for entry in std::fs::read_dir(made.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let read = |folder: &Path| std::fs::read_to_string(folder.join(&name));
+        let committed = read(&sdk.join("types")).unwrap_or_default();
+        let about = "run `npm run types` in sdk/typescript";
+        assert_eq!(committed, read(made.path()).unwrap(), "{name:?}: {about}");
+        files += 1;
+    }
+    assert_eq!(files, std::fs::read_dir(sdk.join("types")).unwrap().count());
 }
 
 #[test]

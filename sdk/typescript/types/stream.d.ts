@@ -12,11 +12,11 @@ export function readEvents(client: Strongroom, { after, types }?: {
     types?: string[];
 }): AsyncGenerator<Event, void, void>;
 /**
- * Nothing lost, nothing twice: webhooks bring events soon, the stream brings what they missed.
+ * Nothing lost: webhooks bring events soon, the stream brings what they missed.
  *
  * Ask `isNew` of each verified event, tell `handled` when it is done with, and run through `heal` at the start and every
- * minute or so. Keep `cursor` where a restart finds it; what was handled since then comes up again after a restart, so
- * what handles events goes by their ids.
+ * minute or so. Keep `cursor` where a restart finds it. What is being handled meanwhile, and after a restart what was
+ * handled since the saved cursor, can come up again: what handles events goes by their ids.
  */
 export class GapHealer {
     /** @param {string} [cursor] The last event that an earlier run handled. */

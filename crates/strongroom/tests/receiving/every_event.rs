@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use strongroom_domain::event::EventType;
+use strongroom_testkit::receiver::Receiver;
+use strongroom_testkit::tenant::fresh;
 
 use crate::program::Demo;
 
@@ -47,7 +49,8 @@ fn kind(body: &str) -> String {
     event["type"].as_str().unwrap().to_owned()
 }
 
-fn stream(demo: &Demo) -> Vec<String> {
+/// The body of every event so far.
+pub fn stream(demo: &Demo) -> Vec<String> {
     let mut bodies = Vec::new();
     let mut target = "/v1/events?limit=100".to_owned();
     loop {
@@ -64,9 +67,7 @@ fn stream(demo: &Demo) -> Vec<String> {
 /// Carries a change out and gives its reply.
 fn change(demo: &Demo, method: &str, target: &str, body: &Value) -> Value {
     let request = demo.request(method, target).json(body);
-    let key = format!("{method} {target} {body}");
-    let short: String = key.chars().rev().take(200).collect();
-    let reply = request.idempotent(&short).send();
+    let reply = request.idempotent(&fresh("every")).send();
     assert!(reply.status < 300, "{method} {target}: {}", reply.text());
     reply.json()
 }
@@ -83,7 +84,7 @@ fn wallets(demo: &Demo) {
     let made = post(
         demo,
         "/v1/wallets",
-        &json!({ "type": "master", "reference_id": "Peña ₱ </b>" }),
+        &json!({ "type": "master", "metadata": { "note": "Peña ₱ </b>" } }),
     );
     let wallet = format!("/v1/wallets/{}", id(&made));
     change(
@@ -150,8 +151,9 @@ fn keys(demo: &Demo) {
 }
 
 fn webhooks(demo: &Demo) {
-    let endpoint = super::delivery::Endpoint::open();
-    let wanted = json!({ "url": endpoint.url, "events": ["webhook.test"], "description": "Peña" });
+    let receiver = Receiver::willing();
+    let wanted =
+        json!({ "url": receiver.url(), "events": ["webhook.test"], "description": "Peña" });
     let made = post(demo, "/v1/webhooks", &wanted);
     let webhook = format!("/v1/webhooks/{}", id(&made));
     change(demo, "PATCH", &webhook, &json!({ "description": "₱" }));
@@ -162,6 +164,10 @@ fn webhooks(demo: &Demo) {
         &format!("{webhook}/replay"),
         &json!({ "failed": true }),
     );
-    change(demo, "PATCH", &webhook, &json!({ "enabled": false }));
     change(demo, "DELETE", &webhook, &json!({}));
+    let gone = Receiver::start(|_| (410, None));
+    let wanted = json!({ "url": gone.url(), "events": ["wallet.credited"] });
+    post(demo, "/v1/webhooks", &wanted);
+    let reserve = format!("/v1/wallets/{}", demo.text("wallets/reserve"));
+    post(demo, &format!("{reserve}/credit"), &json!({ "amount": 1 }));
 }

@@ -36,10 +36,20 @@ pub fn python() -> Found<PathBuf> {
 
 /// Node, and a folder in which `standardwebhooks` and `svix` of npm are installed.
 pub fn from_npm() -> Found<(PathBuf, PathBuf)> {
+    installed("npm", &["standardwebhooks@1", "svix"])
+}
+
+/// Node, and a folder in which the TypeScript compiler is installed.
+pub fn typescript() -> Found<(PathBuf, PathBuf)> {
+    installed("typescript", &["typescript@5", "@types/node@20"])
+}
+
+/// Node, and a folder in which packages of npm are installed.
+fn installed(name: &str, packages: &[&str]) -> Found<(PathBuf, PathBuf)> {
     allowed()?;
     let node = program("node")?;
-    let folder = place("npm");
-    if !folder.join("node_modules/svix").exists() {
+    let folder = place(name);
+    if !folder.join("done").exists() {
         let mut npm = Command::new(program("npm")?);
         npm.args([
             "install",
@@ -48,9 +58,10 @@ pub fn from_npm() -> Found<(PathBuf, PathBuf)> {
             "--no-fund",
             "--no-save",
         ])
-        .args(["standardwebhooks@1", "svix"])
+        .args(packages)
         .current_dir(&folder);
         run(&mut npm)?;
+        std::fs::write(folder.join("done"), "").unwrap();
     }
     Ok((node, folder))
 }

@@ -7,9 +7,7 @@ pub mod foreign;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What a demo needs to deliver to this machine.
-pub fn arguments() -> Vec<&'static str> {
-    vec!["--webhook-network", "127.0.0.0/8"]
-}
+pub const TO_THIS_MACHINE: [&str; 2] = ["--webhook-network", "127.0.0.0/8"];
 
 #[expect(clippy::disallowed_methods, reason = "deliveries carry the real time")]
 pub fn unix_seconds() -> u64 {

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice: webhooks bring events soon, the event stream brings what they missed."""
+"""Nothing lost: webhooks bring events soon, the event stream brings what they missed."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class GapHealer:
     """Where a receiver stands in the stream.
 
     Ask ``is_new`` of each verified event, tell ``handled`` when it is done with, and run through ``heal`` at the start and
-    every minute or so. Keep ``cursor`` where a restart finds it; what was handled since then comes up again after a
-    restart, so what handles events goes by their ids.
+    every minute or so. Keep ``cursor`` where a restart finds it. What is being handled meanwhile, and after a restart what
+    was handled since the saved cursor, can come up again: what handles events goes by their ids.
     """
 
     def __init__(self, cursor: str | None = None) -> None:
