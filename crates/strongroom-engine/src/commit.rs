@@ -286,6 +286,8 @@ impl Commit {
         for ((number, _), record) in self.known_changes(draft) {
             self.announce(number, &record);
         }
+        // After the keys: who is woken looks whether its own still holds.
+        self.shared.arrivals.ring(&draft.batch.heads);
     }
 
     /// Changed records that others keep a copy of.

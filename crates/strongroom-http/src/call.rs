@@ -12,6 +12,7 @@ use strongroom_types::currency::Currency;
 use strongroom_types::id::WalletId;
 use strongroom_types::mode::Mode;
 
+use crate::feed::{Feed, Feeds};
 use crate::json::{Object, Value, parse_object, read_object};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -25,13 +26,15 @@ pub struct Answer {
     pub body: Bytes,
     /// Whether it is the answer that an earlier request got.
     pub replayed: bool,
+    /// What follows for as long as the reader stays, instead of a body.
+    pub(crate) feed: Option<Feed>,
 }
 
 impl Answer {
     pub fn json(body: Vec<u8>) -> Answer {
         Answer {
             body: Bytes::from(body),
-            replayed: false,
+            ..Answer::default()
         }
     }
 }
@@ -45,6 +48,9 @@ pub struct Call {
     pub(crate) query: Query,
     pub(crate) body: Bytes,
     pub(crate) envelope: Envelope,
+    /// The `Last-Event-ID` header of a reader that comes back.
+    pub(crate) last_event: Option<String>,
+    pub(crate) feeds: Arc<Feeds>,
 }
 
 impl Call {
@@ -139,6 +145,7 @@ impl Call {
         Ok(Answer {
             body: Bytes::from(committed.body()),
             replayed: committed.replayed(),
+            feed: None,
         })
     }
 

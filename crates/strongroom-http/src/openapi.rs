@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::query::{Parameter, ParameterKind};
-use crate::route::{Route, SignatureClass};
+use crate::route::{ReplyKind, Route, SignatureClass};
 use crate::routes::routes;
 use crate::schema;
 
@@ -85,7 +85,7 @@ fn operation(route: &Route) -> Value {
         "responses": {
             route.success.to_string(): {
                 "description": "Done.",
-                "content": {"application/json": {"schema": (route.reply_schema)()}},
+                "content": {content_type(route): {"schema": (route.reply_schema)()}},
             },
             "default": {"$ref": "#/components/responses/problem"},
         },
@@ -101,6 +101,13 @@ fn operation(route: &Route) -> Value {
         fields.insert("requestBody".into(), request_body(&body()));
     }
     operation
+}
+
+fn content_type(route: &Route) -> &'static str {
+    match route.reply {
+        ReplyKind::Stream => "text/event-stream",
+        ReplyKind::Kept | ReplyKind::Secret => "application/json",
+    }
 }
 
 /// `post_v1_wallets_id_credit`: unlike for every row, and stable as long as the row is.
