@@ -290,6 +290,8 @@ impl Commit {
             self.announce(number, &record);
         }
         self.tell_sender(draft);
+        // After the keys: who is woken looks whether its own still holds.
+        self.shared.arrivals.ring(&draft.batch.heads);
     }
 
     /// Wakes the sender of webhooks, if there is anybody to send to.

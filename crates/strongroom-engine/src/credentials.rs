@@ -1,6 +1,7 @@
 //! Proven keys in memory, found by the keyed hash of their text.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use strongroom_auth::Credential;
@@ -14,6 +15,8 @@ use strongroom_types::time::Timestamp;
 #[derive(Default)]
 pub(crate) struct Credentials {
     by_hash: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
+    /// Counts changes, so that who holds a credential knows when to look again.
+    changes: AtomicU64,
     used: Mutex<HashMap<(u32, ApiKeyId), (Scope, Timestamp)>>,
 }
 
@@ -35,6 +38,20 @@ impl Credentials {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key.hash, Arc::new(credential));
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// A credential as it is now, by its id: a walk over all, for those who hold one for long.
+    pub fn current(&self, held: &Credential) -> Option<Arc<Credential>> {
+        let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let is_same = |found: &&Arc<Credential>| {
+            found.id == held.id && found.scope.number == held.scope.number
+        };
+        all.values().find(is_same).cloned()
     }
 
     /// The credential of a hash, whatever its state.

@@ -14,7 +14,7 @@ use strongroom_domain::rejection::Rejection;
 use strongroom_types::id::{AnyId, RawId, RequestId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::draft::ClearPart;
 use crate::engine::Engine;
@@ -41,6 +41,25 @@ impl Engine {
             .filter(|c| c.is_usable(now))?;
         self.inner.shared.credentials.note_use(&credential, now);
         Some(credential)
+    }
+
+    /// A credential that is held for longer than a request, as it is now; `None` when it can no longer be used. `seen`
+    /// remembers which changes were looked at.
+    pub fn still(&self, held: &Arc<Credential>, seen: &mut u64) -> Option<Arc<Credential>> {
+        let credentials = &self.inner.shared.credentials;
+        let changes = credentials.changes();
+        let current = if changes == *seen {
+            Some(Arc::clone(held))
+        } else {
+            *seen = changes;
+            credentials.current(held)
+        };
+        current.filter(|credential| credential.is_usable(self.now()))
+    }
+
+    /// Is told of every commit that grows this scope's log, from now on.
+    pub fn arrivals(&self, scope: &Scope) -> watch::Receiver<u64> {
+        self.inner.shared.arrivals.subscribe(scope.number)
     }
 
     /// Makes a new key's texts and their hash.

@@ -7,7 +7,7 @@ use strongroom_audit::{
     inclusion_proof,
 };
 use strongroom_store::{HeadRow, IdRange, StoreError};
-use strongroom_types::id::{AuditId, CheckpointId, Kind, RawId};
+use strongroom_types::id::{AuditId, CheckpointId, EventId, Kind, RawId};
 use strongroom_types::time::Timestamp;
 
 use crate::checkpoints::{checkpoint_size, head_root, origin, sign, verifier_key};
@@ -65,6 +65,16 @@ impl View<'_> {
             .map_err(|e| ReadFault::Store(StoreError::Io(e.to_string())))
     }
 
+    /// The offline bundle of the entry that an event is rendered from.
+    ///
+    /// # Errors
+    /// [`ReadFault::NotFound`].
+    pub fn event_proof(&mut self, id: EventId) -> Result<Vec<u8>, ReadFault> {
+        self.event(id)?;
+        let (_, _, facts) = self.entry_of(id.0)?;
+        self.proof(AuditId(facts.base))
+    }
+
     /// A signed checkpoint that covers an entry: the newest stored one, or one made now.
     fn covering(&mut self, sequence: u64) -> Result<(String, u64), ReadFault> {
         let newest = IdRange::default();
@@ -90,7 +100,7 @@ impl View<'_> {
         Ok((note, size))
     }
 
-    fn head(&mut self) -> Result<HeadRow, ReadFault> {
+    pub(crate) fn head(&mut self) -> Result<HeadRow, ReadFault> {
         let heads = self.reader.heads()?;
         heads
             .into_iter()

@@ -9,6 +9,7 @@ use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::engine::EngineState;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     /// Rung when a commit scheduled work.
     pub jobs: tokio::sync::Notify,
     pub webhooks: Webhooks,
+    pub arrivals: Arrivals,
 }
 
 /// Running totals since start.

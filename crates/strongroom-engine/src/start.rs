@@ -12,6 +12,7 @@ use strongroom_types::id::{Kind, OrganizationId, RawId};
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 use strongroom_types::time::Timestamp;
 
+use crate::arrivals::Arrivals;
 use crate::bases::Bases;
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -173,6 +174,7 @@ pub(crate) fn begin(
         answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
         webhooks,
+        arrivals: Arrivals::default(),
     });
     let commit = Commit {
         shared: Arc::clone(&shared),

@@ -37,7 +37,7 @@ impl App {
 }
 
 fn plain(status: StatusCode, kind: &'static str, body: String) -> Response<Reply> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Reply::Whole(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
     response
         .headers_mut()

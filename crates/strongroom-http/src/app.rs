@@ -9,6 +9,7 @@ use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 
+use crate::feed::Feeds;
 use crate::metrics::Metrics;
 use crate::routes::routes;
 use crate::table::Table;
@@ -79,6 +80,7 @@ pub(crate) struct Inner {
     pub settings: EdgeSettings,
     pub table: Table,
     pub metrics: Metrics,
+    pub feeds: Arc<Feeds>,
     pub unauthenticated: Throttle<IpAddr>,
     pub pages: Throttle<IpAddr>,
     pub keys: Option<Throttle<ApiKeyId>>,
@@ -91,6 +93,7 @@ impl App {
         let inner = Inner {
             table: Table::new(routes()),
             metrics: Metrics::new(engine.clone()),
+            feeds: Arc::default(),
             unauthenticated: Throttle::new(
                 "unauthenticated",
                 settings.unauthenticated_limit,

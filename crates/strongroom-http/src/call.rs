@@ -13,6 +13,7 @@ use strongroom_types::currency::Currency;
 use strongroom_types::id::WalletId;
 use strongroom_types::mode::Mode;
 
+use crate::feed::{Feed, Feeds};
 use crate::json::{Object, Value, parse_object, read_object};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -29,6 +30,8 @@ pub struct Answer {
     pub replayed: bool,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
+    /// What follows for as long as the reader stays, instead of a body.
+    pub(crate) feed: Option<Feed>,
 }
 
 impl Answer {
@@ -58,6 +61,9 @@ pub struct Call {
     pub(crate) query: Query,
     pub(crate) body: Bytes,
     pub(crate) envelope: Envelope,
+    /// The `Last-Event-ID` header of a reader that comes back.
+    pub(crate) last_event: Option<String>,
+    pub(crate) feeds: Arc<Feeds>,
 }
 
 impl Call {
@@ -158,6 +164,7 @@ impl Call {
             body: Bytes::from(committed.body()),
             replayed: committed.replayed(),
             page: None,
+            feed: None,
         })
     }
 

@@ -54,8 +54,15 @@ impl App {
         let (head, body) = request.into_parts();
         let _held = self.inner().metrics.in_flight();
         let mut visit = Visit::begin(self, peer, &head);
-        let outcome = self.pass(&mut visit, &head, body).await;
-        let response = respond::write(self, &visit, &head, &outcome);
+        let mut outcome = self.pass(&mut visit, &head, body).await;
+        let feed = outcome
+            .as_mut()
+            .ok()
+            .and_then(|passed| passed.answer.feed.take());
+        let mut response = respond::write(self, &visit, &head, &outcome);
+        if let Some(feed) = feed {
+            respond::stream(&mut response, &head, feed);
+        }
         visit.answered(
             response.status().as_u16(),
             outcome.as_ref().err().map(Problem::code),
@@ -124,6 +131,8 @@ impl App {
             query,
             body,
             envelope,
+            last_event: last_event(head),
+            feeds: Arc::clone(&self.inner().feeds),
         };
         let answer = self.run(handler, call).await?;
         Ok(Passed {
@@ -330,6 +339,12 @@ impl App {
             }
         }
     }
+}
+
+/// The last event a reader has seen, as the specification of server-sent events has it sent.
+fn last_event(head: &Parts) -> Option<String> {
+    let value = head.headers.get("last-event-id")?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The row of a request whose credential is proven.

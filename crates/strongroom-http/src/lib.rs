@@ -11,6 +11,7 @@ mod body;
 mod call;
 mod caught;
 mod edge;
+mod feed;
 mod idempotency;
 mod json;
 mod metrics;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::query::{Parameter, ParameterKind};
-use crate::route::{Door, Route, SignatureClass};
+use crate::route::{Door, ReplyKind, Route, SignatureClass};
 use crate::routes::routes;
 use crate::schema;
 
@@ -105,9 +105,14 @@ fn operation(route: &Route) -> Value {
 
 /// What a success holds.
 fn content(route: &Route) -> Value {
-    match route.door {
-        Door::Page(_) => json!({"text/html": {"schema": schema::text()}}),
-        _ => json!({"application/json": {"schema": (route.reply_schema)()}}),
+    match (route.door, route.reply) {
+        (Door::Page(_), _) => json!({"text/html": {"schema": schema::text()}}),
+        (_, ReplyKind::Stream) => {
+            json!({"text/event-stream": {"schema": (route.reply_schema)()}})
+        }
+        (_, ReplyKind::Kept | ReplyKind::Secret) => {
+            json!({"application/json": {"schema": (route.reply_schema)()}})
+        }
     }
 }
 

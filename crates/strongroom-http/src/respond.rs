@@ -1,12 +1,18 @@
 //! Responses: status, headers and body. Every response, whatever went wrong, leaves through [`write`].
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_LENGTH,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -14,11 +20,57 @@ use hyper::{HeaderMap, Method, Response, StatusCode};
 use crate::app::App;
 use crate::call::Answer;
 use crate::edge::Passed;
+use crate::feed::Feed;
 use crate::problem::Problem;
 use crate::visit::Visit;
 
 /// The body of a response.
-pub type Reply = Full<Bytes>;
+pub enum Reply {
+    Whole(Full<Bytes>),
+    Live(Feed),
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Reply::Whole(body) => Pin::new(body).poll_frame(context),
+            Reply::Live(feed) => Pin::new(feed).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Reply::Whole(body) => body.is_end_stream(),
+            Reply::Live(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Reply::Whole(body) => body.size_hint(),
+            Reply::Live(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Makes a response a stream. Its connection serves nothing after it.
+pub(crate) fn stream(response: &mut Response<Reply>, head: &Parts, feed: Feed) {
+    let headers = response.headers_mut();
+    fixed(headers, CONTENT_TYPE, "text/event-stream");
+    headers.remove(CONTENT_LENGTH);
+    fixed(headers, CONNECTION, "close");
+    // A proxy that collects answers would hold the events back.
+    fixed(headers, HeaderName::from_static("x-accel-buffering"), "no");
+    if head.method != Method::HEAD {
+        *response.body_mut() = Reply::Live(feed);
+    }
+}
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Idempotency-Key, X-Signature, X-Timestamp";
@@ -130,7 +182,7 @@ fn finish(status: u16, mut headers: HeaderMap, head: &Parts, body: Bytes) -> Res
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         body = Bytes::new();
     }
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(Reply::Whole(Full::new(body)));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;

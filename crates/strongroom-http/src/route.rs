@@ -59,6 +59,8 @@ pub enum ReplyKind {
     Kept,
     /// It holds a secret that is shown once.
     Secret,
+    /// It has no end.
+    Stream,
 }
 
 /// A handler that has its caller and waits for the call.
@@ -171,6 +173,12 @@ impl Route {
     }
 
     #[must_use]
+    pub fn streaming(mut self) -> Route {
+        self.reply = ReplyKind::Stream;
+        self
+    }
+
+    #[must_use]
     pub fn limited(mut self, limit: LimitClass) -> Route {
         self.limit = limit;
         self
@@ -208,6 +216,7 @@ impl Route {
         let reply = match self.reply {
             ReplyKind::Kept => "kept",
             ReplyKind::Secret => "secret",
+            ReplyKind::Stream => "stream",
         };
         let money = if self.money { "money" } else { "-" };
         let permission = self.permission.unwrap_or("-");

@@ -268,9 +268,17 @@ fn log_rows() -> Vec<Route> {
             .about("Lists events, oldest first.")
             .query(&[&PAGE, events::FILTERS])
             .reply(events::list_schema),
+        Route::guarded(Verb::Get, "/v1/events/stream", events::stream)
+            .about("Streams events as they are committed, as server-sent events.")
+            .query(&[events::RESUME, events::FILTERS])
+            .reply(events::stream_schema)
+            .streaming(),
         Route::guarded(Verb::Get, "/v1/events/{id}", events::read)
             .about("An event.")
             .reply(events::schema),
+        Route::guarded(Verb::Get, "/v1/events/{id}/proof", events::proof)
+            .about("The proof that the entry behind an event stands in the log.")
+            .reply(audit_logs::proof_schema),
         Route::guarded(Verb::Get, "/v1/audit-logs", audit_logs::list)
             .about("Lists audit records, newest first.")
             .query(&[&PAGE, &CREATED, audit_logs::FILTERS])

@@ -35,6 +35,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     app.engine().answer_on(&tokio::runtime::Handle::current());
     let bounds = Bounds::new(&app, app.settings().connections);
+    let feeds = Arc::clone(&app.inner().feeds);
+    let shutdown = async move {
+        shutdown.await;
+        feeds.drain();
+    };
     let answer = move |peer, request| {
         let app = app.clone();
         async move { app.handle(peer, request).await }
@@ -133,9 +138,13 @@ async fn connection<F, Fut>(
     let progress = Arc::new(Progress::new());
     let service = service_fn(|request| {
         let (busy, answered) = (progress.busy(), answer(peer, request));
+        let progress = Arc::clone(&progress);
         async move {
             let response = answered.await;
             drop(busy);
+            if matches!(response.body(), Reply::Live(_)) {
+                progress.streams();
+            }
             Ok::<_, Infallible>(response)
         }
     });

@@ -22,6 +22,8 @@ pub struct Progress {
 const IDLE: u64 = 0;
 /// Some of a head has arrived.
 const HEAD: u64 = 1;
+/// An answer that goes on for as long as its reader takes it.
+const STREAM: u64 = 3;
 /// A request is being answered; its body and its handler have limits of their own.
 const BUSY: u64 = 2;
 
@@ -47,9 +49,21 @@ impl Progress {
             .elapsed()
             .saturating_sub(Duration::from_millis(state / 4));
         match state % 4 {
-            IDLE => passed > idle,
+            IDLE | STREAM => passed > idle,
             HEAD => passed > head,
             _ => false,
+        }
+    }
+
+    /// Marks the connection as one of a stream: it has as long as its reader takes something now and then.
+    pub fn streams(&self) {
+        self.state.store(self.now() | STREAM, Ordering::Relaxed);
+    }
+
+    /// Bytes went out.
+    fn taken(&self) {
+        if self.state.load(Ordering::Relaxed) % 4 == STREAM {
+            self.streams();
         }
     }
 
@@ -111,11 +125,15 @@ impl Read for Watched {
 
 impl Write for Watched {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.inner().poll_write(context, bytes)
+        let polled = self.as_mut().inner().poll_write(context, bytes);
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.progress.taken();
+        }
+        polled
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,6 +9,9 @@ use strongroom_types::time::Timestamp;
 use crate::view::paging::Collector;
 use crate::view::{Listing, PageQuery, ReadFault, View};
 
+/// Entries read at once for a stream.
+const STREAMED: usize = 64;
+
 impl View<'_> {
     /// One event.
     ///
@@ -80,6 +83,35 @@ impl View<'_> {
             }
         }
         Ok(found.finish(|event| event.id.to_string()))
+    }
+
+    /// The number of the newest event, or of the one named.
+    ///
+    /// # Errors
+    /// [`ReadFault::BadCursor`] when there is no such event.
+    pub fn event_number(&mut self, id: Option<EventId>) -> Result<u64, ReadFault> {
+        match id {
+            Some(id) => Ok(self.event(id).map_err(not_a_cursor)?.number),
+            None => Ok(self.head()?.events),
+        }
+    }
+
+    /// Some of the events after a number, in order and without a gap; none when there is none.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub fn events_after(&mut self, number: u64) -> Result<Vec<Event>, ReadFault> {
+        let scope = self.scope.number;
+        let Some(from) = self.reader.entry_of_event(scope, number + 1)? else {
+            return Ok(Vec::new());
+        };
+        let rows = self.reader.entries(scope, from, MAX_SEQ, false, STREAMED)?;
+        let mut found = Vec::new();
+        for row in rows.iter().filter(|row| row.event_count > 0) {
+            let events = self.rendered(row, false)?;
+            found.extend(events.into_iter().filter(|event| event.number > number));
+        }
+        Ok(found)
     }
 
     fn rendered(&mut self, row: &EntryRow, backward: bool) -> Result<Vec<Event>, ReadFault> {

@@ -2,14 +2,15 @@
 
 use serde_json::{Value as Schema, json};
 use strongroom_auth::Caller;
-use strongroom_auth::permission::ReadEvents;
+use strongroom_auth::permission::{ReadAudit, ReadEvents};
 use strongroom_domain::event::EventType;
 use strongroom_types::id::EventId;
 
 use crate::call::{Answer, Call};
+use crate::feed::Source;
 use crate::json::NOBODY;
 use crate::pages;
-use crate::problem::Problem;
+use crate::problem::{EdgeCode, Problem};
 use crate::query::{Parameter, Query};
 use crate::schema;
 
@@ -33,6 +34,46 @@ pub async fn list(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Prob
     .await
 }
 
+/// `GET /v1/events/stream`: events as they are committed, as server-sent events: `id` is the event's, `event` its type,
+/// `data` its body. It goes on after the event named by `Last-Event-ID`, else by `after`; with neither it begins with
+/// the next one.
+pub async fn stream(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Problem> {
+    let types = wanted(call.query())?;
+    let event = |text: &str| EventId::parse(text).unwrap_or(EventId(NOBODY));
+    let after = match &call.last_event {
+        Some(text) => Some(event(text)),
+        None => call.query().id("after", event)?,
+    };
+    let Some(place) = call.feeds.place(&call.credential) else {
+        let text = "this key or its organization has as many streams open as it may: close one";
+        return Err(Problem::new(EdgeCode::RateLimited, text).retry_after(5));
+    };
+    let arrivals = call.engine.arrivals(&call.credential.scope);
+    let number = call
+        .engine
+        .read(&caller, move |view| view.event_number(after));
+    let source = Source {
+        number: number.await?,
+        engine: call.engine.clone(),
+        credential: call.credential,
+        types,
+        arrivals,
+    };
+    Ok(Answer {
+        feed: Some(source.open(place)),
+        ..Answer::default()
+    })
+}
+
+/// `GET /v1/events/{id}/proof`: the entry that the event is rendered from, as the audit record's proof shows it.
+///
+/// SECURITY: the entry holds more than the event does (who acted and from where, amounts, recipients), so the permission
+/// is that of the audit log.
+pub async fn proof(caller: Caller<ReadAudit>, call: Call) -> Result<Answer, Problem> {
+    let id = call.id(EventId::parse, EventId(NOBODY));
+    call.read(&caller, move |view| view.event_proof(id)).await
+}
+
 /// The types named in `type`, separated by commas; none means all.
 fn wanted(query: &Query) -> Result<Vec<EventType>, Problem> {
     let types = query.choice("type", |text| {
@@ -46,6 +87,17 @@ pub const FILTERS: &[Parameter] = &[Parameter::text(
     "type",
     "Only events of these types, separated by commas.",
 )];
+
+/// The parameters of `GET /v1/events/stream`.
+pub const RESUME: &[Parameter] = &[Parameter::text(
+    "after",
+    "Go on after this event; the header `Last-Event-ID` says the same and counts more.",
+)];
+
+/// What a stream is, for the document: lines of text, no JSON value.
+pub fn stream_schema() -> Schema {
+    json!({"type": "string", "description": "Server-sent events."})
+}
 
 pub fn schema() -> Schema {
     let types: Vec<&str> = EventType::ALL.iter().map(|event| event.as_str()).collect();

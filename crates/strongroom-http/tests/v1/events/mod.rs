@@ -1,6 +1,9 @@
 //! `/v1/events`
 
+mod stream;
+
 use serde_json::{Value, json};
+use strongroom_audit::verify_bundle;
 use strongroom_testkit::tenant::texts;
 
 use crate::v1::tenant;
@@ -89,4 +92,34 @@ fn a_body_survives_javascript() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn an_event_is_proven_by_its_entry() {
+    let acme = tenant();
+    let from = acme.funded("master", 100);
+    acme.pay_bank(&from, 10).expect(201);
+    let events = acme.all("/v1/events");
+    let records = acme.all("/v1/audit-logs?action=payout_created");
+    for event in &events {
+        let id = event["id"].as_str().unwrap();
+        let proof = acme.get(&format!("/v1/events/{id}/proof")).expect(200);
+        let report = verify_bundle(&proof.body, None).unwrap();
+        assert_eq!(report.entries, 1);
+        if event["type"] == "payout.initiated" {
+            let sequence = records[0]["sequence"].as_u64().unwrap();
+            assert_eq!(report.range, Some((sequence, sequence)));
+        }
+    }
+    // Records and events share the numbers of an entry; only an event's own id is one.
+    let record = records[0]["id"].as_str().unwrap().replace("audit_", "evt_");
+    for stranger in [record.as_str(), "evt_0123456789abcdef01234567", "evt"] {
+        acme.get(&format!("/v1/events/{stranger}/proof"))
+            .refused(404, "not_found");
+    }
+    let other = tenant();
+    let id = events[0]["id"].as_str().unwrap();
+    other
+        .get(&format!("/v1/events/{id}/proof"))
+        .refused(404, "not_found");
 }

@@ -1,0 +1,200 @@
+//! Live event streams: events as they are committed, as server-sent events, until the reader goes, the key ends or the
+//! server stops.
+//!
+//! A stream holds one page of events at most: the next is read when the reader has taken the last. It is woken by the
+//! commit, not by a clock; the heartbeat is for the networks between, and for a reader that is gone without a word.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame};
+use strongroom_auth::permission::ReadEvents;
+use strongroom_auth::{Caller, Credential};
+use strongroom_domain::event::{Event, EventType};
+use strongroom_engine::Engine;
+use strongroom_types::id::{ApiKeyId, OrganizationId};
+use tokio::sync::{mpsc, watch};
+
+/// Streams of one key, and of one organization.
+const MOST_PER_KEY: u32 = 8;
+const MOST_PER_ORGANIZATION: u32 = 64;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// What every stream begins with: how many milliseconds to wait before connecting again.
+const GREETING: &[u8] = b"retry: 1000\n\n";
+
+/// All streams that are open.
+#[derive(Default)]
+pub(crate) struct Feeds {
+    open: Mutex<HashMap<Holder, u32>>,
+    draining: watch::Sender<bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    Key(ApiKeyId),
+    Organization(OrganizationId),
+}
+
+/// A place among the streams, given back when dropped.
+pub(crate) struct Place {
+    feeds: Arc<Feeds>,
+    holders: [Holder; 2],
+}
+
+impl Feeds {
+    /// A place for one more stream; `None` when the key or its organization has its share.
+    pub fn place(self: &Arc<Self>, credential: &Credential) -> Option<Place> {
+        let holders = [
+            Holder::Key(credential.id),
+            Holder::Organization(credential.scope.organization),
+        ];
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = [MOST_PER_KEY, MOST_PER_ORGANIZATION];
+        let is_full = |(holder, most): (&Holder, u32)| open.get(holder).is_some_and(|n| *n >= most);
+        if holders.iter().zip(most).any(is_full) {
+            return None;
+        }
+        for holder in holders {
+            *open.entry(holder).or_default() += 1;
+        }
+        Some(Place {
+            feeds: Arc::clone(self),
+            holders,
+        })
+    }
+
+    /// Ends all streams.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self
+            .feeds
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for holder in &self.holders {
+            if let Some(count) = open.get_mut(holder) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        open.retain(|_, count| *count > 0);
+    }
+}
+
+/// The body of a stream's response.
+pub struct Feed {
+    chunks: mpsc::Receiver<Bytes>,
+    _place: Place,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Feed")
+    }
+}
+
+impl Body for Feed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = self.chunks.poll_recv(context);
+        next.map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+/// Where a stream's events come from.
+pub(crate) struct Source {
+    pub engine: Engine,
+    pub credential: Arc<Credential>,
+    pub types: Vec<EventType>,
+    /// The last event that the reader has.
+    pub number: u64,
+    /// Taken before `number` was read, so that no commit falls between.
+    pub arrivals: watch::Receiver<u64>,
+}
+
+impl Source {
+    /// Begins to stream.
+    pub fn open(self, place: Place) -> Feed {
+        let (sender, chunks) = mpsc::channel(1);
+        let draining = place.feeds.draining.subscribe();
+        tokio::spawn(self.run(sender, draining));
+        Feed {
+            chunks,
+            _place: place,
+        }
+    }
+
+    async fn run(mut self, chunks: mpsc::Sender<Bytes>, mut draining: watch::Receiver<bool>) {
+        let mut next = Bytes::from_static(GREETING);
+        let mut seen = 0;
+        while chunks.send(next).await.is_ok() {
+            next = loop {
+                if *draining.borrow() {
+                    return;
+                }
+                // SECURITY: a key that is revoked, or loses the permission, reads nothing more.
+                let Some(caller) = self.caller(&mut seen) else {
+                    return;
+                };
+                let number = self.number;
+                let read = self
+                    .engine
+                    .read(&caller, move |view| view.events_after(number));
+                let Ok(events) = read.await else { return };
+                if let Some(last) = events.last() {
+                    self.number = last.number;
+                    let text = self.rendered(&events);
+                    if text.is_empty() {
+                        continue;
+                    }
+                    break text;
+                }
+                tokio::select! {
+                    _ = self.arrivals.changed() => {}
+                    () = tokio::time::sleep(HEARTBEAT) => break Bytes::from_static(b":\n\n"),
+                    () = chunks.closed() => return,
+                    _ = draining.changed() => return,
+                }
+            };
+        }
+    }
+
+    fn caller(&mut self, seen: &mut u64) -> Option<Caller<ReadEvents>> {
+        self.credential = self.engine.still(&self.credential, seen)?;
+        Caller::authorize(&self.credential).ok()
+    }
+
+    fn rendered(&self, events: &[Event]) -> Bytes {
+        let mut text = String::new();
+        for event in events {
+            if self.types.is_empty() || self.types.contains(&event.event) {
+                // Writing into a string does not fail; a body is one line.
+                let _ = write!(
+                    text,
+                    "id: {}\nevent: {}\ndata: {}\n\n",
+                    event.id,
+                    event.event.as_str(),
+                    event.body
+                );
+            }
+        }
+        Bytes::from(text)
+    }
+}
