@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod cut;
 mod failing;
 mod opening;
 mod plans;
@@ -17,3 +18,4 @@ mod rows;
 #[path = "../server/mod.rs"]
 mod server;
 mod taking_over;
+mod tls;
