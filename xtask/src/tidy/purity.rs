@@ -43,6 +43,9 @@ const CLOCK_READS: [&str; 6] = [
     "clock_gettime",
 ];
 
+/// Crates that wait or measure: spans by `Instant`, never the time of day.
+const SPAN_MEASURERS: [&str; 2] = ["strongroom-http", "strongroom-store"];
+
 /// Crates whose string literals may hold SQL.
 const SQL_SPEAKERS: [&str; 2] = ["strongroom-store", "xtask"];
 
@@ -81,8 +84,8 @@ fn check_file(file: &RustFile) -> Vec<Finding> {
         ));
         findings.extend(grouped_std(file, &code));
     }
-    if package == "strongroom-http" {
-        let why = "the edge measures spans with `Instant` and takes the time from the engine: no";
+    if SPAN_MEASURERS.contains(&package) {
+        let why = "spans are measured with `Instant` and the time comes from the engine: no";
         findings.extend(named(file, &code, &WALL_CLOCKS, why));
     } else if !CLOCK_READERS.contains(&package) {
         findings.extend(named(
