@@ -9,7 +9,6 @@ mod extra;
 mod load;
 mod measure;
 mod peer;
-mod postgres;
 mod probe;
 mod reply;
 mod report;

@@ -48,6 +48,8 @@ pub(crate) struct Commit {
     pub(crate) subjects: HashMap<(u32, [u8; 12]), u32>,
     pub(crate) last: Timestamp,
     pub(crate) batch_limit: usize,
+    /// The logs' ends must be read back before anything is decided.
+    pub(crate) stale: bool,
 }
 
 impl Commit {
@@ -138,7 +140,7 @@ impl Commit {
     fn failed(&mut self, error: &StoreError) -> Failure {
         match error {
             StoreError::Full => Failure::StorageFull,
-            StoreError::Locked => Failure::Overloaded,
+            StoreError::Locked | StoreError::Unreachable(_) => Failure::Overloaded,
             other => {
                 tracing::error!(error = %other, "the store failed: nothing more is acknowledged");
                 self.shared.halt(other.to_string());
@@ -160,6 +162,12 @@ impl Commit {
     }
 
     fn commit(&mut self, commands: Vec<Pending>) {
+        if self.stale {
+            self.restore();
+        }
+        if self.stale {
+            return self.answer_all(commands, &Failure::Overloaded);
+        }
         let now = self.tick();
         let mut draft = Draft::new(now);
         if let Err(error) = self.prefetch(&mut draft, &commands) {
@@ -374,8 +382,11 @@ impl Commit {
         if self.is_halted() {
             return;
         }
-        if let Err(error) = self.restore_logs() {
-            self.shared.halt(error.to_string());
+        match self.restore_logs() {
+            Ok(()) => self.stale = false,
+            // A server that is away now may be there for the next batch.
+            Err(StoreError::Unreachable(_)) => self.stale = true,
+            Err(error) => self.shared.halt(error.to_string()),
         }
     }
 

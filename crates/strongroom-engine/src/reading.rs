@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Permission;
-use strongroom_store::Reader;
+use strongroom_store::{Reader, StoreError};
 use strongroom_types::mode::Scope;
 
 use crate::engine::Engine;
@@ -71,6 +71,10 @@ impl Engine {
             ReadFault::NotFound => Failure::NotFound,
             ReadFault::BadCursor => Failure::BadCursor,
             ReadFault::NarrowTheRange => Failure::NarrowTheRange,
+            ReadFault::Store(StoreError::Unreachable(cause)) => {
+                tracing::warn!(cause, "the store cannot be read now");
+                Failure::Overloaded
+            }
             ReadFault::Store(error) => {
                 tracing::error!(error = %error, "a read failed");
                 Failure::Internal

@@ -191,6 +191,7 @@ pub(crate) fn begin(
         subjects: HashMap::new(),
         last,
         batch_limit: settings.batch_limit,
+        stale: false,
     };
     Ok(Begin {
         shared,

@@ -105,7 +105,7 @@ fn operation(route: &Route) -> Value {
 
 /// What a success holds.
 fn content(route: &Route) -> Value {
-    match (route.door, route.reply) {
+    match (&route.door, route.reply) {
         (Door::Page(_), _) => json!({"text/html": {"schema": schema::text()}}),
         (_, ReplyKind::Stream) => {
             json!({"text/event-stream": {"schema": (route.reply_schema)()}})

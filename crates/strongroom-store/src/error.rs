@@ -27,6 +27,12 @@ pub enum StoreError {
     Corrupt(String),
     /// The operating system or the disk refused.
     Io(String),
+    /// The database server is not there, or not now; nothing was written.
+    Unreachable(String),
+    /// The database server will not have it: a password, a right, a version, a certificate.
+    Refused(String),
+    /// Another store writes to the database now.
+    TakenOver,
     /// A row stands where a new one should go; names the table.
     Duplicate(String),
     /// A row holds what no store can take; names the column.
@@ -48,7 +54,11 @@ impl StoreError {
     #[must_use]
     pub fn leaves_writer_open(&self) -> bool {
         match self {
-            Self::Full | Self::Locked | Self::Duplicate(_) | Self::Invalid(_) => true,
+            Self::Full
+            | Self::Locked
+            | Self::Unreachable(_)
+            | Self::Duplicate(_)
+            | Self::Invalid(_) => true,
             Self::NotFound
             | Self::AlreadyThere
             | Self::Foreign
@@ -57,6 +67,8 @@ impl StoreError {
             | Self::ReadOnly(_)
             | Self::Corrupt(_)
             | Self::Io(_)
+            | Self::Refused(_)
+            | Self::TakenOver
             | Self::WriterTaken
             | Self::Closed => false,
         }
@@ -82,6 +94,11 @@ impl fmt::Display for StoreError {
             Self::Full => f.write_str("the disk is full"),
             Self::Corrupt(cause) => write!(f, "the store is damaged: {cause}"),
             Self::Io(cause) => write!(f, "the store's files failed: {cause}"),
+            Self::Unreachable(cause) => {
+                write!(f, "the database server cannot be used now: {cause}")
+            }
+            Self::Refused(cause) => write!(f, "the database server refuses: {cause}"),
+            Self::TakenOver => f.write_str("another server has taken the store over"),
             Self::Duplicate(table) => write!(f, "a row of `{table}` with this key exists already"),
             Self::Invalid(cause) => write!(f, "a row cannot be stored: {cause}"),
             Self::WriterTaken => f.write_str("the store's writer was handed out already"),

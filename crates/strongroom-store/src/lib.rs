@@ -5,11 +5,12 @@
 //! or ciphertext (`sqlite/schema.rs` lists each with its class, and a test walks the schema).
 //!
 //! It never decides, opens a sealed body or reads the clock, and no text from outside becomes SQL.
-//! `rows.rs` holds the rows, `store.rs` the interface, `sqlite/` the embedded engine and
-//! `memory.rs` the one for tests and simulation.
+//! `rows.rs` holds the rows, `store.rs` the interface, `sqlite/` the embedded engine, `postgres/`
+//! the one for a database server and `memory/` the one for tests and simulation.
 
 mod error;
 mod memory;
+mod postgres;
 mod rows;
 mod search;
 mod sqlite;
@@ -17,6 +18,7 @@ mod store;
 
 pub use error::StoreError;
 pub use memory::{MemorySnapshot, MemoryStore};
+pub use postgres::{POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore};
 pub use rows::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MAX_LOG,
     MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,

@@ -33,7 +33,7 @@ pub trait Writer: Send {
     /// Writes the whole batch or nothing, in one transaction with one sync; `Ok` is durable.
     ///
     /// # Errors
-    /// After `Full`, `Locked`, `Duplicate` and `Invalid` nothing was written and the writer goes on. After
+    /// After `Full`, `Locked`, `Unreachable`, `Duplicate` and `Invalid` nothing was written and the writer goes on. After
     /// any other error the outcome may be unknown, and every later call answers `Closed`.
     fn apply(&mut self, batch: &Batch) -> Result<(), StoreError>;
 }

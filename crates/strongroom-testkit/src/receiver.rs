@@ -32,7 +32,9 @@ impl Received {
     }
 
     pub fn event_type(&self) -> String {
-        self.json()["type"].as_str().unwrap_or_default().to_owned()
+        let body = self.json();
+        let text = body.get("type").and_then(|value| value.as_str());
+        text.unwrap_or_default().to_owned()
     }
 
     /// Whether the two headers of a single value are made with `secret`.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
+use strongroom_cluster::{Cluster, OWNER, programs};
 
-use super::postgres::{self, Cluster};
 use super::subject::{Server, Subject, address_of};
 use super::traffic::{Credentials, FUNDS, Payouts, requests};
 use super::usage::Store;
@@ -15,6 +15,13 @@ use crate::process::{find_program, root, step};
 
 /// Connections of the peer to its database.
 const POOL: &str = "24";
+
+/// What a careful team sets beside the defaults; durability is untouched.
+const SETTINGS: &str = "
+shared_buffers = 1GB
+max_wal_size = 4GB
+max_connections = 100
+";
 
 /// What the peer needs to run.
 pub struct Peer {
@@ -35,7 +42,7 @@ impl Peer {
     pub fn find() -> Result<Self, String> {
         let node = find_program("node").ok_or("node is not installed")?;
         let npm = find_program("npm").ok_or("npm is not installed")?;
-        let programs = postgres::programs().ok_or("PostgreSQL is not installed")?;
+        let programs = programs().ok_or("PostgreSQL is not installed")?;
         let code = root()
             .map_err(|cause| cause.to_string())?
             .join("bench/peers/express-pg");
@@ -53,7 +60,7 @@ impl Peer {
 
     /// Starts database and server under `folder` with `wallets` funded wallets.
     pub fn start(&self, folder: &Path, wallets: u64) -> Outcome<Subject> {
-        let cluster = Cluster::start(self.programs.clone(), folder)?;
+        let cluster = Cluster::start(self.programs.clone(), folder, SETTINGS)?;
         let mut command = Command::new(&self.node);
         command
             .arg("server.js")
@@ -61,7 +68,7 @@ impl Peer {
             .env("NODE_ENV", "production");
         command.envs([
             ("PGHOST", "127.0.0.1"),
-            ("PGUSER", "peer"),
+            ("PGUSER", OWNER),
             ("PGDATABASE", "postgres"),
         ]);
         command

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde::de::DeserializeOwned;
+use strongroom_cluster::Cluster;
 
-use super::postgres::Cluster;
 use super::traffic::Payouts;
 use super::usage::{self, CpuSeconds, Store};
 use crate::Outcome;

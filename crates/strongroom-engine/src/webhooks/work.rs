@@ -41,6 +41,9 @@ const PAGE: usize = 1_000;
 /// The number of a row within its scope and kind.
 pub type RowId = RawId;
 
+/// A delivery and its event, unless that is past its retention.
+pub type ShownDelivery = (Delivery, Option<(EventId, EventType)>);
+
 /// One piece of the sender's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WebhookWork {
@@ -196,10 +199,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`ReadFault::NotFound`] when there is no such endpoint; else as every read.
-    pub fn webhook_deliveries(
-        &mut self,
-        id: WebhookId,
-    ) -> Result<Vec<(Delivery, Option<(EventId, EventType)>)>, ReadFault> {
+    pub fn webhook_deliveries(&mut self, id: WebhookId) -> Result<Vec<ShownDelivery>, ReadFault> {
         self.webhook(id)?;
         let (scope, mut range) = (self.scope, IdRange::default());
         let mut found = Vec::new();

@@ -83,6 +83,9 @@ impl Walk {
     }
 }
 
+/// How far a lane is, and the row that says so.
+pub(super) type Position = (RowId, Lane);
+
 /// What to send next.
 pub(super) enum Next {
     Event(RowId, Arc<OutEvent>),
@@ -259,7 +262,7 @@ impl Line {
     }
 
     /// The positions to store, and the replays that are over.
-    pub fn positions(&mut self) -> (Vec<(RowId, Lane)>, Vec<(RowId, Lane)>) {
+    pub fn positions(&mut self) -> (Vec<Position>, Vec<Position>) {
         let (mut moved, mut over) = (Vec::new(), Vec::new());
         self.walks.retain_mut(|walk| {
             if walk.is_over() {

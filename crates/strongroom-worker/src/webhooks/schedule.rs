@@ -106,9 +106,9 @@ mod tests {
     fn a_receiver_may_ask_for_more_within_bounds_but_not_for_less() {
         let row = RawId([0; 12]);
         assert_eq!(pause(1, row, Some(5), MINUTE), Some(MINUTE));
-        assert_eq!(pause(1, row, Some(HOUR), MINUTE), Some(HOUR), MINUTE);
+        assert_eq!(pause(1, row, Some(HOUR), MINUTE), Some(HOUR));
         assert_eq!(pause(1, row, Some(i64::MAX), MINUTE), Some(MOST_ASKED));
-        assert_eq!(pause(8, row, Some(HOUR)), None);
+        assert_eq!(pause(8, row, Some(HOUR), MINUTE), None);
     }
 
     #[test]

@@ -1,0 +1,251 @@
+//! A private PostgreSQL for tests and benches: a folder and a port of its own on the loopback
+//! address, every commit on disk (fsync on), gone when the value is dropped.
+//!
+//! It needs PostgreSQL's programs; [`programs`] says whether they are there, and a test that finds
+//! none says so and does nothing. Nothing here speaks SQL but what `psql` is given by the caller.
+
+use std::error::Error;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What every step gives: its value or a readable cause.
+pub type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The role that owns the cluster and everything in it.
+pub const OWNER: &str = "owner";
+
+/// What every cluster is told beside the defaults; durability is untouched.
+const SETTINGS: &str = "
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+";
+
+/// The accounts that may own the cluster, since PostgreSQL does not run as root.
+const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
+
+/// A running cluster.
+pub struct Cluster {
+    programs: PathBuf,
+    /// Its data folder.
+    pub data: PathBuf,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    /// The process that the others descend from.
+    pub pid: u32,
+    account: Option<(u32, u32)>,
+}
+
+/// How a cluster is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Sessions are ended, then everything is written out.
+    Fast,
+    /// Every process ends at once, as after a crash.
+    Immediate,
+}
+
+/// The folder of PostgreSQL's own programs, when it is installed.
+#[must_use]
+pub fn programs() -> Option<PathBuf> {
+    let beside = find_program("initdb").and_then(|path| fs::canonicalize(path).ok());
+    let debian = || {
+        let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
+        let folders = versions.flatten().map(|version| version.path().join("bin"));
+        folders
+            .filter(|folder| folder.join("initdb").is_file())
+            .max()
+    };
+    beside
+        .and_then(|path| path.parent().map(Path::to_path_buf))
+        .or_else(debian)
+}
+
+fn find_program(program: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+impl Cluster {
+    /// Makes a cluster under `folder` and starts it; `more` is appended to its settings.
+    ///
+    /// # Errors
+    /// What the programs say when one of them fails.
+    pub fn start(programs: PathBuf, folder: &Path, more: &str) -> Outcome<Self> {
+        let data = folder.join("postgres");
+        fs::create_dir(&data)?;
+        let account = account()?;
+        if let Some((user, group)) = account {
+            // The account must get through to what is its own.
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+            std::os::unix::fs::chown(&data, Some(user), Some(group))?;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut cluster = Self {
+            programs,
+            data,
+            port,
+            pid: 0,
+            account,
+        };
+        cluster.initialize(more)?;
+        cluster.run()?;
+        Ok(cluster)
+    }
+
+    /// Starts the stopped cluster again, on its port.
+    ///
+    /// # Errors
+    /// What its log says when it does not start.
+    pub fn run(&mut self) -> Outcome<()> {
+        self.pid = self.launch()?;
+        Ok(())
+    }
+
+    /// Stops the server; its data stay.
+    ///
+    /// # Errors
+    /// What `pg_ctl` says.
+    pub fn stop(&self, how: Stop) -> Outcome<()> {
+        let mode = match how {
+            Stop::Fast => "fast",
+            Stop::Immediate => "immediate",
+        };
+        let mut command = self.command("pg_ctl");
+        command.args(["stop", "-s", "-m", mode, "-D"]);
+        finish(command.arg(&self.data)).map(drop)
+    }
+
+    /// Takes up changed settings.
+    ///
+    /// # Errors
+    /// What `pg_ctl` says.
+    pub fn reload(&self) -> Outcome<()> {
+        let mut command = self.command("pg_ctl");
+        command.args(["reload", "-s", "-D"]);
+        finish(command.arg(&self.data)).map(drop)
+    }
+
+    /// Where a client finds a database of it.
+    #[must_use]
+    pub fn url(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs a statement as the owner and gives what `psql` prints of its rows.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn psql(&self, database: &str, statement: &str) -> Outcome<String> {
+        let port = self.port.to_string();
+        let mut command = self.command("psql");
+        command.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
+        command.args(["-U", OWNER, "-p", &port, "-c", statement, database]);
+        let output = finish(&mut command)?;
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Writes out what is dirty, which PostgreSQL would do at a time of its own.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub fn checkpoint(&self) -> Outcome<()> {
+        self.psql("postgres", "CHECKPOINT").map(drop)
+    }
+
+    /// Puts a file into the data folder, readable by the server alone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn place(&self, name: &str, text: &str) -> Outcome<()> {
+        let path = self.data.join(name);
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+        if let Some((user, group)) = self.account {
+            std::os::unix::fs::chown(&path, Some(user), Some(group))?;
+        }
+        Ok(())
+    }
+
+    fn initialize(&self, more: &str) -> Outcome<()> {
+        let mut command = self.command("initdb");
+        command.args(["--auth=trust", "--username", OWNER, "--encoding=UTF8"]);
+        command.args(["--locale=C", "--no-sync", "-D"]);
+        finish(command.arg(&self.data))?;
+        let path = self.data.join("postgresql.conf");
+        let defaults = fs::read_to_string(&path)?;
+        let text = format!("{defaults}{SETTINGS}{more}\nport = {}\n", self.port);
+        Ok(fs::write(path, text)?)
+    }
+
+    fn launch(&self) -> Outcome<u32> {
+        let mut command = self.command("pg_ctl");
+        // Its output stays open in the server, so it must not be a pipe that is read to its end.
+        command
+            .args(["start", "-s", "-w", "-D"])
+            .arg(&self.data)
+            .arg("-l")
+            .arg(self.data.join("log"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        if !command.status()?.success() {
+            let log = fs::read_to_string(self.data.join("log")).unwrap_or_default();
+            return Err(format!("PostgreSQL does not start: {log}").into());
+        }
+        let file = fs::read_to_string(self.data.join("postmaster.pid"))?;
+        Ok(file.lines().next().unwrap_or_default().trim().parse()?)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir("/");
+        if let Some((user, group)) = self.account {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if !self.data.join("postmaster.pid").exists() {
+            return;
+        }
+        if let Err(failure) = self.stop(Stop::Immediate) {
+            eprintln!("PostgreSQL does not stop: {failure}");
+        }
+    }
+}
+
+/// The user and group to run as; `None` when this program is not root itself.
+fn account() -> Outcome<Option<(u32, u32)>> {
+    if number("-u", None)? != 0 {
+        return Ok(None);
+    }
+    for name in ACCOUNTS {
+        if let (Ok(user), Ok(group)) = (number("-u", Some(name)), number("-g", Some(name))) {
+            return Ok(Some((user, group)));
+        }
+    }
+    Err("no account but root's to run PostgreSQL as".into())
+}
+
+fn number(which: &str, name: Option<&str>) -> Outcome<u32> {
+    let output = finish(Command::new("id").arg(which).args(name))?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+fn finish(command: &mut Command) -> Outcome<Output> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+}

@@ -1,0 +1,129 @@
+//! From what the server and the network say to what the engine can act on.
+//!
+//! Only messages and codes are passed on: a detail may hold a row's values.
+
+use std::error::Error as _;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, SqlState};
+
+use crate::StoreError;
+
+/// What went wrong in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The connection is gone, or was never there.
+    Lost(String),
+    /// The server rolled back because of others; the same again may do.
+    Retry(String),
+    /// The server's own answer.
+    Store(StoreError),
+}
+
+impl Trouble {
+    pub fn of(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Lost(cause) | Trouble::Retry(cause) => Self::Unreachable(cause),
+            Trouble::Store(error) => error,
+        }
+    }
+}
+
+/// Names an error of a statement.
+pub(super) fn from_error(text: &str, error: &Error) -> Trouble {
+    match error.as_db_error() {
+        Some(answer) => from_answer(text, answer),
+        None if error.is_closed() || has_io(error) => Trouble::Lost(words(error)),
+        None => Trouble::Store(StoreError::Io(words(error))),
+    }
+}
+
+/// Names an error of connecting.
+pub(super) fn from_connect(error: &Error) -> Trouble {
+    if let Some(answer) = error.as_db_error() {
+        return from_answer("", answer);
+    }
+    let text = words(error);
+    if text.contains("does not allow writes") {
+        let cause = "the server is a read-only copy".to_owned();
+        return Trouble::Store(StoreError::ReadOnly(cause));
+    }
+    if text.contains("password missing") {
+        let cause = "it asks for a password and none was given".to_owned();
+        return Trouble::Store(StoreError::Refused(cause));
+    }
+    if text.contains("tls") || text.contains("certificate") {
+        return Trouble::Store(StoreError::Refused(text));
+    }
+    Trouble::Lost(text)
+}
+
+fn from_answer(text: &str, answer: &DbError) -> Trouble {
+    let message = answer.message().to_lowercase();
+    let code = answer.code();
+    if [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::LOCK_NOT_AVAILABLE,
+    ]
+    .contains(code)
+    {
+        return Trouble::Retry(message);
+    }
+    let passing = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        SqlState::TOO_MANY_CONNECTIONS,
+    ];
+    if passing.contains(code) || code.code().starts_with("08") {
+        return Trouble::Lost(message);
+    }
+    Trouble::Store(named(text, code, answer.table(), message))
+}
+
+fn named(text: &str, code: &SqlState, table: Option<&str>, message: String) -> StoreError {
+    let is = |codes: &[SqlState]| codes.contains(code);
+    if is(&[SqlState::DISK_FULL]) {
+        StoreError::Full
+    } else if is(&[SqlState::UNIQUE_VIOLATION]) {
+        StoreError::Duplicate(table.unwrap_or("store").to_owned())
+    } else if is(&[SqlState::READ_ONLY_SQL_TRANSACTION]) {
+        StoreError::ReadOnly(message)
+    } else if is(&[SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED]) {
+        StoreError::Corrupt(message)
+    } else if is(&[SqlState::PROGRAM_LIMIT_EXCEEDED]) {
+        StoreError::Invalid(message)
+    } else if code.code().starts_with("28")
+        || is(&[
+            SqlState::INVALID_CATALOG_NAME,
+            SqlState::INSUFFICIENT_PRIVILEGE,
+        ])
+    {
+        StoreError::Refused(message)
+    } else {
+        let verb = text.split_whitespace().next().unwrap_or("connecting");
+        StoreError::Io(format!("{verb}: {message} ({})", code.code()))
+    }
+}
+
+fn has_io(error: &Error) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.is::<std::io::Error>())
+}
+
+/// The error and its cause, in one line.
+fn words(error: &Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    format!("{error}{}", cause.unwrap_or_default())
+        .to_lowercase()
+        .replace('\n', " ")
+}

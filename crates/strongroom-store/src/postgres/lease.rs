@@ -1,0 +1,133 @@
+//! Whose the writing is: one row with an epoch, checked in every batch's transaction.
+//!
+//! A store that writes takes the next epoch and keeps its lease alive beside the batches. Another
+//! one may take the next epoch only when the lease has run out; from then on no batch of the older
+//! epoch can commit, so a process that was paused does no harm when it wakes.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::fault::Trouble;
+use super::options::PostgresOptions;
+use super::session::{Session, Step};
+use crate::StoreError;
+
+/// How long a lease holds after it was last renewed.
+const LEASE: Duration = Duration::from_secs(6);
+/// How often it is renewed, and looked at while somebody waits for it.
+const RENEW: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(200);
+
+const STANDING: &str = "SELECT epoch, until,
+    until <= CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
+    FROM strongroom.store WHERE one = 1";
+
+const TAKE: &str = "UPDATE strongroom.store SET epoch = epoch + 1,
+    until = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) + 6000
+    WHERE one = 1 AND epoch = $1 AND until = $2 RETURNING epoch";
+
+const KEEP: &str = "UPDATE strongroom.store SET
+    until = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) + 6000
+    WHERE one = 1 AND epoch = $1 RETURNING epoch";
+
+const RELEASE: &str = "UPDATE strongroom.store SET until = 0 WHERE one = 1 AND epoch = $1";
+
+/// The right to write, until dropped.
+pub(super) struct Lease {
+    pub epoch: i64,
+    stop: Option<Sender<()>>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Lease {
+    /// Takes the next epoch. Waits for the lease of one that is gone to run out.
+    ///
+    /// # Errors
+    /// `Locked` when somebody keeps it alive.
+    pub fn take(options: &PostgresOptions, mut session: Session) -> Result<Self, StoreError> {
+        let epoch = next_epoch(&mut session)?;
+        let (stop, stopped) = channel();
+        let options = options.clone();
+        let keeper = std::thread::Builder::new()
+            .name("lease".into())
+            .spawn(move || keep(&options, session, epoch, &stopped))
+            .map_err(|error| StoreError::Io(error.to_string()))?;
+        Ok(Self {
+            epoch,
+            stop: Some(stop),
+            keeper: Some(keeper),
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(keeper) = self.keeper.take() {
+            // A panic in there was told where it happened; the lease runs out by itself.
+            drop(keeper.join());
+        }
+    }
+}
+
+fn next_epoch(session: &mut Session) -> Result<i64, StoreError> {
+    let mut first = None;
+    let mut waited = Duration::ZERO;
+    loop {
+        let rows = session.one(Step::plain(STANDING))?;
+        let Some(row) = rows.first() else {
+            return Err(StoreError::Corrupt("the row of `store` is gone".to_owned()));
+        };
+        let (epoch, until, over): (i64, i64, bool) = (row.get(0), row.get(1), row.get(2));
+        if over {
+            match session.one(Step::plain(TAKE).with(epoch).with(until)) {
+                Ok(rows) => {
+                    if let Some(row) = rows.first() {
+                        return Ok(row.get(0));
+                    }
+                }
+                Err(Trouble::Retry(_)) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        // It moved: somebody is alive.
+        if *first.get_or_insert((epoch, until)) != (epoch, until) || waited > 2 * LEASE {
+            return Err(StoreError::Locked);
+        }
+        session.wait(LOOK);
+        waited += LOOK;
+    }
+}
+
+fn keep(options: &PostgresOptions, session: Session, epoch: i64, stopped: &Receiver<()>) {
+    let mut session = Some(session);
+    while stopped.recv_timeout(RENEW) == Err(RecvTimeoutError::Timeout) {
+        match renewed(options, &mut session, Step::plain(KEEP).with(epoch)) {
+            // Every batch finds that out for itself.
+            Some(false) => return tracing::error!("another server took the store over"),
+            Some(true) => {}
+            None => tracing::warn!("the lease of the store could not be renewed"),
+        }
+    }
+    renewed(options, &mut session, Step::plain(RELEASE).with(epoch));
+}
+
+/// Whether the row was still ours; `None` when the server was not reached.
+fn renewed(
+    options: &PostgresOptions,
+    session: &mut Option<Session>,
+    step: Step<'_>,
+) -> Option<bool> {
+    if session.is_none() {
+        *session = Session::connect(options).ok();
+    }
+    match session.as_mut()?.one(step) {
+        Ok(rows) => Some(!rows.is_empty()),
+        Err(Trouble::Retry(_)) => None,
+        Err(_) => {
+            *session = None;
+            None
+        }
+    }
+}

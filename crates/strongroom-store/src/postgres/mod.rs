@@ -1,0 +1,151 @@
+//! The second engine: the same rows on a PostgreSQL server, or on one that speaks its protocol.
+//!
+//! `options.rs` says where the server is and how it is spoken to, `session.rs` is one connection,
+//! `schema.rs` has tables and migrations, `lease.rs` lets one store write at a time, `write.rs` has
+//! the transaction, `load.rs` set-sized reads, `read.rs` and `inspect.rs` the rest, `cells.rs` turns
+//! rows into columns and back, `fault.rs` names what went wrong.
+//! Only constants become SQL here; values are always bound.
+
+mod cells;
+mod fault;
+mod inspect;
+mod lease;
+mod load;
+mod options;
+mod read;
+mod schema;
+mod session;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use self::lease::Lease;
+use self::read::PostgresReader;
+use self::session::{Session, Step};
+use self::write::PostgresWriter;
+use crate::{Reader, Store, StoreError, Writer};
+
+pub use self::options::{PostgresOptions, PostgresSecrets};
+pub use self::schema::POSTGRES_COLUMNS;
+
+/// A store in a database, which it alone writes.
+pub struct PostgresStore {
+    inner: Arc<Inner>,
+    writer_taken: AtomicBool,
+}
+
+/// What every session keeps alive.
+struct Inner {
+    options: PostgresOptions,
+    lease: Lease,
+    /// Differs between processes, so that those in each other's way do not stay in step.
+    spread: u32,
+    reading_only: bool,
+}
+
+impl Inner {
+    fn epoch(&self) -> i64 {
+        self.lease.epoch
+    }
+}
+
+impl PostgresStore {
+    /// Makes a new store in a database without one.
+    ///
+    /// # Errors
+    /// `AlreadyThere`, `Locked`, `Foreign`, `Refused`, `Unreachable`, `ReadOnly`.
+    pub fn create(options: PostgresOptions) -> Result<Self, StoreError> {
+        let mut session = connect(&options)?;
+        let found = schema::version(&mut session)?;
+        schema::migrate(&mut session, found)?;
+        // A first start that did not get to its first commit has left nothing behind.
+        let text = "SELECT 1 FROM strongroom.log UNION ALL
+            SELECT 1 FROM strongroom.wrapped_key LIMIT 1";
+        if !session.one(Step::plain(text))?.is_empty() {
+            return Err(StoreError::AlreadyThere);
+        }
+        Self::start(options, session, false)
+    }
+
+    /// Opens the store for this process alone and migrates it to the newest schema.
+    ///
+    /// # Errors
+    /// `NotFound`, `Locked`, `Foreign`, `TooNew`, `Refused`, `Unreachable`, `ReadOnly`.
+    pub fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let mut session = connect(&options)?;
+        let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
+        schema::migrate(&mut session, Some(found))?;
+        Self::start(options, session, false)
+    }
+
+    /// Opens a store that nobody writes, for reading alone; holds others off as a writer would.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`], and `TooOld`.
+    pub fn open_read_only(options: PostgresOptions) -> Result<Self, StoreError> {
+        let mut session = connect(&options)?;
+        let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
+        let known = schema::newest();
+        if found < known {
+            return Err(StoreError::TooOld { found, known });
+        }
+        if found > known {
+            return Err(StoreError::TooNew { found, known });
+        }
+        Self::start(options, session, true)
+    }
+
+    fn start(
+        options: PostgresOptions,
+        session: Session,
+        reading_only: bool,
+    ) -> Result<Self, StoreError> {
+        let spread = session.backend.unsigned_abs();
+        let lease = Lease::take(&options, session)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                lease,
+                spread,
+                reading_only,
+            }),
+            writer_taken: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Store for PostgresStore {
+    fn writer(&self) -> Result<Box<dyn Writer>, StoreError> {
+        if self.inner.reading_only {
+            return Err(StoreError::ReadOnly("it was opened for reading".to_owned()));
+        }
+        if self.writer_taken.swap(true, Ordering::SeqCst) {
+            return Err(StoreError::WriterTaken);
+        }
+        let session = Session::connect(&self.inner.options)?;
+        Ok(Box::new(PostgresWriter::new(
+            session,
+            Arc::clone(&self.inner),
+        )))
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        Ok(Box::new(PostgresReader::new(Arc::clone(&self.inner))?))
+    }
+}
+
+fn connect(options: &PostgresOptions) -> Result<Session, StoreError> {
+    let session = Session::connect(options)?;
+    schema::require_version(session.version)?;
+    Ok(session)
+}
+
+/// Waits without a session.
+fn rest(time: Duration) {
+    let (_kept, never) = channel::<()>();
+    // Nobody sends, so it is the time that ends it.
+    let _ = never.recv_timeout(time);
+}
