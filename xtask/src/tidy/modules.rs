@@ -168,6 +168,12 @@ fn given_path(content: &str, code: &str, place: usize) -> Option<String> {
 fn candidates(path: &str, is_root: bool, module: &Declared) -> Vec<String> {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     if let Some(given) = &module.given_path {
+        let mut folder = folder;
+        let mut given = given.as_str();
+        while let Some(rest) = given.strip_prefix("../") {
+            given = rest;
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
         return vec![join(folder, given)];
     }
     let stem = file.trim_end_matches(".rs");
