@@ -69,10 +69,11 @@ async fn work(engine: &Engine, courier: &mut Courier) -> Result<(), Failure> {
             courier.store().await?;
             store_at = tokio::time::Instant::now();
         }
-        let nap = match courier.is_dirty() {
-            true => STORE_EVERY.saturating_sub(store_at.elapsed()),
-            false => courier.nap(engine.now()).min(NAP),
-        };
+        // What is due does not wait for what is to be stored.
+        let mut nap = courier.nap(engine.now()).min(NAP);
+        if courier.is_dirty() {
+            nap = nap.min(STORE_EVERY.saturating_sub(store_at.elapsed()));
+        }
         tokio::select! {
             biased;
             () = courier.finish_next() => {}
