@@ -98,6 +98,22 @@ fn first_of_each(received: &[Received]) -> Vec<String> {
     ids.filter(|id| seen.insert(id.clone())).collect()
 }
 
+/// Events that failed eight times before they were taken: given up, and sent by a replay after the others.
+fn given_up(received: &[Received]) -> HashSet<&str> {
+    let mut failures: HashMap<&str, usize> = HashMap::new();
+    let mut taken = HashSet::new();
+    for request in received {
+        let id = request.header("webhook-id");
+        if request.status == 200 {
+            taken.insert(id);
+        } else if !taken.contains(id) {
+            *failures.entry(id).or_default() += 1;
+        }
+    }
+    failures.retain(|_, count| *count >= 8);
+    failures.into_keys().collect()
+}
+
 /// Waits until every event has been taken by every receiver; what was given up is asked for again.
 fn settle(demo: &Demo, hooks: &[(String, &Receiver)], accepted: impl Fn(usize) -> HashSet<String>) {
     let expected: HashSet<String> = events(demo).into_iter().collect();
@@ -172,7 +188,16 @@ fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
         }
         let mut ids = first_of_each(&received);
         if receiver.address == strict.address {
-            assert_eq!(ids, expected, "order is kept where it is asked for");
+            let later = given_up(&received);
+            let in_line = |all: &[String]| -> Vec<String> {
+                let kept = all.iter().filter(|id| !later.contains(id.as_str()));
+                kept.cloned().collect()
+            };
+            assert_eq!(
+                in_line(&ids),
+                in_line(&expected),
+                "order is kept where it is asked for"
+            );
         }
         ids.sort();
         assert_eq!(
