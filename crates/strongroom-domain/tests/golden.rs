@@ -415,6 +415,20 @@ fn what_was_written_is_read_back() {
     }
 }
 
+/// A body as it was before webhooks were counted: what it lacks reads as absent.
+#[test]
+fn a_tenant_of_the_first_version_is_read_back() {
+    let first = "01874c0707070707070707070707076441636d65635048508182635048504c02020202020202020202020280\
+                 0501";
+    let bytes: Vec<u8> = (0..first.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&first[at..at + 2], 16).unwrap())
+        .collect();
+    let tenant: Tenant = decode(&bytes).unwrap();
+    assert_eq!((tenant.name.as_str(), tenant.owner_keys), ("Acme", 1));
+    assert_eq!(tenant.webhooks, None);
+}
+
 #[test]
 fn damaged_bodies_are_refused_and_never_panic() {
     for (name, record) in records() {

@@ -13,6 +13,7 @@ use strongroom_domain::transfers::CreateTransfer;
 use strongroom_domain::wallets::{
     CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType,
 };
+use strongroom_domain::webhooks::{CreateWebhook, Wanted};
 use strongroom_engine::verify::{VerifyReport, verify};
 use strongroom_engine::{Clock, Engine, Envelope, Idempotency, Settings};
 use strongroom_store::{SqliteStore, Store};
@@ -108,6 +109,7 @@ pub fn write(store: &dyn Store, root: &Root) {
     author.many_payouts(&wallets, 9);
     let other = Books::found_in(author.books.engine.clone(), "Umbrella");
     other.wallet(WalletType::Master);
+    author.webhook();
     author.books.engine.stop();
 }
 
@@ -294,6 +296,22 @@ impl Author {
         }));
         let used = vec![(owner, self.books.engine.now())];
         self.run(self.books.run(TouchApiKeys { used }));
+    }
+
+    /// An endpoint, so that the sender has a position to keep.
+    fn webhook(&self) {
+        let command = CreateWebhook {
+            wanted: Wanted {
+                url: "https://shop.example.com/hook".into(),
+                events: vec!["*".into()],
+                description: None,
+                enabled: true,
+                ordered: false,
+            },
+            minted: self.books.engine.mint_webhook(None, true),
+            held: Role::Owner.permissions(),
+        };
+        self.run(self.books.run(command));
     }
 
     pub fn many_payouts(&self, wallets: &[WalletId], count: u64) {
