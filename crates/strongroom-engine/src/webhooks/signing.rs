@@ -144,6 +144,9 @@ mod tests {
             retired: None,
             created_at: NOW,
             updated_at: NOW,
+            network: None,
+            shadow: None,
+            challenge: None,
         }
     }
 

@@ -1,12 +1,13 @@
 //! One attempt: the event's bytes, signed and sent, and what the receiver made of it.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
-use strongroom_engine::{Endpoint, Engine, OutEvent};
-use strongroom_outbound::{Limits, Outbound, Reply, Request};
+use serde_json::Value;
+use strongroom_engine::{AttemptOutcome, Endpoint, Engine, OutEvent};
+use strongroom_outbound::{Limits, Outbound, OutboundFault, Reply, Request};
+use strongroom_types::id::EventId;
 use strongroom_types::time::{SECOND, Timestamp};
 
 /// What a receiver may take, and how much of its reply is read.
@@ -17,34 +18,85 @@ const LIMITS: Limits = Limits {
 
 const AGENT: &str = concat!("Strongroom/", env!("CARGO_PKG_VERSION"));
 
-/// How an attempt ended.
+/// An attempt that ended.
+pub(super) struct Attempt {
+    pub began: Timestamp,
+    pub took: Duration,
+    pub verdict: Verdict,
+    /// What the receiver answered, if it did.
+    pub status: Option<u16>,
+    /// Why it did not.
+    pub fault: Option<&'static str>,
+    /// The beginning of the answer.
+    pub reply: Bytes,
+}
+
+/// What comes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Delivered,
-    /// Try again. What the receiver answered, and the pause it asked for, in milliseconds.
-    Failed(Option<u16>, Option<i64>),
+    /// Try again; after the pause that the receiver asked for, in milliseconds.
+    Failed(Option<i64>),
     /// It wants nothing more, ever.
     Gone,
+}
+
+impl Verdict {
+    pub fn outcome(self) -> AttemptOutcome {
+        match self {
+            Verdict::Delivered => AttemptOutcome::Delivered,
+            Verdict::Failed(_) => AttemptOutcome::Failed,
+            Verdict::Gone => AttemptOutcome::Gone,
+        }
+    }
 }
 
 pub(super) async fn send(
     engine: &Engine,
     outbound: &Outbound,
-    endpoint: &Arc<Endpoint>,
+    endpoint: &Endpoint,
     event: &OutEvent,
-) -> Verdict {
-    let live = endpoint.scope.mode.is_live();
-    let Ok(target) = outbound.check(&endpoint.webhook.url, live) else {
-        return Verdict::Failed(None, None);
-    };
-    let now = engine.now();
-    let Some(request) = request(endpoint, event, now) else {
-        return Verdict::Failed(None, None);
-    };
-    match outbound.send(&target, request, LIMITS).await {
-        Ok(reply) => verdict(&reply, now),
-        Err(_) => Verdict::Failed(None, None),
+) -> Attempt {
+    let (began, clock) = (engine.now(), Instant::now());
+    let reply = exchange(outbound, endpoint, event, began).await;
+    let took = clock.elapsed();
+    match reply {
+        Ok(reply) => Attempt {
+            began,
+            took,
+            verdict: verdict(&reply, began),
+            status: Some(reply.status),
+            fault: None,
+            reply: reply.body,
+        },
+        Err(fault) => Attempt {
+            began,
+            took,
+            verdict: Verdict::Failed(None),
+            status: None,
+            fault: Some(fault),
+            reply: Bytes::new(),
+        },
     }
+}
+
+async fn exchange(
+    outbound: &Outbound,
+    endpoint: &Endpoint,
+    event: &OutEvent,
+    now: Timestamp,
+) -> Result<Reply, &'static str> {
+    let live = endpoint.scope.mode.is_live();
+    let refused = OutboundFault::RefusedAddress.code();
+    // SECURITY: what was allowed when the endpoint was made need not be allowed now.
+    let network = endpoint.webhook.network.as_deref();
+    let network = network.map(|text| outbound.network(text, live)).transpose();
+    let target = outbound.check(&endpoint.webhook.url, live).ok();
+    let target = target.and_then(|target| target.within(network.ok()?).ok());
+    let target = target.ok_or(refused)?;
+    let request = request(endpoint, event, now).ok_or("header_refused")?;
+    let reply = outbound.send(&target, request, LIMITS).await;
+    reply.map_err(|fault| fault.code())
 }
 
 fn request(endpoint: &Endpoint, event: &OutEvent, now: Timestamp) -> Option<Request> {
@@ -66,7 +118,7 @@ fn verdict(reply: &Reply, now: Timestamp) -> Verdict {
     match reply.status {
         200..=299 => Verdict::Delivered,
         410 => Verdict::Gone,
-        status => Verdict::Failed(Some(status), asked(reply, now)),
+        _ => Verdict::Failed(asked(reply, now)),
     }
 }
 
@@ -76,5 +128,46 @@ fn asked(reply: &Reply, now: Timestamp) -> Option<i64> {
     match text.parse::<u32>() {
         Ok(seconds) => Some(i64::from(seconds) * SECOND),
         Err(_) => Timestamp::parse_http_date(text).map(|time| time.0.saturating_sub(now.0)),
+    }
+}
+
+/// Whether an answer holds what its challenge asked for: the event's id, as text or as the field `challenge` of an
+/// object.
+pub(super) fn answers(reply: &[u8], event: EventId) -> bool {
+    let Ok(text) = std::str::from_utf8(reply) else {
+        return false;
+    };
+    let expected = event.to_string();
+    let field = || {
+        let object: Value = serde_json::from_str(text).ok()?;
+        Some(object.get("challenge")?.as_str()? == expected)
+    };
+    text.trim() == expected || field() == Some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::RawId;
+
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_answered_by_its_id_alone() {
+        let id = EventId(RawId([7; 12]));
+        let text = "evt_070707070707070707070707";
+        for (reply, answered) in [
+            (text.to_owned(), true),
+            (format!(" {text}\r\n"), true),
+            (format!("{{\"challenge\":\"{text}\"}}"), true),
+            (format!("{{\"ok\":true,\"challenge\":\"{text}\"}}"), true),
+            (String::new(), false),
+            (format!("{{\"id\":\"{text}\"}}"), false),
+            (format!("[\"{text}\"]"), false),
+            (format!("got {text}"), false),
+            ("evt_080808080808080808080808".to_owned(), false),
+        ] {
+            assert_eq!(answers(reply.as_bytes(), id), answered, "{reply}");
+        }
+        assert!(!answers(&[0xff, 0xfe], id));
     }
 }

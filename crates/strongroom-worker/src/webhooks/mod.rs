@@ -8,6 +8,7 @@
 mod attempt;
 mod courier;
 mod feed;
+mod flight;
 mod line;
 mod schedule;
 
@@ -81,7 +82,7 @@ async fn work(engine: &Engine, courier: &mut Courier) -> Result<(), Failure> {
             () = tokio::time::sleep(nap) => {}
         }
         courier.finish_ready();
-        courier.disable().await?;
+        courier.act().await?;
     }
 }
 
@@ -102,7 +103,7 @@ pub async fn deliver_due(courier: &mut Courier) -> Result<usize, Failure> {
         }
         courier.finish_next().await;
         courier.finish_ready();
-        courier.disable().await?;
+        courier.act().await?;
     }
     courier.store().await?;
     Ok(courier.attempts() - before)
