@@ -195,7 +195,9 @@ impl Line {
 
     /// Goes on with the endpoint as it is now. Its new filter counts for what was read ahead, too.
     pub fn renew(&mut self, endpoint: Arc<Endpoint>) {
-        if !endpoint.is_enabled() || !self.endpoint.is_enabled() {
+        let stepped_out = self.endpoint.webhook.is_shadow() && !endpoint.webhook.is_shadow();
+        // What failed before counts for nothing now.
+        if !endpoint.is_enabled() || !self.endpoint.is_enabled() || stepped_out {
             self.breaker.succeeded();
         }
         for walk in &mut self.walks {

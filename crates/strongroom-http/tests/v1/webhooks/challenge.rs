@@ -154,6 +154,7 @@ fn a_challenge_survives_a_restart_and_is_given_up_like_any_delivery() {
     let acme = Tenant::back(&server, left);
     receiver.become_of(|_| (200, None));
     receiver.says(echo);
+    server.clock.advance(1_000);
     assert!(server.deliver() >= 1);
     assert_eq!(shown(&acme, &id).0, "true");
 }
