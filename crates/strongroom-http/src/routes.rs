@@ -241,7 +241,8 @@ fn webhook_rows() -> Vec<Route> {
             "/v1/webhooks/{id}/deliveries",
             webhooks::deliveries,
         )
-        .about("What a webhook has not taken yet, and what was given up.")
+        .about("What a webhook has not taken yet, and what was given up, the oldest event first.")
+        .query(&[&PAGE, webhooks::OF_DELIVERIES])
         .reply(webhooks::deliveries_schema),
         Route::guarded(
             Verb::Get,

@@ -29,6 +29,7 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{AuditFilter, PayoutFilter, TransactionFilter, WalletFilter};
+pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
 
 /// Why a read has no answer.

@@ -9,7 +9,6 @@ use strongroom_domain::webhooks::{
     ChallengeWebhook, CreateWebhook, DeleteWebhook, DeliveryView, Replay, ReplayWebhook,
     RollWebhook, TestWebhook, UpdateWebhook, Wanted, WebhookView, is_pattern,
 };
-use strongroom_engine::Listing;
 use strongroom_types::id::{EventId, WebhookId};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -18,6 +17,7 @@ use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, read_object};
 use crate::pages;
 use crate::problem::Problem;
+use crate::query::Parameter;
 use crate::schema;
 use crate::v1::account::mode;
 
@@ -172,20 +172,30 @@ pub async fn list(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Pr
 
 /// `GET /v1/webhooks/{id}/deliveries`: what it has not taken yet, and what was given up; the oldest event first.
 pub async fn deliveries(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Problem> {
-    let id = webhook_id(&call);
+    let (id, page) = (webhook_id(&call), call.query().page()?);
+    let given_up = call.query().choice("status", |text| match text {
+        PENDING => Some(false),
+        GIVEN_UP => Some(true),
+        _ => None,
+    })?;
     call.read(&caller, move |view| {
-        let found = view.webhook_deliveries(id)?;
-        let listing = Listing {
-            items: found,
-            has_more: false,
-            next_cursor: None,
-        };
+        let listing = view.webhook_deliveries(id, given_up, &page)?;
         Ok(pages::render(&listing, |(delivery, event)| {
             view::json(&DeliveryView::new(delivery, *event))
         }))
     })
     .await
 }
+
+const PENDING: &str = "pending";
+const GIVEN_UP: &str = "given_up";
+
+/// The parameters of the list of deliveries beside the page.
+pub const OF_DELIVERIES: &[Parameter] = &[Parameter::one_of(
+    "status",
+    || vec![PENDING, GIVEN_UP],
+    "Only those that wait, or only those that were given up.",
+)];
 
 fn webhook_id(call: &Call) -> WebhookId {
     call.id(WebhookId::parse, WebhookId(NOBODY))
@@ -441,7 +451,7 @@ pub fn deliveries_schema() -> Schema {
             ("webhook_id", schema::id("whk")),
             ("event_id", schema::nullable(schema::id("evt"))),
             ("event_type", schema::nullable(schema::text())),
-            ("status", schema::one_of(&["pending", "given_up"])),
+            ("status", schema::one_of(&[PENDING, GIVEN_UP])),
             ("attempts", json!({"type": "integer", "minimum": 0})),
             ("last_attempt_at", time()),
             (
