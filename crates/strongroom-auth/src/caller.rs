@@ -27,6 +27,8 @@ pub enum SystemActor {
     Housekeeping,
     /// The sender of webhooks.
     Webhooks,
+    /// Whoever sent in a key that leaked.
+    Leaks,
 }
 
 impl SystemActor {
@@ -36,6 +38,7 @@ impl SystemActor {
             SystemActor::Rail => "system:rail",
             SystemActor::Housekeeping => "system:housekeeping",
             SystemActor::Webhooks => "system:webhooks",
+            SystemActor::Leaks => "system:leaks",
         }
     }
 }

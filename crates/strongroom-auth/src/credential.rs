@@ -8,6 +8,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::permission::{PermissionSet, Role};
+use crate::restrictions::Networks;
 
 /// Secret keys act for the organization; publishable keys may only make card tokens and read a payment link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -68,9 +69,18 @@ pub struct Credential {
     pub signing_key: MacKey,
     pub expires_at: Option<Timestamp>,
     pub status: CredentialStatus,
+    /// Where it may be used from, if not from everywhere.
+    pub networks: Option<Networks>,
+    /// Whether its record bounds what money it may move.
+    pub is_limited: bool,
 }
 
 impl Credential {
+    /// Whether it could hand on more than it has, if it made keys.
+    pub fn is_restricted(&self) -> bool {
+        self.is_limited || self.networks.is_some()
+    }
+
     /// Whether the key may be used at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.status == CredentialStatus::Active && self.expires_at.is_none_or(|end| now < end)

@@ -9,8 +9,10 @@ pub mod caller;
 pub mod credential;
 pub mod key_text;
 pub mod permission;
+pub mod restrictions;
 pub mod signing;
 
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
 pub use permission::{Permission, PermissionSet, Role};
+pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range};

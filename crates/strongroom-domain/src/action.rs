@@ -53,9 +53,12 @@ actions! {
     ApiKeyRolled = 41, "api_key_rolled";
     ApiKeyRevoked = 42, "api_key_revoked";
     ApiKeysUsed = 43, "api_keys_used";
+    ApiKeyUpdated = 44, "api_key_updated";
+    ApiKeyLeaked = 45, "api_key_leaked";
     AccessDenied = 50, "access_denied";
     SecretKeyInBrowser = 51, "secret_key_in_browser";
     SignatureRefused = 52, "signature_refused";
+    AddressRefused = 55, "address_refused";
     RefusalsSummarised = 53, "refusals_summarised";
     FailuresSummarised = 54, "failures_summarised";
     ServerStarted = 60, "server_started";

@@ -66,6 +66,8 @@ events! {
     ApiKeyCreated = 30, "api_key.created";
     ApiKeyRolled = 31, "api_key.rolled";
     ApiKeyRevoked = 32, "api_key.revoked";
+    ApiKeyUpdated = 33, "api_key.updated";
+    ApiKeyLeaked = 34, "api_key.leaked";
     WebhookCreated = 40, "webhook.created";
     WebhookUpdated = 41, "webhook.updated";
     WebhookDeleted = 42, "webhook.deleted";

@@ -6,7 +6,7 @@
 use strongroom_ledger::Account;
 use strongroom_types::id::{Kind, SubjectId};
 
-use crate::api_keys::ApiKey;
+use crate::api_keys::{Allowance, ApiKey};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payouts::{BankAccount, Payout, PayoutBody};
@@ -23,6 +23,7 @@ pub enum Record {
     Payout(Payout),
     ApiKey(ApiKey),
     Webhook(Webhook),
+    Allowance(Allowance),
 }
 
 /// A personal part, in clear.
@@ -42,6 +43,7 @@ impl Record {
             Record::Payout(_) => Kind::Payout,
             Record::ApiKey(_) => Kind::ApiKey,
             Record::Webhook(_) => Kind::Webhook,
+            Record::Allowance(_) => Kind::Allowance,
         }
     }
 
@@ -51,7 +53,8 @@ impl Record {
             Record::Organization(_)
             | Record::Tenant(_)
             | Record::Wallet(_)
-            | Record::External(_) => 0,
+            | Record::External(_)
+            | Record::Allowance(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -70,6 +73,7 @@ impl Record {
             Record::Payout(value) => encode(&value.body, out),
             Record::ApiKey(value) => encode(value, out),
             Record::Webhook(value) => encode(value, out),
+            Record::Allowance(value) => encode(value, out),
         }
     }
 
@@ -102,6 +106,7 @@ impl Record {
             Kind::External => Record::External(decode(business)?),
             Kind::ApiKey => Record::ApiKey(decode(business)?),
             Kind::Webhook => Record::Webhook(decode(business)?),
+            Kind::Allowance => Record::Allowance(decode(business)?),
             Kind::Wallet => {
                 let owner = personal
                     .first()

@@ -1,7 +1,9 @@
 //! How resources look on the wire. Pure renderings: the same resource gives the same bytes.
 
 use serde::Serialize;
-use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
+use strongroom_auth::{
+    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy,
+};
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
@@ -291,6 +293,9 @@ pub struct ApiKeyView<'a> {
     pub signing: SigningPolicy,
     pub status: CredentialStatus,
     pub rolled_from: Option<ApiKeyId>,
+    pub networks: &'a [Range],
+    pub networks_mode: Option<&'static str>,
+    pub limits: Option<&'a MoneyLimits>,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -315,6 +320,12 @@ impl<'a> ApiKeyView<'a> {
             signing: key.signing,
             status: key.status,
             rolled_from: key.rolled_from,
+            networks: key.networks.as_ref().map_or(&[], |all| &all.ranges),
+            networks_mode: key.networks.as_ref().map(|all| match all.report_only {
+                true => "report",
+                false => "enforce",
+            }),
+            limits: key.limits.as_ref(),
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             created_at: key.created_at,

@@ -4,9 +4,12 @@
 //! added; one that changes breaks every installation. `UPDATE_GOLDEN=1` writes the file anew: review the difference.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test")]
 
-use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
+use strongroom_auth::{
+    CredentialStatus, Dialect, Direction, KeyType, MoneyLimits, Networks, PermissionSet, Range,
+    Role, SigningPolicy,
+};
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::api_keys::{Allowance, ApiKey, Used};
 use strongroom_domain::entry::{
     ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction,
     TransactionKind, decode, encode,
@@ -227,6 +230,17 @@ fn records() -> Vec<(&'static str, Record)> {
             }),
         ),
         ("api_key", Record::ApiKey(api_key())),
+        ("api_key_restricted", Record::ApiKey(restricted_key())),
+        (
+            "allowance",
+            Record::Allowance(Allowance {
+                day: 20_240_115,
+                used: vec![Used {
+                    currency: php(),
+                    minor: 1_000,
+                }],
+            }),
+        ),
         ("webhook", Record::Webhook(webhook())),
         ("webhook_guarded", Record::Webhook(guarded_webhook())),
     ]
@@ -322,6 +336,24 @@ fn api_key() -> ApiKey {
         expires_at: Some(Timestamp(9)),
         last_used_at: Some(Timestamp(7)),
         rolled_from: Some(ApiKeyId(raw(8))),
+        networks: None,
+        limits: None,
+    }
+}
+
+fn restricted_key() -> ApiKey {
+    ApiKey {
+        networks: Some(Networks {
+            ranges: vec![Range::parse("203.0.113.0/24").unwrap()],
+            report_only: true,
+        }),
+        limits: Some(MoneyLimits {
+            per_transaction: Some(1_000),
+            per_day: Some(5_000),
+            currencies: vec![php()],
+            directions: vec![Direction::Out],
+        }),
+        ..api_key()
     }
 }
 

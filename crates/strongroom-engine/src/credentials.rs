@@ -33,6 +33,8 @@ impl Credentials {
             signing_key: MacKey::new(key.signing_secret.as_bytes()),
             expires_at: key.expires_at,
             status: key.status,
+            networks: key.networks.clone(),
+            is_limited: key.limits.is_some(),
         };
         self.by_hash
             .write()

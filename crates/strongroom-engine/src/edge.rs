@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_auth::permission::Operate;
-use strongroom_auth::{Credential, KeyType, key_text};
+use strongroom_auth::{Caller, Credential, KeyType, SystemActor, key_text};
 use strongroom_crypto::random;
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::Minted;
+use strongroom_domain::api_keys::{Minted, RevokeLeaked};
 use strongroom_domain::command::Command;
 use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::rejection::Rejection;
@@ -19,7 +19,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::draft::ClearPart;
 use crate::engine::Engine;
-use crate::envelope::{Envelope, Idempotency};
+use crate::envelope::{Envelope, Failure, Idempotency};
 use crate::journal::{AttemptLine, RequestLine};
 use crate::queue::{ActorLine, Pending};
 
@@ -164,6 +164,31 @@ impl Engine {
         if self.inner.shared.queue.push(pending).is_ok() {
             // The refusal stands whether or not it could be written down.
             drop(outcome.await);
+        }
+    }
+
+    /// Revokes a secret key whose text somebody found; says nothing of whether there was one.
+    ///
+    /// # Errors
+    /// [`Failure`] of the commit.
+    pub async fn revoke_leaked(
+        &self,
+        unverified_key: &str,
+        envelope: Envelope,
+    ) -> Result<(), Failure> {
+        let found = self.credential(unverified_key);
+        // A publishable key is made to be seen.
+        let Some(key) = found.filter(|key| key.key_type == KeyType::Secret) else {
+            return Ok(());
+        };
+        let caller = Caller::system(SystemActor::Leaks, key.scope);
+        match self
+            .execute(&caller, RevokeLeaked { id: key.id }, envelope)
+            .await
+        {
+            // Its owner was faster.
+            Ok(_) | Err(Failure::Rejected { .. }) => Ok(()),
+            Err(failure) => Err(failure),
         }
     }
 

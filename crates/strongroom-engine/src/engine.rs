@@ -8,6 +8,7 @@ use strongroom_auth::permission::Operate;
 use strongroom_auth::{Actor, Caller, SystemActor};
 use strongroom_crypto::RootKeys;
 use strongroom_domain::action::Action;
+use strongroom_domain::api_keys::Limited;
 use strongroom_domain::command::Command;
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::edge::actor_line;
 use crate::envelope::{Committed, Envelope, Failure};
 use crate::journal::Journals;
-use crate::queue::{Item, Pending, answer};
+use crate::queue::{Decide, Item, Pending, answer};
 use crate::refusals::RefusalKey;
 use crate::scopes::installation;
 use crate::shared::Shared;
@@ -254,8 +255,16 @@ impl Engine {
             Actor::System(actor) => (None, Some(actor.as_str())),
         };
         let actor = actor_line(credential, system, caller.rule(), &envelope);
+        let limited = caller.credential().filter(|key| key.is_limited);
+        let command: Box<dyn Decide> = match limited {
+            Some(credential) => Box::new(Limited {
+                command,
+                key: credential.id,
+            }),
+            None => Box::new(command),
+        };
         self.inner.shared.queue.push(Pending {
-            command: Box::new(command),
+            command,
             scope: caller.tenant().scope(),
             actor,
             envelope,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission};
+use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Engine, Envelope, ReadFault, View};
 use strongroom_outbound::Outbound;
@@ -93,6 +94,14 @@ impl Call {
 
     pub fn credential(&self) -> &Arc<Credential> {
         &self.credential
+    }
+
+    /// What the key holds, for what it would hand on.
+    pub fn held(&self) -> Held {
+        Held {
+            permissions: self.credential.permissions.clone(),
+            is_restricted: self.credential.is_restricted(),
+        }
     }
 
     pub fn mode(&self) -> Mode {

@@ -24,6 +24,7 @@ use crate::body;
 use crate::call::{Answer, Call};
 use crate::caught::Caught;
 use crate::idempotency;
+use crate::leaks;
 use crate::openapi;
 use crate::presented::unverified_key;
 use crate::problem::{EdgeCode, Problem};
@@ -33,7 +34,7 @@ use crate::route::{Authorized, Door, LimitClass, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
-use crate::visit::Visit;
+use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Visit};
 
 /// The longest path and query, in bytes.
 const MAX_TARGET: usize = 8_192;
@@ -92,6 +93,9 @@ impl App {
         }
         if let Found::Route(route, _) = &found {
             visit.routed(head, route);
+            if matches!(route.door, Door::Leaks) {
+                return self.leak(visit, head, body).await;
+            }
             if route.permission.is_none() {
                 return self.open(visit, route);
             }
@@ -100,6 +104,7 @@ impl App {
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
         // 4. Whether this key may be used in this way at all.
+        self.refuse_address(visit, &credential).await?;
         self.refuse_browser(visit, head, &credential).await?;
         self.refuse_live(visit, &credential).await?;
         self.limit(visit, &credential)?;
@@ -164,10 +169,31 @@ impl App {
                 status: 200,
                 answer: Answer::page(page()),
             },
-            (Door::Health | Door::Guarded(_), _) => status(200, "ok"),
+            (Door::Health | Door::Leaks | Door::Guarded(_), _) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),
             (Door::Ready, EngineState::Halted(_)) => status(503, "halted"),
+        })
+    }
+
+    /// A key that somebody found. SECURITY: the answer is the same whether there is such a key.
+    async fn leak<B>(&self, visit: &mut Visit, head: &Parts, body: B) -> Result<Passed, Problem>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let network = network(visit.address);
+        let standing = self.inner().unauthenticated.count(network, visit.time);
+        allow(visit, standing)?;
+        let body = body::read(body, self.settings().body_time).await?;
+        body::check_type(&head.headers)?;
+        let found = leaks::read(&body)?;
+        self.engine()
+            .revoke_leaked(found.expose(), visit.envelope())
+            .await?;
+        Ok(Passed {
+            status: 202,
+            answer: Answer::json(b"{\"status\":\"received\"}".to_vec()),
         })
     }
 
@@ -194,6 +220,31 @@ impl App {
             Found::OtherMethod(methods) => Err(other_method(visit, methods)),
             Found::Route(..) => Err(Problem::unauthorized()),
         }
+    }
+
+    /// SECURITY: what a key is held to is asked before anything that it could be told.
+    async fn refuse_address(
+        &self,
+        visit: &mut Visit,
+        credential: &Arc<Credential>,
+    ) -> Result<(), Problem> {
+        let address = visit.address;
+        match &credential.networks {
+            Some(networks) if !networks.holds(address) => {
+                visit.warned(ADDRESS_OUTSIDE_NETWORKS);
+                if networks.report_only {
+                    return Ok(());
+                }
+            }
+            _ => return Ok(()),
+        }
+        let rejection = Rejection::new(
+            Code::AddressNotAllowed,
+            "this key is held to networks that your address is not in",
+        );
+        Err(self
+            .refuse(visit, credential, Action::AddressRefused, rejection)
+            .await)
     }
 
     /// SECURITY: a secret key in a web page is a leaked key. `Origin` and `Sec-Fetch-Site` are what browsers alone

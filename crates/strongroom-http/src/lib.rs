@@ -14,6 +14,7 @@ mod edge;
 mod feed;
 mod idempotency;
 mod json;
+mod leaks;
 mod metrics;
 mod openapi;
 mod pages;

@@ -48,6 +48,8 @@ pub enum LimitClass {
     Exempt,
     /// Documents anybody may read.
     Pages,
+    /// Per address, together with failed attempts.
+    Unauthenticated,
     /// Per key and organization; failures per address.
     Api,
 }
@@ -75,6 +77,8 @@ pub enum Door {
     Ready,
     Document,
     Page(fn() -> &'static Page),
+    /// Takes a key that was found.
+    Leaks,
     Guarded(Guard),
 }
 
@@ -149,6 +153,12 @@ impl Route {
     }
 
     #[must_use]
+    pub fn accepted(mut self) -> Route {
+        self.success = 202;
+        self
+    }
+
+    #[must_use]
     pub fn created(mut self) -> Route {
         self.success = 201;
         self
@@ -211,6 +221,7 @@ impl Route {
         let limit = match self.limit {
             LimitClass::Exempt => "exempt",
             LimitClass::Pages => "pages",
+            LimitClass::Unauthenticated => "failed",
             LimitClass::Api => "api",
         };
         let reply = match self.reply {

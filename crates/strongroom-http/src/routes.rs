@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use crate::leaks;
 use crate::openapi;
 use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
@@ -47,6 +48,12 @@ fn open_rows() -> Vec<Route> {
         )
         .about("A page for test mode that checks a webhook's signatures in the browser.")
         .limited(LimitClass::Pages),
+        Route::open(Verb::Post, "/leaks", Door::Leaks)
+            .about("Takes a secret key that somebody found where it should not be, and revokes it.")
+            .limited(LimitClass::Unauthenticated)
+            .accepted()
+            .body(leaks::body_schema)
+            .reply(leaks::schema),
     ]
 }
 
@@ -194,6 +201,11 @@ fn key_rows() -> Vec<Route> {
             .reply(api_keys::list_schema),
         Route::guarded(Verb::Get, "/v1/api-keys/{id}", api_keys::read)
             .about("An API key, without its text.")
+            .reply(api_keys::schema),
+        Route::guarded(Verb::Patch, "/v1/api-keys/{id}", api_keys::update)
+            .about("Changes a key's name, networks and money limits, or lets it end sooner.")
+            .sensitive()
+            .body(api_keys::update_schema)
             .reply(api_keys::schema),
         Route::guarded(Verb::Post, "/v1/api-keys/{id}/roll", api_keys::roll)
             .about("Makes a key that takes another's place; the old one works on for a while.")

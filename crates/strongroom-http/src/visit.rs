@@ -20,6 +20,9 @@ use crate::throttle::Standing;
 /// The status in the log of a request whose client went away before it was answered.
 const CLIENT_GONE: u16 = 499;
 
+/// What the log of requests warns of: the key is held to networks, and was used from elsewhere.
+pub(crate) const ADDRESS_OUTSIDE_NETWORKS: &str = "address_outside_networks";
+
 /// What is known of a request so far. Dropping it counts the request and writes its line of the request log, so none
 /// is left out, not even one whose client went away.
 pub(crate) struct Visit {
@@ -39,6 +42,7 @@ pub(crate) struct Visit {
     credential: Option<ApiKeyId>,
     status: u16,
     code: Option<&'static str>,
+    warning: Option<&'static str>,
 }
 
 impl Visit {
@@ -61,6 +65,7 @@ impl Visit {
             credential: None,
             status: CLIENT_GONE,
             code: None,
+            warning: None,
         }
     }
 
@@ -74,6 +79,11 @@ impl Visit {
     pub fn identified(&mut self, credential: &Credential) {
         self.scope = Some(credential.scope);
         self.credential = Some(credential.id);
+    }
+
+    /// Notes what is odd about the request, though it may be allowed.
+    pub fn warned(&mut self, warning: &'static str) {
+        self.warning = Some(warning);
     }
 
     /// Notes the answer; `code` is the problem's, if it is one.
@@ -120,6 +130,7 @@ impl Drop for Visit {
             address: std::mem::take(&mut self.address_text),
             user_agent: std::mem::take(&mut self.user_agent),
             code: self.code,
+            warning: self.warning,
         });
     }
 }

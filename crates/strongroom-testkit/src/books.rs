@@ -142,6 +142,8 @@ impl Books {
             dialect,
             signing,
             expires_at: None,
+            networks: None,
+            limits: None,
             minted,
             held: None,
         };

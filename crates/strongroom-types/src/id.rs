@@ -211,6 +211,8 @@ registry! {
     Webhook = 14, "whk", WebhookId;
     /// An attempt at delivering an event to an endpoint.
     WebhookAttempt = 15, "wha", WebhookAttemptId;
+    /// What a key with a daily limit has moved. Shares its key's number.
+    Allowance = 16, "alw", AllowanceId;
 }
 
 /// An id together with its kind.

@@ -79,6 +79,8 @@ fn key(
         dialect: Dialect::default(),
         signing,
         expires_at: None,
+        networks: None,
+        limits: None,
         minted,
         held: None,
     };

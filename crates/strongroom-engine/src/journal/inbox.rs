@@ -167,6 +167,7 @@ mod tests {
             address: String::new(),
             user_agent,
             code: None,
+            warning: None,
         }
     }
 

@@ -32,12 +32,15 @@ pub struct RequestLine {
     pub user_agent: String,
     /// The problem's code, if the answer was one.
     pub code: Option<&'static str>,
+    /// What is odd about the request, though it may be allowed: a stable word.
+    pub warning: Option<&'static str>,
 }
 
 /// What lines can be narrowed by.
 #[derive(Clone, Debug, Default)]
 pub struct RequestFilter {
     pub status: Option<u16>,
+    pub warning: Option<&'static str>,
     pub request: Option<RequestId>,
     /// Inclusive.
     pub created_after: Option<Timestamp>,
@@ -81,7 +84,11 @@ impl Line for RequestLine {
     }
 
     fn each(block: &[u8], filter: &RequestFilter, offer: &mut dyn FnMut(Found<'_>)) {
-        for line in lines(block).filter(|line| filter.status.is_none_or(|s| line.status == s)) {
+        let wants = |line: &StoredLine<'_>| {
+            filter.status.is_none_or(|status| line.status == status)
+                && (filter.warning.is_none() || line.warning == filter.warning)
+        };
+        for line in lines(block).filter(wants) {
             let mark = Mark {
                 id: line.request.0,
                 time: line.time,
@@ -130,6 +137,8 @@ struct StoredLine<'a> {
     pub user_agent: &'a str,
     #[b(9)]
     pub code: Option<&'a str>,
+    #[b(10)]
+    pub warning: Option<&'a str>,
 }
 
 impl<'a> StoredLine<'a> {
@@ -146,6 +155,7 @@ impl<'a> StoredLine<'a> {
             address,
             user_agent,
             code,
+            warning,
         } = line;
         StoredLine {
             request: *request,
@@ -158,6 +168,7 @@ impl<'a> StoredLine<'a> {
             address: cut(address, MOST_TEXT),
             user_agent: cut(user_agent, MOST_TEXT),
             code: *code,
+            warning: *warning,
         }
     }
 
@@ -179,6 +190,7 @@ impl<'a> StoredLine<'a> {
             ip_address: self.address,
             user_agent: self.user_agent,
             code: self.code,
+            warning: self.warning,
             created_at: self.time,
         })
     }
@@ -205,6 +217,7 @@ struct LineView<'a> {
     ip_address: &'a str,
     user_agent: &'a str,
     code: Option<&'a str>,
+    warning: Option<&'a str>,
     created_at: Timestamp,
 }
 
@@ -225,6 +238,7 @@ mod tests {
             address: "192.0.2.7".into(),
             user_agent: "till/1.0 \"x\"".into(),
             code: Some("not_found"),
+            warning: None,
         }
     }
 
@@ -246,7 +260,7 @@ mod tests {
             "{\"id\":\"req_010101010101010101010101\",\"object\":\"request_log\",\"method\":\"GET\",\
              \"path\":\"/v1/wallets\",\"status\":404,\"duration_us\":1250,\
              \"credential_id\":\"key_020202020202020202020202\",\"ip_address\":\"192.0.2.7\",\
-             \"user_agent\":\"till/1.0 \\\"x\\\"\",\"code\":\"not_found\",\
+             \"user_agent\":\"till/1.0 \\\"x\\\"\",\"code\":\"not_found\",\"warning\":null,\
              \"created_at\":\"2024-01-15T10:30:00.007Z\"}"
         );
         assert!(

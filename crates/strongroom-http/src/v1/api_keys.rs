@@ -2,10 +2,14 @@
 
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, ReadKeys};
-use strongroom_auth::{Caller, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
-use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey};
+use strongroom_auth::{
+    Caller, Dialect, Direction, KeyType, MoneyLimits, Networks, PermissionSet, Range, Role,
+    SigningPolicy,
+};
+use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey, UpdateApiKey};
 use strongroom_domain::view::{self, ApiKeyView};
 use strongroom_engine::ReadFault;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
@@ -28,7 +32,7 @@ pub async fn create(caller: Caller<CreateKeys>, call: Call) -> Result<Answer, Pr
     let wanted = read_object(&call.object()?, |fields| wanted(fields, mode))?;
     let command = CreateApiKey {
         minted: call.engine().mint(wanted.key_type, mode),
-        held: Some(call.credential().permissions.clone()),
+        held: Some(call.held()),
         key_type: wanted.key_type,
         name: wanted.name,
         role: wanted.role,
@@ -36,7 +40,31 @@ pub async fn create(caller: Caller<CreateKeys>, call: Call) -> Result<Answer, Pr
         dialect: wanted.dialect,
         signing: wanted.signing,
         expires_at: wanted.expires_at,
+        networks: wanted.networks,
+        limits: wanted.limits,
     };
+    call.execute(&caller, command).await
+}
+
+/// `PATCH /v1/api-keys/{id}`.
+pub async fn update(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Problem> {
+    let (id, held) = (key_id(&call), call.held());
+    let command = read_object(&call.object()?, |fields| {
+        let named = fields.raw("name").is_some();
+        let name = fields.text("name", 100);
+        let narrowed = fields.raw("networks").is_some();
+        let networks = networks(fields);
+        let bounded = fields.raw("limits").is_some();
+        let limits = fields.object("limits").and_then(limits);
+        Some(UpdateApiKey {
+            id,
+            name: named.then_some(name),
+            networks: narrowed.then_some(networks),
+            limits: bounded.then_some(limits),
+            expires_at: fields.time("expires_at"),
+            held: Some(held),
+        })
+    })?;
     call.execute(&caller, command).await
 }
 
@@ -52,7 +80,7 @@ pub async fn roll(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Prob
         id,
         overlap: overlap.saturating_mul(1_000),
         minted: call.engine().mint(key_type, call.mode()),
-        held: Some(call.credential().permissions.clone()),
+        held: Some(call.held()),
     };
     call.execute(&caller, command).await
 }
@@ -75,7 +103,7 @@ async fn key_type(
 pub async fn revoke(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Problem> {
     call.no_fields()?;
     let id = key_id(&call);
-    let held = Some(call.credential().permissions.clone());
+    let held = Some(call.held());
     call.execute(&caller, RevokeApiKey { id, held }).await
 }
 
@@ -113,6 +141,8 @@ struct Wanted {
     dialect: Dialect,
     signing: SigningPolicy,
     expires_at: Option<Timestamp>,
+    networks: Option<Networks>,
+    limits: Option<MoneyLimits>,
 }
 
 fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
@@ -131,6 +161,8 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
     });
     let signing = fields.parsed("signing", &expected(SIGNING), signing);
     let expires_at = fields.time("expires_at");
+    let networks = networks(fields);
+    let limits = fields.object("limits").and_then(limits);
     let (role, permissions) = rights?;
     Some(Wanted {
         key_type,
@@ -140,7 +172,71 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
         dialect: dialect.unwrap_or_default(),
         signing: signing.unwrap_or(default_signing(key_type, mode)),
         expires_at,
+        networks,
+        limits,
     })
+}
+
+/// Where the key may be used from; an empty list is everywhere.
+fn networks(fields: &mut Fields<'_, '_>) -> Option<Networks> {
+    let texts = fields.texts("networks", MOST_NETWORKS);
+    let report_only = fields.parsed("networks_mode", &expected(MODES), |text| match text {
+        "enforce" => Some(false),
+        "report" => Some(true),
+        _ => None,
+    });
+    let given = texts.as_ref().is_some_and(|texts| !texts.is_empty());
+    if report_only.is_some() && !given {
+        fields.invalid("networks_mode", "needs `networks`");
+    }
+    let mut ranges = Vec::new();
+    for text in texts.filter(|texts| !texts.is_empty())? {
+        match Range::parse(&text) {
+            Ok(range) => ranges.push(range),
+            Err(fault) => {
+                let shown: String = text.chars().take(64).collect();
+                fields.invalid("networks", format!("hold `{shown}`, which {fault}"));
+                return None;
+            }
+        }
+    }
+    Some(Networks {
+        ranges,
+        report_only: report_only.unwrap_or(false),
+    })
+}
+
+/// How much money the key may move.
+fn limits(mut fields: Fields<'_, '_>) -> Option<MoneyLimits> {
+    let per_transaction = fields.integer("per_transaction", 0, MOST_MINOR);
+    let per_day = fields.integer("per_day", 0, MOST_MINOR);
+    let currencies = fields.texts("currencies", 50).unwrap_or_default();
+    let currencies = currencies.iter().map(|text| Currency::parse(text));
+    let currencies: Option<Vec<Currency>> = currencies.collect();
+    if currencies.is_none() {
+        fields.invalid("currencies", "must be codes such as `PHP`");
+    }
+    let directions = fields.texts("directions", 3).unwrap_or_default();
+    let known = |text: &String| Direction::ALL.into_iter().find(|d| d.as_str() == text);
+    let directions: Option<Vec<Direction>> = directions.iter().map(known).collect();
+    if directions.is_none() {
+        let all = Direction::ALL.map(Direction::as_str);
+        fields.invalid("directions", format!("must be {}", expected(&all)));
+    }
+    let limits = MoneyLimits {
+        per_transaction,
+        per_day,
+        currencies: currencies?,
+        directions: directions?,
+    };
+    let bounds = limits.per_transaction.is_some() || limits.per_day.is_some();
+    if !bounds && limits.currencies.is_empty() && limits.directions.is_empty() {
+        fields.invalid(
+            "per_transaction",
+            "or another limit must be given; `null` instead of the object removes all",
+        );
+    }
+    Some(limits)
 }
 
 /// Secret live keys sign what is sensitive unless told otherwise; a publishable key has no secret to sign with.
@@ -219,6 +315,10 @@ fn overlap(fields: &mut Fields<'_, '_>) -> Option<i64> {
 const TYPES: &[&str] = &["secret", "publishable"];
 const DIALECTS: &[&str] = &["nextapi", "nopos"];
 const SIGNING: &[&str] = &["never", "sensitive", "always"];
+const MODES: &[&str] = &["enforce", "report"];
+const MOST_NETWORKS: usize = 50;
+/// 2^53 − 1, which every client can write.
+const MOST_MINOR: i64 = 9_007_199_254_740_991;
 const ROLES: &[&str] = &[
     "owner",
     "admin",
@@ -239,6 +339,41 @@ pub fn create_schema() -> Schema {
             ("dialect", schema::one_of(DIALECTS)),
             ("signing", schema::one_of(SIGNING)),
             ("expires_at", schema::time()),
+            ("networks", networks_schema()),
+            ("networks_mode", schema::one_of(MODES)),
+            ("limits", schema::nullable(limits_schema())),
+        ],
+    )
+}
+
+pub fn update_schema() -> Schema {
+    schema::object(
+        &[],
+        vec![
+            ("name", schema::nullable(schema::line(100))),
+            ("expires_at", schema::time()),
+            ("networks", networks_schema()),
+            ("networks_mode", schema::one_of(MODES)),
+            ("limits", schema::nullable(limits_schema())),
+        ],
+    )
+}
+
+fn networks_schema() -> Schema {
+    schema::list(schema::text())
+}
+
+fn limits_schema() -> Schema {
+    let amount =
+        || schema::nullable(json!({"type": "integer", "minimum": 0, "maximum": MOST_MINOR}));
+    let directions = Direction::ALL.map(Direction::as_str);
+    schema::object(
+        &[],
+        vec![
+            ("per_transaction", amount()),
+            ("per_day", amount()),
+            ("currencies", schema::list(schema::text())),
+            ("directions", schema::list(schema::one_of(&directions))),
         ],
     )
 }
@@ -263,6 +398,9 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("signing", schema::one_of(SIGNING)),
         ("status", schema::one_of(&["active", "revoked"])),
         ("rolled_from", schema::nullable(schema::id("key"))),
+        ("networks", networks_schema()),
+        ("networks_mode", schema::nullable(schema::one_of(MODES))),
+        ("limits", schema::nullable(limits_schema())),
         ("expires_at", schema::nullable(schema::time())),
         ("last_used_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),

@@ -12,6 +12,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
+use crate::visit::ADDRESS_OUTSIDE_NETWORKS;
 
 /// `GET /v1/request-logs`.
 pub async fn list(caller: Caller<ReadRequests>, call: Call) -> Result<Answer, Problem> {
@@ -33,6 +34,9 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
                 .ok()
                 .filter(|status| (100..600).contains(status))
         })?,
+        warning: query.choice("warning", |text| {
+            (text == ADDRESS_OUTSIDE_NETWORKS).then_some(ADDRESS_OUTSIDE_NETWORKS)
+        })?,
         request: query.id("request_id", |text| {
             RequestId::parse(text).unwrap_or(RequestId(NOBODY))
         })?,
@@ -44,8 +48,15 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
 /// The parameters of `GET /v1/request-logs` beside the page and the time range.
 pub const FILTERS: &[Parameter] = &[
     Parameter::integer("status", "Only requests answered with this status."),
+    Parameter::one_of(
+        "warning",
+        || WARNINGS.to_vec(),
+        "Only requests that the log warns of in this way.",
+    ),
     Parameter::text("request_id", "The request of this id."),
 ];
+
+const WARNINGS: &[&str] = &[ADDRESS_OUTSIDE_NETWORKS];
 
 pub fn list_schema() -> Schema {
     schema::page(schema::named(
@@ -61,6 +72,7 @@ pub fn list_schema() -> Schema {
             ("ip_address", schema::text()),
             ("user_agent", schema::text()),
             ("code", schema::nullable(schema::text())),
+            ("warning", schema::nullable(schema::one_of(WARNINGS))),
             ("created_at", schema::time()),
         ]),
     ))

@@ -162,6 +162,7 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
         (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
+        (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),
     })
 }

@@ -28,6 +28,8 @@ fn key(acme: &Tenant<'_>) -> String {
         dialect: Dialect::Nextapi,
         signing: SigningPolicy::Always,
         expires_at: None,
+        networks: None,
+        limits: None,
         minted,
         held: None,
     };

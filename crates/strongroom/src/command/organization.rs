@@ -19,6 +19,7 @@ use crate::{logging, table};
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Add(Add),
+    Keys(Keys),
 }
 
 /// Found an organization and show its owner's keys once; the server must be stopped
@@ -38,7 +39,22 @@ pub(crate) struct Add {
     currency: Currency,
 }
 
-/// A new organization's keys in both modes.
+/// Make owner's keys for an organization that has lost its own, and show them once; the server must be stopped
+///
+/// The keys that there are work on: revoke those that are lost.
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom organization keys --config /etc/strongroom/strongroom.toml --organization org_0190a1b2c3d4e5f60718293a")]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// The organization's id, as it was shown when it was founded
+    #[arg(long, value_name = "ID", value_parser = organization)]
+    organization: OrganizationId,
+}
+
+/// An organization's keys in both modes.
 pub(crate) struct OwnerKeys {
     organization: OrganizationId,
     test: KeyTexts,
@@ -47,23 +63,30 @@ pub(crate) struct OwnerKeys {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     logging::text();
-    let Command::Add(Add {
-        place,
-        name,
-        currency,
-    }) = command;
+    let place = match command {
+        Command::Add(Add { place, .. }) | Command::Keys(Keys { place, .. }) => place,
+    };
     let engine = place.place()?.engine()?;
-    let founded = found(&engine, name, *currency);
+    let made = match command {
+        Command::Add(Add { name, currency, .. }) => found(&engine, name, *currency),
+        Command::Keys(Keys { organization, .. }) => owner_keys(&engine, *organization),
+    };
     engine.stop();
-    let keys = founded?;
-    say!("The organization `{name}` is founded.\n");
+    let keys = made?;
+    if let Command::Add(Add { name, .. }) = command {
+        say!("The organization `{name}` is founded.\n");
+    }
     show_keys(&keys);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Founds an organization with its owner's keys in both modes.
 pub(crate) fn found(engine: &Engine, name: &str, currency: Currency) -> Result<OwnerKeys, Fault> {
-    let organization = provision::organization(engine, name, currency)?;
+    owner_keys(engine, provision::organization(engine, name, currency)?)
+}
+
+/// Makes owner's keys in both modes.
+fn owner_keys(engine: &Engine, organization: OrganizationId) -> Result<OwnerKeys, Fault> {
     let key = |mode| provision::owner_key(engine, provision::scope(engine, organization, mode)?);
     Ok(OwnerKeys {
         organization,
@@ -104,6 +127,12 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
         true => Ok(text.trim().to_owned()),
         false => Err("expected 1 to 200 characters on one line".to_owned()),
     }
+}
+
+/// Reads an organization's id.
+fn organization(text: &str) -> Result<OrganizationId, String> {
+    let id = OrganizationId::parse(text);
+    id.ok_or_else(|| "expected an id such as org_0190a1b2c3d4e5f60718293a".to_owned())
 }
 
 /// Reads a currency's code.

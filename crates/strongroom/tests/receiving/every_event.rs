@@ -143,11 +143,11 @@ fn keys(demo: &Demo) {
         &format!("/v1/api-keys/{}/roll", id(&made)),
         &json!({}),
     );
-    post(
-        demo,
-        &format!("/v1/api-keys/{}/revoke", id(&rolled)),
-        &json!({}),
-    );
+    let rolled = format!("/v1/api-keys/{}", id(&rolled));
+    change(demo, "PATCH", &rolled, &json!({ "name": "Peña" }));
+    post(demo, &format!("{rolled}/revoke"), &json!({}));
+    let leaked = post(demo, "/v1/api-keys", &json!({ "role": "viewer" }));
+    post(demo, "/leaks", &json!({ "key": leaked["key"] }));
 }
 
 fn webhooks(demo: &Demo) {

@@ -126,6 +126,7 @@ fn line(scope: Option<Scope>, after: i64) -> RequestLine {
         address: "192.0.2.7".into(),
         user_agent: "till/1.0".into(),
         code: None,
+        warning: None,
     }
 }
 

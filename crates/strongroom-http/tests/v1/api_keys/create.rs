@@ -33,6 +33,7 @@ fn its_texts_are_shown_once() {
             "create:transfers", "cancel:payouts",
         ],
         "dialect": "nextapi", "signing": "never", "status": "active", "rolled_from": null, "expires_at": null,
+        "networks": [], "networks_mode": null, "limits": null,
         "last_used_at": null, "created_at": NOW, "key": key, "signing_secret": secret,
     });
     assert_eq!(reply.json(), shown);

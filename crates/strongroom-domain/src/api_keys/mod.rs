@@ -1,8 +1,14 @@
-//! API keys: made, rolled with an overlap, revoked. The key's text is shown once and kept as a keyed hash only.
+//! API keys: made, changed, rolled with an overlap, revoked. The key's text is shown once and kept as a keyed hash only.
+
+mod allowance;
+mod change;
+mod leak;
 
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
-use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
+use strongroom_auth::{
+    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
+};
 use strongroom_types::Classified;
 use strongroom_types::id::{AnyId, ApiKeyId, RawId};
 use strongroom_types::mode::Scope;
@@ -18,6 +24,10 @@ use crate::organizations::Tenant;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::view;
+
+pub use allowance::{Allowance, Limited, Used};
+pub use change::UpdateApiKey;
+pub use leak::RevokeLeaked;
 
 /// A key as stored.
 #[derive(Clone, Encode, Decode, Classified)]
@@ -71,6 +81,38 @@ pub struct ApiKey {
     #[n(14)]
     #[class(operational)]
     pub rolled_from: Option<ApiKeyId>,
+    /// Where it may be used from, if not from everywhere.
+    #[n(15)]
+    #[class(operational)]
+    pub networks: Option<Networks>,
+    /// What money it may move, if not all that there is.
+    #[n(16)]
+    #[class(operational)]
+    pub limits: Option<MoneyLimits>,
+}
+
+/// What the key that makes or changes another holds itself.
+#[derive(Clone)]
+pub struct Held {
+    pub permissions: PermissionSet,
+    /// Whether it is held to networks or limits.
+    pub is_restricted: bool,
+}
+
+impl Held {
+    /// Refuses to hand on what is not held, or what is held within bounds only.
+    fn covers(&self, permissions: &PermissionSet) -> Result<(), Rejection> {
+        if let Some(lacking) = permissions.beyond(&self.permissions).next() {
+            let text = format!("you do not hold `{lacking}` yourself");
+            return Err(Rejection::at(Code::PermissionNotHeld, "/permissions", text));
+        }
+        // SECURITY: many keys of one limit each would be no limit.
+        if self.is_restricted {
+            let text = "a key that is held to networks or limits makes and changes no keys";
+            return Err(Rejection::new(Code::PermissionNotHeld, text));
+        }
+        Ok(())
+    }
 }
 
 impl ApiKey {
@@ -106,9 +148,11 @@ pub struct CreateApiKey {
     pub dialect: Dialect,
     pub signing: SigningPolicy,
     pub expires_at: Option<Timestamp>,
+    pub networks: Option<Networks>,
+    pub limits: Option<MoneyLimits>,
     pub minted: Minted,
     /// What the creator holds; `None` for the operator at the command line.
-    pub held: Option<PermissionSet>,
+    pub held: Option<Held>,
 }
 
 impl Command for CreateApiKey {
@@ -123,13 +167,8 @@ impl Command for CreateApiKey {
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
-        if let Some(lacking) = self
-            .held
-            .as_ref()
-            .and_then(|held| self.permissions.beyond(held).next())
-        {
-            let text = format!("you do not hold `{lacking}` yourself");
-            return Err(Rejection::at(Code::PermissionNotHeld, "/permissions", text));
+        if let Some(held) = &self.held {
+            held.covers(&self.permissions)?;
         }
         if self.expires_at.is_some_and(|end| end <= moment.now) {
             return Err(Rejection::at(
@@ -187,6 +226,8 @@ impl CreateApiKey {
             expires_at: self.expires_at,
             last_used_at: None,
             rolled_from: None,
+            networks: self.networks.clone(),
+            limits: self.limits.clone(),
         }
     }
 }
@@ -203,6 +244,15 @@ fn with_owners(tenant: &Tenant, change: i32) -> Tenant {
     tenant
 }
 
+/// Refuses what no longer opens anything.
+fn valid(key: &ApiKey, now: Timestamp) -> Result<(), Rejection> {
+    if key.status == CredentialStatus::Revoked || key.expires_at.is_some_and(|end| end <= now) {
+        let text = format!("`{}` is no longer valid", key.id);
+        return Err(Rejection::new(Code::KeyRevoked, text));
+    }
+    Ok(())
+}
+
 fn existing(facts: &Facts, id: ApiKeyId) -> Result<&ApiKey, Rejection> {
     facts
         .api_key(id.any())
@@ -215,7 +265,7 @@ pub struct RollApiKey {
     /// Milliseconds the old key stays valid.
     pub overlap: i64,
     pub minted: Minted,
-    pub held: Option<PermissionSet>,
+    pub held: Option<Held>,
 }
 
 impl Command for RollApiKey {
@@ -231,23 +281,9 @@ impl Command for RollApiKey {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let old = existing(facts, self.id)?;
-        if old.status == CredentialStatus::Revoked
-            || old.expires_at.is_some_and(|end| end <= moment.now)
-        {
-            return Err(Rejection::new(
-                Code::KeyRevoked,
-                format!("`{}` is no longer valid", self.id),
-            ));
-        }
-        if let Some(lacking) = self
-            .held
-            .as_ref()
-            .and_then(|held| old.permissions.beyond(held).next())
-        {
-            return Err(Rejection::new(
-                Code::PermissionNotHeld,
-                format!("you do not hold `{lacking}` yourself"),
-            ));
+        valid(old, moment.now)?;
+        if let Some(held) = &self.held {
+            held.covers(&old.permissions)?;
         }
 
         // From here it must succeed.
@@ -296,7 +332,7 @@ impl Command for RollApiKey {
 pub struct RevokeApiKey {
     pub id: ApiKeyId,
     /// What the caller holds; `None` for the operator at the command line.
-    pub held: Option<PermissionSet>,
+    pub held: Option<Held>,
 }
 
 impl Command for RevokeApiKey {
@@ -322,7 +358,10 @@ impl Command for RevokeApiKey {
             ));
         }
         if key.permissions.is_everything()
-            && self.held.as_ref().is_some_and(|held| !held.is_everything())
+            && self
+                .held
+                .as_ref()
+                .is_some_and(|held| !held.permissions.is_everything())
         {
             let text = "only an owner changes owners";
             return Err(Rejection::new(Code::PermissionNotHeld, text));

@@ -1,0 +1,151 @@
+//! The money limits of a key: asked within the decision, so that no two commands pass them together.
+
+use minicbor::{Decode, Encode};
+use strongroom_auth::{Beyond, Direction};
+use strongroom_types::Classified;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{AnyId, ApiKeyId, Kind};
+use strongroom_types::mode::Scope;
+use strongroom_types::money::Money;
+
+use crate::action::Action;
+use crate::api_keys::existing;
+use crate::command::{Command, Moment};
+use crate::decision::Decision;
+use crate::facts::{Facts, Keys};
+use crate::record::Record;
+use crate::rejection::{Code, Rejection};
+
+/// What a key with a daily limit has moved on its last day.
+#[derive(Clone, Default, Encode, Decode, Classified)]
+#[part(business)]
+pub struct Allowance {
+    /// `YYYYMMDD`, UTC.
+    #[n(0)]
+    #[class(operational)]
+    pub day: u32,
+    #[n(1)]
+    #[class(sensitive)]
+    pub used: Vec<Used>,
+}
+
+/// What was moved of one currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Used {
+    #[n(0)]
+    pub currency: Currency,
+    /// Minor units.
+    #[n(1)]
+    pub minor: i64,
+}
+
+impl Allowance {
+    /// As it is on a day: nothing is used of a new one.
+    fn on(&self, day: u32) -> Allowance {
+        match self.day == day {
+            true => self.clone(),
+            false => Allowance {
+                day,
+                used: Vec::new(),
+            },
+        }
+    }
+
+    fn used(&self, currency: Currency) -> i64 {
+        let found = self.used.iter().find(|used| used.currency == currency);
+        found.map_or(0, |used| used.minor)
+    }
+
+    fn with(mut self, amount: Money) -> Allowance {
+        let minor = self.used(amount.currency).saturating_add(amount.minor);
+        self.used.retain(|used| used.currency != amount.currency);
+        self.used.push(Used {
+            currency: amount.currency,
+            minor,
+        });
+        self
+    }
+}
+
+/// The key of a key's allowance.
+fn allowance_key(key: ApiKeyId) -> AnyId {
+    AnyId {
+        kind: Kind::Allowance,
+        raw: key.0,
+    }
+}
+
+/// A command of a key with limits: decided by the command, bounded by the key.
+pub struct Limited<C> {
+    pub command: C,
+    pub key: ApiKeyId,
+}
+
+impl<C: Command> Command for Limited<C> {
+    type Permission = C::Permission;
+
+    fn action(&self) -> Action {
+        self.command.action()
+    }
+
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let keys = self.command.keys(facts, scope);
+        match direction(self.action()) {
+            Some(_) => keys.record(self.key.any()).record(allowance_key(self.key)),
+            None => keys,
+        }
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let decision = self.command.decide(facts, moment)?;
+        let Some(direction) = direction(self.action()) else {
+            return Ok(decision);
+        };
+        let Some(limits) = &existing(facts, self.key)?.limits else {
+            return Ok(decision);
+        };
+        let Some(amount) = moved(&decision) else {
+            return Ok(decision);
+        };
+        let allowance = match facts.record(allowance_key(self.key)).map(AsRef::as_ref) {
+            Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
+            _ => Allowance::default().on(moment.now.day()),
+        };
+        let used = allowance.used(amount.currency);
+        limits.admit(direction, amount, used).map_err(refusal)?;
+        if limits.per_day.is_none() {
+            return Ok(decision);
+        }
+        let allowance = Record::Allowance(allowance.with(amount));
+        Ok(decision.change(allowance_key(self.key), allowance))
+    }
+}
+
+/// Which way an act moves money, if it moves any on the caller's word. What is taken back gives nothing back: a limit is
+/// about what leaves, not about what stays away.
+fn direction(action: Action) -> Option<Direction> {
+    match action {
+        Action::WalletCredited => Some(Direction::In),
+        Action::WalletDebited | Action::PayoutCreated => Some(Direction::Out),
+        Action::TransferCreated => Some(Direction::Internal),
+        _ => None,
+    }
+}
+
+fn moved(decision: &Decision) -> Option<Money> {
+    let payout = decision.payout.as_ref().map(|payout| payout.amount);
+    payout.or_else(|| decision.transactions.first().map(|t| t.amount))
+}
+
+fn refusal(beyond: Beyond) -> Rejection {
+    let at = |pointer, text: &str| Rejection::at(Code::KeyLimitExceeded, pointer, text);
+    match beyond {
+        Beyond::Transaction => at("/amount", "is more than this key may move at once"),
+        Beyond::Day => at("/amount", "is more than this key may still move today"),
+        Beyond::Currency => at("/currency", "is not among those that this key may move"),
+        Beyond::Direction => Rejection::new(
+            Code::KeyLimitExceeded,
+            "this key may not move money in this direction",
+        ),
+    }
+}

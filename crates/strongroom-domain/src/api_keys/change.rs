@@ -1,0 +1,122 @@
+//! Changing what a key is called, where it may be used from, what money it may move, and how long.
+
+use strongroom_auth::permission::ManageKeys;
+use strongroom_auth::{MoneyLimits, Networks};
+use strongroom_types::id::ApiKeyId;
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+
+use crate::action::Action;
+use crate::api_keys::{ApiKey, Held, existing, tenant, valid, with_owners};
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Movement, Reply};
+use crate::entry::EventFact;
+use crate::event::EventType;
+use crate::facts::{Facts, Keys};
+use crate::record::Record;
+use crate::rejection::{Code, Rejection};
+use crate::view;
+
+/// `PATCH /v1/api-keys/{id}`. What is `None` stays; `Some(None)` removes.
+pub struct UpdateApiKey {
+    pub id: ApiKeyId,
+    pub name: Option<Option<String>>,
+    pub networks: Option<Option<Networks>>,
+    pub limits: Option<Option<MoneyLimits>>,
+    /// Only ever sooner: what has a known end does not outlive it.
+    pub expires_at: Option<Timestamp>,
+    /// What the caller holds; `None` for the operator at the command line.
+    pub held: Option<Held>,
+}
+
+impl Command for UpdateApiKey {
+    type Permission = ManageKeys;
+
+    fn action(&self) -> Action {
+        Action::ApiKeyUpdated
+    }
+
+    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
+        Keys::default()
+            .record(self.id.any())
+            .record(scope.organization.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let old = existing(facts, self.id)?;
+        let tenant = tenant(facts, moment.scope)?;
+        valid(old, moment.now)?;
+        if let Some(held) = &self.held {
+            held.covers(&old.permissions)?;
+        }
+        self.check_end(old, moment.now)?;
+        let key = self.changed(old);
+        let stops_lasting = old.is_lasting_owner() && !key.is_lasting_owner();
+        if stops_lasting && tenant.owner_keys <= 1 {
+            let text = "it is the last owner key without an end: make another one first";
+            return Err(Rejection::new(Code::LastOwner, text));
+        }
+
+        // From here it must succeed.
+        let event = EventFact {
+            event: EventType::ApiKeyUpdated,
+            about: Some(self.id.any()),
+        };
+        let reply = view::json(&view::ApiKeyView::new(&key, moment.scope.mode));
+        let decision = Decision::new(
+            facts,
+            Action::ApiKeyUpdated,
+            self.id.any(),
+            Movement::none(),
+            vec![event],
+        )
+        .detail("changed", self.fields().join(","))
+        .reply(Reply::Stored(reply))
+        .change(self.id.any(), Record::ApiKey(key));
+        Ok(match stops_lasting {
+            true => {
+                let changed = Record::Tenant(with_owners(tenant, -1));
+                decision.change(moment.scope.organization.any(), changed)
+            }
+            false => decision,
+        })
+    }
+}
+
+impl UpdateApiKey {
+    fn check_end(&self, old: &ApiKey, now: Timestamp) -> Result<(), Rejection> {
+        let refused = |text: &str| Err(Rejection::at(Code::InvalidField, "/expires_at", text));
+        match self.expires_at {
+            Some(end) if end <= now => refused("lies in the past"),
+            Some(end) if old.expires_at.is_some_and(|known| end > known) => {
+                refused("can only be made sooner: roll the key, or make another")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn changed(&self, old: &ApiKey) -> ApiKey {
+        ApiKey {
+            name: self.name.clone().unwrap_or_else(|| old.name.clone()),
+            networks: self
+                .networks
+                .clone()
+                .unwrap_or_else(|| old.networks.clone()),
+            limits: self.limits.clone().unwrap_or_else(|| old.limits.clone()),
+            expires_at: self.expires_at.or(old.expires_at),
+            ..old.clone()
+        }
+    }
+
+    fn fields(&self) -> Vec<&'static str> {
+        [
+            ("name", self.name.is_some()),
+            ("networks", self.networks.is_some()),
+            ("limits", self.limits.is_some()),
+            ("expires_at", self.expires_at.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+        .collect()
+    }
+}
