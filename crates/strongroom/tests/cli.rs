@@ -10,7 +10,7 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["demo"],
     &["init"],
     &["serve"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 11] = [
     &["audit", "verify"],
     &["audit", "export"],
     &["organization", "add"],
+    &["organization", "keys"],
     &["keys"],
     &["keys", "passphrase"],
     &["keys", "recover"],
@@ -50,7 +51,7 @@ fn every_command_explains_itself() {
 
 #[test]
 fn wrong_usage_ends_with_two() {
-    let wrong: [&[&str]; 14] = [
+    let wrong: [&[&str]; 15] = [
         &[],
         &["dmeo"],
         &["demo", "--port", "70000"],
@@ -73,6 +74,14 @@ fn wrong_usage_ends_with_two() {
             "test",
         ],
         &["organization", "add", "--data", "d"],
+        &[
+            "organization",
+            "keys",
+            "--data",
+            "d",
+            "--organization",
+            "key_1",
+        ],
         &["keys", "recover", "--data", "d"],
     ];
     for arguments in wrong {

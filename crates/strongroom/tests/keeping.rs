@@ -49,6 +49,34 @@ fn a_second_organization_sees_nothing_of_the_first() {
 }
 
 #[test]
+fn an_organization_whose_last_key_leaked_gets_another() {
+    let made = Installation::new("127.0.0.1:0");
+    let lost = made.shown("test secret key");
+    let serving = made.serve();
+    let found = serving.request("POST", "/leaks", "none");
+    let found = found.json(&json!({ "key": lost })).send();
+    assert_eq!(found.status, 202, "{}", found.text());
+    assert_eq!(serving.account(&lost).0, 401);
+    assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
+    let organization = made.shown("organization");
+    let keys = |id: &str| {
+        let mut command = made.command("organization keys");
+        command.args(["--organization", id]);
+        command
+    };
+    let told = done(&mut keys(&organization));
+    let serving = made.serve();
+    let (status, account) = serving.account(&value(&told, "test secret key"));
+    assert_eq!((status, &account["id"]), (200, &json!(organization)));
+    assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
+    failed(
+        &mut keys("org_0190a1b2c3d4e5f60718293a"),
+        "there is no organization",
+    );
+    assert_clean_with(&mut made.command("verify"));
+}
+
+#[test]
 fn the_passphrase_changes_and_the_kit_recovers() {
     let made = Installation::new("127.0.0.1:0");
     let new = made.path("new-passphrase");
