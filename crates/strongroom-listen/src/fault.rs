@@ -1,0 +1,58 @@
+//! Why a listener ends before it is told to.
+
+use std::fmt;
+
+use strongroom_client::ClientError;
+use strongroom_outbound::OutboundFault;
+
+/// What waiting does not mend. `K` is why a position was not kept.
+#[derive(Debug)]
+pub enum ListenFault<K> {
+    /// The server refuses, is none, or was never reached.
+    Server(ClientError),
+    /// The receiver may not be connected to.
+    Receiver(OutboundFault),
+    /// The receiver answered 410: it wants nothing more.
+    Gone,
+    Keep(K),
+}
+
+/// Why the work stopped, passing causes included.
+pub(crate) enum Halt<K> {
+    /// It was told to.
+    Told,
+    /// The server is away for now.
+    Away(String),
+    Fault(ListenFault<K>),
+}
+
+impl<K> From<ClientError> for Halt<K> {
+    fn from(error: ClientError) -> Halt<K> {
+        let passes = match &error {
+            ClientError::Unreachable(_) => true,
+            ClientError::Refused(problem) => problem.status == 429 || problem.status >= 500,
+            ClientError::BadUrl(_) | ClientError::Malformed(_) => false,
+        };
+        match passes {
+            true => Halt::Away(error.to_string()),
+            false => Halt::Fault(ListenFault::Server(error)),
+        }
+    }
+}
+
+impl<K> From<ListenFault<K>> for Halt<K> {
+    fn from(fault: ListenFault<K>) -> Halt<K> {
+        Halt::Fault(fault)
+    }
+}
+
+impl<K: fmt::Display> fmt::Display for ListenFault<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenFault::Server(error) => error.fmt(f),
+            ListenFault::Receiver(fault) => write!(f, "the receiver cannot be sent to: {fault}"),
+            ListenFault::Gone => f.write_str("the receiver answered 410: it wants no more events"),
+            ListenFault::Keep(fault) => fault.fmt(f),
+        }
+    }
+}
