@@ -1,7 +1,5 @@
 //! Why a listener ends before it is told to.
 
-use std::fmt;
-
 use strongroom_client::ClientError;
 use strongroom_outbound::OutboundFault;
 
@@ -43,16 +41,5 @@ impl<K> From<ClientError> for Halt<K> {
 impl<K> From<ListenFault<K>> for Halt<K> {
     fn from(fault: ListenFault<K>) -> Halt<K> {
         Halt::Fault(fault)
-    }
-}
-
-impl<K: fmt::Display> fmt::Display for ListenFault<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ListenFault::Server(error) => error.fmt(f),
-            ListenFault::Receiver(fault) => write!(f, "the receiver cannot be sent to: {fault}"),
-            ListenFault::Gone => f.write_str("the receiver answered 410: it wants no more events"),
-            ListenFault::Keep(fault) => fault.fmt(f),
-        }
     }
 }

@@ -1,4 +1,5 @@
-//! The server's side: what is stored is read, then the live stream; again and again, from where the last event ended.
+//! The server's side: the live stream, opened behind the last event whenever it ends; what is stored is read by pages
+//! where there is no event to open it behind, and where no stream is to be had.
 
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Listener<J> {
     met: bool,
     /// Failures to reach the server in a row.
     failures: u32,
+    /// The last stream was not opened: pages are read before the next attempt.
+    heals: bool,
     clock: Box<dyn Clock>,
     journal: J,
     stop: watch::Receiver<bool>,
@@ -73,6 +76,7 @@ impl<J: Journal> Listener<J> {
             position,
             met: resumed,
             failures: 0,
+            heals: false,
             clock: Box::new(clock),
             journal,
             stop,
@@ -112,10 +116,15 @@ impl<J: Journal> Listener<J> {
 
     async fn connected(&mut self) -> Result<std::convert::Infallible, Halt<J::Fault>> {
         let mut stream = loop {
-            self.heal().await?;
+            // Page and stream take turns, so that neither keeps the other from getting through.
+            if std::mem::take(&mut self.heals) || self.position == Some(Position::Beginning) {
+                self.heal().await?;
+            }
             let cursor = self.position.and_then(Position::cursor);
             let opening = self.server.stream_events(cursor.as_deref(), &self.types);
-            let stream = told(&mut self.stop, opening).await??;
+            let opened = told(&mut self.stop, opening).await?;
+            self.heals = opened.is_err();
+            let stream = opened?;
             if self.takes_up(&stream)? {
                 break stream;
             }

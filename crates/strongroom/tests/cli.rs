@@ -10,10 +10,11 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["demo"],
     &["init"],
     &["serve"],
+    &["listen"],
     &["verify"],
     &["audit"],
     &["audit", "verify"],
