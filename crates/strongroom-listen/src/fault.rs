@@ -26,14 +26,12 @@ pub(crate) enum Halt<K> {
 
 impl<K> From<ClientError> for Halt<K> {
     fn from(error: ClientError) -> Halt<K> {
-        let passes = match &error {
-            ClientError::Unreachable(_) => true,
-            ClientError::Refused(problem) => problem.status == 429 || problem.status >= 500,
-            ClientError::BadUrl(_) | ClientError::Malformed(_) => false,
-        };
-        match passes {
-            true => Halt::Away(error.to_string()),
-            false => Halt::Fault(ListenFault::Server(error)),
+        match error {
+            ClientError::Unreachable(cause) => Halt::Away(cause),
+            ClientError::Refused(problem) if problem.status == 429 || problem.status >= 500 => {
+                Halt::Away(problem.to_string())
+            }
+            error => Halt::Fault(ListenFault::Server(error)),
         }
     }
 }

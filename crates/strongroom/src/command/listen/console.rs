@@ -48,7 +48,10 @@ impl Journal for Console {
                 error_line(format_args!("following again from {position}"))
             }
             News::Lost(cause, wait) => {
-                error_line(format_args!("{cause}; again in {}", seconds(*wait)));
+                error_line(format_args!(
+                    "the server is away: {cause}; again in {}",
+                    seconds(*wait)
+                ));
             }
             News::Delivered(attempt) => say!("{}", line(attempt)),
             News::Failed(attempt, wait) => {
