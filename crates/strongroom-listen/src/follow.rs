@@ -18,12 +18,12 @@ use crate::position::{Position, Start};
 
 /// Between two attempts to reach the server.
 const PAUSE: Pause = Pause {
-    first: Duration::from_millis(250),
+    first: Duration::from_millis(100),
     longest: Duration::from_secs(10),
 };
 
 /// Attempts to reach a server that was never reached: a wrong address does not mend itself.
-const FIRST_ATTEMPTS: u32 = 4;
+const FIRST_ATTEMPTS: u32 = 5;
 
 /// How often the clock is looked at, and how far it may have moved beyond that before the machine has slept. What was
 /// connected before a sleep mostly is no more, without a word of it.

@@ -144,11 +144,11 @@ fn listen_resume() {
                 listener.send(Signal::CONT);
                 continue;
             }
-            _ => proxy.cut_all(),
+            _ if dice.one_in(4) => proxy.cut_all(),
+            _ => {}
         }
         payer.join().unwrap();
     }
-    proxy.be_kind();
     let expected = ids(&demo);
     let last = expected.last().unwrap().clone();
     until("the last event", || {
@@ -240,15 +240,14 @@ fn a_forwarded_event_looks_as_a_webhook_does() {
         let names = |one: &Received| -> Vec<String> {
             one.headers.iter().map(|(name, _)| name.clone()).collect()
         };
-        assert_eq!(names(own), names(other), "the same headers, each once");
-        for name in [
-            "webhook-id",
-            "x-nopos-signature",
-            "nextapi-signature",
-            "content-type",
-            "user-agent",
-        ] {
-            assert_eq!(own.header(name), other.header(name), "{name}");
+        assert_eq!(names(own), names(other));
+        for (name, _) in &own.headers {
+            let (value, expected) = (own.header(name), other.header(name));
+            let differs = ["host", "webhook-timestamp", "webhook-signature"];
+            assert!(
+                value == expected || differs.contains(&name.as_str()),
+                "{name}"
+            );
         }
         assert_signed(own, SECRET);
         assert_signed(other, SECRET);

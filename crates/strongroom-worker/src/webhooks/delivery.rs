@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use strongroom_engine::Signer;
 use strongroom_outbound::{Limits, Reply, Request};
 use strongroom_types::id::EventId;
@@ -14,8 +14,6 @@ pub const DELIVERY_LIMITS: Limits = Limits {
     time: Duration::from_secs(30),
     reply_bytes: 1_024,
 };
-
-const AGENT: &str = concat!("Strongroom/", env!("CARGO_PKG_VERSION"));
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +38,8 @@ impl Verdict {
 
 /// The request that brings an event's stored bytes, signed now. `None` when it cannot be put into headers.
 pub fn delivery(signer: &Signer, id: EventId, body: &str, now: Timestamp) -> Option<Request> {
-    let mut headers = vec![
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (USER_AGENT, HeaderValue::from_static(AGENT)),
-    ];
+    // Who sends is named by the client that everything goes through.
+    let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     for (name, value) in signer.headers(id, body, now) {
         headers.push((HeaderName::from_static(name), value.parse().ok()?));
     }

@@ -130,5 +130,5 @@ pub fn until(what: &str, is_so: impl Fn() -> bool) {
 
 pub fn pause(time: Duration) {
     let (_wait, never) = channel::<()>();
-    drop(never.recv_timeout(time));
+    let _ = never.recv_timeout(time);
 }

@@ -56,11 +56,6 @@ impl Proxy {
         *self.inner.target.lock().unwrap() = target;
     }
 
-    /// Cuts none any more.
-    pub fn be_kind(&self) {
-        *self.inner.dice.lock().unwrap() = None;
-    }
-
     /// Cuts everything that is open.
     pub fn cut_all(&self) {
         for stream in self.inner.open.lock().unwrap().drain(..) {
