@@ -143,7 +143,8 @@ impl EventStream {
         self.begins_after.as_deref()
     }
 
-    /// The next event; `None` when the server ended the stream. It may be dropped while it waits.
+    /// The next event; `None` when the server ended the stream. Dropped while it waits, it loses nothing but the count of
+    /// how long the server is silent.
     ///
     /// # Errors
     /// [`ClientError::Unreachable`] when the connection is gone or silent, [`ClientError::Malformed`] when what comes is

@@ -1,6 +1,7 @@
 //! The server's side: the live stream, opened behind the last event whenever it ends; what is stored is read by pages
 //! where there is no event to open it behind, and where no stream is to be had.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use strongroom_client::{Client, ClientError, EventStream, StoredEvent};
@@ -185,9 +186,11 @@ impl<J: Journal> Listener<J> {
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = self.clock.now();
+        // Kept over the looks: the stream counts how long it is silent.
+        let mut coming = pin!(stream.next());
         loop {
             tokio::select! {
-                event = stream.next() => {
+                event = &mut coming => {
                     let ended = || Halt::Away("the server ended the stream".into());
                     return event?.ok_or_else(ended);
                 }

@@ -10,7 +10,7 @@ use strongroom_types::id::EventId;
 use strongroom_types::time::Timestamp;
 use strongroom_worker::{DELIVERY_LIMITS, Verdict, delivery};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::journal::{Attempt, Outcome};
 use crate::pause::Pause;
@@ -61,7 +61,6 @@ impl Forward {
         stop: &mut watch::Receiver<bool>,
     ) -> Option<(Next, Attempt<'a>)> {
         let at = clock.now();
-        let begun = Instant::now();
         let sent = self.send(id, event, at, stop).await?;
         let next = self.next(&sent, number, at);
         let outcome = match sent {
@@ -72,7 +71,7 @@ impl Forward {
             event,
             number,
             at,
-            took: begun.elapsed(),
+            took: since(at, clock.now()),
             outcome,
         };
         Some((next, attempt))
@@ -130,4 +129,9 @@ impl Forward {
             }
         }
     }
+}
+
+fn since(earlier: Timestamp, now: Timestamp) -> Duration {
+    let passed = now.0.saturating_sub(earlier.0);
+    Duration::from_millis(u64::try_from(passed).unwrap_or(0))
 }

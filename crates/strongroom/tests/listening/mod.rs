@@ -10,11 +10,43 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use strongroom_testkit::receiver::Received;
 
-use crate::program::strongroom;
+use crate::program::{Demo, strongroom};
+use crate::receiving::every_event;
 
 /// How long a test waits; far longer than anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// 32 bytes behind the prefix.
+pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A folder with the demo's key and a secret.
+pub fn folder(demo: &Demo) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("key"), demo.text("secret_key")).unwrap();
+    fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
+    folder
+}
+
+pub fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+/// The ids of all events, in the stream's order.
+pub fn ids(demo: &Demo) -> Vec<String> {
+    let id = |body: &String| serde_json::from_str::<Value>(body).unwrap()["id"].clone();
+    let bodies = every_event::stream(demo);
+    let ids = bodies
+        .iter()
+        .map(|body| id(body).as_str().unwrap().to_owned());
+    ids.collect()
+}
+
+pub fn id(received: &Received) -> String {
+    received.header("webhook-id").to_owned()
+}
 
 /// A listener that runs, or did.
 pub struct Listening {
@@ -59,6 +91,20 @@ impl Listening {
 
     pub fn err(&self) -> String {
         read(&self.folder, "err")
+    }
+
+    /// The secret that it showed last.
+    #[track_caller]
+    pub fn secret(&self) -> String {
+        let shown = |line: &str| {
+            Some(
+                line.trim()
+                    .strip_prefix("signing secret")?
+                    .trim()
+                    .to_owned(),
+            )
+        };
+        self.out().lines().rev().find_map(shown).unwrap()
     }
 
     pub fn send(&self, signal: Signal) {
