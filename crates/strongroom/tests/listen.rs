@@ -262,11 +262,10 @@ fn a_receiver_that_is_down_or_fails_loses_nothing() {
         .unwrap();
     let mut answers = [500, 503, 302, 404].into_iter().cycle();
     let mut dice = Dice::new(5);
+    let elsewhere = Receiver::willing();
+    let location: &str = Box::leak(format!("location: {}", elsewhere.url()).into_boxed_str());
     let receiver = Receiver::start(move |_| match dice.one_in(3) {
-        true => (
-            answers.next().unwrap(),
-            Some("location: http://127.0.0.1:1/elsewhere"),
-        ),
+        true => (answers.next().unwrap(), Some(location)),
         false => (200, None),
     });
     let before = ids(&demo).len();
@@ -289,6 +288,7 @@ fn a_receiver_that_is_down_or_fails_loses_nothing() {
     all.dedup();
     assert_eq!(all, expected);
     assert!(listener.err().contains("redirects are not followed"));
+    assert!(elsewhere.received().is_empty());
     listener.stop();
 }
 
@@ -359,6 +359,27 @@ fn it_begins_where_it_is_told_to() {
     program::installation::failed(&mut again, "the options say something else");
 }
 
+/// There is a place to go on from before there is an event.
+#[test]
+fn who_is_cut_off_before_the_first_event_misses_none() {
+    let demo = Demo::start(None);
+    let folder = folder(&demo);
+    let server = address(demo.text("base_url"));
+    let proxy = Proxy::start(server, None);
+    let receiver = Receiver::willing();
+    let types = ["--events", "payout.*"];
+    let listener = Listening::following(folder.path(), &proxy.url(), &receiver.url(), &types);
+    // Nothing listens on port 1.
+    proxy.lead_to("127.0.0.1:1".parse().unwrap());
+    proxy.cut_all();
+    assert_eq!(demo.pay(100, "meanwhile").status, 201);
+    until("it is away", || listener.err().matches("away").count() > 2);
+    assert!(receiver.received().is_empty());
+    proxy.lead_to(server);
+    until("all came", || receiver.received().len() == 4);
+    listener.stop();
+}
+
 /// A key may have eight streams: the ninth reads page by page.
 #[test]
 fn without_a_stream_events_come_by_pages() {
@@ -392,4 +413,31 @@ fn without_a_stream_events_come_by_pages() {
     until("a stream", || listener.out().contains("Following"));
     listener.stop();
     assert_eq!(receiver.received().len(), 6);
+}
+
+/// A key that must sign every request signs the stream's and the pages' too.
+#[test]
+fn a_key_that_must_sign_signs() {
+    let demo = Demo::start(None);
+    let folder = folder(&demo);
+    let wanted = json!({ "permissions": ["read:events"], "signing": "always" });
+    let made = demo.request("POST", "/v1/api-keys").json(&wanted).send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let text = |name: &str| made.json()[name].as_str().unwrap().to_owned();
+    fs::write(folder.path().join("key"), text("key")).unwrap();
+    let signing = path(folder.path(), "signing");
+    fs::write(&signing, text("signing_secret")).unwrap();
+    let receiver = Receiver::willing();
+    let url = demo.text("base_url");
+    let mut unsigned = command(folder.path(), url, &receiver.url());
+    let said = program::installation::failed(&mut unsigned, "refused with 401");
+    assert!(said.contains("--signing-secret-file"), "{said}");
+    let options = ["--from-beginning", "--signing-secret-file", &signing];
+    let listener = Listening::following(folder.path(), url, &receiver.url(), &options);
+    assert_eq!(demo.pay(100, "signed").status, 201);
+    let expected = ids(&demo);
+    until("all came", || receiver.received().len() == expected.len());
+    listener.stop();
+    let came: Vec<String> = receiver.received().iter().map(id).collect();
+    assert_eq!(came, expected);
 }

@@ -161,9 +161,11 @@ fn an_odd_server_is_given_up() {
     let receiver = Receiver::willing();
     let failed = |url: &str, words: &str| {
         let begun = Instant::now();
-        program::installation::failed(&mut command(folder.path(), url, &receiver.url()), words);
+        let mut listen = command(folder.path(), url, &receiver.url());
+        let said = program::installation::failed(&mut listen, words);
         assert!(begun.elapsed() < Duration::from_secs(20));
         assert!(receiver.received().is_empty());
+        said
     };
     let endless = odd_server(|stream| {
         let piece = [b'x'; 65_536];
@@ -192,6 +194,14 @@ fn an_odd_server_is_given_up() {
         drop(stream.write_all(head));
     });
     failed(&moved, "status 307");
+    let steering = odd_server(|stream| {
+        let body = r#"{"status":403,"code":"no","detail":"\u001b[2J\u0007clear"}"#;
+        let head = format!("HTTP/1.1 403 X\r\ncontent-length: {}\r\n\r\n", body.len());
+        drop(stream.write_all(head.as_bytes()));
+        drop(stream.write_all(body.as_bytes()));
+    });
+    let said = failed(&steering, "[2Jclear");
+    assert!(!said.contains(['\u{1b}', '\u{7}']), "{said:?}");
 }
 
 /// A way that is gone without a word, as after a sleep or behind a router that forgot it.

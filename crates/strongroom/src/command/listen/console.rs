@@ -10,7 +10,10 @@ use crate::folder;
 use crate::out::{error_line, say};
 
 /// The longest type that is printed; longer than any there is.
-const MOST_LETTERS: usize = 40;
+const MOST_OF_TYPE: usize = 40;
+
+/// The most that is printed of what a server says.
+const MOST_LETTERS: usize = 500;
 
 /// The terminal and the resume file.
 pub(super) struct Console {
@@ -48,6 +51,7 @@ impl Journal for Console {
                 error_line(format_args!("following again from {position}"))
             }
             News::Lost(cause, wait) => {
+                let cause = printable(cause);
                 error_line(format_args!(
                     "the server is away: {cause}; again in {}",
                     seconds(*wait)
@@ -87,7 +91,10 @@ fn line(attempt: &Attempt<'_>) -> String {
         1 => String::new(),
         number => format!("  attempt {number}"),
     };
-    let name = printable(&event.event_type);
+    let name: String = printable(&event.event_type)
+        .chars()
+        .take(MOST_OF_TYPE)
+        .collect();
     format!(
         "{at}  {status}  {:>5} ms  {name:<18}  {}{again}{remark}",
         took.as_millis(),
@@ -96,12 +103,9 @@ fn line(attempt: &Attempt<'_>) -> String {
 }
 
 /// SECURITY: what a server sends does not steer the terminal.
-fn printable(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_graphic();
-    text.chars()
-        .filter(|c| plain(*c))
-        .take(MOST_LETTERS)
-        .collect()
+pub(super) fn printable(text: &str) -> String {
+    let plain = text.chars().filter(|letter| !letter.is_control());
+    plain.take(MOST_LETTERS).collect()
 }
 
 fn seconds(wait: Duration) -> String {

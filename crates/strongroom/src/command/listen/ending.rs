@@ -4,6 +4,7 @@ use strongroom_client::{ClientError, Problem};
 use strongroom_listen::ListenFault;
 use strongroom_outbound::OutboundFault;
 
+use super::console::printable;
 use super::{Options, receiver};
 use crate::fault::Fault;
 
@@ -16,7 +17,8 @@ pub(super) fn told(options: &Options, fault: ListenFault<Fault>) -> Fault {
                 .hint("start the server first, or name it with --url")
         }
         ListenFault::Server(ClientError::Malformed(what)) => Fault::new(format!(
-            "`{url}` does not answer as a Strongroom server does: {what}"
+            "`{url}` does not answer as a Strongroom server does: {}",
+            printable(&what)
         ))
         .hint("look at --url"),
         ListenFault::Server(error @ ClientError::BadUrl(_)) => Fault::new(error.to_string()),
@@ -31,7 +33,7 @@ pub(super) fn told(options: &Options, fault: ListenFault<Fault>) -> Fault {
 }
 
 fn refused(url: &str, problem: &Problem) -> Fault {
-    let fault = Fault::new(format!("`{url}` {problem}"));
+    let fault = Fault::new(format!("`{url}` {}", printable(&problem.to_string())));
     match (problem.status, problem.code.as_str()) {
         (401, _) => fault.hint("give a test key of this server with --key-file; one that must sign needs --signing-secret-file too"),
         (403, _) => fault.hint("the key must hold the permission `read:events`"),
