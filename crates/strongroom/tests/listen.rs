@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use base64::Engine;
@@ -26,12 +27,15 @@ use strongroom_testkit::exchange::Outgoing;
 use strongroom_testkit::receiver::{Received, Receiver};
 
 use listening::proxy::Proxy;
-use listening::{Listening, SECRET, command, folder, id, ids, path, pause, until};
+use listening::{Listening, PATIENCE, SECRET, command, folder, id, ids, path, pause, until};
 use program::{Demo, address, assert_clean};
 use receiving::{TO_THIS_MACHINE, unix_seconds};
 
 /// Longer than the 15 seconds between two signs of life on a stream.
 const LONGER_THAN_THE_HEARTBEAT: Duration = Duration::from_secs(17);
+
+/// Longer than the 30 seconds that a receiver has for its answer.
+const LONGER_THAN_A_DELIVERY: Duration = Duration::from_secs(32);
 
 fn taken(receiver: &Receiver) -> Vec<Received> {
     let mut received = receiver.received();
@@ -357,6 +361,39 @@ fn it_begins_where_it_is_told_to() {
     let mut again = command(folder, demo.text("base_url"), "http://localhost:9/hook");
     again.args(["--resume-file", &file, "--after", &all[0]]);
     program::installation::failed(&mut again, "the options say something else");
+}
+
+/// Asleep for longer than a delivery may take, it finds the answer that came meanwhile.
+#[test]
+fn an_answer_that_came_while_it_slept_counts() {
+    let demo = Demo::start(None);
+    let folder = folder(&demo);
+    let (arrived, arrival) = channel();
+    let (release, released) = channel::<()>();
+    let receiver = Receiver::start(move |_| {
+        // The test may have seen enough.
+        let _ = arrived.send(());
+        let _ = released.recv_timeout(Duration::from_secs(20));
+        (200, None)
+    });
+    let types = ["--events", "payout.completed"];
+    let url = demo.text("base_url");
+    let listener = Listening::following(folder.path(), url, &receiver.url(), &types);
+    assert_eq!(demo.pay(100, "asleep").status, 201);
+    arrival.recv_timeout(PATIENCE).unwrap();
+    listener.send(Signal::STOP);
+    drop(release);
+    pause(LONGER_THAN_A_DELIVERY);
+    listener.send(Signal::CONT);
+    assert_eq!(demo.pay(100, "awake").status, 201);
+    until("both came", || receiver.received().len() >= 2);
+    until("both count", || {
+        listener.out().matches("  200  ").count() == 2
+    });
+    let came: Vec<String> = receiver.received().iter().map(id).collect();
+    assert_eq!(came.len(), 2);
+    assert_ne!(came[0], came[1], "{}", listener.err());
+    listener.stop();
 }
 
 /// There is a place to go on from before there is an event.

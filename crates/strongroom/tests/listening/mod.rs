@@ -17,7 +17,7 @@ use crate::program::{Demo, strongroom};
 use crate::receiving::every_event;
 
 /// How long a test waits; far longer than anything takes.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// 32 bytes behind the prefix.
 pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
