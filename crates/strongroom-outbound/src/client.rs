@@ -107,14 +107,6 @@ impl Outbound {
         Target::parse(url, live, &self.inner.connector.policy)
     }
 
-    /// Resolves a target now and says whether there is an address that may be connected to; nothing is connected.
-    ///
-    /// # Errors
-    /// [`OutboundFault::Resolve`] and [`OutboundFault::RefusedAddress`].
-    pub async fn admits(&self, target: &Target) -> Result<(), OutboundFault> {
-        self.inner.connector.admits(target.origin()).await
-    }
-
     /// Sends a request and reads its answer, whatever its status.
     ///
     /// A request on a connection that served others before, and that ends without an answer, is sent once more on a
@@ -134,6 +126,14 @@ impl Outbound {
         tokio::time::timeout(limits.time, exchange)
             .await
             .unwrap_or(Err(OutboundFault::Timeout))
+    }
+
+    /// Resolves a target now and says whether there is an address that may be connected to; nothing is connected.
+    ///
+    /// # Errors
+    /// [`OutboundFault::Resolve`] and [`OutboundFault::RefusedAddress`].
+    pub async fn admits(&self, target: &Target) -> Result<(), OutboundFault> {
+        self.inner.connector.admits(target.origin()).await
     }
 
     /// Begins, once, to look after idle connections; ends with the last clone.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use strongroom_engine::{Endpoint, Engine, OutEvent};
 use strongroom_outbound::Outbound;
 
-use super::delivery::{DELIVERY_LIMITS, Verdict, delivery};
+use super::delivery::{DELIVERY_LIMITS, delivery};
+
+pub(super) use super::delivery::Verdict;
 
 pub(super) async fn send(
     engine: &Engine,

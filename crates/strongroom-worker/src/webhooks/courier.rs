@@ -14,8 +14,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 use tokio::task::JoinSet;
 
-use super::attempt::send;
-use super::delivery::Verdict;
+use super::attempt::{Verdict, send};
 use super::feed::Feed;
 use super::line::{Line, Next};
 use super::schedule::{KEPT, MINUTE, pause};
