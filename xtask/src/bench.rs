@@ -10,6 +10,7 @@ mod load;
 mod measure;
 mod peer;
 mod probe;
+mod receivers;
 mod reply;
 mod report;
 mod request;
@@ -17,6 +18,7 @@ mod strongroom;
 mod subject;
 mod traffic;
 mod usage;
+mod webhooks;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -44,6 +46,9 @@ pub struct Options {
     /// Measures only one of the two, and writes no results file
     #[arg(long, value_enum)]
     only: Option<Which>,
+    /// Measures webhooks alone, and writes no results file
+    #[arg(long)]
+    webhooks: bool,
     /// Runs of each kind; the table shows medians
     #[arg(long, default_value_t = 3)]
     runs: u32,
@@ -82,6 +87,13 @@ pub fn run(options: &Options) -> Outcome<()> {
         // The database runs under an account of its own and must reach its folder.
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(&options.folder)?;
+    if options.webhooks {
+        strongroom::build()?;
+        webhooks::measure(folder.path(), options.runs)?
+            .iter()
+            .for_each(|row| println!("{row}"));
+        return Ok(());
+    }
     let mut report = Report::new(probe::fsync_us(folder.path())?);
     let mut subjects = start(options, folder.path(), &mut report)?;
     if subjects.is_empty() {
@@ -97,6 +109,11 @@ pub fn run(options: &Options) -> Outcome<()> {
     report.footprints = subjects.iter().map(report::Footprint::of).collect();
     if options.only.is_none() {
         report.extra = extra::ceiling()?;
+        // Alone, for what is measured above keeps its server.
+        subjects.truncate(if options.full { usize::MAX } else { 0 });
+        report
+            .extra
+            .extend(webhooks::measure(folder.path(), options.runs)?);
     }
     if options.full {
         report

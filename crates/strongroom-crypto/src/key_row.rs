@@ -45,11 +45,13 @@ pub enum Purpose {
     Credential = 14,
     /// Personal parts without a subject key of their own.
     Personal = 15,
+    /// Segments of the journal of webhook deliveries.
+    Attempts = 16,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -65,6 +67,7 @@ impl Purpose {
         Self::Checkpoint,
         Self::Credential,
         Self::Personal,
+        Self::Attempts,
     ];
 
     /// The number that is stored.

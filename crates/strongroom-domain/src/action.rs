@@ -70,6 +70,8 @@ actions! {
     WebhookTested = 74, "webhook_tested";
     WebhookReplayed = 75, "webhook_replayed";
     WebhookDisabled = 76, "webhook_disabled";
+    WebhookChallenged = 77, "webhook_challenged";
+    WebhookVerified = 78, "webhook_verified";
 }
 
 impl Serialize for Action {

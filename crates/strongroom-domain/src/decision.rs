@@ -266,6 +266,13 @@ impl Decision {
         self
     }
 
+    /// With a further event, behind those it has.
+    #[must_use]
+    pub fn event(mut self, event: EventFact) -> Decision {
+        self.events.push(event);
+        self
+    }
+
     #[must_use]
     pub fn job(mut self, job: Job) -> Decision {
         self.jobs.push(job);

@@ -73,6 +73,8 @@ events! {
     WebhookTest = 44, "webhook.test";
     WebhookReplayed = 45, "webhook.replayed";
     WebhookDisabled = 46, "webhook.disabled";
+    WebhookChallenge = 47, "webhook.challenge";
+    WebhookVerified = 48, "webhook.verified";
 }
 
 impl EventType {
@@ -85,6 +87,11 @@ impl EventType {
             Some("webhook") => ReadWebhooks::NAME,
             _ => ReadKeys::NAME,
         }
+    }
+
+    /// Whether it is sent to the endpoint that it is about, and to no other.
+    pub fn is_private(self) -> bool {
+        matches!(self, EventType::WebhookTest | EventType::WebhookChallenge)
     }
 }
 
@@ -131,6 +138,7 @@ struct Envelope<'a> {
 enum Data<'a> {
     Payout(PayoutData<'a>),
     Balance(BalanceData),
+    Challenge(ChallengeData),
     Resource(ResourceData),
 }
 
@@ -161,6 +169,13 @@ struct BalanceData {
     transaction_id: AnyId,
 }
 
+/// What the endpoint is to answer with: the event's own id.
+#[derive(Serialize)]
+struct ChallengeData {
+    id: AnyId,
+    challenge: EventId,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -178,7 +193,12 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
                 id,
                 created: place.time.seconds(),
                 event: fact.event.as_str(),
-                data: data(facts, place, fact.event, fact.about.or(facts.resource)),
+                data: data(
+                    facts,
+                    place,
+                    (id, fact.event),
+                    fact.about.or(facts.resource),
+                ),
                 livemode: mode.is_live(),
             };
             let number = place
@@ -199,13 +219,19 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
 fn data<'a>(
     facts: &'a EntryFacts,
     place: &Place,
-    event: EventType,
+    (id, event): (EventId, EventType),
     about: Option<AnyId>,
 ) -> Data<'a> {
     let about = about.unwrap_or(AnyId {
         kind: Kind::Audit,
         raw: facts.base,
     });
+    if event == EventType::WebhookChallenge {
+        return Data::Challenge(ChallengeData {
+            id: about,
+            challenge: id,
+        });
+    }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }

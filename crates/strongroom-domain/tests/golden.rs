@@ -22,7 +22,7 @@ use strongroom_domain::view::rendered_reply;
 use strongroom_domain::wallets::{
     Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
 };
-use strongroom_domain::webhooks::{Retired, Webhook, WebhookStatus};
+use strongroom_domain::webhooks::{Challenge, Retired, Webhook, WebhookStatus};
 use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
@@ -228,6 +228,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ),
         ("api_key", Record::ApiKey(api_key())),
         ("webhook", Record::Webhook(webhook())),
+        ("webhook_guarded", Record::Webhook(guarded_webhook())),
     ]
 }
 
@@ -251,6 +252,22 @@ fn webhook() -> Webhook {
         }),
         created_at: Timestamp(5),
         updated_at: Timestamp(6),
+        network: None,
+        shadow: None,
+        challenge: None,
+    }
+}
+
+fn guarded_webhook() -> Webhook {
+    Webhook {
+        network: Some("203.0.113.0/24".into()),
+        shadow: Some(true),
+        challenge: Some(Challenge {
+            sequence: 12,
+            index: 1,
+            passed_at: Some(Timestamp(7)),
+        }),
+        ..webhook()
     }
 }
 

@@ -11,16 +11,17 @@ use strongroom_domain::api_keys::Minted;
 use strongroom_domain::command::Command;
 use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::rejection::Rejection;
-use strongroom_types::id::{AnyId, RawId, RequestId};
+use strongroom_types::id::{AnyId, RawId, RequestId, WebhookAttemptId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
+use strongroom_types::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 
 use crate::draft::ClearPart;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Idempotency};
+use crate::journal::{AttemptLine, RequestLine};
 use crate::queue::{ActorLine, Pending};
-use crate::request_log::RequestLine;
 
 impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
@@ -92,11 +93,12 @@ impl Engine {
 
     /// A fresh id for a request.
     pub fn new_request(&self) -> RequestId {
-        let milliseconds = u64::try_from(self.now().0).unwrap_or(0);
-        RequestId(RawId::from_parts(
-            milliseconds,
-            u64::from_le_bytes(random::<8>()),
-        ))
+        RequestId(line_id(self.now()))
+    }
+
+    /// A fresh id for an attempt at a delivery that begins at `time`.
+    pub fn new_attempt(&self, time: Timestamp) -> WebhookAttemptId {
+        WebhookAttemptId(line_id(time))
     }
 
     /// The keyed hashes of an idempotency key and of the request sent under it.
@@ -172,10 +174,23 @@ impl Engine {
 
     /// Adds a line to the request log; never waits.
     pub fn log_request(&self, line: RequestLine) {
-        if let Some(log) = &self.inner.request_log {
-            log.add(line);
+        if let Some(journals) = &self.inner.journals {
+            journals.requests.add(line);
         }
     }
+
+    /// Adds a line to the journal of webhook deliveries; never waits.
+    pub fn log_attempt(&self, line: AttemptLine) {
+        if let Some(journals) = &self.inner.journals {
+            journals.attempts.add(line);
+        }
+    }
+}
+
+/// An id of a line: its time, and a random number.
+fn line_id(time: Timestamp) -> RawId {
+    let milliseconds = u64::try_from(time.0).unwrap_or(0);
+    RawId::from_parts(milliseconds, u64::from_le_bytes(random::<8>()))
 }
 
 /// Writes down who acts; done by the caller's thread, so that the commit thread need not.

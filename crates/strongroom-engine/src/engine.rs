@@ -21,10 +21,9 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::clock::Clock;
 use crate::edge::actor_line;
 use crate::envelope::{Committed, Envelope, Failure};
-use crate::opened::Opener;
+use crate::journal::Journals;
 use crate::queue::{Item, Pending, answer};
 use crate::refusals::RefusalKey;
-use crate::request_log::RequestLog;
 use crate::scopes::installation;
 use crate::shared::Shared;
 use crate::start::{Begin, Settings, StartError, begin};
@@ -49,6 +48,7 @@ pub struct Stats {
     pub largest_batch: u64,
     pub queued: u64,
     pub request_lines_dropped: u64,
+    pub attempt_lines_dropped: u64,
 }
 
 /// A running engine. Cheap to clone.
@@ -62,13 +62,13 @@ pub(crate) struct Inner {
     pub(crate) readers: Mutex<Vec<Box<dyn Reader>>>,
     pub(crate) reading: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
-    pub(crate) request_log: Option<RequestLog>,
+    pub(crate) journals: Option<Journals>,
     /// Held while an organization is founded: two at once would be given the same scope numbers.
     founding: Mutex<()>,
 }
 
 impl Engine {
-    /// Takes up the store and starts the commit thread.
+    /// Takes up the store and starts the commit thread. Journals are kept in the directory `journals`, if there is one.
     ///
     /// # Errors
     /// [`StartError`] when the store, the keys or what they open are not as they must be.
@@ -77,7 +77,7 @@ impl Engine {
         root: RootKeys,
         clock: Arc<dyn Clock>,
         settings: Settings,
-        requests: Option<std::path::PathBuf>,
+        journals: Option<&std::path::Path>,
     ) -> Result<Engine, StartError> {
         let Begin {
             shared,
@@ -94,9 +94,8 @@ impl Engine {
             .name("commit".into())
             .spawn(move || commit.run())
             .map_err(|error| StartError::Store(StoreError::Io(error.to_string())))?;
-        let opener = Opener::new(Arc::clone(&shared.hierarchy));
-        let request_log = requests
-            .map(|dir| RequestLog::start(dir, opener, Arc::clone(&shared)))
+        let journals = journals
+            .map(|dir| Journals::start(dir, &shared))
             .transpose()
             .map_err(|error| StartError::Store(StoreError::Io(error.to_string())))?;
         let engine = Engine {
@@ -105,7 +104,7 @@ impl Engine {
                 shared,
                 readers: Mutex::new(readers),
                 thread: Mutex::new(Some(thread)),
-                request_log,
+                journals,
                 founding: Mutex::default(),
             }),
         };
@@ -170,8 +169,8 @@ impl Engine {
                 *state = EngineState::Stopping;
             }
         }
-        if let Some(log) = &self.inner.request_log {
-            log.flush();
+        if let Some(journals) = &self.inner.journals {
+            journals.flush();
         }
         // A store that has failed cannot say so; the next start finds the stop missing.
         drop(self.note(installation(), Action::ServerStopped, Vec::new()));
@@ -198,6 +197,7 @@ impl Engine {
 
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.shared.counters;
+        let journals = self.inner.journals.as_ref();
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             commits: read(&counters.commits),
@@ -207,11 +207,8 @@ impl Engine {
             panics: read(&counters.panics),
             largest_batch: read(&counters.largest_batch),
             queued: u64::try_from(self.inner.shared.queue.len()).unwrap_or(u64::MAX),
-            request_lines_dropped: self
-                .inner
-                .request_log
-                .as_ref()
-                .map_or(0, RequestLog::dropped),
+            request_lines_dropped: journals.map_or(0, |all| all.requests.dropped()),
+            attempt_lines_dropped: journals.map_or(0, |all| all.attempts.dropped()),
         }
     }
 

@@ -19,6 +19,7 @@ mod engine;
 mod envelope;
 mod failures;
 mod jobs;
+pub mod journal;
 mod load;
 mod log;
 mod opened;
@@ -26,7 +27,6 @@ mod proofs;
 mod queue;
 mod reading;
 mod refusals;
-pub mod request_log;
 mod retention;
 mod scopes;
 mod seal;
@@ -43,8 +43,10 @@ pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
 pub use envelope::{Committed, Envelope, Failure, Idempotency};
 pub use jobs::DueJob;
+pub use journal::{
+    AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
+};
 pub use opened::{OpenFault, Opener};
-pub use request_log::{RequestFilter, RequestLine};
 pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,

@@ -65,7 +65,7 @@ impl Engine {
             &self.inner.shared,
             scope,
             reader,
-            self.inner.request_log.as_ref(),
+            self.inner.journals.as_ref(),
         ));
         outcome.map_err(|fault| match fault {
             ReadFault::NotFound => Failure::NotFound,

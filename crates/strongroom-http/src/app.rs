@@ -47,6 +47,8 @@ pub struct EdgeSettings {
     pub connections: u32,
     /// What checks the addresses that events are to be sent to.
     pub outbound: Outbound,
+    /// Whether every webhook must answer a challenge before it is sent anything else.
+    pub webhook_challenge: bool,
 }
 
 impl Default for EdgeSettings {
@@ -67,6 +69,7 @@ impl Default for EdgeSettings {
             drain_time: Duration::from_secs(10),
             connections: 8_192,
             outbound: Outbound::default(),
+            webhook_challenge: false,
         }
     }
 }

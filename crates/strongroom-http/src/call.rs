@@ -55,6 +55,7 @@ impl Answer {
 pub struct Call {
     pub(crate) engine: Engine,
     pub(crate) outbound: Outbound,
+    pub(crate) webhook_challenge: bool,
     pub(crate) credential: Arc<Credential>,
     /// The path's parameter as received; empty when the route has none.
     pub(crate) id: String,
@@ -83,6 +84,11 @@ impl Call {
     /// What would send to an address that the request names.
     pub fn outbound(&self) -> &Outbound {
         &self.outbound
+    }
+
+    /// Whether every webhook must answer a challenge.
+    pub fn requires_challenge(&self) -> bool {
+        self.webhook_challenge
     }
 
     pub fn credential(&self) -> &Arc<Credential> {

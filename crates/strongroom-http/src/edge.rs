@@ -126,6 +126,7 @@ impl App {
         let call = Call {
             engine,
             outbound: self.settings().outbound.clone(),
+            webhook_challenge: self.settings().webhook_challenge,
             credential,
             id,
             query,

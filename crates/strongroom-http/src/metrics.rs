@@ -169,6 +169,11 @@ impl Collector for EngineNumbers {
                 "Lines the request log had no room for",
                 stats.request_lines_dropped,
             ),
+            (
+                "attempt_lines_dropped",
+                "Lines the journal of webhook deliveries had no room for",
+                stats.attempt_lines_dropped,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(

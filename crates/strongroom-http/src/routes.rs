@@ -10,7 +10,7 @@ use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
-    transactions, transfers, wallets, webhooks,
+    transactions, transfers, wallets, webhook_attempts, webhooks,
 };
 
 /// All rows, in the order they are documented.
@@ -241,8 +241,28 @@ fn webhook_rows() -> Vec<Route> {
             "/v1/webhooks/{id}/deliveries",
             webhooks::deliveries,
         )
-        .about("What a webhook has not taken yet, and what was given up.")
+        .about("What a webhook has not taken yet, and what was given up, the oldest event first.")
+        .query(&[&PAGE, webhooks::OF_DELIVERIES])
         .reply(webhooks::deliveries_schema),
+        Route::guarded(
+            Verb::Get,
+            "/v1/webhooks/{id}/attempts",
+            webhook_attempts::list,
+        )
+        .about(
+            "The attempts of 30 days at sending to a webhook, newest first, with what it answered.",
+        )
+        .query(&[&PAGE, &CREATED, webhook_attempts::FILTERS])
+        .reply(webhook_attempts::list_schema),
+        Route::guarded(
+            Verb::Post,
+            "/v1/webhooks/{id}/challenge",
+            webhooks::challenged,
+        )
+        .about("Sends the challenge that a webhook must answer once more.")
+        .sensitive()
+        .body(crate::schema::nothing)
+        .reply(webhooks::schema),
         Route::guarded(Verb::Post, "/v1/webhooks/{id}/roll", webhooks::roll)
             .about("Makes a new secret; the old one signs beside it for a while.")
             .sensitive()

@@ -122,7 +122,7 @@ impl Forward {
             Verdict::Failed(..) if self.attempts.is_some_and(|most| number >= most) => {
                 Next::PassOver
             }
-            Verdict::Failed(_, asked) => {
+            Verdict::Failed(asked) => {
                 let asked = u64::try_from(asked.unwrap_or(0)).unwrap_or(0);
                 let asked = Duration::from_millis(asked).min(MOST_ASKED);
                 Next::Again(PAUSE.after(number).max(asked))

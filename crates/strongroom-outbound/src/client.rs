@@ -10,10 +10,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::Response;
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use ipnet::IpNet;
 
 use crate::connect::Connector;
 use crate::fault::OutboundFault;
-use crate::policy::Policy;
+use crate::policy::{NetworkFault, Policy};
 use crate::pool::{Lease, Pool};
 use crate::request::{Limits, Reply, Request};
 use crate::resolve::{Resolver, SystemResolver};
@@ -105,6 +106,21 @@ impl Outbound {
     /// [`TargetFault`], in words that go on "`url` …".
     pub fn check(&self, url: &str, live: bool) -> Result<Target, TargetFault> {
         Target::parse(url, live, &self.inner.connector.policy)
+    }
+
+    /// Reads a range of addresses in CIDR form, which targets can be held to with [`Target::within`].
+    ///
+    /// # Errors
+    /// [`NetworkFault`], in words that go on "`network` …".
+    pub fn network(&self, text: &str, live: bool) -> Result<IpNet, NetworkFault> {
+        let network: IpNet = text.parse().map_err(|_| NetworkFault::Malformed)?;
+        if network != network.trunc() {
+            return Err(NetworkFault::HostBits(network.trunc()));
+        }
+        match self.inner.connector.policy.reaches(&network, live) {
+            true => Ok(network),
+            false => Err(NetworkFault::Closed),
+        }
     }
 
     /// Sends a request and reads its answer, whatever its status.

@@ -18,7 +18,7 @@ mod tls;
 
 pub use client::Outbound;
 pub use fault::OutboundFault;
-pub use policy::{Policy, Roots};
+pub use policy::{NetworkFault, Policy, Roots};
 pub use request::{Limits, Reply, Request};
 pub use resolve::{Lookup, Resolver, SystemResolver};
 pub use target::{Target, TargetFault};

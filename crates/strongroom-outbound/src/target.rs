@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hyper::Uri;
 use hyper::http::uri::{Authority, PathAndQuery};
+use ipnet::IpNet;
 
 use crate::policy::Policy;
 
@@ -47,6 +48,8 @@ pub(crate) struct Origin {
     pub host: Host,
     pub port: u16,
     pub live: bool,
+    /// The range that addresses must lie in beside all else, if there is one.
+    pub within: Option<IpNet>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +81,8 @@ pub enum TargetFault {
     NumericHost,
     LocalName,
     Address,
+    /// The address lies outside the network that was named.
+    Outside,
     /// The ports that there are.
     Port(Vec<u16>),
 }
@@ -107,6 +112,7 @@ impl Target {
             host: Host::parse(authority.host())?,
             port: port(authority, scheme)?,
             live,
+            within: None,
         };
         origin.check(policy)?;
         Ok(Target { origin, path })
@@ -114,6 +120,18 @@ impl Target {
 
     pub(crate) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The same, to be reached within `network` only. The policy holds all the same: a range narrows it.
+    ///
+    /// # Errors
+    /// [`TargetFault::Outside`] when the URL names an address that lies elsewhere.
+    pub fn within(mut self, network: Option<IpNet>) -> Result<Target, TargetFault> {
+        self.origin.within = network;
+        match self.origin.host {
+            Host::Address(address) if !self.origin.spans(address) => Err(TargetFault::Outside),
+            _ => Ok(self),
+        }
     }
 
     /// Path and query.
@@ -128,6 +146,11 @@ impl Target {
 }
 
 impl Origin {
+    /// Whether an address lies in the range that was named, if one was.
+    pub fn spans(&self, address: IpAddr) -> bool {
+        self.within.is_none_or(|range| range.contains(&address))
+    }
+
     /// What can be said without asking for the name's addresses.
     fn check(&self, policy: &Policy) -> Result<(), TargetFault> {
         let open = policy.opens_networks(self.live);
@@ -231,6 +254,7 @@ impl fmt::Display for TargetFault {
             ),
             TargetFault::LocalName => f.write_str("names this machine or a local network"),
             TargetFault::Address => f.write_str("has an address that is not on the public internet"),
+            TargetFault::Outside => f.write_str("has an address outside its `network`"),
             TargetFault::Port(ports) => {
                 f.write_str("has a port that is not allowed; these are:")?;
                 ports.iter().try_for_each(|port| write!(f, " {port}"))

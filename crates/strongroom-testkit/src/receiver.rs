@@ -50,6 +50,7 @@ impl Received {
 pub type Answer = (u16, Option<&'static str>);
 
 type Decide = dyn FnMut(&Received) -> Answer + Send;
+type Say = dyn FnMut(&Received) -> String + Send;
 
 /// A running receiver; ends with the process.
 #[derive(Clone)]
@@ -57,6 +58,7 @@ pub struct Receiver {
     pub address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
     decide: Arc<Mutex<Box<Decide>>>,
+    say: Arc<Mutex<Box<Say>>>,
 }
 
 impl Receiver {
@@ -71,6 +73,7 @@ impl Receiver {
             address,
             received: Arc::default(),
             decide: Arc::new(Mutex::new(Box::new(decide))),
+            say: Arc::new(Mutex::new(Box::new(|_| "ok".to_owned()))),
         };
         let own = receiver.clone();
         std::thread::spawn(move || {
@@ -90,6 +93,11 @@ impl Receiver {
     /// Answers differently from now on.
     pub fn become_of(&self, decide: impl FnMut(&Received) -> Answer + Send + 'static) {
         *self.decide.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(decide);
+    }
+
+    /// Says something else than `ok` in its answers from now on.
+    pub fn says(&self, say: impl FnMut(&Received) -> String + Send + 'static) {
+        *self.say.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(say);
     }
 
     pub fn url(&self) -> String {
@@ -118,13 +126,17 @@ impl Receiver {
             let mut decide = self.decide.lock().unwrap_or_else(PoisonError::into_inner);
             let (status, header) = decide(&request);
             request.status = status;
+            let body = (self.say.lock().unwrap_or_else(PoisonError::into_inner))(&request);
             self.received
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(request);
             drop(decide);
             let header = header.map_or_else(String::new, |line| format!("{line}\r\n"));
-            let reply = format!("HTTP/1.1 {status} X\r\n{header}content-length: 2\r\n\r\nok");
+            let reply = format!(
+                "HTTP/1.1 {status} X\r\n{header}content-length: {}\r\n\r\n{body}",
+                body.len()
+            );
             if writer.write_all(reply.as_bytes()).is_err() {
                 return;
             }

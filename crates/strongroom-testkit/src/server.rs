@@ -130,9 +130,8 @@ impl TestServer {
         settings: ServerSettings,
     ) -> TestServer {
         let recovery = root.recovery_text().to_string();
-        let requests = Some(folder.0.join("requests"));
         let shown: Arc<dyn Clock> = Arc::<FakeClock>::clone(&clock);
-        let engine = Engine::start(store, root, shown, settings.engine, requests)
+        let engine = Engine::start(store, root, shown, settings.engine, Some(&folder.0))
             .unwrap_or_else(|error| panic!("the engine does not start: {error}"));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

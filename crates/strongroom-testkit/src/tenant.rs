@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use strongroom_auth::Role;
-use strongroom_types::mode::Mode;
+use strongroom_types::mode::{Mode, Scope};
 
 use crate::books::{Books, Key};
 use crate::exchange::{Outgoing, Reply};
@@ -35,6 +35,25 @@ impl<'s> Tenant<'s> {
         let owner = books.key(Role::Owner);
         Tenant {
             server: self.server,
+            books,
+            owner,
+        }
+    }
+
+    /// Leaves the server, that it may be restarted.
+    pub fn leave(self) -> (Scope, Key) {
+        (self.books.scope, self.owner)
+    }
+
+    /// Comes back to a restarted server.
+    pub fn back(server: &'s TestServer, (scope, owner): (Scope, Key)) -> Tenant<'s> {
+        let books = Books {
+            engine: server.engine.clone(),
+            organization: scope.organization,
+            scope,
+        };
+        Tenant {
+            server,
             books,
             owner,
         }

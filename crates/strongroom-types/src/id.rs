@@ -209,6 +209,8 @@ registry! {
     Checkpoint = 13, "ckpt", CheckpointId;
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
+    /// An attempt at delivering an event to an endpoint.
+    WebhookAttempt = 15, "wha", WebhookAttemptId;
 }
 
 /// An id together with its kind.

@@ -39,6 +39,8 @@ pub(crate) struct Config {
 struct Webhooks {
     #[serde(default)]
     networks: Vec<String>,
+    #[serde(default)]
+    challenge: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -133,6 +135,7 @@ impl Config {
             key_limit: key_per_second,
             organization_limit: organization_per_second,
             connections: connections.unwrap_or(standard.connections).max(1),
+            webhook_challenge: self.webhooks.challenge,
             ..standard
         })
     }
@@ -215,6 +218,8 @@ admin_listen = "127.0.0.1:7071"
 [webhooks]
 # Private networks that webhooks of test mode may be sent to, by plain http too. Live ones never are.
 # networks = ["127.0.0.0/8"]
+# Whether a webhook is sent nothing until its receiver has answered a challenge. Each may ask for it by itself.
+# challenge = true
 "#
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use strongroom_crypto::RootKeys;
-use strongroom_engine::{Engine, Settings, StartError, WallClock};
+use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
 use strongroom_store::{SqliteStore, StoreError};
 use strongroom_types::secret::SecretText;
 
@@ -19,17 +19,18 @@ use crate::passphrase;
 pub(crate) const KEYRING: &str = "keyring.toml";
 /// What unseals a demo; real installations have no such file.
 pub(crate) const DEMO_PASSPHRASE: &str = "demo-passphrase";
-/// The folder of the request log.
-pub(crate) const REQUESTS: &str = "requests";
-
 /// What an engine's start makes in a data directory.
-pub(crate) const STORED: [&str; 5] = [
-    "strongroom.db",
-    "strongroom.db-wal",
-    "strongroom.db-shm",
-    "lock",
-    REQUESTS,
-];
+pub(crate) const STORED: [&str; 6] = {
+    let [requests, attempts] = JOURNALS;
+    [
+        "strongroom.db",
+        "strongroom.db-wal",
+        "strongroom.db-shm",
+        "lock",
+        requests,
+        attempts,
+    ]
+};
 
 /// Which installation a command is about.
 #[derive(Args)]
@@ -141,14 +142,15 @@ impl Place {
     }
 
     fn start(&self, store: &SqliteStore, root: RootKeys) -> Result<Engine, Fault> {
-        let requests = self.data.join(REQUESTS);
-        folder::make(&requests)?;
+        for journal in JOURNALS {
+            folder::make(&self.data.join(journal))?;
+        }
         let started = Engine::start(
             store,
             root,
             Arc::new(WallClock),
             Settings::default(),
-            Some(requests),
+            Some(&self.data),
         );
         started.map_err(|error| start_fault(&self.data, &error))
     }

@@ -127,6 +127,7 @@ fn a_demo_that_was_killed_while_being_made_is_made_anew() {
         "strongroom.db",
         "strongroom.db-wal",
         "requests",
+        "attempts",
     ];
     for step in steps {
         let dir = tempfile::tempdir().unwrap();

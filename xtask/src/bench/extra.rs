@@ -1,6 +1,7 @@
 //! What `--full` adds to the table: our server with many payouts already stored, and figures
 //! that other crates measure themselves in a release example and print as JSON lines.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,12 @@ pub struct Extra {
     pub unit: String,
 }
 
+impl fmt::Display for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:.1} {}", self.name, self.value, self.unit)
+    }
+}
+
 /// The store ceiling: the group commit alone.
 pub fn ceiling() -> Outcome<Vec<Extra>> {
     let mut rows = Vec::new();
@@ -55,7 +62,7 @@ pub fn with_many_stored(subjects: &mut [Subject], plan: &Plan<'_>) -> Outcome<Ve
             measured.push(restart(ours, stored)?);
             // The next size may take an hour: what is known is said at once.
             for row in &measured {
-                println!("{}: {:.1} {}", row.name, row.value, row.unit);
+                println!("{row}");
             }
             rows.extend(measured);
         }

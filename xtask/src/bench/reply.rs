@@ -39,7 +39,8 @@ fn status(head: &str) -> Option<u16> {
     head.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
 }
 
-fn content_length(head: &str) -> Option<usize> {
+/// What a head says about the length of its body.
+pub fn content_length(head: &str) -> Option<usize> {
     let named = |line: &&str| {
         line.get(..15)
             .is_some_and(|name| name.eq_ignore_ascii_case("content-length:"))

@@ -162,7 +162,7 @@ impl Report {
             );
         }
         for extra in &self.extra {
-            let _ = writeln!(out, "{}: {:.1} {}", extra.name, extra.value, extra.unit);
+            let _ = writeln!(out, "{extra}");
         }
         if let Some(reason) = &self.skipped {
             let _ = writeln!(out, "the peer was not measured: {reason}");

@@ -1,5 +1,5 @@
-//! The requests of the benchmark, whole HTTP/1.1 messages: making and funding wallets, and the
-//! signed, idempotent payouts that are measured. The same bytes go to every server.
+//! The requests of the benchmark, whole HTTP/1.1 messages: making and funding wallets, webhooks, and
+//! the signed, idempotent payouts that are measured. The same bytes go to every server.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -34,23 +34,35 @@ impl Requests {
         key: &str,
         body: std::fmt::Arguments<'_>,
     ) {
+        self.send(out, "POST", path, key, body);
+    }
+
+    /// Writes a signed request of any method into `out`.
+    pub fn send(
+        &mut self,
+        out: &mut Vec<u8>,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: std::fmt::Arguments<'_>,
+    ) {
         self.body.clear();
         // Writing into a vector does not fail.
         let _ = self.body.write_fmt(body);
         let timestamp = unix_seconds().to_string();
         let signed: [&[u8]; 7] = [
-            b"POST\n",
+            method.as_bytes(),
+            b"\n",
             path.as_bytes(),
             b"\n",
             timestamp.as_bytes(),
             b"\n",
             &self.body,
-            b"",
         ];
         let signature = hex(&self.signing.tag(&signed));
         let _ = write!(
             out,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
              Idempotency-Key: {key}\r\nX-Timestamp: {timestamp}\r\nX-Signature: {signature}\r\n\
              Content-Length: {}\r\n\r\n",
             self.host,

@@ -25,8 +25,17 @@ pub fn build() -> Outcome<()> {
 
 /// Starts the server under `folder` with `wallets` funded wallets.
 pub fn start(folder: &Path, wallets: u64) -> Outcome<Subject> {
+    Ok(start_with(folder, wallets, &[])?.0)
+}
+
+/// The same with further arguments, and its credentials.
+pub fn start_with(
+    folder: &Path,
+    wallets: u64,
+    arguments: &[&str],
+) -> Outcome<(Subject, Credentials)> {
     let data = folder.join("strongroom");
-    let (server, credentials) = serve(&data, 0)?;
+    let (server, credentials) = serve(&data, 0, arguments)?;
     let address = address_of(&credentials.base_url)?;
     let mut client = Client::connect(address, SETUP_CONNECTIONS)?;
 
@@ -46,25 +55,26 @@ pub fn start(folder: &Path, wallets: u64) -> Outcome<Subject> {
         bytes_at_start: 0,
         cluster: None,
     };
-    subject.ready()
+    Ok((subject.ready()?, credentials))
 }
 
 /// Kills the server and starts it again on the same data and port; says how long it took to listen.
 pub fn restart(subject: &mut Subject) -> Outcome<Duration> {
     subject.server.kill();
     let started = Instant::now();
-    let (server, _) = serve(&subject.data, subject.address.port())?;
+    let (server, _) = serve(&subject.data, subject.address.port(), &[])?;
     let took = started.elapsed();
     subject.server = server;
     Ok(took)
 }
 
-fn serve(data: &Path, port: u16) -> Outcome<(Server, Credentials)> {
+fn serve(data: &Path, port: u16, arguments: &[&str]) -> Outcome<(Server, Credentials)> {
     let binary = process::release_folder()?.join("strongroom");
     let mut command = Command::new(binary);
     command
         .args(["demo", "--json", "--port", &port.to_string(), "--data"])
-        .arg(data);
+        .arg(data)
+        .args(arguments);
     Server::start(&mut command, &data.with_extension("log"))
 }
 

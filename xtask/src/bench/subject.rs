@@ -108,7 +108,8 @@ impl Server {
         Ok((server, told))
     }
 
-    fn pid(&self) -> u32 {
+    /// Of its process.
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 

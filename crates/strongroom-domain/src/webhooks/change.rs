@@ -8,7 +8,6 @@ use strongroom_types::mode::Scope;
 use crate::action::Action;
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
-use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
@@ -17,7 +16,10 @@ use crate::view::json;
 use crate::webhooks::create::counted;
 use crate::webhooks::view::DeletedView;
 use crate::webhooks::view::WebhookView;
-use crate::webhooks::{MintedWebhook, Retired, Webhook, WebhookStatus, existing, readable_only};
+use crate::webhooks::{
+    Challenge, MintedWebhook, Retired, Webhook, WebhookStatus, challenge, existing, readable_only,
+    told,
+};
 
 /// `PATCH /v1/webhooks/{id}`. What is `None` stays.
 pub struct UpdateWebhook {
@@ -28,6 +30,10 @@ pub struct UpdateWebhook {
     pub description: Option<Option<String>>,
     pub enabled: Option<bool>,
     pub ordered: Option<bool>,
+    /// `Some(None)` removes it.
+    pub network: Option<Option<String>>,
+    pub shadow: Option<bool>,
+    pub challenge: Option<bool>,
     /// What the caller holds.
     pub held: PermissionSet,
 }
@@ -46,7 +52,7 @@ impl Command for UpdateWebhook {
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let old = existing(facts, self.id)?;
         // SECURITY: whoever could turn another's endpoint to an address of their own would read what that other may.
-        let turns = self.url.is_some() || self.events.is_some();
+        let turns = self.url.is_some() || self.events.is_some() || self.network.is_some();
         if let Some(lacking) = old.readable.beyond(&self.held).next().filter(|_| turns) {
             let text = format!("the webhook's creator holds `{lacking}`, and you do not");
             return Err(Rejection::new(Code::PermissionNotHeld, text));
@@ -56,23 +62,38 @@ impl Command for UpdateWebhook {
         }
 
         // From here it must succeed.
-        let webhook = self.changed(old, moment);
+        let mut webhook = self.changed(old, moment);
+        let challenge = match webhook.challenge {
+            Some(known) if old.status == WebhookStatus::Unverified && known != Challenge::FRESH => {
+                None
+            }
+            _ => challenge::send(&mut webhook, moment, 1),
+        };
         let reply = json(&WebhookView::new(&webhook, moment));
-        Ok(decision(
+        let decision = decision(
             facts,
             Action::WebhookUpdated,
             EventType::WebhookUpdated,
             self.id,
-        )
-        .detail("changed", self.fields().join(","))
-        .reply(Reply::Stored(reply))
-        .change(self.id.any(), Record::Webhook(webhook)))
+        );
+        Ok(challenge::add(decision, challenge)
+            .detail("changed", self.fields().join(","))
+            .reply(Reply::Stored(reply))
+            .change(self.id.any(), Record::Webhook(webhook)))
     }
 }
 
 impl UpdateWebhook {
     fn changed(&self, old: &Webhook, moment: &Moment) -> Webhook {
-        Webhook {
+        let challenge = match (self.challenge, &self.url) {
+            (Some(false), _) => None,
+            // Another address has shown nothing yet.
+            (None, Some(_)) => old.challenge.map(|_| Challenge::FRESH),
+            (Some(true), Some(_)) => Some(Challenge::FRESH),
+            (Some(true), None) => Some(old.challenge.unwrap_or(Challenge::FRESH)),
+            (None, None) => old.challenge,
+        };
+        let mut webhook = Webhook {
             url: self.url.clone().unwrap_or_else(|| old.url.clone()),
             events: self.events.clone().unwrap_or_else(|| old.events.clone()),
             description: self
@@ -80,14 +101,22 @@ impl UpdateWebhook {
                 .clone()
                 .unwrap_or_else(|| old.description.clone()),
             ordered: self.ordered.unwrap_or(old.ordered),
-            status: match self.enabled {
-                Some(true) => WebhookStatus::Enabled,
-                Some(false) => WebhookStatus::Disabled,
-                None => old.status,
-            },
+            network: self.network.clone().unwrap_or_else(|| old.network.clone()),
+            shadow: self.shadow.or(old.shadow),
+            challenge,
             updated_at: moment.now,
             ..old.clone()
-        }
+        };
+        let is_on = matches!(
+            old.status,
+            WebhookStatus::Enabled | WebhookStatus::Unverified
+        );
+        webhook.status = match self.enabled {
+            Some(false) => WebhookStatus::Disabled,
+            None if !is_on => old.status,
+            _ => webhook.switched_on(),
+        };
+        webhook
     }
 
     fn fields(&self) -> Vec<&'static str> {
@@ -97,6 +126,9 @@ impl UpdateWebhook {
             ("description", self.description.is_some()),
             ("enabled", self.enabled.is_some()),
             ("ordered", self.ordered.is_some()),
+            ("network", self.network.is_some()),
+            ("shadow", self.shadow.is_some()),
+            ("challenge", self.challenge.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))
@@ -192,6 +224,7 @@ impl Command for DeleteWebhook {
             secret: String::new(),
             seed: None,
             retired: None,
+            challenge: None,
             updated_at: moment.now,
             ..old.clone()
         };
@@ -214,7 +247,6 @@ impl Command for DeleteWebhook {
 
 /// A decision about an endpoint that tells one event.
 pub(super) fn decision(facts: &Facts, action: Action, event: EventType, id: WebhookId) -> Decision {
-    let about = Some(id.any());
-    let events = vec![EventFact { event, about }];
+    let events = vec![told(event, id)];
     Decision::new(facts, action, id.any(), Movement::none(), events)
 }

@@ -8,7 +8,6 @@ use strongroom_types::mode::Scope;
 use crate::action::Action;
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
-use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::organizations::Tenant;
@@ -17,7 +16,8 @@ use crate::rejection::{Code, Rejection};
 use crate::view::json;
 use crate::webhooks::view::WebhookView;
 use crate::webhooks::{
-    Lane, LaneKind, MOST_ENDPOINTS, MintedWebhook, Webhook, WebhookStatus, readable_only,
+    Challenge, Lane, LaneKind, MOST_ENDPOINTS, MintedWebhook, Webhook, WebhookStatus, challenge,
+    readable_only, told,
 };
 
 /// An endpoint as the request describes it.
@@ -30,6 +30,10 @@ pub struct Wanted {
     pub description: Option<String>,
     pub enabled: bool,
     pub ordered: bool,
+    /// A range of addresses.
+    pub network: Option<String>,
+    pub shadow: bool,
+    pub challenge: bool,
 }
 
 /// `POST /v1/webhooks`.
@@ -64,12 +68,9 @@ impl Command for CreateWebhook {
         }
 
         // From here it must succeed.
-        let webhook = self.webhook(WebhookId(moment.fresh()), moment, readable);
+        let mut webhook = self.webhook(WebhookId(moment.fresh()), moment, readable);
         let id = webhook.id;
-        let event = EventFact {
-            event: EventType::WebhookCreated,
-            about: Some(id.any()),
-        };
+        let challenge = challenge::send(&mut webhook, moment, 1);
         // It is told of what comes after its own making.
         let lane = Lane {
             endpoint: id,
@@ -87,9 +88,9 @@ impl Command for CreateWebhook {
             Action::WebhookCreated,
             id.any(),
             Movement::none(),
-            vec![event],
+            vec![told(EventType::WebhookCreated, id)],
         );
-        Ok(decision
+        Ok(challenge::add(decision, challenge)
             .reply(Reply::Secret(reply))
             .job(Job::Lane(id.0, lane))
             .change(
@@ -108,13 +109,13 @@ impl CreateWebhook {
             description,
             enabled,
             ordered,
+            network,
+            shadow,
+            challenge,
         } = self.wanted.clone();
-        Webhook {
+        let mut webhook = Webhook {
             id,
-            status: match enabled {
-                true => WebhookStatus::Enabled,
-                false => WebhookStatus::Disabled,
-            },
+            status: WebhookStatus::Disabled,
             url,
             events,
             description,
@@ -126,7 +127,14 @@ impl CreateWebhook {
             retired: None,
             created_at: moment.now,
             updated_at: moment.now,
+            network,
+            shadow: Some(shadow),
+            challenge: challenge.then_some(Challenge::FRESH),
+        };
+        if enabled {
+            webhook.status = webhook.switched_on();
         }
+        webhook
     }
 }
 

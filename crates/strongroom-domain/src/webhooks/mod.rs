@@ -3,6 +3,7 @@
 //! The log is the outbox: an act schedules nothing for its events. What is kept per endpoint is a [`Lane`], the stretch
 //! of the log still to be sent, and a [`Delivery`] for each event whose attempt failed.
 
+mod challenge;
 mod change;
 mod create;
 mod send;
@@ -16,10 +17,13 @@ use strongroom_types::id::WebhookId;
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 
+use crate::command::Moment;
+use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::Facts;
 use crate::rejection::{Code, Rejection};
 
+pub use challenge::{ChallengeWebhook, VerifyWebhook};
 pub use change::{DeleteWebhook, RollWebhook, UpdateWebhook};
 pub use create::{CreateWebhook, Wanted};
 pub use send::{DisableWebhook, Replay, ReplayWebhook, TestWebhook};
@@ -78,6 +82,40 @@ pub struct Webhook {
     #[n(12)]
     #[class(operational)]
     pub updated_at: Timestamp,
+    /// The range that its addresses must lie in, if it named one.
+    #[n(13)]
+    #[class(operational)]
+    pub network: Option<String>,
+    /// Whether what comes of its deliveries counts for nothing; `None` is no.
+    #[n(14)]
+    #[class(operational)]
+    pub shadow: Option<bool>,
+    /// What it must show, or has shown, before it is sent anything.
+    #[n(15)]
+    #[class(operational)]
+    pub challenge: Option<Challenge>,
+}
+
+/// An event that the endpoint must answer with what it holds, to show that it is meant to be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Challenge {
+    /// The event's entry, 0 when none was sent yet.
+    #[n(0)]
+    pub sequence: u64,
+    /// Its place among the entry's events.
+    #[n(1)]
+    pub index: u16,
+    #[n(2)]
+    pub passed_at: Option<Timestamp>,
+}
+
+impl Challenge {
+    /// Not sent yet.
+    const FRESH: Challenge = Challenge {
+        sequence: 0,
+        index: 0,
+        passed_at: None,
+    };
 }
 
 /// The secret and key before a rotation, which sign beside the new ones for a while.
@@ -118,6 +156,9 @@ pub enum WebhookStatus {
     Failing,
     #[n(4)]
     Deleted,
+    /// It has not answered its challenge.
+    #[n(5)]
+    Unverified,
 }
 
 impl WebhookStatus {
@@ -129,6 +170,7 @@ impl WebhookStatus {
             WebhookStatus::Gone => 2,
             WebhookStatus::Failing => 3,
             WebhookStatus::Deleted => 4,
+            WebhookStatus::Unverified => 5,
         }
     }
 
@@ -139,6 +181,7 @@ impl WebhookStatus {
             WebhookStatus::Disabled => Some("by_request"),
             WebhookStatus::Gone => Some("gone"),
             WebhookStatus::Failing => Some("failing"),
+            WebhookStatus::Unverified => Some("unverified"),
         }
     }
 }
@@ -160,6 +203,26 @@ impl Webhook {
     /// Whether it is gone for good; its record stays, as every record that the log tells of.
     pub fn is_deleted(&self) -> bool {
         self.status == WebhookStatus::Deleted
+    }
+
+    /// Whether failures are not tried again, and never disable it.
+    pub fn is_shadow(&self) -> bool {
+        self.shadow == Some(true)
+    }
+
+    /// Whether a delivery is the challenge that the endpoint is to answer now.
+    pub fn is_challenged_by(&self, delivery: &Delivery) -> bool {
+        let place = (delivery.sequence, delivery.index);
+        let challenge = self.challenge.map(|c| (c.sequence, c.index));
+        self.status == WebhookStatus::Unverified && challenge == Some(place)
+    }
+
+    /// What being switched on makes of it: a challenge that it has not passed comes first.
+    fn switched_on(&self) -> WebhookStatus {
+        match self.challenge {
+            Some(challenge) if challenge.passed_at.is_none() => WebhookStatus::Unverified,
+            _ => WebhookStatus::Enabled,
+        }
     }
 
     /// What signed before the last rotation, while that still counts.
@@ -203,6 +266,14 @@ fn readable_only(events: &[String], readable: &PermissionSet) -> Result<(), Reje
             format!("`{pattern}` tells of what the endpoint's creator may not read"),
         )),
         None => Ok(()),
+    }
+}
+
+/// An event about an endpoint.
+fn told(event: EventType, id: WebhookId) -> EventFact {
+    EventFact {
+        event,
+        about: Some(id.any()),
     }
 }
 
@@ -263,6 +334,21 @@ pub struct Delivery {
     pub given_up: bool,
     #[n(6)]
     pub last: Option<LastAttempt>,
+}
+
+impl Delivery {
+    /// The first attempt at an event, as soon as it can be made.
+    fn now(endpoint: WebhookId, (sequence, index): (u64, u16), moment: &Moment) -> Delivery {
+        Delivery {
+            endpoint,
+            sequence,
+            index,
+            attempts: 0,
+            due: moment.now,
+            given_up: false,
+            last: None,
+        }
+    }
 }
 
 /// How the last attempt ended.

@@ -36,15 +36,7 @@ impl Command for TestWebhook {
         enabled(facts, self.id)?;
 
         // From here it must succeed.
-        let delivery = Delivery {
-            endpoint: self.id,
-            sequence: moment.sequence,
-            index: 0,
-            attempts: 0,
-            due: moment.now,
-            given_up: false,
-            last: None,
-        };
+        let delivery = Delivery::now(self.id, (moment.sequence, 0), moment);
         let reply = json(&SendingView::new(self.id, moment.now));
         Ok(decision(
             facts,
@@ -98,15 +90,7 @@ impl Command for ReplayWebhook {
         let row = moment.fresh();
         let (job, what) = match self.what {
             Replay::One(event, sequence, index) => {
-                let delivery = Delivery {
-                    endpoint: self.id,
-                    sequence,
-                    index,
-                    attempts: 0,
-                    due: moment.now,
-                    given_up: false,
-                    last: None,
-                };
+                let delivery = Delivery::now(self.id, (sequence, index), moment);
                 (Job::Delivery(row, delivery), event.to_string())
             }
             Replay::Range { after, last } => {

@@ -7,7 +7,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::command::Moment;
 use crate::event::EventType;
-use crate::webhooks::{Delivery, Retired, Webhook, WebhookStatus};
+use crate::webhooks::{Challenge, Delivery, Retired, Webhook, WebhookStatus};
 
 /// An endpoint; its secret only in the reply that makes it.
 #[derive(Serialize)]
@@ -21,12 +21,22 @@ pub struct WebhookView<'a> {
     pub enabled: bool,
     pub disabled_reason: Option<&'static str>,
     pub ordered: bool,
+    pub network: Option<&'a str>,
+    pub shadow: bool,
+    pub challenge: Option<ChallengeView>,
     pub public_key: Option<&'a str>,
     pub rotation: Option<RotationView>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<&'a str>,
+}
+
+/// What an endpoint must show, or has shown, before it is sent anything.
+#[derive(Serialize)]
+pub struct ChallengeView {
+    pub status: &'static str,
+    pub passed_at: Option<Timestamp>,
 }
 
 /// Until when the secret before a rotation counts, and where.
@@ -60,12 +70,25 @@ impl<'a> WebhookView<'a> {
             enabled: webhook.status == WebhookStatus::Enabled,
             disabled_reason: webhook.status.reason(),
             ordered: webhook.ordered,
+            network: webhook.network.as_deref(),
+            shadow: webhook.is_shadow(),
+            challenge: webhook.challenge.map(challenge),
             public_key: webhook.public_key.as_deref(),
             rotation: webhook.retired_at(now).map(rotation),
             created_at: webhook.created_at,
             updated_at: webhook.updated_at,
             secret: None,
         }
+    }
+}
+
+fn challenge(challenge: Challenge) -> ChallengeView {
+    ChallengeView {
+        status: match challenge.passed_at {
+            Some(_) => "passed",
+            None => "pending",
+        },
+        passed_at: challenge.passed_at,
     }
 }
 

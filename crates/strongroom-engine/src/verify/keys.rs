@@ -185,10 +185,11 @@ fn check_times(row: &KeyRow, latest: Timestamp, damages: &mut Damages) {
         period if period < 1_000_000 => created.month(),
         _ => created.day(),
     };
-    // The request log has keys without an entry near them, and may write a day's last line after its midnight.
-    let requests = row.purpose == Purpose::RequestLog.number();
-    let late = requests && created.plus(-DAY).day() == row.period;
-    let outside = row.created < 0 || (created > latest.plus(DAY) && !requests);
+    // A journal has keys without an entry near them, and may write a day's last line after its midnight.
+    let journals = [Purpose::RequestLog, Purpose::Attempts].map(Purpose::number);
+    let journal = journals.contains(&row.purpose);
+    let late = journal && created.plus(-DAY).day() == row.period;
+    let outside = row.created < 0 || (created > latest.plus(DAY) && !journal);
     if outside || (row.period != expected && !late) {
         damages.note(format!(
             "key {}: its time of making does not fit",

@@ -23,12 +23,13 @@ use strongroom_store::{EntryRow, Reader, RecordRow, StoreError, Wanted};
 use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::Scope;
 
+use crate::journal::{AttemptFilter, Journals, RequestFilter};
 use crate::load::open_with;
 use crate::opened::{OpenFault, OpenedEntry, Opener};
-use crate::request_log::{RequestFilter, RequestLog};
 use crate::shared::Shared;
 
 pub use filters::{AuditFilter, PayoutFilter, TransactionFilter, WalletFilter};
+pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
 
 /// Why a read has no answer.
@@ -64,7 +65,7 @@ pub struct View<'a> {
     pub(crate) scope: Scope,
     pub(crate) reader: &'a mut dyn Reader,
     pub(crate) opener: Opener,
-    pub(crate) requests: Option<&'a RequestLog>,
+    pub(crate) journals: Option<&'a Journals>,
 }
 
 impl<'a> View<'a> {
@@ -72,7 +73,7 @@ impl<'a> View<'a> {
         shared: &'a Arc<Shared>,
         scope: Scope,
         reader: &'a mut dyn Reader,
-        requests: Option<&'a RequestLog>,
+        journals: Option<&'a Journals>,
     ) -> View<'a> {
         let opener = Opener::new(Arc::clone(&shared.hierarchy));
         View {
@@ -80,7 +81,7 @@ impl<'a> View<'a> {
             scope,
             reader,
             opener,
-            requests,
+            journals,
         }
     }
 
@@ -108,13 +109,25 @@ impl<'a> View<'a> {
         filter: &RequestFilter,
         page: &PageQuery,
     ) -> Result<Listing<Vec<u8>>, ReadFault> {
-        match self.requests {
-            Some(requests) => requests.read(&self.scope, filter, page),
-            None => Ok(Listing {
-                items: Vec::new(),
-                has_more: false,
-                next_cursor: None,
-            }),
+        match self.journals {
+            Some(journals) => journals.requests.read(&self.scope, filter, page),
+            None => Ok(Listing::default()),
+        }
+    }
+
+    /// The attempts at deliveries to an endpoint, newest first.
+    ///
+    /// # Errors
+    /// [`ReadFault::NotFound`] when there is no such endpoint; else as every list.
+    pub fn webhook_attempts(
+        &mut self,
+        filter: &AttemptFilter,
+        page: &PageQuery,
+    ) -> Result<Listing<Vec<u8>>, ReadFault> {
+        self.webhook(filter.webhook)?;
+        match self.journals {
+            Some(journals) => journals.attempts.read(&self.scope, filter, page),
+            None => Ok(Listing::default()),
         }
     }
 

@@ -18,6 +18,17 @@ pub struct Listing<T> {
     pub next_cursor: Option<String>,
 }
 
+impl<T> Default for Listing<T> {
+    /// Nothing.
+    fn default() -> Listing<T> {
+        Listing {
+            items: Vec::new(),
+            has_more: false,
+            next_cursor: None,
+        }
+    }
+}
+
 impl PageQuery {
     /// Whether the list is walked against its own order.
     pub(crate) fn is_backward(&self) -> bool {

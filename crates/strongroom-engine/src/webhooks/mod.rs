@@ -39,6 +39,11 @@ impl Endpoint {
     pub fn is_enabled(&self) -> bool {
         self.webhook.status == WebhookStatus::Enabled
     }
+
+    /// Whether it is sent anything, be it a challenge alone.
+    pub fn is_open(&self) -> bool {
+        self.is_enabled() || self.webhook.status == WebhookStatus::Unverified
+    }
 }
 
 /// All endpoints that are not deleted, and what commits left for the sender.

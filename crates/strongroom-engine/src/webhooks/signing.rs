@@ -143,6 +143,9 @@ mod tests {
             retired: None,
             created_at: NOW,
             updated_at: NOW,
+            network: None,
+            shadow: None,
+            challenge: None,
         }
     }
 

@@ -20,7 +20,7 @@ use crate::opened::{OpenFault, Opener};
 use crate::scopes::installation;
 use crate::seal::Seat;
 use crate::sealers::seal_personal;
-use crate::view::{ReadFault, View};
+use crate::view::{Collector, Listing, PageQuery, ReadFault, View};
 
 /// Kinds of jobs. Stored, never reused.
 pub(crate) const LANE_JOB: u8 = 2;
@@ -32,8 +32,9 @@ pub(crate) const UNSCHEDULED: i64 = i64::MAX;
 /// The part of a seat that a job's body is.
 const JOB: u8 = 2;
 
-/// Deliveries of one endpoint that are shown.
-const MOST_SHOWN: usize = 1_000;
+/// Rows of a scope that are looked at for one page. Each endpoint has 1,000 that wait at most, and stops at three days of
+/// failures.
+const MOST_ROWS: usize = 1_000_000;
 
 /// Rows read at once.
 const PAGE: usize = 1_000;
@@ -131,6 +132,17 @@ pub(crate) fn open_work(
     }
 }
 
+/// Where a delivery's event stands.
+fn place(delivery: &Delivery) -> (u64, u16) {
+    (delivery.sequence, delivery.index)
+}
+
+/// Reads a page's cursor.
+fn parse_place(text: &str) -> Option<(u64, u16)> {
+    let (sequence, index) = text.split_once('.')?;
+    Some((sequence.parse().ok()?, index.parse().ok()?))
+}
+
 impl Engine {
     /// All work that is left, as stored.
     ///
@@ -195,18 +207,56 @@ impl Engine {
 }
 
 impl View<'_> {
-    /// What an endpoint has not taken yet and what was given up, the oldest event first, with the events themselves.
+    /// What an endpoint has not taken yet and what was given up, the oldest event first, with the events themselves;
+    /// or one of the two.
     ///
     /// # Errors
-    /// [`ReadFault::NotFound`] when there is no such endpoint; else as every read.
-    pub fn webhook_deliveries(&mut self, id: WebhookId) -> Result<Vec<ShownDelivery>, ReadFault> {
+    /// [`ReadFault::NotFound`] when there is no such endpoint; else as every list.
+    pub fn webhook_deliveries(
+        &mut self,
+        id: WebhookId,
+        given_up: Option<bool>,
+        page: &PageQuery,
+    ) -> Result<Listing<ShownDelivery>, ReadFault> {
         self.webhook(id)?;
+        let cursor = page.cursor(parse_place)?;
+        let backward = page.is_backward();
+        let is_behind = |place: (u64, u16)| match cursor {
+            Some(cursor) if backward => place < cursor,
+            Some(cursor) => place > cursor,
+            None => true,
+        };
+        let mut found = self.deliveries(id)?;
+        found.retain(|d| is_behind(place(d)) && given_up.is_none_or(|wanted| d.given_up == wanted));
+        found.sort_by_key(place);
+        if backward {
+            found.reverse();
+        }
+        let mut collector = Collector::new(page);
+        for delivery in found.into_iter().take(page.limit.saturating_add(1)) {
+            let event = self.event_of(&delivery)?;
+            collector.push((delivery, event));
+        }
+        Ok(collector.finish(|(delivery, _)| {
+            let (sequence, index) = place(delivery);
+            format!("{sequence}.{index}")
+        }))
+    }
+
+    /// All deliveries of an endpoint, in the order of their rows, which is none.
+    fn deliveries(&mut self, id: WebhookId) -> Result<Vec<Delivery>, ReadFault> {
         let (scope, mut range) = (self.scope, IdRange::default());
-        let mut found = Vec::new();
-        while found.len() < MOST_SHOWN {
+        let (mut found, mut scanned) = (Vec::new(), 0);
+        loop {
             let rows = self.reader.jobs(scope.number, DELIVERY_JOB, range, PAGE)?;
-            let Some(last) = rows.last() else { break };
+            let Some(last) = rows.last() else {
+                return Ok(found);
+            };
             range.after = Some(last.id);
+            scanned += rows.len();
+            if scanned > MOST_ROWS {
+                return Err(ReadFault::NarrowTheRange);
+            }
             for row in &rows {
                 match open_work(&self.opener, &scope, row)? {
                     WebhookWork::Delivery(delivery) if delivery.endpoint == id => {
@@ -216,12 +266,6 @@ impl View<'_> {
                 }
             }
         }
-        found.sort_by_key(|delivery| (delivery.sequence, delivery.index));
-        found.truncate(MOST_SHOWN);
-        found
-            .into_iter()
-            .map(|delivery| Ok((delivery, self.event_of(&delivery)?)))
-            .collect()
     }
 
     fn event_of(&mut self, delivery: &Delivery) -> Result<Option<(EventId, EventType)>, ReadFault> {

@@ -15,4 +15,5 @@ pub mod request_logs;
 pub mod transactions;
 pub mod transfers;
 pub mod wallets;
+pub mod webhook_attempts;
 pub mod webhooks;

@@ -6,10 +6,9 @@ use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateWebhooks, ManageWebhooks, ReadWebhooks};
 use strongroom_domain::view;
 use strongroom_domain::webhooks::{
-    CreateWebhook, DeleteWebhook, DeliveryView, Replay, ReplayWebhook, RollWebhook, TestWebhook,
-    UpdateWebhook, Wanted, WebhookView, is_pattern,
+    ChallengeWebhook, CreateWebhook, DeleteWebhook, DeliveryView, Replay, ReplayWebhook,
+    RollWebhook, TestWebhook, UpdateWebhook, Wanted, WebhookView, is_pattern,
 };
-use strongroom_engine::Listing;
 use strongroom_types::id::{EventId, WebhookId};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -18,6 +17,7 @@ use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, read_object};
 use crate::pages;
 use crate::problem::Problem;
+use crate::query::Parameter;
 use crate::schema;
 use crate::v1::account::mode;
 
@@ -36,6 +36,7 @@ const SECRET: &str = "Made for you when absent. `NextAPI-Signature` and `X-NoPOS
                       libraries that always decode base64 will not verify it.";
 
 const MOST_URL: usize = 2_048;
+const MOST_NETWORK: usize = 64;
 const MOST_PATTERNS: usize = 100;
 
 /// `POST /v1/webhooks`.
@@ -49,13 +50,20 @@ pub async fn create(caller: Caller<CreateWebhooks>, call: Call) -> Result<Answer
         let description = fields.text("description", 500);
         let enabled = fields.boolean("enabled").unwrap_or(true);
         let ordered = fields.boolean("ordered").unwrap_or(false);
+        let network = network(fields, &call);
+        let shadow = fields.boolean("shadow").unwrap_or(false);
+        let challenge = challenge(fields, &call).unwrap_or(call.requires_challenge());
         let pair = fields.boolean("ed25519").unwrap_or(false);
+        let url = within(fields, &call, url, network.as_deref());
         let wanted = Wanted {
             url: url?,
             events: events?,
             description,
             enabled,
             ordered,
+            network,
+            shadow,
+            challenge,
         };
         Some((wanted, secret, pair))
     })?;
@@ -74,6 +82,7 @@ pub async fn update(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer
     let command = read_object(&call.object()?, |fields| {
         let described = fields.raw("description").is_some();
         let description = fields.text("description", 500);
+        let narrowed = fields.raw("network").is_some();
         Some(UpdateWebhook {
             id,
             url: url(fields, &call),
@@ -81,6 +90,9 @@ pub async fn update(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer
             description: described.then_some(description),
             enabled: fields.boolean("enabled"),
             ordered: fields.boolean("ordered"),
+            network: narrowed.then_some(network(fields, &call)),
+            shadow: fields.boolean("shadow"),
+            challenge: challenge(fields, &call),
             held,
         })
     })?;
@@ -115,6 +127,13 @@ pub async fn test(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer, 
     call.no_fields()?;
     let id = webhook_id(&call);
     call.execute(&caller, TestWebhook { id }).await
+}
+
+/// `POST /v1/webhooks/{id}/challenge`: sends the challenge once more.
+pub async fn challenged(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer, Problem> {
+    call.no_fields()?;
+    let id = webhook_id(&call);
+    call.execute(&caller, ChallengeWebhook { id }).await
 }
 
 /// `POST /v1/webhooks/{id}/replay`: one event, those of a time, or all that were given up.
@@ -159,20 +178,30 @@ pub async fn list(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Pr
 
 /// `GET /v1/webhooks/{id}/deliveries`: what it has not taken yet, and what was given up; the oldest event first.
 pub async fn deliveries(caller: Caller<ReadWebhooks>, call: Call) -> Result<Answer, Problem> {
-    let id = webhook_id(&call);
+    let (id, page) = (webhook_id(&call), call.query().page()?);
+    let given_up = call.query().choice("status", |text| match text {
+        PENDING => Some(false),
+        GIVEN_UP => Some(true),
+        _ => None,
+    })?;
     call.read(&caller, move |view| {
-        let found = view.webhook_deliveries(id)?;
-        let listing = Listing {
-            items: found,
-            has_more: false,
-            next_cursor: None,
-        };
+        let listing = view.webhook_deliveries(id, given_up, &page)?;
         Ok(pages::render(&listing, |(delivery, event)| {
             view::json(&DeliveryView::new(delivery, *event))
         }))
     })
     .await
 }
+
+const PENDING: &str = "pending";
+const GIVEN_UP: &str = "given_up";
+
+/// The parameters of the list of deliveries beside the page.
+pub const OF_DELIVERIES: &[Parameter] = &[Parameter::one_of(
+    "status",
+    || vec![PENDING, GIVEN_UP],
+    "Only those that wait, or only those that were given up.",
+)];
 
 fn webhook_id(call: &Call) -> WebhookId {
     call.id(WebhookId::parse, WebhookId(NOBODY))
@@ -187,6 +216,46 @@ fn url(fields: &mut Fields<'_, '_>, call: &Call) -> Option<String> {
             None
         }
     }
+}
+
+/// The range that the endpoint's addresses must lie in.
+fn network(fields: &mut Fields<'_, '_>, call: &Call) -> Option<String> {
+    let text = fields.text("network", MOST_NETWORK)?;
+    match call.outbound().network(&text, call.mode().is_live()) {
+        Ok(network) => Some(network.to_string()),
+        Err(fault) => {
+            fields.invalid("network", fault.to_string());
+            None
+        }
+    }
+}
+
+/// The URL, unless it names an address outside its network.
+fn within(
+    fields: &mut Fields<'_, '_>,
+    call: &Call,
+    url: Option<String>,
+    network: Option<&str>,
+) -> Option<String> {
+    let (url, live) = (url?, call.mode().is_live());
+    let network = network.and_then(|text| call.outbound().network(text, live).ok());
+    let target = call.outbound().check(&url, live).ok()?;
+    match target.within(network) {
+        Ok(_) => Some(url),
+        Err(fault) => {
+            fields.invalid("url", fault.to_string());
+            None
+        }
+    }
+}
+
+/// Whether the endpoint is to show that it wants to be sent to; the operator may ask it of all.
+fn challenge(fields: &mut Fields<'_, '_>, call: &Call) -> Option<bool> {
+    let challenge = fields.boolean("challenge");
+    if challenge == Some(false) && call.requires_challenge() {
+        fields.invalid("challenge", "is asked of every webhook by the operator");
+    }
+    challenge
 }
 
 fn events(fields: &mut Fields<'_, '_>) -> Option<Vec<String>> {
@@ -272,6 +341,9 @@ fn changeable() -> Vec<(&'static str, Schema)> {
         ("description", schema::line(500)),
         ("enabled", flag()),
         ("ordered", flag()),
+        ("network", schema::nullable(schema::line(MOST_NETWORK))),
+        ("shadow", flag()),
+        ("challenge", flag()),
     ]
 }
 
@@ -317,6 +389,10 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("old_secret_until", schema::time()),
         ("single_value_headers_switch_at", schema::time()),
     ]);
+    let challenge = schema::reply(vec![
+        ("status", schema::one_of(&["pending", "passed"])),
+        ("passed_at", schema::nullable(schema::time())),
+    ]);
     vec![
         ("id", schema::id("whk")),
         ("object", schema::constant("webhook")),
@@ -327,9 +403,17 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("enabled", flag()),
         (
             "disabled_reason",
-            schema::nullable(schema::one_of(&["by_request", "gone", "failing"])),
+            schema::nullable(schema::one_of(&[
+                "by_request",
+                "gone",
+                "failing",
+                "unverified",
+            ])),
         ),
         ("ordered", flag()),
+        ("network", schema::nullable(schema::text())),
+        ("shadow", flag()),
+        ("challenge", schema::nullable(challenge)),
         ("public_key", schema::nullable(schema::text())),
         ("rotation", schema::nullable(rotation)),
         ("created_at", schema::time()),
@@ -378,7 +462,7 @@ pub fn deliveries_schema() -> Schema {
             ("webhook_id", schema::id("whk")),
             ("event_id", schema::nullable(schema::id("evt"))),
             ("event_type", schema::nullable(schema::text())),
-            ("status", schema::one_of(&["pending", "given_up"])),
+            ("status", schema::one_of(&[PENDING, GIVEN_UP])),
             ("attempts", json!({"type": "integer", "minimum": 0})),
             ("last_attempt_at", time()),
             (

@@ -114,6 +114,11 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
                 json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
             acme.post("/v1/transfers", &body).expect(201).id()
         }
+        "/v1/webhooks/{id}/challenge" => {
+            let mut hook = hook();
+            hook["challenge"] = json!(true);
+            acme.post("/v1/webhooks", &hook).expect(201).id()
+        }
         path if path.starts_with("/v1/webhooks/") => {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }

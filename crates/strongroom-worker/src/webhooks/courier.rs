@@ -6,35 +6,35 @@ use std::time::Duration;
 
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor};
-use strongroom_domain::webhooks::{Delivery, DisableWebhook, LaneKind, LastAttempt, WebhookStatus};
-use strongroom_engine::{Endpoint, Engine, Envelope, Failure, OutEvent, RowId, WebhookWork};
+use strongroom_domain::command::Command;
+use strongroom_domain::webhooks::{
+    Delivery, DisableWebhook, LaneKind, LastAttempt, VerifyWebhook, WebhookStatus,
+};
+use strongroom_engine::{Engine, Envelope, Failure, RowId, WebhookWork};
 use strongroom_outbound::Outbound;
 use strongroom_types::id::WebhookId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 use tokio::task::JoinSet;
 
-use super::attempt::{Verdict, send};
+use super::attempt::Verdict;
 use super::feed::Feed;
-use super::line::{Line, Next};
+use super::flight::{Ended, Flight, Outcome};
+use super::line::Line;
 use super::schedule::{KEPT, MINUTE, pause};
 
 /// Deliveries at a time, to all endpoints together.
 const MOST_FLYING: usize = 1_024;
 
-type Key = (u32, WebhookId);
+/// An endpoint.
+pub(super) type Key = (u32, WebhookId);
 type Row = (Scope, RowId, WebhookWork);
 
-/// An attempt that ended.
-struct Ended {
-    key: Key,
-    /// The lane it came from, or `None` for a delivery of its own.
-    lane: Option<RowId>,
-    row: RowId,
-    /// As it was before the attempt.
-    delivery: Delivery,
-    /// `None` when the event cannot be read any more.
-    verdict: Option<Verdict>,
+/// What is to be put on record about an endpoint.
+enum Act {
+    Disable(WebhookId, WebhookStatus),
+    /// It answered this challenge.
+    Verify(Delivery),
 }
 
 /// Sends to all endpoints of an installation.
@@ -48,7 +48,7 @@ pub struct Courier {
     flying: JoinSet<Ended>,
     kept: HashMap<(u32, RowId), Row>,
     done: HashMap<(u32, RowId), Row>,
-    disable: Vec<(Scope, WebhookId, WebhookStatus)>,
+    acts: Vec<(Scope, Act)>,
     attempts: usize,
     /// Milliseconds of the first pause.
     retry: i64,
@@ -67,7 +67,7 @@ impl Courier {
             flying: JoinSet::new(),
             kept: HashMap::new(),
             done: HashMap::new(),
-            disable: Vec::new(),
+            acts: Vec::new(),
             attempts: 0,
             retry: MINUTE,
             loaded: false,
@@ -144,6 +144,14 @@ impl Courier {
                 None => drop(self.lines.insert(key, Line::new(endpoint))),
             }
         }
+        let stale: Vec<_> = self
+            .lines
+            .values_mut()
+            .filter_map(|line| Some((line.endpoint.scope, line.take_stale_challenge()?)))
+            .collect();
+        for (scope, (row, delivery)) in stale {
+            self.remove(scope, row, WebhookWork::Delivery(delivery));
+        }
         for key in gone {
             if let Some(line) = self.lines.remove(&key) {
                 self.forget(&line);
@@ -180,7 +188,11 @@ impl Courier {
                 self.remove(scope, row, work);
             }
             WebhookWork::Lane(lane) => line.follow(row, lane),
-            WebhookWork::Delivery(delivery) => line.wait(row, delivery),
+            WebhookWork::Delivery(delivery) => {
+                line.wait(row, delivery);
+                // Its row is stored anew.
+                self.done.remove(&(scope.number, row));
+            }
         }
     }
 
@@ -222,13 +234,13 @@ impl Courier {
                 }
                 let Some(next) = line.next(now) else { continue };
                 begun = true;
-                let context = Context {
+                let flight = Flight {
                     engine: self.engine.clone(),
                     outbound: self.outbound.clone(),
                     endpoint: Arc::clone(&line.endpoint),
                     key: *key,
                 };
-                self.flying.spawn(context.run(next));
+                self.flying.spawn(flight.run(next));
             }
             if !begun {
                 return Ok(());
@@ -268,7 +280,8 @@ impl Courier {
             lane,
             row,
             delivery,
-            verdict,
+            challenge,
+            outcome,
         } = ended;
         self.attempts += 1;
         let now = self.engine.now();
@@ -278,25 +291,36 @@ impl Courier {
         line.landed(lane, &delivery);
         let scope = line.endpoint.scope;
         let work = WebhookWork::Delivery(delivery);
-        let (status, asked) = match verdict {
-            None | Some(Verdict::Delivered) => {
-                if verdict.is_some() {
-                    line.breaker.succeeded();
+        if challenge && !line.endpoint.webhook.is_challenged_by(&delivery) {
+            // Another challenge took its place.
+            return;
+        }
+        let shadow = line.endpoint.webhook.is_shadow();
+        let (status, asked) = match outcome {
+            Outcome::Tried(Verdict::Delivered, _) => {
+                line.breaker.succeeded();
+                if challenge {
+                    self.acts.push((scope, Act::Verify(delivery)));
                 }
-                if lane.is_none() {
-                    self.remove(scope, row, work);
-                }
-                return;
+                return self.settle(scope, lane, row, work);
             }
-            Some(Verdict::Failed(status, asked)) => (status, asked),
-            Some(Verdict::Gone) => {
-                self.disable.push((scope, key.1, WebhookStatus::Gone));
-                (Some(410), None)
+            Outcome::Lost => return self.settle(scope, lane, row, work),
+            Outcome::Tried(_, _) if shadow && !challenge => {
+                line.breaker.failed(now);
+                return self.settle(scope, lane, row, work);
+            }
+            Outcome::Unread => (None, None),
+            Outcome::Tried(Verdict::Failed(asked), status) => (status, asked),
+            Outcome::Tried(Verdict::Gone, status) => {
+                let act = Act::Disable(key.1, WebhookStatus::Gone);
+                self.acts.push((scope, act));
+                (status, None)
             }
         };
         line.breaker.failed(now);
         if line.breaker.is_lost(now) {
-            self.disable.push((scope, key.1, WebhookStatus::Failing));
+            let act = Act::Disable(key.1, WebhookStatus::Failing);
+            self.acts.push((scope, act));
         }
         let attempts = delivery.attempts.saturating_add(1);
         let pause = pause(attempts, row, asked, self.retry);
@@ -311,32 +335,53 @@ impl Courier {
         self.keep(scope, row, WebhookWork::Delivery(delivery));
     }
 
-    /// Puts on record which endpoints are left alone from now on.
+    /// A delivery is done with: nothing is left of it but its line in the journal.
+    fn settle(&mut self, scope: Scope, lane: Option<RowId>, row: RowId, work: WebhookWork) {
+        if lane.is_none() {
+            self.remove(scope, row, work);
+        }
+    }
+
+    /// Puts on record which endpoints are left alone from now on, and which have answered their challenge.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
-    pub async fn disable(&mut self) -> Result<(), Failure> {
+    pub async fn act(&mut self) -> Result<(), Failure> {
         if std::mem::take(&mut self.broken) {
             return Err(Failure::Internal);
         }
-        for (scope, id, status) in std::mem::take(&mut self.disable) {
-            let line = self.lines.get(&(scope.number, id));
-            if !line.is_some_and(|line| line.endpoint.is_enabled()) {
-                continue;
-            }
-            let caller: Caller<Operate> = Caller::system(SystemActor::Webhooks, scope);
-            let command = DisableWebhook { id, status };
-            match self
-                .engine
-                .execute(&caller, command, Envelope::internal())
-                .await
-            {
-                // Its owner was faster.
-                Ok(_) | Err(Failure::Rejected { .. }) => self.endpoints(),
-                Err(failure) => return Err(failure),
+        for (scope, act) in std::mem::take(&mut self.acts) {
+            match act {
+                Act::Disable(id, status) if self.is_enabled(scope, id) => {
+                    self.execute(scope, DisableWebhook { id, status }).await?;
+                }
+                Act::Disable(..) => {}
+                Act::Verify(answered) => self.execute(scope, VerifyWebhook { answered }).await?,
             }
         }
         Ok(())
+    }
+
+    fn is_enabled(&self, scope: Scope, id: WebhookId) -> bool {
+        let line = self.lines.get(&(scope.number, id));
+        line.is_some_and(|line| line.endpoint.is_enabled())
+    }
+
+    async fn execute(
+        &mut self,
+        scope: Scope,
+        command: impl Command<Permission = Operate>,
+    ) -> Result<(), Failure> {
+        let caller: Caller<Operate> = Caller::system(SystemActor::Webhooks, scope);
+        let done = self.engine.execute(&caller, command, Envelope::internal());
+        match done.await {
+            // Where it was refused, its owner was faster.
+            Ok(_) | Err(Failure::Rejected { .. }) => {
+                self.endpoints();
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     fn keep(&mut self, scope: Scope, row: RowId, work: WebhookWork) {
@@ -402,59 +447,5 @@ impl Courier {
             .min();
         let wait = next.map_or(i64::MAX, |next| next.0.saturating_sub(now.0));
         Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1))
-    }
-}
-
-/// What an attempt needs.
-struct Context {
-    engine: Engine,
-    outbound: Outbound,
-    endpoint: Arc<Endpoint>,
-    key: Key,
-}
-
-impl Context {
-    async fn run(self, next: Next) -> Ended {
-        let (lane, row, delivery, event) = match next {
-            Next::Event(lane, event) => {
-                let row = self.engine.delivery_row(self.key.1, event.id);
-                let delivery = Delivery {
-                    endpoint: self.key.1,
-                    sequence: event.sequence,
-                    index: event.index,
-                    attempts: 0,
-                    due: Timestamp(0),
-                    given_up: false,
-                    last: None,
-                };
-                (Some(lane), row, delivery, Ok(Some(event)))
-            }
-            Next::Again(row, delivery) => (None, row, delivery, self.event(&delivery).await),
-        };
-        let verdict = match event {
-            Ok(Some(event)) => {
-                Some(send(&self.engine, &self.outbound, &self.endpoint, &event).await)
-            }
-            Ok(None) => None,
-            // It could not be read just now: as good as not reached.
-            Err(_) => Some(Verdict::Failed(None, None)),
-        };
-        Ended {
-            key: self.key,
-            lane,
-            row,
-            delivery,
-            verdict,
-        }
-    }
-
-    /// The event of a delivery, from its entry.
-    async fn event(&self, delivery: &Delivery) -> Result<Option<Arc<OutEvent>>, Failure> {
-        let after = delivery.sequence.saturating_sub(1);
-        let read = self.engine.outbox(self.endpoint.scope, after, 1).await?;
-        let mut events = read.events.into_iter();
-        Ok(events
-            .find(|event| event.index == delivery.index)
-            .map(Arc::new))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use strongroom_engine::Signer;
+use strongroom_engine::{AttemptOutcome, Signer};
 use strongroom_outbound::{Limits, Reply, Request};
 use strongroom_types::id::EventId;
 use strongroom_types::time::{SECOND, Timestamp};
@@ -15,12 +15,12 @@ pub const DELIVERY_LIMITS: Limits = Limits {
     reply_bytes: 1_024,
 };
 
-/// How an attempt ended.
+/// What comes of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Delivered,
-    /// Try again. What the receiver answered, and the pause it asked for, in milliseconds.
-    Failed(Option<u16>, Option<i64>),
+    /// Try again; after the pause that the receiver asked for, in milliseconds.
+    Failed(Option<i64>),
     /// It wants nothing more, ever.
     Gone,
 }
@@ -31,7 +31,15 @@ impl Verdict {
         match reply.status {
             200..=299 => Verdict::Delivered,
             410 => Verdict::Gone,
-            status => Verdict::Failed(Some(status), asked(reply, now)),
+            _ => Verdict::Failed(asked(reply, now)),
+        }
+    }
+
+    pub(super) fn outcome(self) -> AttemptOutcome {
+        match self {
+            Verdict::Delivered => AttemptOutcome::Delivered,
+            Verdict::Failed(_) => AttemptOutcome::Failed,
+            Verdict::Gone => AttemptOutcome::Gone,
         }
     }
 }

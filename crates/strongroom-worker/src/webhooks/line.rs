@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use strongroom_domain::event::EventType;
 use strongroom_domain::webhooks::{Delivery, Lane, LaneKind};
 use strongroom_engine::{Endpoint, OutEvent, RowId};
 use strongroom_types::time::Timestamp;
@@ -72,10 +71,10 @@ impl Walk {
     /// Takes in what was read; only what the endpoint is to be told.
     pub fn take(&mut self, endpoint: &Endpoint, events: Vec<Arc<OutEvent>>, reached: u64) {
         let last = self.lane.last;
-        // A test is for the endpoint it was asked for, which has a delivery of its own.
+        // What is for one endpoint alone has a delivery of its own.
         let wanted = events.into_iter().filter(|event| {
             event.sequence <= last
-                && event.event != EventType::WebhookTest
+                && !event.event.is_private()
                 && endpoint.webhook.wants(event.event)
         });
         self.ready.extend(wanted);
@@ -120,7 +119,7 @@ impl Line {
 
     /// Whether something may begin now.
     pub fn may_begin(&self, now: Timestamp) -> bool {
-        self.endpoint.is_enabled()
+        self.endpoint.is_open()
             && self.breaker.opens_at() <= now
             && self.flying < self.breaker.width(self.most())
     }
@@ -128,6 +127,7 @@ impl Line {
     /// Whether its lanes may go on: in an ordered line nothing overtakes what failed.
     pub fn may_walk(&self) -> bool {
         match self.is_ordered() {
+            _ if !self.endpoint.is_enabled() => false,
             true => self.pending.is_empty(),
             false => self.pending.len() < MOST_PENDING,
         }
@@ -158,9 +158,14 @@ impl Line {
         self.first_pending().filter(|(due, _)| *due <= now)
     }
 
-    /// The retry to make next: in an ordered line the oldest event, and no other before it.
+    /// The retry to make next: in an ordered line the oldest event, and no other before it. An endpoint that has yet to
+    /// answer its challenge is sent that alone.
     fn first_pending(&self) -> Option<(Timestamp, RowId)> {
         let first = match self.is_ordered() {
+            _ if !self.endpoint.is_enabled() => self
+                .pending
+                .iter()
+                .find(|(_, d)| self.endpoint.webhook.is_challenged_by(d)),
             true => self
                 .pending
                 .iter()
@@ -173,7 +178,7 @@ impl Line {
     /// When there is something to do next, if nothing happens before.
     pub fn wakes_at(&self, now: Timestamp) -> Option<Timestamp> {
         let most = self.breaker.width(self.most());
-        if !self.endpoint.is_enabled() || self.flying >= most {
+        if !self.endpoint.is_open() || self.flying >= most {
             return None;
         }
         let first = self.first_pending().map(|(due, _)| due);
@@ -190,7 +195,9 @@ impl Line {
 
     /// Goes on with the endpoint as it is now. Its new filter counts for what was read ahead, too.
     pub fn renew(&mut self, endpoint: Arc<Endpoint>) {
-        if !endpoint.is_enabled() || !self.endpoint.is_enabled() {
+        let stepped_out = self.endpoint.webhook.is_shadow() && !endpoint.webhook.is_shadow();
+        // What failed before counts for nothing now.
+        if !endpoint.is_enabled() || !self.endpoint.is_enabled() || stepped_out {
             self.breaker.succeeded();
         }
         for walk in &mut self.walks {
@@ -211,11 +218,34 @@ impl Line {
         }
     }
 
-    /// Takes in a delivery that a commit scheduled, once.
+    /// Takes in a delivery that a commit scheduled, once. A later challenge takes the place of an earlier one.
     pub fn wait(&mut self, row: RowId, delivery: Delivery) {
-        if self.pending.keys().all(|(_, other)| *other != row) {
-            self.put(row, delivery);
+        let known = self.pending.iter().find(|((_, other), _)| *other == row);
+        let known = known.map(|(key, known)| (*key, known.sequence));
+        if let Some((key, _)) = known.filter(|(_, sequence)| *sequence < delivery.sequence) {
+            self.pending.remove(&key);
+        } else if known.is_some() {
+            return;
         }
+        self.put(row, delivery);
+    }
+
+    /// The challenge that waits and does not count any more, taken out.
+    pub fn take_stale_challenge(&mut self) -> Option<(RowId, Delivery)> {
+        let (row, webhook) = (self.endpoint.webhook.id.0, &self.endpoint.webhook);
+        let is_stale = |d: &Delivery| !webhook.is_challenged_by(d);
+        let waiting = self.pending.iter();
+        let waiting = waiting.filter(|((_, other), _)| *other == row);
+        let key = waiting
+            .filter(|(_, d)| is_stale(d))
+            .map(|(key, _)| *key)
+            .next();
+        let given_up = self.given_up.get(&row).copied().filter(is_stale);
+        let found = match key {
+            Some(key) => self.pending.remove(&key),
+            None => self.given_up.remove(&row).filter(|_| given_up.is_some()),
+        };
+        found.map(|delivery| (row, delivery))
     }
 
     pub fn put(&mut self, row: RowId, delivery: Delivery) {

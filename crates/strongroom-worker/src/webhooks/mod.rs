@@ -9,6 +9,7 @@ mod attempt;
 mod courier;
 mod delivery;
 mod feed;
+mod flight;
 mod line;
 mod schedule;
 
@@ -83,7 +84,7 @@ async fn work(engine: &Engine, courier: &mut Courier) -> Result<(), Failure> {
             () = tokio::time::sleep(nap) => {}
         }
         courier.finish_ready();
-        courier.disable().await?;
+        courier.act().await?;
     }
 }
 
@@ -104,7 +105,7 @@ pub async fn deliver_due(courier: &mut Courier) -> Result<usize, Failure> {
         }
         courier.finish_next().await;
         courier.finish_ready();
-        courier.disable().await?;
+        courier.act().await?;
     }
     courier.store().await?;
     Ok(courier.attempts() - before)

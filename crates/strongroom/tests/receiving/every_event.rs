@@ -170,4 +170,8 @@ fn webhooks(demo: &Demo) {
     post(demo, "/v1/webhooks", &wanted);
     let reserve = format!("/v1/wallets/{}", demo.text("wallets/reserve"));
     post(demo, &format!("{reserve}/credit"), &json!({ "amount": 1 }));
+    let answering = Receiver::willing();
+    answering.says(|request| request.header("webhook-id").to_owned());
+    let wanted = json!({ "url": answering.url(), "events": ["webhook.test"], "challenge": true });
+    post(demo, "/v1/webhooks", &wanted);
 }

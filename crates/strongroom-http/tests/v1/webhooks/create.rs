@@ -33,6 +33,9 @@ fn bodies_that_are_refused_and_why() {
     let with = |rest: &str| format!(r#"{{"url":"{url}","events":["*"]{rest}}}"#);
     let short = with(r#","secret":"whsec_too_short_by_one1""#);
     let flag = with(r#","enabled":"yes""#);
+    let network = |text: &str| with(&format!(r#","network":"{text}""#));
+    let (no_range, bits) = (network("127.0.0.1-9"), network("127.0.0.1/8"));
+    let (closed, outside) = (network("10.0.0.0/8"), network("127.99.0.0/16"));
     let strange = with(r#","headers":{}"#);
     let events = |list: &str| format!(r#"{{"url":"{url}","events":{list}}}"#);
     let (none, unknown) = (events("[]"), events(r#"["payout.lost"]"#));
@@ -64,6 +67,10 @@ fn bodies_that_are_refused_and_why() {
             (&unknown, 422, "invalid_field", "/events"),
             (&short, 422, "invalid_field", "/secret"),
             (&flag, 422, "invalid_field", "/enabled"),
+            (&no_range, 422, "invalid_field", "/network"),
+            (&bits, 422, "invalid_field", "/network"),
+            (&closed, 422, "invalid_field", "/network"),
+            (&outside, 422, "invalid_field", "/url"),
             (&strange, 422, "unknown_field", "/headers"),
         ],
     );

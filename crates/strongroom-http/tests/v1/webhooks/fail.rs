@@ -1,6 +1,7 @@
 //! Receivers that fail: tried again, given up, disabled; nobody else waits for them.
 
 use serde_json::json;
+use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::receiver::Receiver;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, texts};
@@ -58,6 +59,43 @@ fn eight_attempts_with_the_same_bytes_then_it_is_given_up_and_can_be_replayed() 
     let server = server.restart(ServerSettings::default());
     assert_eq!((server.deliver(), server.deliver()), (1, 0));
     assert_eq!(receiver.take()[0].body, received[0].body);
+}
+
+#[test]
+fn what_is_left_is_listed_page_by_page() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let receiver = Receiver::start(|_| (500, None));
+    let id = hook(&acme, &receiver, &["wallet.created"], json!({})).id();
+    let mark = acme.mark();
+    for _ in 0..5 {
+        acme.wallet("master");
+    }
+    assert_eq!(server.deliver(), 5);
+    let told = texts(&acme.events_since(&mark), "id");
+    let path = format!("/v1/webhooks/{id}/deliveries");
+    assert_eq!(
+        texts(&acme.all(&path), "event_id"),
+        told,
+        "the oldest first"
+    );
+    let page = |query: &str| acme.get(&format!("{path}{query}")).expect(200);
+    let first = page("?limit=2");
+    let second = page(&format!("?limit=2&after={}", first.field("next_cursor")));
+    let ids = |page: &Reply| texts(page.json()["data"].as_array().unwrap(), "event_id");
+    assert_eq!(
+        (ids(&first), ids(&second)),
+        (told[..2].to_vec(), told[2..4].to_vec())
+    );
+    let back = page(&format!("?limit=1&before={}", second.field("next_cursor")));
+    assert_eq!(
+        (ids(&back), back.field("has_more")),
+        (told[2..3].to_vec(), "true".into())
+    );
+    assert_eq!(ids(&page("?status=pending")), told);
+    assert_eq!(ids(&page("?status=given_up")), [String::new(); 0]);
+    acme.get(&format!("{path}?after=evt_1"))
+        .refused(400, "bad_cursor");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! `/v1/webhooks`
 
+mod attempts;
+mod challenge;
 mod change;
 mod create;
 mod deliver;
 mod fail;
 mod replay;
 mod roll;
+mod shadow;
 
 use serde_json::{Value, json};
 use strongroom_testkit::exchange::Reply;

@@ -7,29 +7,33 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use strongroom_crypto::{PassphraseCost, RootKeys, random};
-use strongroom_engine::Engine;
+use strongroom_engine::{Engine, JOURNALS};
 use strongroom_types::secret::SecretText;
 
 use super::account::Account;
 use crate::fault::Fault;
-use crate::place::{DEMO_PASSPHRASE, KEYRING, Place, REQUESTS};
+use crate::place::{DEMO_PASSPHRASE, KEYRING, Place};
 use crate::{custody, folder};
 
 const ACCOUNT: &str = "demo.json";
 const UNFINISHED: &str = "demo-unfinished";
 
 /// What an unfinished demo may have left.
-const REMAINS: [&str; 9] = [
-    KEYRING,
-    DEMO_PASSPHRASE,
-    ".keyring.toml.partial",
-    ".demo-passphrase.partial",
-    ".demo.json.partial",
-    "strongroom.db",
-    "strongroom.db-wal",
-    "strongroom.db-shm",
-    REQUESTS,
-];
+const REMAINS: [&str; 10] = {
+    let [requests, attempts] = JOURNALS;
+    [
+        KEYRING,
+        DEMO_PASSPHRASE,
+        ".keyring.toml.partial",
+        ".demo-passphrase.partial",
+        ".demo.json.partial",
+        "strongroom.db",
+        "strongroom.db-wal",
+        "strongroom.db-shm",
+        requests,
+        attempts,
+    ]
+};
 
 /// The passphrase stands beside the keyring and has 128 random bits: stretching it would only cost time.
 const COST: PassphraseCost = PassphraseCost {

@@ -1,20 +1,115 @@
-//! One line of the request log: as stored inside a block, and as shown.
+//! The request log: one line for every request and its answer, kept 90 days.
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
+use strongroom_crypto::Purpose;
 use strongroom_domain::view::json;
-use strongroom_types::id::{ApiKeyId, RequestId};
-use strongroom_types::time::Timestamp;
+use strongroom_types::id::{ApiKeyId, RawId, RequestId};
+use strongroom_types::mode::Scope;
+use strongroom_types::time::{DAY, Timestamp};
 
-use crate::request_log::RequestLine;
+use crate::journal::line::{Found, Kind, Line, Mark, Span, cut};
+use crate::scopes::installation;
+use crate::view::{MOST_SCANNED, PageQuery, ReadFault};
 
-/// Longest texts kept, in bytes; what is longer is cut, so that no client decides how much is written.
+/// Longest texts kept, in bytes.
 const MOST_PATH: usize = 2_048;
 const MOST_TEXT: usize = 512;
 
+/// One request and its answer.
+pub struct RequestLine {
+    /// `None` when no credential was proven: the line is the installation's.
+    pub scope: Option<Scope>,
+    pub time: Timestamp,
+    pub request: RequestId,
+    pub method: String,
+    pub path: String,
+    pub status: u16,
+    /// Microseconds.
+    pub duration_us: u64,
+    pub credential: Option<ApiKeyId>,
+    pub address: String,
+    pub user_agent: String,
+    /// The problem's code, if the answer was one.
+    pub code: Option<&'static str>,
+}
+
+/// What lines can be narrowed by.
+#[derive(Clone, Debug, Default)]
+pub struct RequestFilter {
+    pub status: Option<u16>,
+    pub request: Option<RequestId>,
+    /// Inclusive.
+    pub created_after: Option<Timestamp>,
+    /// Exclusive.
+    pub created_before: Option<Timestamp>,
+}
+
+impl Line for RequestLine {
+    type Filter = RequestFilter;
+
+    const KIND: Kind = Kind {
+        name: "request-log",
+        label: b"strongroom/request-log/1",
+        purpose: Purpose::RequestLog,
+        kept: 90 * DAY,
+        policy: "request_log_90_days",
+        most_scanned: MOST_SCANNED,
+    };
+
+    fn scope(&self) -> Scope {
+        self.scope.unwrap_or_else(installation)
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            id: self.request.0,
+            time: self.time,
+        }
+    }
+
+    fn size(&self) -> usize {
+        size_of::<RequestLine>()
+            .saturating_add(self.method.len())
+            .saturating_add(self.path.len())
+            .saturating_add(self.address.len())
+            .saturating_add(self.user_agent.len())
+    }
+
+    fn append_to(&self, out: &mut Vec<u8>) {
+        StoredLine::of(self).append_to(out);
+    }
+
+    fn each(block: &[u8], filter: &RequestFilter, offer: &mut dyn FnMut(Found<'_>)) {
+        for line in lines(block).filter(|line| filter.status.is_none_or(|s| line.status == s)) {
+            let mark = Mark {
+                id: line.request.0,
+                time: line.time,
+            };
+            offer((mark, &|| line.rendered()));
+        }
+    }
+
+    fn span(filter: &RequestFilter) -> Span {
+        Span {
+            id: filter.request.map(|id| id.0),
+            created_after: filter.created_after,
+            created_before: filter.created_before,
+        }
+    }
+
+    fn cursor(page: &PageQuery) -> Result<Option<RawId>, ReadFault> {
+        Ok(page.cursor(RequestId::parse)?.map(|id| id.0))
+    }
+
+    fn cursor_text(id: RawId) -> String {
+        RequestId(id).to_string()
+    }
+}
+
 /// A line inside a block. Fields are only ever added, at the end.
 #[derive(Debug, PartialEq, Encode, Decode)]
-pub(super) struct StoredLine<'a> {
+struct StoredLine<'a> {
     #[n(0)]
     pub request: RequestId,
     #[n(1)]
@@ -90,16 +185,12 @@ impl<'a> StoredLine<'a> {
 }
 
 /// The lines of an opened block, in the order they were added; ends early where the bytes are no line.
-pub(super) fn lines(block: &[u8]) -> impl Iterator<Item = StoredLine<'_>> {
+fn lines(block: &[u8]) -> impl Iterator<Item = StoredLine<'_>> {
     let mut decoder = minicbor::Decoder::new(block);
     std::iter::from_fn(move || match decoder.position() < block.len() {
         true => decoder.decode().ok(),
         false => None,
     })
-}
-
-fn cut(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
 #[derive(Serialize)]
@@ -119,8 +210,6 @@ struct LineView<'a> {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_types::id::RawId;
-
     use super::*;
 
     fn line(path: String) -> RequestLine {

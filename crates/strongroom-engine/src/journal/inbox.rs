@@ -1,10 +1,10 @@
-//! Lines between the requests and the thread that writes them.
+//! Lines between whoever adds them and the thread that writes them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::request_log::RequestLine;
+use crate::journal::line::Line;
 
 /// Bytes of lines kept while the writer is behind; more are dropped.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
@@ -15,9 +15,8 @@ const WAKE_AT: usize = 64 * 1024;
 /// How long a flush waits for a writer that does not come.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-#[derive(Default)]
-struct Waiting {
-    lines: Vec<RequestLine>,
+struct Waiting<L> {
+    lines: Vec<L>,
     bytes: usize,
     /// Lines taken in so far.
     added: u64,
@@ -40,22 +39,36 @@ pub(super) struct Taken {
 }
 
 /// A bounded list of lines; adding takes a lock that is only ever held to push or to swap.
-#[derive(Default)]
-pub(super) struct Inbox {
-    waiting: Mutex<Waiting>,
+pub(super) struct Inbox<L> {
+    waiting: Mutex<Waiting<L>>,
     arrived: Condvar,
     settled: Condvar,
     dropped: AtomicU64,
 }
 
-impl Inbox {
+impl<L> Default for Inbox<L> {
+    fn default() -> Inbox<L> {
+        Inbox {
+            waiting: Mutex::new(Waiting {
+                lines: Vec::new(),
+                bytes: 0,
+                added: 0,
+                settled: 0,
+                flush: false,
+                sync: false,
+                closed: false,
+            }),
+            arrived: Condvar::new(),
+            settled: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        }
+    }
+}
+
+impl<L: Line> Inbox<L> {
     /// Adds a line, or counts it as dropped when there is no room.
-    pub fn add(&self, line: RequestLine) {
-        let size = size_of::<RequestLine>()
-            .saturating_add(line.method.len())
-            .saturating_add(line.path.len())
-            .saturating_add(line.address.len())
-            .saturating_add(line.user_agent.len());
+    pub fn add(&self, line: L) {
+        let size = line.size();
         let mut waiting = self.lock();
         let before = waiting.bytes;
         let after = before.saturating_add(size);
@@ -89,9 +102,9 @@ impl Inbox {
     }
 
     /// Swaps out what is there, once it is worth it, somebody waits for it, or `patience` is over. `lines` is empty.
-    pub fn take(&self, lines: &mut Vec<RequestLine>, patience: Duration) -> Taken {
+    pub fn take(&self, lines: &mut Vec<L>, patience: Duration) -> Taken {
         let idle =
-            |waiting: &mut Waiting| waiting.bytes < WAKE_AT && !waiting.flush && !waiting.closed;
+            |waiting: &mut Waiting<L>| waiting.bytes < WAKE_AT && !waiting.flush && !waiting.closed;
         let waited = self.arrived.wait_timeout_while(self.lock(), patience, idle);
         let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.lines, lines);
@@ -128,7 +141,7 @@ impl Inbox {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<L>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,6 +152,7 @@ mod tests {
     use strongroom_types::time::Timestamp;
 
     use super::*;
+    use crate::journal::RequestLine;
 
     fn line(user_agent: String) -> RequestLine {
         RequestLine {

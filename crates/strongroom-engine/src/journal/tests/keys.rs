@@ -39,7 +39,7 @@ fn after_90_days_keys_and_files_are_destroyed_on_record() {
     let (store, dir) = (MemoryStore::new(), tempfile::tempdir().unwrap());
     let clock = Arc::new(TestClock(AtomicI64::new(START)));
     let own = Arc::clone(&clock);
-    let folder = Some(dir.path().to_path_buf());
+    let folder = Some(dir.path());
     let engine = Engine::start(
         &store,
         RootKeys::generate(),
@@ -52,7 +52,7 @@ fn after_90_days_keys_and_files_are_destroyed_on_record() {
         tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap()
-            .block_on(engine.purge_request_log())
+            .block_on(engine.purge_journals())
     };
     let read = || {
         let page = page(100, None, None);
@@ -81,7 +81,7 @@ fn after_90_days_keys_and_files_are_destroyed_on_record() {
     assert_eq!(purge().unwrap(), 1);
     assert_eq!(read(), [DAY]);
     assert_eq!(kept(), [20_240_116]);
-    assert!(!dir.path().join("20240115.log").exists());
+    assert!(!dir.path().join("requests/20240115.log").exists());
     assert_eq!(purge().unwrap(), 0);
     let entries = store
         .reader()

@@ -101,19 +101,12 @@ impl Header {
         self.body().saturating_add(u64::from(self.length))
     }
 
-    /// The body's associated data: whose it is, its file and its header, each behind its length.
-    pub fn aad(&self, scope: &Scope, day: u32, key: u32) -> Vec<u8> {
+    /// The body's associated data: which journal's and whose it is, its file and its header, each behind its length.
+    pub fn aad(&self, label: &[u8], scope: &Scope, day: u32, key: u32) -> Vec<u8> {
         let header = self.bytes();
         let (day, key) = (day.to_be_bytes(), key.to_be_bytes());
         let mode = [scope.mode.code()];
-        let fields: [&[u8]; 6] = [
-            b"strongroom/request-log/1",
-            &scope.organization.0.0,
-            &mode,
-            &day,
-            &header,
-            &key,
-        ];
+        let fields: [&[u8]; 6] = [label, &scope.organization.0.0, &mode, &day, &header, &key];
         let mut out = Vec::with_capacity(160);
         for field in fields {
             out.push(u8::try_from(field.len()).unwrap_or(u8::MAX));
@@ -143,6 +136,8 @@ pub(super) mod tests {
     use strongroom_types::mode::Mode;
 
     use super::*;
+
+    const LABEL: &[u8] = b"strongroom/request-log/1";
 
     fn sample() -> Header {
         Header {
@@ -211,16 +206,22 @@ pub(super) mod tests {
             mode,
         };
         let all = [
-            sample().aad(&scope(Mode::Test, 1), 20_240_115, 9),
-            sample().aad(&scope(Mode::Live, 1), 20_240_115, 9),
-            sample().aad(&scope(Mode::Test, 2), 20_240_115, 9),
-            sample().aad(&scope(Mode::Test, 1), 20_240_116, 9),
-            sample().aad(&scope(Mode::Test, 1), 20_240_115, 8),
+            sample().aad(LABEL, &scope(Mode::Test, 1), 20_240_115, 9),
+            sample().aad(LABEL, &scope(Mode::Live, 1), 20_240_115, 9),
+            sample().aad(LABEL, &scope(Mode::Test, 2), 20_240_115, 9),
+            sample().aad(LABEL, &scope(Mode::Test, 1), 20_240_116, 9),
+            sample().aad(LABEL, &scope(Mode::Test, 1), 20_240_115, 8),
+            sample().aad(
+                b"strongroom/attempts/1",
+                &scope(Mode::Test, 1),
+                20_240_115,
+                9,
+            ),
             Header {
                 at: 1_092,
                 ..sample()
             }
-            .aad(&scope(Mode::Test, 1), 20_240_115, 9),
+            .aad(LABEL, &scope(Mode::Test, 1), 20_240_115, 9),
         ];
         for (n, one) in all.iter().enumerate() {
             assert!(

@@ -7,11 +7,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::request_log::segment::Segment;
+use crate::journal::line::Kind;
+use crate::journal::segment::Segment;
 
 /// `YYYYMMDD.log` in one directory; each file is opened once and then shared by the writer and all readers.
 pub(super) struct Folder {
     dir: PathBuf,
+    kind: Kind,
     open: Mutex<BTreeMap<u32, Arc<Segment>>>,
 }
 
@@ -20,10 +22,11 @@ impl Folder {
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn at(dir: PathBuf) -> io::Result<Folder> {
+    pub fn at(dir: PathBuf, kind: Kind) -> io::Result<Folder> {
         DirBuilder::new().recursive(true).mode(0o700).create(&dir)?;
         Ok(Folder {
             dir,
+            kind,
             open: Mutex::default(),
         })
     }
@@ -96,7 +99,7 @@ impl Folder {
         }
         // Opened outside the lock, since walking a large file takes a while. Whoever comes first stays: a file is
         // only ever appended to through the segment that stands here.
-        let opened = Arc::new(Segment::open(&self.path(day), day, make)?);
+        let opened = Arc::new(Segment::open(&self.path(day), self.kind, day, make)?);
         Ok(Arc::clone(self.lock().entry(day).or_insert(opened)))
     }
 

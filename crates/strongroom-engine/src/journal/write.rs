@@ -1,26 +1,23 @@
-//! The thread `request-log`: gathers lines into blocks, seals each under its scope's key of the day, appends it.
+//! A journal's thread: gathers lines into blocks, seals each under its scope's key of the day, appends it.
 //!
 //! A block is written once it is full, and after a second at the latest. What cannot be written (a full disk, keys that
-//! cannot be stored) is dropped and counted: no request ever waits for its line.
+//! cannot be stored) is dropped and counted: nobody ever waits for a line.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use strongroom_crypto::{DataKey, Purpose};
+use strongroom_crypto::DataKey;
 use strongroom_store::Batch;
-use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
 use crate::envelope::Failure;
+use crate::journal::block::Block;
+use crate::journal::folder::Folder;
+use crate::journal::inbox::Inbox;
+use crate::journal::line::Line;
 use crate::queue::Item;
-use crate::request_log::block::Block;
-use crate::request_log::folder::Folder;
-use crate::request_log::inbox::Inbox;
-use crate::request_log::line::StoredLine;
-use crate::request_log::{RequestLine, first_kept_day};
-use crate::scopes::installation;
 use crate::shared::Shared;
 
 /// Longest that a line waits to be written.
@@ -33,9 +30,9 @@ const MOST_GATHERED: usize = 8 * 1024 * 1024;
 const MOST_STORED: usize = 100_000;
 
 /// Everything the writing thread owns.
-pub(super) struct Writer {
+pub(super) struct Writer<L> {
     shared: Arc<Shared>,
-    inbox: Arc<Inbox>,
+    inbox: Arc<Inbox<L>>,
     folder: Arc<Folder>,
     blocks: HashMap<(u32, u32), Block, foldhash::fast::RandomState>,
     gathered: usize,
@@ -44,8 +41,8 @@ pub(super) struct Writer {
     failing: bool,
 }
 
-impl Writer {
-    pub fn new(shared: Arc<Shared>, inbox: Arc<Inbox>, folder: Arc<Folder>) -> Writer {
+impl<L: Line> Writer<L> {
+    pub fn new(shared: Arc<Shared>, inbox: Arc<Inbox<L>>, folder: Arc<Folder>) -> Writer<L> {
         Writer {
             shared,
             inbox,
@@ -87,22 +84,21 @@ impl Writer {
 
     /// Adds lines to the blocks of their scopes and days. Lines that are past keeping are dropped, so that no key is
     /// made again that was destroyed.
-    fn gather(&mut self, lines: &[RequestLine]) {
-        let first = first_kept_day(self.shared.now());
+    fn gather(&mut self, lines: &[L]) {
+        let first = L::KIND.first_kept_day(self.shared.now());
         for line in lines {
-            let scope = line.scope.unwrap_or_else(installation);
-            match line.time.day() {
-                day if day >= first => self.add(scope, day, &StoredLine::of(line)),
+            match line.mark().time.day() {
+                day if day >= first => self.add(day, line),
                 _ => self.inbox.drop_lines(1),
             }
         }
     }
 
-    fn add(&mut self, scope: Scope, day: u32, line: &StoredLine<'_>) {
-        let key = (scope.number, day);
+    fn add(&mut self, day: u32, line: &L) {
+        let key = (line.scope().number, day);
         let before = self.blocks.get(&key).map_or(0, |block| block.plain.len());
         let slot = self.blocks.entry(key).and_modify(|block| block.add(line));
-        let block = slot.or_insert_with(|| Block::of(scope, day, line));
+        let block = slot.or_insert_with(|| Block::of(line));
         let (after, full) = (block.plain.len(), block.is_full());
         self.gathered = self.gathered.saturating_add(after.saturating_sub(before));
         if full {
@@ -138,7 +134,7 @@ impl Writer {
         // A key is made in its period, wherever the clock was set to meanwhile.
         let current = |block: &Block| {
             let made = block.earliest.0;
-            hierarchy.current(block.scope.number, Purpose::RequestLog, block.day, made)
+            hierarchy.current(block.scope.number, L::KIND.purpose, block.day, made)
         };
         let keyed: Vec<(Block, Arc<DataKey>)> = blocks
             .into_iter()
@@ -187,7 +183,7 @@ impl Writer {
 
     fn sync(&mut self) {
         if let Err(error) = self.folder.sync() {
-            tracing::warn!(error = %error, "the request log may be lost in a power failure");
+            tracing::warn!(journal = L::KIND.name, error = %error, "its last lines may be lost in a power failure");
         }
     }
 
@@ -197,15 +193,16 @@ impl Writer {
             Ok(()) if self.failing => {
                 self.failing = false;
                 tracing::info!(
+                    journal = L::KIND.name,
                     lines.dropped = self.inbox.dropped(),
-                    "the request log is written again"
+                    "it is written again"
                 );
             }
             Ok(()) => {}
             Err(error) => {
                 self.inbox.drop_lines(block.lines);
                 if !self.failing {
-                    tracing::warn!(error = %error, "the request log cannot be written: lines are dropped");
+                    tracing::warn!(journal = L::KIND.name, error = %error, "it cannot be written: lines are dropped");
                 }
                 self.failing = true;
             }

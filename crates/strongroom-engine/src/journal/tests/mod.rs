@@ -12,9 +12,9 @@ use std::time::Duration;
 use strongroom_crypto::RootKeys;
 use strongroom_store::MemoryStore;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::RawId;
+use strongroom_types::id::{RawId, RequestId};
 use strongroom_types::mode::Mode;
-use strongroom_types::time::{DAY, SECOND};
+use strongroom_types::time::{DAY, SECOND, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
@@ -42,7 +42,7 @@ struct Desk {
     dir: TempDir,
     scope: Scope,
     other: Scope,
-    log: RequestLog,
+    log: Journal<RequestLine>,
 }
 
 impl Desk {
@@ -105,9 +105,8 @@ impl Desk {
     }
 }
 
-fn open(engine: &Engine, dir: PathBuf) -> RequestLog {
-    let shared = Arc::clone(engine.shared());
-    RequestLog::start(dir, Opener::new(Arc::clone(&shared.hierarchy)), shared).unwrap()
+fn open(engine: &Engine, dir: PathBuf) -> Journal<RequestLine> {
+    Journal::start(dir, Arc::clone(engine.shared())).unwrap()
 }
 
 fn id(after: i64) -> RequestId {

@@ -15,8 +15,9 @@ use strongroom_crypto::{DataKey, Hierarchy, SealedView, random, write_sealed_hea
 use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 
-use crate::request_log::block::Block;
-use crate::request_log::header::{HEADER, Header, MAGIC};
+use crate::journal::block::Block;
+use crate::journal::header::{HEADER, Header, MAGIC};
+use crate::journal::line::Kind;
 
 /// Bytes a sealed body is longer than what it holds: header and tag.
 const SEALED: u32 = 29 + 16;
@@ -46,6 +47,7 @@ struct State {
 /// A day's file.
 pub(super) struct Segment {
     pub day: u32,
+    kind: Kind,
     file: File,
     state: Mutex<State>,
 }
@@ -55,7 +57,7 @@ impl Segment {
     ///
     /// # Errors
     /// `NotFound` when it is not there and is not to be made; what the operating system says.
-    pub fn open(path: &Path, day: u32, make: bool) -> io::Result<Segment> {
+    pub fn open(path: &Path, kind: Kind, day: u32, make: bool) -> io::Result<Segment> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -65,6 +67,7 @@ impl Segment {
         let state = walk(&file, file.metadata()?.len())?;
         Ok(Segment {
             day,
+            kind,
             file,
             state: Mutex::new(state),
         })
@@ -81,7 +84,8 @@ impl Segment {
             state.ragged = false;
         }
         let header = state.header(block)?;
-        let bytes = sealed(&header, block, self.day, key);
+        let aad = header.aad(self.kind.label, &block.scope, self.day, key.number);
+        let bytes = sealed(&header, block, key, &aad);
         // Until the whole block is there, what is there of it is a torn tail.
         state.ragged = true;
         if let Err(error) = self.file.write_all_at(&bytes, header.at) {
@@ -162,7 +166,7 @@ impl Segment {
         let Some(key) = hierarchy.find(view.key) else {
             return Ok(None);
         };
-        let aad = header.aad(scope, self.day, view.key);
+        let aad = header.aad(self.kind.label, scope, self.day, view.key);
         Ok(key.seal_key().open(view.nonce, &aad, view.ciphertext).ok())
     }
 
@@ -203,16 +207,11 @@ impl State {
     }
 }
 
-fn sealed(header: &Header, block: &Block, day: u32, key: &DataKey) -> Vec<u8> {
+fn sealed(header: &Header, block: &Block, key: &DataKey, aad: &[u8]) -> Vec<u8> {
     let mut out = header.bytes();
     let nonce = random::<24>();
     write_sealed_header(key.number, &nonce, &mut out);
-    key.seal_key().seal(
-        &nonce,
-        &header.aad(&block.scope, day, key.number),
-        &block.plain,
-        &mut out,
-    );
+    key.seal_key().seal(&nonce, aad, &block.plain, &mut out);
     out
 }
 

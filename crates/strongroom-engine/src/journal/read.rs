@@ -1,27 +1,26 @@
 //! Reading one scope's lines back, newest first, page by page.
 //!
-//! Lines are ordered by their request's id. A day's file is followed along the scope's chain, from its end; a block is
+//! Lines are ordered by their ids. A day's file is followed along the scope's chain, from its end; a block is
 //! opened only if its header says that it may hold a line of the page. Lines of destroyed keys and damaged blocks are
-//! left out: the request log proves nothing, the audit log does.
+//! left out: a journal proves nothing, the audit log does.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use strongroom_store::StoreError;
-use strongroom_types::id::{RawId, RequestId};
+use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::{DAY, Timestamp};
 
+use crate::journal::folder::Folder;
+use crate::journal::header::Header;
+use crate::journal::line::{Line, Mark, Span};
+use crate::journal::segment::Segment;
 use crate::opened::Opener;
-use crate::request_log::folder::Folder;
-use crate::request_log::header::Header;
-use crate::request_log::line::{StoredLine, lines};
-use crate::request_log::segment::Segment;
-use crate::request_log::{KEPT, RequestFilter};
-use crate::view::{Listing, MOST_SCANNED, PageQuery, ReadFault};
+use crate::view::{Listing, PageQuery, ReadFault};
 
-/// A request's id is made within this time of its line.
+/// A line's id is made within this time of it.
 const SKEW: i64 = DAY / 24;
 
 /// Most blocks stepped over or opened for one page.
@@ -32,30 +31,31 @@ const MOST_BLOCKS: usize = 500_000;
 const MOST_WALKED: u64 = 1024 * 1024 * 1024;
 
 /// One reading of one scope's lines.
-pub(super) struct Reading<'a> {
+pub(super) struct Reading<'a, L: Line> {
     folder: &'a Folder,
     opener: &'a Opener,
     scope: &'a Scope,
-    filter: &'a RequestFilter,
+    filter: &'a L::Filter,
+    span: Span,
     page: Page,
     blocks: usize,
     lines: usize,
     walked: u64,
 }
 
-impl<'a> Reading<'a> {
+impl<'a, L: Line> Reading<'a, L> {
     /// # Errors
     /// [`ReadFault::BadCursor`].
     pub fn new(
         folder: &'a Folder,
         opener: &'a Opener,
         scope: &'a Scope,
-        filter: &'a RequestFilter,
+        filter: &'a L::Filter,
         query: &PageQuery,
-    ) -> Result<Reading<'a>, ReadFault> {
+    ) -> Result<Reading<'a, L>, ReadFault> {
         let page = Page {
             limit: query.limit,
-            cursor: query.cursor(RequestId::parse)?.map(|id| id.0),
+            cursor: L::cursor(query)?,
             backward: query.is_backward(),
             lines: BTreeMap::new(),
         };
@@ -64,6 +64,7 @@ impl<'a> Reading<'a> {
             opener,
             scope,
             filter,
+            span: L::span(filter),
             page,
             blocks: 0,
             lines: 0,
@@ -92,27 +93,27 @@ impl<'a> Reading<'a> {
                 false => self.downward(&segment)?,
             }
         }
-        Ok(self.page.finish())
+        Ok(self.page.finish(L::cursor_text))
     }
 
     /// The first and last day whose file may hold a line of the page.
     fn days(&self, now: Timestamp) -> (u32, u32) {
         let time = |id: RawId| Timestamp(i64::try_from(id.milliseconds()).unwrap_or(i64::MAX));
-        let request = self.filter.request.map(|id| time(id.0));
+        let exact = self.span.id.map(time);
         let (above, below) = match self.page.backward {
             true => (self.page.cursor.map(time), None),
             false => (None, self.page.cursor.map(time)),
         };
         let around = |time: Option<Timestamp>, skew: i64| time.map(|time| time.plus(skew));
         let from = [
-            Some(now.plus(-KEPT)),
-            self.filter.created_after,
-            around(request, -SKEW),
+            Some(now.plus(-L::KIND.kept)),
+            self.span.created_after,
+            around(exact, -SKEW),
             around(above, -SKEW),
         ];
         let to = [
-            self.filter.created_before,
-            around(request, SKEW),
+            self.span.created_before,
+            around(exact, SKEW),
             around(below, SKEW),
         ];
         let first = from.into_iter().flatten().max().map_or(0, Timestamp::day);
@@ -185,7 +186,7 @@ impl<'a> Reading<'a> {
         self.lines = self
             .lines
             .saturating_add(usize::try_from(header.lines).unwrap_or(usize::MAX));
-        if self.lines > MOST_SCANNED {
+        if self.lines > L::KIND.most_scanned {
             return Err(ReadFault::NarrowTheRange);
         }
         let Some(block) = segment
@@ -193,27 +194,28 @@ impl<'a> Reading<'a> {
             .map_err(failed)?
         else {
             tracing::warn!(
+                journal = L::KIND.name,
                 day = segment.day,
                 at = header.at,
-                "a block of the request log does not open"
+                "a block does not open"
             );
             return Ok(());
         };
-        for line in lines(&block) {
-            if self.wants(&line) {
-                self.page.put(line.request.0, line.rendered());
+        let (span, page) = (self.span, &mut self.page);
+        L::each(&block, self.filter, &mut |(mark, rendered)| {
+            if span.holds(mark) && page.wants(mark) {
+                page.put(mark.id, rendered());
             }
-        }
+        });
         Ok(())
     }
 
     fn may_hold(&self, header: &Header) -> bool {
-        let RequestFilter {
-            status: _,
-            request,
+        let Span {
+            id,
             created_after,
             created_before,
-        } = self.filter;
+        } = self.span;
         let page = &self.page;
         let near = if page.backward {
             header.lowest
@@ -227,24 +229,9 @@ impl<'a> Reading<'a> {
         };
         page.is_behind_cursor(far)
             && !page.is_settled(near)
-            && request.is_none_or(|id| (header.lowest..=header.highest).contains(&id.0))
+            && id.is_none_or(|id| (header.lowest..=header.highest).contains(&id))
             && created_after.is_none_or(|time| header.latest >= time)
             && created_before.is_none_or(|time| header.earliest < time)
-    }
-
-    fn wants(&self, line: &StoredLine<'_>) -> bool {
-        let RequestFilter {
-            status,
-            request,
-            created_after,
-            created_before,
-        } = self.filter;
-        status.is_none_or(|status| line.status == status)
-            && request.is_none_or(|id| line.request == id)
-            && created_after.is_none_or(|time| line.time >= time)
-            && created_before.is_none_or(|time| line.time < time)
-            && self.page.is_behind_cursor(line.request.0)
-            && !self.page.is_settled(line.request.0)
     }
 }
 
@@ -266,6 +253,10 @@ impl Page {
                 id < cursor
             }
         })
+    }
+
+    fn wants(&self, mark: Mark) -> bool {
+        self.is_behind_cursor(mark.id) && !self.is_settled(mark.id)
     }
 
     /// The line that gives way to one nearer to the cursor, once the page is full.
@@ -304,7 +295,7 @@ impl Page {
         }
     }
 
-    fn finish(self) -> Listing<Vec<u8>> {
+    fn finish(self, cursor: fn(RawId) -> String) -> Listing<Vec<u8>> {
         let has_more = self.lines.len() > self.limit;
         let nearest_first: Vec<(RawId, Vec<u8>)> = match self.backward {
             true => self.lines.into_iter().take(self.limit).collect(),
@@ -314,10 +305,7 @@ impl Page {
         if self.backward {
             lines.reverse();
         }
-        let next_cursor = lines
-            .last()
-            .filter(|_| has_more)
-            .map(|(id, _)| RequestId(*id).to_string());
+        let next_cursor = lines.last().filter(|_| has_more).map(|(id, _)| cursor(*id));
         Listing {
             items: lines.into_iter().map(|(_, line)| line).collect(),
             has_more,
@@ -335,5 +323,5 @@ fn last_day(time: Timestamp) -> u32 {
 }
 
 fn failed(error: io::Error) -> ReadFault {
-    ReadFault::Store(StoreError::Io(format!("the request log: {error}")))
+    ReadFault::Store(StoreError::Io(format!("a journal: {error}")))
 }

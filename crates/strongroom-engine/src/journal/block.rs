@@ -4,7 +4,7 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::request_log::line::StoredLine;
+use crate::journal::line::{Line, Mark};
 
 /// Bytes of lines at which a block is written without waiting for more.
 pub(super) const FULL: usize = 64 * 1024;
@@ -25,28 +25,29 @@ pub(super) struct Block {
 
 impl Block {
     /// A block that has one line.
-    pub fn of(scope: Scope, day: u32, line: &StoredLine<'_>) -> Block {
-        let id = line.request.0;
+    pub fn of(line: &impl Line) -> Block {
+        let Mark { id, time } = line.mark();
         let mut block = Block {
-            scope,
-            day,
+            scope: line.scope(),
+            day: time.day(),
             lines: 0,
             lowest: id,
             highest: id,
-            earliest: line.time,
-            latest: line.time,
+            earliest: time,
+            latest: time,
             plain: Vec::with_capacity(512),
         };
         block.add(line);
         block
     }
 
-    pub fn add(&mut self, line: &StoredLine<'_>) {
+    pub fn add(&mut self, line: &impl Line) {
+        let Mark { id, time } = line.mark();
         self.lines = self.lines.saturating_add(1);
-        self.lowest = self.lowest.min(line.request.0);
-        self.highest = self.highest.max(line.request.0);
-        self.earliest = self.earliest.min(line.time);
-        self.latest = self.latest.max(line.time);
+        self.lowest = self.lowest.min(id);
+        self.highest = self.highest.max(id);
+        self.earliest = self.earliest.min(time);
+        self.latest = self.latest.max(time);
         line.append_to(&mut self.plain);
     }
 
