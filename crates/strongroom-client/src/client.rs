@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use strongroom_crypto::random;
 use strongroom_types::secret::SecretText;
 
@@ -27,10 +27,10 @@ pub struct Credentials {
 
 /// A connection to one server under one API key. Share it by reference; it keeps connections open.
 pub struct Client {
-    connections: Connections,
+    pub(crate) connections: Connections,
     credentials: Credentials,
     authorization: HeaderValue,
-    retries: Retries,
+    pub(crate) retries: Retries,
 }
 
 /// A request to be sent.
@@ -68,6 +68,13 @@ impl Client {
             authorization,
             retries: Retries::default(),
         })
+    }
+
+    /// The same client, which reads no answer larger than this, in bytes.
+    #[must_use]
+    pub fn with_largest_answer(mut self, bytes: usize) -> Client {
+        self.connections.largest_answer = bytes;
+        self
     }
 
     /// The same client with other patience.
@@ -119,7 +126,7 @@ impl Client {
         }
     }
 
-    fn request(&self, outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
+    pub(crate) fn request(&self, outgoing: &Outgoing) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder()
             .method(outgoing.method.clone())
             .uri(&outgoing.target)
@@ -208,7 +215,7 @@ impl Outgoing {
 }
 
 impl Reply {
-    fn of(response: Response<Bytes>) -> Reply {
+    pub(crate) fn of(response: Response<Bytes>) -> Reply {
         let header = |name: &str| {
             response
                 .headers()
@@ -241,15 +248,29 @@ impl Reply {
     /// # Errors
     /// [`ClientError::Refused`], or [`ClientError::Malformed`] when the body is of another shape.
     pub fn success<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        self.borrowed()
+    }
+
+    /// The same, for a shape that points into the body.
+    pub(crate) fn borrowed<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ClientError> {
         if !self.is_success() {
-            let unknown =
-                || ClientError::Malformed(format!("status {} without a problem", self.status));
-            return Err(self
-                .problem()
-                .map_or_else(unknown, |problem| ClientError::Refused(Box::new(problem))));
+            return Err(self.refusal());
         }
         serde_json::from_slice(&self.body)
             .map_err(|error| ClientError::Malformed(error.to_string()))
+    }
+
+    /// Why there is no success.
+    pub(crate) fn refusal(&self) -> ClientError {
+        if let Some(problem) = self.problem() {
+            return ClientError::Refused(Box::new(problem));
+        }
+        let text = format!("status {} without a problem", self.status);
+        match self.status {
+            // A proxy's, in front of a server that is not there.
+            502..=504 => ClientError::Unreachable(text),
+            _ => ClientError::Malformed(text),
+        }
     }
 }
 

@@ -14,16 +14,18 @@ use crate::error::ClientError;
 /// Idle connections kept.
 const MOST_IDLE: usize = 16;
 
-/// The largest answer that is read, in bytes.
+/// The largest answer that is read unless a client says otherwise, in bytes.
 const MOST_BYTES: usize = 256 * 1024 * 1024;
 
-type Sender = SendRequest<Full<Bytes>>;
+pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
 /// The way to one server.
 pub(crate) struct Connections {
     /// `host:port`.
     authority: String,
     idle: Mutex<Vec<Sender>>,
+    /// In bytes.
+    pub largest_answer: usize,
 }
 
 impl Connections {
@@ -49,6 +51,7 @@ impl Connections {
         Ok(Connections {
             authority,
             idle: Mutex::default(),
+            largest_answer: MOST_BYTES,
         })
     }
 
@@ -68,7 +71,7 @@ impl Connections {
         };
         let response = sender.send_request(request).await.map_err(unreachable)?;
         let (head, body) = response.into_parts();
-        let read = Limited::new(body, MOST_BYTES).collect().await;
+        let read = Limited::new(body, self.largest_answer).collect().await;
         let bytes = read
             .map_err(|error| ClientError::Unreachable(error.to_string()))?
             .to_bytes();
@@ -76,7 +79,8 @@ impl Connections {
         Ok(Response::from_parts(head, bytes))
     }
 
-    async fn open(&self) -> Result<Sender, ClientError> {
+    /// A connection that nobody else uses.
+    pub async fn open(&self) -> Result<Sender, ClientError> {
         let stream = TcpStream::connect(&self.authority)
             .await
             .map_err(unreachable)?;

@@ -2,7 +2,8 @@
 //!
 //! [`Client`] signs each request with the key's signing secret, gives every change an idempotency key, and repeats a
 //! request only where repeating is safe. [`proof`] verifies what the audit log proves, [`webhook`] that a delivery is the
-//! server's, both with no server; [`GapHealer`] finds the events that no webhook brought.
+//! server's, both with no server; [`GapHealer`] finds the events that no webhook brought, and [`Client::stream_events`]
+//! follows them live.
 //! Money is minor units in `i64`, never a float.
 //!
 //! Never here: server code, and no secret in an error, a log line or `Debug`. Plain TCP only for now: put the client
@@ -11,15 +12,18 @@
 mod client;
 mod connection;
 mod error;
+mod live;
 pub mod proof;
 mod resources;
 mod retry;
+mod server_sent;
 mod signing;
 mod stream;
 pub mod webhook;
 
 pub use client::{Client, Credentials, Outgoing, Reply};
 pub use error::{ClientError, Problem};
+pub use live::{EventStream, StoredEvent};
 pub use resources::{
     Account, AuditLog, Balance, Balances, Event, NewPayout, NewRecipient, NewWallet, Page, Payout,
     StatementLine, Transaction, Wallet,

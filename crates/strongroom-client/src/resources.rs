@@ -300,7 +300,7 @@ impl Client {
 }
 
 /// An id as one segment of a path. SECURITY: text from elsewhere cannot lead to another path.
-fn segment(id: &str) -> String {
+pub(crate) fn segment(id: &str) -> String {
     let mut text = String::with_capacity(id.len());
     for byte in id.bytes() {
         match byte {

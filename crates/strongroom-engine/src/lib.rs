@@ -51,4 +51,7 @@ pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,
 };
-pub use webhooks::{Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork};
+pub use webhooks::{
+    Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,
+    mint_webhook_secret,
+};

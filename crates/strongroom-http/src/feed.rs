@@ -18,7 +18,7 @@ use strongroom_auth::permission::ReadEvents;
 use strongroom_auth::{Caller, Credential};
 use strongroom_domain::event::{Event, EventType};
 use strongroom_engine::Engine;
-use strongroom_types::id::{ApiKeyId, OrganizationId};
+use strongroom_types::id::{ApiKeyId, EventId, OrganizationId};
 use tokio::sync::{mpsc, watch};
 
 /// Streams of one key, and of one organization.
@@ -27,8 +27,8 @@ const MOST_PER_ORGANIZATION: u32 = 64;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What every stream begins with: how many milliseconds to wait before connecting again.
-const GREETING: &[u8] = b"retry: 1000\n\n";
+/// Milliseconds to wait before connecting again.
+const RETRY: u32 = 1_000;
 
 /// All streams that are open.
 #[derive(Default)]
@@ -125,6 +125,8 @@ pub(crate) struct Source {
     pub types: Vec<EventType>,
     /// The last event that the reader has.
     pub number: u64,
+    /// Its id, if there is one.
+    pub id: Option<EventId>,
     /// Taken before `number` was read, so that no commit falls between.
     pub arrivals: watch::Receiver<u64>,
 }
@@ -142,7 +144,7 @@ impl Source {
     }
 
     async fn run(mut self, chunks: mpsc::Sender<Bytes>, mut draining: watch::Receiver<bool>) {
-        let mut next = Bytes::from_static(GREETING);
+        let mut next = greeting(self.id);
         let mut seen = 0;
         while chunks.send(next).await.is_ok() {
             next = loop {
@@ -197,4 +199,11 @@ impl Source {
         }
         Bytes::from(text)
     }
+}
+
+/// What every stream begins with. The id alone is no event: it tells where the stream begins, so that a reader who is cut
+/// off before the first event goes on from there too.
+fn greeting(id: Option<EventId>) -> Bytes {
+    let place = id.map_or_else(String::new, |id| format!("id: {id}\n"));
+    Bytes::from(format!("retry: {RETRY}\n{place}\n"))
 }

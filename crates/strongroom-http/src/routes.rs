@@ -24,6 +24,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(payout_rows());
         rows.extend(key_rows());
         rows.extend(webhook_rows());
+        rows.extend(delivery_rows());
         rows.extend(log_rows());
         rows
     });
@@ -248,6 +249,11 @@ fn webhook_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(webhooks::deleted_schema),
+    ]
+}
+
+fn delivery_rows() -> Vec<Route> {
+    vec![
         Route::guarded(
             Verb::Get,
             "/v1/webhooks/{id}/deliveries",

@@ -144,6 +144,14 @@ impl Outbound {
             .unwrap_or(Err(OutboundFault::Timeout))
     }
 
+    /// Resolves a target now and says whether there is an address that may be connected to; nothing is connected.
+    ///
+    /// # Errors
+    /// [`OutboundFault::Resolve`] and [`OutboundFault::RefusedAddress`].
+    pub async fn admits(&self, target: &Target) -> Result<(), OutboundFault> {
+        self.inner.connector.admits(target.origin()).await
+    }
+
     /// Begins, once, to look after idle connections; ends with the last clone.
     fn sweep(&self) {
         if self.inner.swept.swap(true, Ordering::Relaxed) {

@@ -58,6 +58,10 @@ impl Connector {
         }
     }
 
+    pub async fn admits(&self, origin: &Origin) -> Result<(), OutboundFault> {
+        self.admitted(origin).await.map(drop)
+    }
+
     /// The addresses that may be connected to.
     ///
     /// SECURITY: the others are left out rather than the whole answer refused. Nothing is ever connected to but what

@@ -20,7 +20,7 @@ use tokio::time::MissedTickBehavior;
 pub use rail::advance_due;
 pub use retention::purge;
 pub use summaries::write_summaries;
-pub use webhooks::{Courier, deliver_due};
+pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
 /// How the workers pace themselves.
 #[derive(Clone)]

@@ -107,6 +107,19 @@ pub(crate) fn read_secret(path: &Path) -> Result<SecretText, Fault> {
     }
 }
 
+/// Reads a file's one line, without the line break at its end; `what` it should hold.
+pub(crate) fn read_secret_line(path: &Path, what: &str) -> Result<SecretText, Fault> {
+    let text = read_secret(path)?;
+    let line = text.expose().trim_end_matches(['\r', '\n']);
+    match line.is_empty() || line.contains('\n') {
+        true => Err(Fault::new(format!(
+            "`{}` does not hold one line with {what}",
+            path.display()
+        ))),
+        false => Ok(SecretText::new(line.to_owned())),
+    }
+}
+
 /// Removes files and folders of a folder, which may or may not be there.
 pub(crate) fn remove(dir: &Path, names: &[&str]) -> Result<(), Fault> {
     names

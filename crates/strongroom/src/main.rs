@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, organization, serve, verify};
+use crate::command::{audit, demo, init, keys, listen, organization, serve, verify};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -42,6 +42,7 @@ enum Command {
     Demo(demo::Options),
     Init(init::Options),
     Serve(serve::Options),
+    Listen(listen::Options),
     Verify(verify::Options),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -68,6 +69,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Demo(options) => demo::run(options),
         Command::Init(options) => init::run(options),
         Command::Serve(options) => serve::run(options),
+        Command::Listen(options) => listen::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),

@@ -54,15 +54,7 @@ fn named_file(file: Option<&Path>) -> Option<PathBuf> {
 
 /// The file's text without the line break at its end.
 pub(crate) fn from_file(path: &Path) -> Result<SecretText, Fault> {
-    let text = folder::read_secret(path)?;
-    let line = text.expose().trim_end_matches(['\r', '\n']);
-    match line.is_empty() || line.contains('\n') {
-        true => Err(Fault::new(format!(
-            "`{}` does not hold one line with a passphrase",
-            path.display()
-        ))),
-        false => Ok(SecretText::new(line.to_owned())),
-    }
+    folder::read_secret_line(path, "a passphrase")
 }
 
 fn prompt(words: &str) -> Result<SecretText, Fault> {
@@ -71,12 +63,15 @@ fn prompt(words: &str) -> Result<SecretText, Fault> {
             "name a file that holds it with --passphrase-file, or in {FILE_VARIABLE}"
         ))
     };
+    asked(words).ok_or_else(nobody)
+}
+
+/// What is typed at the terminal, unseen; `None` when there is none.
+pub(crate) fn asked(words: &str) -> Option<SecretText> {
     if !std::io::stdin().is_terminal() {
-        return Err(nobody());
+        return None;
     }
-    rpassword::prompt_password(words)
-        .map(SecretText::new)
-        .map_err(|_| nobody())
+    rpassword::prompt_password(words).map(SecretText::new).ok()
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener, Fault>
     ready.map_err(|error| system("the listener cannot be used", &error))
 }
 
-fn system(what: &str, error: &std::io::Error) -> Fault {
+pub(crate) fn system(what: &str, error: &std::io::Error) -> Fault {
     Fault::new(format!("{what}: {}", error.to_string().to_lowercase()))
 }
 
@@ -142,13 +142,13 @@ async fn halt(engine: &Engine) -> String {
 }
 
 /// Ctrl-C and SIGTERM.
-struct Stops {
+pub(crate) struct Stops {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Stops {
-    fn listen() -> Result<Stops, Fault> {
+    pub fn listen() -> Result<Stops, Fault> {
         let fault = |error| system("the signals cannot be listened to", &error);
         Ok(Stops {
             interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
@@ -156,7 +156,7 @@ impl Stops {
         })
     }
 
-    async fn first(&mut self) {
+    pub async fn first(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -164,7 +164,7 @@ impl Stops {
     }
 
     /// From here on Ctrl-C means: now. What was acknowledged is on disk in any case.
-    fn end_at_the_second(mut self) {
+    pub fn end_at_the_second(mut self) {
         tokio::spawn(async move {
             self.interrupt.recv().await;
             std::process::exit(INTERRUPTED);

@@ -14,6 +14,7 @@ const COMMANDS: [&[&str]; 12] = [
     &["demo"],
     &["init"],
     &["serve"],
+    &["listen"],
     &["verify"],
     &["audit"],
     &["audit", "verify"],

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -29,6 +29,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
     ),
     ("client", &["types", "crypto", "audit"]),
     (
+        "listen",
+        &["types", "outbound", "engine", "worker", "client"],
+    ),
+    (
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
@@ -43,7 +47,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound",
+    "http", "client", "outbound", "listen",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -233,7 +233,13 @@ impl Webhook {
 
 /// Whether text is a pattern that at least one type matches.
 pub fn is_pattern(text: &str) -> bool {
-    EventType::ALL.iter().any(|event| matches(text, *event))
+    matching(text).next().is_some()
+}
+
+/// The types that a pattern matches.
+pub fn matching(pattern: &str) -> impl Iterator<Item = EventType> {
+    let all = EventType::ALL.iter().copied();
+    all.filter(move |event| matches(pattern, *event))
 }
 
 fn matches(pattern: &str, event: EventType) -> bool {

@@ -96,6 +96,19 @@ impl View<'_> {
         }
     }
 
+    /// The id of the event of a number; `None` when there is none, or it is past its retention.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub fn event_of_number(&mut self, number: u64) -> Result<Option<EventId>, ReadFault> {
+        let Some(before) = number.checked_sub(1) else {
+            return Ok(None);
+        };
+        let events = self.events_after(before)?;
+        let found = events.first().filter(|event| event.number == number);
+        Ok(found.map(|event| event.id))
+    }
+
     /// Some of the events after a number, in order and without a gap; none when there is none.
     ///
     /// # Errors

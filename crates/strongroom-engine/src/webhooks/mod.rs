@@ -148,8 +148,7 @@ impl Engine {
 
     /// A fresh secret for an endpoint, or the client's own, and a key pair if one is wanted.
     pub fn mint_webhook(&self, secret: Option<SecretText>, pair: bool) -> MintedWebhook {
-        let secret =
-            secret.unwrap_or_else(|| SecretText::new(format!("whsec_{}", base64(&random::<32>()))));
+        let secret = secret.unwrap_or_else(mint_webhook_secret);
         let pair = pair.then(|| {
             let seed = random::<32>();
             let public = SigningKey::from_seed(&seed).public();
@@ -157,4 +156,9 @@ impl Engine {
         });
         MintedWebhook { secret, pair }
     }
+}
+
+/// A fresh secret of 256 bits: `whsec_` and base64.
+pub fn mint_webhook_secret() -> SecretText {
+    SecretText::new(format!("whsec_{}", base64(&random::<32>())))
 }

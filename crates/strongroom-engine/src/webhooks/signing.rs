@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom_crypto::{MacKey, SigningKey};
 use strongroom_domain::webhooks::Webhook;
+use strongroom_types::id::EventId;
+use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
-
-use crate::webhooks::OutEvent;
 
 /// An endpoint's keys.
 pub struct Signer {
@@ -67,10 +67,18 @@ impl Signer {
         }
     }
 
+    /// Signs with one secret that is no endpoint's.
+    pub fn with_secret(secret: &SecretText) -> Signer {
+        Signer {
+            current: Keys::of(secret.expose(), None),
+            retired: None,
+        }
+    }
+
     /// Every header of a delivery but those of the transport, each once.
-    pub fn headers(&self, event: &OutEvent, now: Timestamp) -> Vec<(&'static str, String)> {
-        let (id, time) = (event.id.to_string(), now.seconds().to_string());
-        let body = event.body.as_bytes();
+    pub fn headers(&self, id: EventId, body: &str, now: Timestamp) -> Vec<(&'static str, String)> {
+        let (id, time) = (id.to_string(), now.seconds().to_string());
+        let body = body.as_bytes();
         let signed: [&[u8]; 5] = [id.as_bytes(), b".", time.as_bytes(), b".", body];
         let mut standard = Vec::with_capacity(4);
         self.current.standard(&signed, &mut standard);
@@ -110,24 +118,15 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use strongroom_auth::PermissionSet;
     use strongroom_crypto::verify_ed25519;
-    use strongroom_domain::event::EventType;
     use strongroom_domain::webhooks::{Retired, WebhookStatus};
-    use strongroom_types::id::{EventId, RawId, WebhookId};
+    use strongroom_types::id::{RawId, WebhookId};
 
     use super::*;
 
     const BODY: &str = r#"{"note":"Peña ₱ </b>","meta":{"2":"x","10":"y","a":1.5}}"#;
     const NOW: Timestamp = Timestamp(1_705_314_600_000);
 
-    fn event() -> OutEvent {
-        OutEvent {
-            sequence: 1,
-            index: 0,
-            id: EventId(RawId([1; 12])),
-            event: EventType::PayoutCompleted,
-            body: BODY.into(),
-        }
-    }
+    const ID: EventId = EventId(RawId([1; 12]));
 
     fn webhook(secret: &str) -> Webhook {
         Webhook {
@@ -151,12 +150,12 @@ mod tests {
     }
 
     fn header(webhook: &Webhook, now: Timestamp, name: &str) -> String {
-        let headers = Signer::of(webhook).headers(&event(), now);
+        let headers = Signer::of(webhook).headers(ID, BODY, now);
         headers.into_iter().find(|(key, _)| *key == name).unwrap().1
     }
 
     fn standard(key: &[u8], now: Timestamp) -> String {
-        let text = format!("{}.{}.{BODY}", event().id, now.seconds());
+        let text = format!("{}.{}.{BODY}", ID, now.seconds());
         format!("v1,{}", base64(&MacKey::new(key).tag(&[text.as_bytes()])))
     }
 
@@ -193,13 +192,23 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_alone_signs_as_an_endpoint_does() {
+        let text = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+        let alone = Signer::with_secret(&SecretText::new(text.into()));
+        assert_eq!(
+            alone.headers(ID, BODY, NOW),
+            Signer::of(&webhook(text)).headers(ID, BODY, NOW)
+        );
+    }
+
+    #[test]
     fn the_key_pair_signs_what_the_secret_signs() {
         let mut webhook = webhook("whsec_test_secret");
         webhook.seed = Some([9; 32]);
         let value = header(&webhook, NOW, "webhook-signature");
         let (_, signature) = value.split_once(" v1a,").unwrap();
         let signature: [u8; 64] = STANDARD.decode(signature).unwrap().try_into().unwrap();
-        let text = format!("{}.{}.{BODY}", event().id, NOW.seconds());
+        let text = format!("{}.{}.{BODY}", ID, NOW.seconds());
         let public = SigningKey::from_seed(&[9; 32]).public();
         assert!(verify_ed25519(&public, text.as_bytes(), &signature));
     }

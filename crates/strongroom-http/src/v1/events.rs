@@ -4,6 +4,7 @@ use serde_json::{Value as Schema, json};
 use strongroom_auth::Caller;
 use strongroom_auth::permission::{ReadAudit, ReadEvents};
 use strongroom_domain::event::EventType;
+use strongroom_engine::View;
 use strongroom_types::id::EventId;
 
 use crate::call::{Answer, Call};
@@ -36,7 +37,7 @@ pub async fn list(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Prob
 
 /// `GET /v1/events/stream`: events as they are committed, as server-sent events: `id` is the event's, `event` its type,
 /// `data` its body. It goes on after the event named by `Last-Event-ID`, else by `after`; with neither it begins with
-/// the next one.
+/// the next one. Its first lines name the event that it goes on after.
 pub async fn stream(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Problem> {
     let types = wanted(call.query())?;
     let event = |text: &str| EventId::parse(text).unwrap_or(EventId(NOBODY));
@@ -44,23 +45,26 @@ pub async fn stream(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Pr
         Some(text) => Some(event(text)),
         None => call.query().id("after", event)?,
     };
-    let Some(place) = call.feeds.place(&call.credential) else {
+    let Some(seat) = call.feeds.place(&call.credential) else {
         let text = "this key or its organization has as many streams open as it may: close one";
         return Err(Problem::new(EdgeCode::RateLimited, text).retry_after(5));
     };
     let arrivals = call.engine.arrivals(&call.credential.scope);
-    let number = call
-        .engine
-        .read(&caller, move |view| view.event_number(after));
+    let place = move |view: &mut View<'_>| {
+        let number = view.event_number(after)?;
+        Ok((number, view.event_of_number(number)?))
+    };
+    let (number, id) = call.engine.read(&caller, place).await?;
     let source = Source {
-        number: number.await?,
+        number,
+        id,
         engine: call.engine.clone(),
         credential: call.credential,
         types,
         arrivals,
     };
     Ok(Answer {
-        feed: Some(source.open(place)),
+        feed: Some(source.open(seat)),
         ..Answer::default()
     })
 }
@@ -96,7 +100,9 @@ pub const RESUME: &[Parameter] = &[Parameter::text(
 
 /// What a stream is, for the document: lines of text, no JSON value.
 pub fn stream_schema() -> Schema {
-    json!({"type": "string", "description": "Server-sent events."})
+    let about = "Server-sent events: `id` is the event's, `event` its type, `data` its body. It begins with an `id` alone, \
+                 that of the event it goes on after.";
+    json!({"type": "string", "description": about})
 }
 
 pub fn schema() -> Schema {

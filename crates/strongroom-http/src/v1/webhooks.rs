@@ -29,6 +29,12 @@ const MAX_OVERLAP: i64 = 7 * OVERLAP;
 const LEAST_SECRET: usize = 24;
 const MOST_SECRET: usize = 255;
 
+/// What a client must know who brings a secret of its own.
+const SECRET: &str = "Made for you when absent. `NextAPI-Signature` and `X-NoPOS-Signature` are keyed with the whole text; \
+                      `webhook-signature` with the bytes that the base64 behind `whsec_` stands for. A secret without \
+                      `whsec_`, or with something else than padded base64 behind it, keys that one too as text: \
+                      libraries that always decode base64 will not verify it.";
+
 const MOST_URL: usize = 2_048;
 const MOST_NETWORK: usize = 64;
 const MOST_PATTERNS: usize = 100;
@@ -346,7 +352,12 @@ fn flag() -> Schema {
 }
 
 fn secret_field() -> Schema {
-    json!({"type": "string", "minLength": LEAST_SECRET, "maxLength": MOST_SECRET})
+    json!({
+        "type": "string",
+        "minLength": LEAST_SECRET,
+        "maxLength": MOST_SECRET,
+        "description": SECRET,
+    })
 }
 
 pub fn roll_schema() -> Schema {

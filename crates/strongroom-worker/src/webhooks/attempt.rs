@@ -3,20 +3,15 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use serde_json::Value;
-use strongroom_engine::{AttemptOutcome, Endpoint, Engine, OutEvent};
-use strongroom_outbound::{Limits, Outbound, OutboundFault, Reply, Request};
+use strongroom_engine::{Endpoint, Engine, OutEvent};
+use strongroom_outbound::{Outbound, OutboundFault, Reply};
 use strongroom_types::id::EventId;
-use strongroom_types::time::{SECOND, Timestamp};
+use strongroom_types::time::Timestamp;
 
-/// What a receiver may take, and how much of its reply is read.
-const LIMITS: Limits = Limits {
-    time: Duration::from_secs(30),
-    reply_bytes: 1_024,
-};
+use super::delivery::{DELIVERY_LIMITS, delivery};
 
-const AGENT: &str = concat!("Strongroom/", env!("CARGO_PKG_VERSION"));
+pub(super) use super::delivery::Verdict;
 
 /// An attempt that ended.
 pub(super) struct Attempt {
@@ -29,26 +24,6 @@ pub(super) struct Attempt {
     pub fault: Option<&'static str>,
     /// The beginning of the answer.
     pub reply: Bytes,
-}
-
-/// What comes of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Delivered,
-    /// Try again; after the pause that the receiver asked for, in milliseconds.
-    Failed(Option<i64>),
-    /// It wants nothing more, ever.
-    Gone,
-}
-
-impl Verdict {
-    pub fn outcome(self) -> AttemptOutcome {
-        match self {
-            Verdict::Delivered => AttemptOutcome::Delivered,
-            Verdict::Failed(_) => AttemptOutcome::Failed,
-            Verdict::Gone => AttemptOutcome::Gone,
-        }
-    }
 }
 
 pub(super) async fn send(
@@ -64,7 +39,7 @@ pub(super) async fn send(
         Ok(reply) => Attempt {
             began,
             took,
-            verdict: verdict(&reply, began),
+            verdict: Verdict::of(&reply, began),
             status: Some(reply.status),
             fault: None,
             reply: reply.body,
@@ -94,41 +69,9 @@ async fn exchange(
     let target = outbound.check(&endpoint.webhook.url, live).ok();
     let target = target.and_then(|target| target.within(network.ok()?).ok());
     let target = target.ok_or(refused)?;
-    let request = request(endpoint, event, now).ok_or("header_refused")?;
-    let reply = outbound.send(&target, request, LIMITS).await;
+    let request = delivery(&endpoint.signer, event.id, &event.body, now).ok_or("header_refused")?;
+    let reply = outbound.send(&target, request, DELIVERY_LIMITS).await;
     reply.map_err(|fault| fault.code())
-}
-
-fn request(endpoint: &Endpoint, event: &OutEvent, now: Timestamp) -> Option<Request> {
-    let mut headers = vec![
-        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (USER_AGENT, HeaderValue::from_static(AGENT)),
-    ];
-    for (name, value) in endpoint.signer.headers(event, now) {
-        headers.push((HeaderName::from_static(name), value.parse().ok()?));
-    }
-    Some(Request {
-        method: http::Method::POST,
-        headers,
-        body: Bytes::copy_from_slice(event.body.as_bytes()),
-    })
-}
-
-fn verdict(reply: &Reply, now: Timestamp) -> Verdict {
-    match reply.status {
-        200..=299 => Verdict::Delivered,
-        410 => Verdict::Gone,
-        _ => Verdict::Failed(asked(reply, now)),
-    }
-}
-
-/// `Retry-After` in milliseconds: a number of seconds, or a date.
-fn asked(reply: &Reply, now: Timestamp) -> Option<i64> {
-    let text = reply.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match text.parse::<u32>() {
-        Ok(seconds) => Some(i64::from(seconds) * SECOND),
-        Err(_) => Timestamp::parse_http_date(text).map(|time| time.0.saturating_sub(now.0)),
-    }
 }
 
 /// Whether an answer holds what its challenge asked for: the event's id, as text or as the field `challenge` of an

@@ -7,6 +7,7 @@
 
 mod attempt;
 mod courier;
+mod delivery;
 mod feed;
 mod flight;
 mod line;
@@ -19,6 +20,7 @@ use strongroom_outbound::Outbound;
 use tokio::sync::watch;
 
 pub use courier::Courier;
+pub use delivery::{DELIVERY_LIMITS, Verdict, delivery};
 
 /// The longest nap between two looks, so that a clock set forward is noticed.
 const NAP: Duration = Duration::from_secs(5);

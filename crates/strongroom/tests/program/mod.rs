@@ -23,7 +23,8 @@ pub fn strongroom() -> Command {
     command
         .stdin(Stdio::null())
         .env_remove("RUST_LOG")
-        .env_remove("STRONGROOM_PASSPHRASE_FILE");
+        .env_remove("STRONGROOM_PASSPHRASE_FILE")
+        .env_remove("STRONGROOM_KEY_FILE");
     command
 }
 

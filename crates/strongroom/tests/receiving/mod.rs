@@ -1,4 +1,5 @@
 //! The receiving side of webhooks, for tests that run the program.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod delivery;
 pub mod every_event;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use strongroom_auth::Role;
+use strongroom_auth::{Dialect, PermissionSet, Role, SigningPolicy};
 use strongroom_testkit::exchange::Outgoing;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::Tenant;
@@ -41,6 +41,12 @@ impl Stream {
         let mut line = String::new();
         let count = self.0.read_line(&mut line).unwrap();
         (count > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// The id that the stream says it goes on after, if any.
+    fn begins_after(&mut self) -> Option<String> {
+        let line = self.line().unwrap();
+        line.strip_prefix("id: ").map(str::to_owned)
     }
 
     /// The next event; `None` at the end.
@@ -120,6 +126,27 @@ fn a_stream_goes_on_where_it_was_left() {
     }
 }
 
+/// Who is cut off before the first event must know where he stood.
+#[test]
+fn a_stream_says_where_it_begins() {
+    let acme = tenant();
+    acme.funded("master", 1_000);
+    let all = acme.all("/v1/events");
+    let all = ids(&all);
+    let newest = all.last().copied().unwrap();
+    let begins = |query: &str| open(&acme, query).begins_after();
+    assert_eq!(begins("").as_deref(), Some(newest));
+    assert_eq!(begins("?type=payout.failed").as_deref(), Some(newest));
+    for id in &all {
+        assert_eq!(begins(&format!("?after={id}")).as_deref(), Some(*id));
+    }
+    // It is no event.
+    acme.funded("operating", 1);
+    let expected = acme.all(&format!("/v1/events?after={newest}"));
+    let came = open(&acme, &format!("?after={newest}")).next().unwrap();
+    assert_eq!(came.id, ids(&expected)[0]);
+}
+
 #[test]
 fn types_are_chosen() {
     let acme = tenant();
@@ -153,6 +180,38 @@ fn a_stream_is_refused_like_any_read() {
         .refused(400, "bad_cursor");
     let head = acme.request("HEAD", "/v1/events/stream").send().expect(200);
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
+}
+
+/// Whoever may not read events reads none live, and neither does a key that is not a secret one.
+#[test]
+fn a_stream_needs_the_permission_to_read_events() {
+    let acme = tenant();
+    acme.funded("master", 1_000);
+    let key = |permissions: &[&str]| {
+        let set = PermissionSet::new(permissions.iter().map(|p| (*p).to_owned()).collect());
+        let (set, never) = (set.unwrap(), SigningPolicy::Never);
+        acme.books
+            .key_with(Role::Custom, set, never, Dialect::Nextapi)
+            .text
+    };
+    let stream = |key: &str| {
+        let request = acme.server.request("GET", "/v1/events/stream").bearer(key);
+        request.header("Last-Event-ID", "evt_0123456789abcdef01234567")
+    };
+    let almost = key(&["read:account", "read:wallets", "create:payouts"]);
+    let refused = stream(&almost).send().refused(403, "permission_denied");
+    assert!(refused.text().contains("read:events"), "{}", refused.text());
+    let publishable = acme.key(Role::Publishable).text;
+    stream(&publishable)
+        .send()
+        .refused(403, "permission_denied");
+    let enough = key(&["read:events"]);
+    Stream::open(
+        &acme
+            .server
+            .request("GET", "/v1/events/stream")
+            .bearer(&enough),
+    );
 }
 
 #[test]

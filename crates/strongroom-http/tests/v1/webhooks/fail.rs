@@ -93,7 +93,7 @@ fn what_is_left_is_listed_page_by_page() {
         (told[2..3].to_vec(), "true".into())
     );
     assert_eq!(ids(&page("?status=pending")), told);
-    assert_eq!(ids(&page("?status=given_up")), [String::new(); 0]);
+    assert!(ids(&page("?status=given_up")).is_empty());
     acme.get(&format!("{path}?after=evt_1"))
         .refused(400, "bad_cursor");
 }

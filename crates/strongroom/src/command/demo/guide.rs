@@ -83,6 +83,10 @@ fn lines(base: &str, account: &Account, data: &Path) -> String {
         ),
         ("The wallet's statement", format!("curl -sS -w '\\n' {base}/v1/wallets/{operating}/transactions {auth}")),
         ("What happened, for programs", format!("curl -sS -w '\\n' {base}/v1/events {auth}")),
+        (
+            "Every event to a program of yours, as a webhook would bring it; asks for the secret key",
+            format!("{program} listen --url {base} --forward http://localhost:3000/hooks"),
+        ),
         ("What happened, for auditors", format!("curl -sS -w '\\n' {base}/v1/audit-logs {auth}")),
         (
             "The proof that the funding stands in the log, verified without the server",
