@@ -210,7 +210,7 @@ registry! {
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
     /// An attempt at delivering an event to an endpoint.
-    WebhookAttempt = 15, "wha", WebhookAttemptId;
+    WebhookAttempt = 18, "wha", WebhookAttemptId;
 }
 
 /// An id together with its kind.
