@@ -46,7 +46,7 @@ pub enum Purpose {
     /// Personal parts without a subject key of their own.
     Personal = 15,
     /// Segments of the journal of webhook deliveries.
-    Attempts = 16,
+    Attempts = 18,
 }
 
 impl Purpose {

@@ -58,7 +58,7 @@ actions! {
     AccessDenied = 50, "access_denied";
     SecretKeyInBrowser = 51, "secret_key_in_browser";
     SignatureRefused = 52, "signature_refused";
-    AddressRefused = 55, "address_refused";
+    AddressRefused = 56, "address_refused";
     RefusalsSummarised = 53, "refusals_summarised";
     FailuresSummarised = 54, "failures_summarised";
     ServerStarted = 60, "server_started";

@@ -76,8 +76,8 @@ codes! {
     LimitReached = 23, "limit_reached", State, "A limit of the installation is reached";
     SignatureRequired = 24, "signature_required", Forbidden, "The request must be signed";
     NoRail = 26, "no_rail", State, "There is no rail for this payout";
-    AddressNotAllowed = 27, "address_not_allowed", Forbidden, "The key may not be used from this address";
-    KeyLimitExceeded = 28, "key_limit_exceeded", Forbidden, "The key may not move this money";
+    AddressNotAllowed = 36, "address_not_allowed", Forbidden, "The key may not be used from this address";
+    KeyLimitExceeded = 37, "key_limit_exceeded", Forbidden, "The key may not move this money";
     SignatureInvalid = 25, "signature_invalid", Forbidden, "The signature is not valid";
 }
 

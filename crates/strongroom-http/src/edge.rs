@@ -93,21 +93,17 @@ impl App {
         }
         if let Found::Route(route, _) = &found {
             visit.routed(head, route);
-            if matches!(route.door, Door::Leaks) {
-                return self.leak(visit, head, body).await;
-            }
-            if route.permission.is_none() {
-                return self.open(visit, route);
+            match route.door {
+                Door::Guarded(_) => {}
+                Door::Leaks => return self.leak(visit, head, body).await,
+                _ => return self.open(visit, route),
             }
         }
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
         // 4. Whether this key may be used in this way at all.
-        self.refuse_address(visit, &credential).await?;
-        self.refuse_browser(visit, head, &credential).await?;
-        self.refuse_live(visit, &credential).await?;
-        self.limit(visit, &credential)?;
+        self.admit(visit, head, &credential).await?;
         // 5. The body. 6. The signature over it.
         let body = body::read(body, self.settings().body_time).await?;
         if route.is_mutating() && !body.is_empty() {
@@ -222,15 +218,28 @@ impl App {
         }
     }
 
+    /// Whether the key may be used from there, in this way, and as often.
+    async fn admit(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        credential: &Arc<Credential>,
+    ) -> Result<(), Problem> {
+        self.refuse_address(visit, credential).await?;
+        self.refuse_browser(visit, head, credential).await?;
+        self.refuse_live(visit, credential).await?;
+        self.limit(visit, credential)
+    }
+
     /// SECURITY: what a key is held to is asked before anything that it could be told.
     async fn refuse_address(
         &self,
         visit: &mut Visit,
         credential: &Arc<Credential>,
     ) -> Result<(), Problem> {
-        let address = visit.address;
+        let address = visit.address.to_canonical();
         match &credential.networks {
-            Some(networks) if !networks.holds(address) => {
+            Some(networks) if !networks.hold(address) => {
                 visit.warned(ADDRESS_OUTSIDE_NETWORKS);
                 if networks.report_only {
                     return Ok(());

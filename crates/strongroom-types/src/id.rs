@@ -210,9 +210,10 @@ registry! {
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
     /// An attempt at delivering an event to an endpoint.
-    WebhookAttempt = 15, "wha", WebhookAttemptId;
+    /// An attempt at delivering an event to an endpoint.
+    WebhookAttempt = 18, "wha", WebhookAttemptId;
     /// What a key with a daily limit has moved. Shares its key's number.
-    Allowance = 16, "alw", AllowanceId;
+    Allowance = 19, "alw", AllowanceId;
 }
 
 /// An id together with its kind.

@@ -10,7 +10,7 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &["demo"],
     &["init"],
     &["serve"],
