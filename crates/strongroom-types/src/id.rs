@@ -210,7 +210,6 @@ registry! {
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
     /// An attempt at delivering an event to an endpoint.
-    /// An attempt at delivering an event to an endpoint.
     WebhookAttempt = 18, "wha", WebhookAttemptId;
     /// What a key with a daily limit has moved. Shares its key's number.
     Allowance = 19, "alw", AllowanceId;
