@@ -40,6 +40,10 @@ permissions! {
     ReversePayouts = "reverse:payouts";
     CreateTransfers = "create:transfers";
     ReadRequests = "read:request_logs";
+    CreateTokens = "create:tokens";
+    ManageTokens = "manage:tokens";
+    ReadTokens = "read:tokens";
+    RevealTokens = "reveal:tokens";
     ReadTransactions = "read:transactions";
     CreateWallets = "create:wallets";
     ManageWallets = "manage:wallets";
@@ -187,6 +191,7 @@ impl Role {
                 "manage:wallets",
                 "manage:api_keys",
                 "manage:webhooks",
+                "manage:tokens",
                 "cancel:payouts",
                 "reverse:payouts",
             ],
@@ -210,7 +215,7 @@ impl Role {
                 "read:request_logs",
                 "read:webhooks",
             ],
-            Role::Publishable => &["read:account"],
+            Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
         };
         PermissionSet(patterns.iter().map(|p| (*p).to_owned()).collect())

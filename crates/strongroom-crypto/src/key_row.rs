@@ -45,11 +45,15 @@ pub enum Purpose {
     Credential = 14,
     /// Personal parts without a subject key of their own.
     Personal = 15,
+    /// Card numbers.
+    Card = 16,
+    /// Keyed hashes by which the same card is known again.
+    CardFingerprint = 17,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -65,6 +69,8 @@ impl Purpose {
         Self::Checkpoint,
         Self::Credential,
         Self::Personal,
+        Self::Card,
+        Self::CardFingerprint,
     ];
 
     /// The number that is stored.

@@ -56,6 +56,7 @@ actions! {
     AccessDenied = 50, "access_denied";
     SecretKeyInBrowser = 51, "secret_key_in_browser";
     SignatureRefused = 52, "signature_refused";
+    CardNumberRefused = 55, "card_number_refused";
     RefusalsSummarised = 53, "refusals_summarised";
     FailuresSummarised = 54, "failures_summarised";
     ServerStarted = 60, "server_started";
@@ -70,6 +71,10 @@ actions! {
     WebhookTested = 74, "webhook_tested";
     WebhookReplayed = 75, "webhook_replayed";
     WebhookDisabled = 76, "webhook_disabled";
+    TokenCreated = 80, "token_created";
+    TokenRevealed = 81, "token_revealed";
+    TokenDeleted = 82, "token_deleted";
+    TokenExpired = 83, "token_expired";
 }
 
 impl Serialize for Action {

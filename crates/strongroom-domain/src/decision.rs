@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
-use strongroom_types::id::{AnyId, Kind, PayoutId, RawId};
+use strongroom_types::id::{AnyId, Kind, PayoutId, RawId, TokenId};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
@@ -51,6 +51,10 @@ pub enum Job {
     Rail(PayoutId, Timestamp),
     /// Nothing more to do for it.
     RailDone(PayoutId),
+    /// Drop this token's number at the given time.
+    Token(TokenId, Timestamp),
+    /// It is dropped.
+    TokenDone(TokenId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.

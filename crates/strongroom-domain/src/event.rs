@@ -6,7 +6,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadKeys, ReadPayouts, ReadTransactions, ReadWallets, ReadWebhooks,
+    Permission, ReadKeys, ReadPayouts, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind};
 use strongroom_types::mode::Mode;
@@ -73,6 +73,10 @@ events! {
     WebhookTest = 44, "webhook.test";
     WebhookReplayed = 45, "webhook.replayed";
     WebhookDisabled = 46, "webhook.disabled";
+    TokenCreated = 50, "token.created";
+    TokenRevealed = 51, "token.revealed";
+    TokenDeleted = 52, "token.deleted";
+    TokenExpired = 53, "token.expired";
 }
 
 impl EventType {
@@ -83,6 +87,7 @@ impl EventType {
             Some("wallet") => ReadWallets::NAME,
             Some("transfer") => ReadTransactions::NAME,
             Some("webhook") => ReadWebhooks::NAME,
+            Some("token") => ReadTokens::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, Kind, OrganizationId, PayoutId, RawId, WalletId, WebhookId};
+use strongroom_types::id::{
+    AnyId, Kind, OrganizationId, PayoutId, RawId, TokenId, WalletId, WebhookId,
+};
 
 use crate::api_keys::ApiKey;
 use crate::organizations::Tenant;
 use crate::payouts::Payout;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::tokens::Token;
 use crate::wallets::{Books, Wallet};
 use crate::webhooks::Webhook;
 
@@ -188,6 +191,13 @@ impl Facts {
     pub fn webhook(&self, id: WebhookId) -> Option<&Webhook> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Webhook(webhook)) => Some(webhook),
+            _ => None,
+        }
+    }
+
+    pub fn token(&self, id: TokenId) -> Option<&Token> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Token(token)) => Some(token),
             _ => None,
         }
     }

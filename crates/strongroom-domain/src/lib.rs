@@ -19,6 +19,7 @@ pub mod organizations;
 pub mod payouts;
 pub mod record;
 pub mod rejection;
+pub mod tokens;
 pub mod transactions;
 pub mod transfers;
 pub mod view;

@@ -10,6 +10,7 @@ use crate::api_keys::ApiKey;
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payouts::{BankAccount, Payout, PayoutBody};
+use crate::tokens::{Cardholder, Token, TokenBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
 
@@ -23,6 +24,7 @@ pub enum Record {
     Payout(Payout),
     ApiKey(ApiKey),
     Webhook(Webhook),
+    Token(Token),
 }
 
 /// A personal part, in clear.
@@ -42,6 +44,7 @@ impl Record {
             Record::Payout(_) => Kind::Payout,
             Record::ApiKey(_) => Kind::ApiKey,
             Record::Webhook(_) => Kind::Webhook,
+            Record::Token(_) => Kind::Token,
         }
     }
 
@@ -56,6 +59,7 @@ impl Record {
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
             Record::Webhook(webhook) => webhook.status.code(),
+            Record::Token(token) => token.body.status.code(),
         }
     }
 
@@ -70,6 +74,7 @@ impl Record {
             Record::Payout(value) => encode(&value.body, out),
             Record::ApiKey(value) => encode(value, out),
             Record::Webhook(value) => encode(value, out),
+            Record::Token(value) => encode(&value.body, out),
         }
     }
 
@@ -81,7 +86,26 @@ impl Record {
                 .body
                 .subject()
                 .map_or_else(Vec::new, |s| part(s, payout.bank.as_ref())),
+            Record::Token(token) => token
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, token.holder.as_ref())),
             _ => Vec::new(),
+        }
+    }
+
+    /// What a room of its own has sealed already, and only commits to by a hash in the business part.
+    pub fn sealed(&self) -> Option<&[u8]> {
+        match self {
+            Record::Token(token) => token.sealed.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Puts such a part back where it belongs.
+    pub fn set_sealed(&mut self, bytes: Vec<u8>) {
+        if let Record::Token(token) = self {
+            token.sealed = Some(bytes);
         }
     }
 
@@ -120,6 +144,17 @@ impl Record {
                 Record::Payout(Payout {
                     body: decode::<PayoutBody>(business)?,
                     bank,
+                })
+            }
+            Kind::Token => {
+                let holder = personal
+                    .first()
+                    .map(|p| decode::<Cardholder>(&p.bytes))
+                    .transpose()?;
+                Record::Token(Token {
+                    body: decode::<TokenBody>(business)?,
+                    holder,
+                    sealed: None,
                 })
             }
             other => return Err(format!("no record is of kind `{}`", other.prefix())),

@@ -77,6 +77,9 @@ codes! {
     SignatureRequired = 24, "signature_required", Forbidden, "The request must be signed";
     NoRail = 26, "no_rail", State, "There is no rail for this payout";
     SignatureInvalid = 25, "signature_invalid", Forbidden, "The signature is not valid";
+    CardExpired = 27, "card_expired", Invalid, "The card has expired";
+    CardNumberRefused = 28, "card_number_refused", Invalid, "A card number stands where none may";
+    TokenExpired = 29, "token_expired", State, "The token has expired";
 }
 
 /// A refused command.

@@ -209,6 +209,8 @@ registry! {
     Checkpoint = 13, "ckpt", CheckpointId;
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
+    /// A card that may be paid with. Its number is random throughout: whoever knows it may use it.
+    Token = 15, "tok", TokenId;
 }
 
 /// An id together with its kind.

@@ -21,8 +21,9 @@ mod unread;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use strongroom_crypto::RootKeys;
+use strongroom_crypto::{Purpose, RootKeys, SealedView};
 use strongroom_domain::record::Record;
+use strongroom_domain::tokens::Token;
 use strongroom_store::{HeadRow, Reader, RecordRow, Store, StoreError};
 use strongroom_types::id::Kind;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
@@ -31,9 +32,10 @@ use strongroom_types::time::Timestamp;
 use crate::opened::{OpenFault, Opener};
 use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
+use crate::vault::open_card;
 use books::Books;
 use indexes::{Claims, Jobs};
-use keys::Keys;
+use keys::{KeyPlace, Keys};
 use log::Walk;
 use open::Prints;
 use records::{Changes, Checked, open_records};
@@ -242,6 +244,7 @@ impl Verifier<'_> {
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
         match record {
+            Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
                 self.books
                     .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
@@ -268,6 +271,37 @@ impl Verifier<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Holds a token's number against the hash in its body.
+    fn card(&mut self, log: u32, token: &Token, logs: &[(Scope, HeadRow)]) {
+        let Some((scope, _)) = logs.iter().find(|(scope, _)| scope.number == log) else {
+            return;
+        };
+        let opener = Opener::new(Arc::clone(&self.keys.hierarchy));
+        match open_card(&opener, scope, token, &mut |_| None) {
+            Ok(_) => {}
+            Err(OpenFault::NoKey(number)) => {
+                let what = || format!("the card of `{}` of log {log}", token.body.id);
+                self.keys.lacks(number, false, what);
+            }
+            Err(fault) => self.damages.note(format!("log {log}: {fault}")),
+        }
+        let purpose = token.sealed.as_deref().and_then(|sealed| {
+            let key = SealedView::parse(sealed).ok()?.key;
+            self.keys.place(key)
+        });
+        let expected = KeyPlace {
+            scope: log,
+            purpose: Purpose::Card.number(),
+            period: 0,
+        };
+        if purpose.is_some_and(|place| place != expected) {
+            self.damages.note(format!(
+                "the card of `{}` of log {log}: it is sealed under a key of another purpose",
+                token.body.id
+            ));
         }
     }
 

@@ -10,6 +10,7 @@ mod keys;
 mod movements;
 mod paging;
 mod payouts;
+mod tokens;
 mod wallets;
 mod webhooks;
 
