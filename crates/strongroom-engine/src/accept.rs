@@ -382,7 +382,9 @@ type JobKey = (u32, u8, [u8; 12]);
 /// Takes work off the list.
 fn done(draft: &mut Draft, key: JobKey) {
     let batch = &mut draft.batch;
-    batch.jobs.retain(|job| (job.scope, job.kind, job.id) != key);
+    batch
+        .jobs
+        .retain(|job| (job.scope, job.kind, job.id) != key);
     batch.removed_jobs.push(key);
 }
 
@@ -392,11 +394,7 @@ pub(crate) fn lives_in_log(kind: Kind) -> bool {
 }
 
 /// What binds a job's due time to what it is for, so that nobody can move it unseen.
-pub(crate) fn job_mark(
-    mac: &strongroom_crypto::MacKey,
-    key: JobKey,
-    due: i64,
-) -> [u8; 16] {
+pub(crate) fn job_mark(mac: &strongroom_crypto::MacKey, key: JobKey, due: i64) -> [u8; 16] {
     let (scope, kind, id) = key;
     mac.short_fields(&[
         b"job",

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use strongroom_auth::permission::{CreateTokens, Permission, RevealTokens};
 use strongroom_auth::Caller;
+use strongroom_auth::permission::{CreateTokens, RevealTokens};
 use strongroom_crypto::{Purpose, equal, random, sha256, write_sealed_header};
 use strongroom_domain::action::Action;
 use strongroom_domain::tokens::{SealedCard, Token};
@@ -59,16 +59,15 @@ impl Engine {
         }
     }
 
-    /// The same for the same number in the same books. SECURITY: a plain hash would be undone by trying the numbers
-    /// that fit a BIN and four digits, of which there are a million.
-    pub fn fingerprint_of<P: Permission>(
-        &self,
-        caller: &Caller<P>,
-        number: &CardNumber,
-    ) -> [u8; 16] {
-        self.fingerprint(&caller.tenant().scope(), number, self.now())
+    /// What stands for a number, as a request wrote it, in the hash of that request.
+    pub fn request_mark(&self, scope: &Scope, number: &str) -> [u8; 16] {
+        let hierarchy = &self.shared().hierarchy;
+        let key = hierarchy.current(scope.number, Purpose::CardFingerprint, 0, self.now().0);
+        key.mac().short_fields(&[b"request", number.as_bytes()])
     }
 
+    /// The same for the same number in the same books. SECURITY: a plain hash would be undone by trying the numbers
+    /// that fit a BIN and four digits, of which there are a million.
     fn fingerprint(&self, scope: &Scope, number: &CardNumber, now: Timestamp) -> [u8; 16] {
         let hierarchy = &self.shared().hierarchy;
         let key = hierarchy.current(scope.number, Purpose::CardFingerprint, 0, now.0);

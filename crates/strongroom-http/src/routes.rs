@@ -9,7 +9,7 @@ use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
-    account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
+    account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs, tokens,
     transactions, transfers, wallets, webhooks,
 };
 
@@ -21,6 +21,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(wallet_rows());
         rows.extend(money_rows());
         rows.extend(payout_rows());
+        rows.extend(token_rows());
         rows.extend(key_rows());
         rows.extend(webhook_rows());
         rows.extend(log_rows());
@@ -155,6 +156,7 @@ fn payout_rows() -> Vec<Route> {
             .created()
             .money()
             .sensitive()
+            .exempt(payouts::EXEMPT)
             .body(payouts::create_schema)
             .reply(payouts::schema),
         Route::guarded(Verb::Get, "/v1/payouts", payouts::list)
@@ -176,6 +178,36 @@ fn payout_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(payouts::schema),
+    ]
+}
+
+fn token_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/tokens", tokens::create)
+            .about("Takes a card in and gives a token for it. The security code is kept in memory only.")
+            .created()
+            .card()
+            .exempt(tokens::EXEMPT)
+            .body(tokens::create_schema)
+            .reply(tokens::schema),
+        Route::guarded(Verb::Get, "/v1/tokens", tokens::list)
+            .about("Lists tokens.")
+            .query(&[&PAGE])
+            .reply(tokens::list_schema),
+        Route::guarded(Verb::Get, "/v1/tokens/{id}", tokens::read)
+            .about("A token, without its card number.")
+            .reply(tokens::schema),
+        Route::guarded(Verb::Delete, "/v1/tokens/{id}", tokens::delete)
+            .about("Deletes a token, its card number and its holder's name for good.")
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(tokens::deleted_schema),
+        Route::guarded(Verb::Post, "/v1/tokens/{id}/reveal", tokens::reveal)
+            .about("Shows a token's card number, once the log says to whom and why.")
+            .sensitive()
+            .secret()
+            .body(tokens::reveal_schema)
+            .reply(tokens::revealed_schema),
     ]
 }
 

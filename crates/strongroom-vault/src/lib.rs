@@ -12,3 +12,8 @@ mod tripwire;
 pub use codes::{LIFETIME, SecurityCode, SecurityCodes};
 pub use number::{CardNumber, NumberFault};
 pub use tripwire::{find, holds, scrub};
+
+/// Overwrites bytes in a way that is not optimised away.
+pub fn wipe(bytes: &mut [u8]) {
+    zeroize::Zeroize::zeroize(bytes);
+}

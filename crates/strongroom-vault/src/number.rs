@@ -142,7 +142,8 @@ mod tests {
             ("6200000000000005", Brand::Unionpay),
             ("6759649826438453", Brand::Maestro),
         ] {
-            let number = CardNumber::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+            let number =
+                CardNumber::parse(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
             let plain = text.replace([' ', '-'], "");
             assert_eq!((number.expose(), number.brand()), (&*plain, brand));
             assert_eq!(number.bin(), &plain[..6]);

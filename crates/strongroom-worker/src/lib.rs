@@ -1,12 +1,14 @@
-//! Work after the commit: the sandbox rail, webhooks, checkpoints, summaries, retention.
+//! Work after the commit: the sandbox rail, tokens that expire, webhooks, checkpoints, summaries, retention.
 //!
 //! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
+mod due;
 mod rail;
 mod retention;
 mod summaries;
+mod tokens;
 mod webhooks;
 
 use std::time::Duration;
@@ -17,10 +19,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use rail::advance_due;
+pub use due::advance_due;
 pub use retention::purge;
 pub use summaries::write_summaries;
 pub use webhooks::{Courier, deliver_due};
+
+/// How often security codes whose time is over are looked for.
+const CODES_EVERY: Duration = Duration::from_secs(10);
 
 /// How the workers pace themselves.
 #[derive(Clone)]
@@ -60,7 +65,7 @@ impl Workers {
     pub fn start(engine: Engine, settings: WorkerSettings) -> Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(rail::run(
+        tasks.spawn(due::run(
             engine.clone(),
             settings.rail_step,
             stopped.clone(),
@@ -79,6 +84,16 @@ impl Workers {
             move || {
                 let engine = task.clone();
                 async move { engine.checkpoint().await.map(drop) }
+            },
+        ));
+        let task = engine.clone();
+        tasks.spawn(every(
+            CODES_EVERY,
+            stopped.clone(),
+            "security codes",
+            move || {
+                task.wipe_codes();
+                std::future::ready(Ok(()))
             },
         ));
         let task = engine.clone();

@@ -1,13 +1,30 @@
-//! Logs go to standard error; `RUST_LOG` filters them.
+//! Logs go to standard error; `RUST_LOG` filters them. What looks like a card number is masked on its way there.
 
+use std::io::{self, Write};
+
+use strongroom_vault::scrub;
 use tracing_subscriber::EnvFilter;
+
+/// Standard error behind the tripwire. Each event comes in one piece.
+struct Scrubbed;
+
+impl Write for Scrubbed {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().lock().write_all(&scrub(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// One JSON object a line, for machines.
 pub(crate) fn json() {
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true);
     subscriber
         .with_env_filter(filter("info"))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Scrubbed)
         .init();
 }
 
@@ -16,7 +33,7 @@ pub(crate) fn text() {
     let subscriber = tracing_subscriber::fmt().with_ansi(false);
     subscriber
         .with_env_filter(filter("warn"))
-        .with_writer(std::io::stderr)
+        .with_writer(|| Scrubbed)
         .init();
 }
 

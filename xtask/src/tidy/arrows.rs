@@ -5,10 +5,11 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
+    ("vault", &["types"]),
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("ledger", &["types"]),
@@ -19,20 +20,22 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 16] = [
     (
         "engine",
         &[
-            "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
+            "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
     ("worker", &["types", "outbound", "auth", "domain", "engine"]),
     (
         "http",
-        &["types", "crypto", "outbound", "auth", "domain", "engine"],
+        &[
+            "types", "vault", "crypto", "outbound", "auth", "domain", "engine",
+        ],
     ),
     ("client", &["types", "crypto", "audit"]),
     (
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client",
+            "engine", "outbound", "worker", "http", "client", "vault",
         ],
     ),
     ("", EVERY_ROOM),
@@ -43,7 +46,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound",
+    "http", "client", "outbound", "vault",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

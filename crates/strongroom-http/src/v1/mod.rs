@@ -12,6 +12,7 @@ pub mod events;
 pub mod funding;
 pub mod payouts;
 pub mod request_logs;
+pub mod tokens;
 pub mod transactions;
 pub mod transfers;
 pub mod wallets;
