@@ -18,16 +18,18 @@ use strongroom_domain::payouts::{
 };
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::{Code, Rejection};
+use strongroom_domain::tokens::{Cardholder, Token, TokenBody, TokenStatus, TokenUse};
 use strongroom_domain::view::rendered_reply;
 use strongroom_domain::wallets::{
     Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
 };
 use strongroom_domain::webhooks::{Retired, Webhook, WebhookStatus};
 use strongroom_ledger::{Account, Balances, Posting};
+use strongroom_types::card::{Brand, Expiry};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TransactionId, WalletId,
-    WebhookId,
+    AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TokenId, TransactionId,
+    WalletId, WebhookId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -228,7 +230,32 @@ fn records() -> Vec<(&'static str, Record)> {
         ),
         ("api_key", Record::ApiKey(api_key())),
         ("webhook", Record::Webhook(webhook())),
+        ("token", Record::Token(token())),
     ]
+}
+
+fn token() -> Token {
+    Token {
+        body: TokenBody {
+            id: TokenId(raw(11)),
+            status: TokenStatus::Active,
+            usage: TokenUse::MultiUse,
+            brand: Brand::Jcb,
+            bin: "356600".into(),
+            last4: "0505".into(),
+            expiry: Expiry::new(2031, 7).unwrap(),
+            fingerprint: [6; 16],
+            digest: Some([7; 32]),
+            order: raw(12),
+            subject: Some(SubjectId(raw(13))),
+            created_at: Timestamp(5),
+            expires_at: Some(Timestamp(9)),
+        },
+        holder: Some(Cardholder {
+            name: "Peña".into(),
+        }),
+        sealed: None,
+    }
 }
 
 fn webhook() -> Webhook {

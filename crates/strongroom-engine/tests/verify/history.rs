@@ -9,6 +9,7 @@ use strongroom_domain::funding::{Debit, Funding};
 use strongroom_domain::payouts::{
     AdvancePayout, BankAccount, CancelPayout, CreatePayout, NewRecipient, ReversePayout,
 };
+use strongroom_domain::tokens::{CreateToken, DeleteToken, ExpireToken, RevealToken, TokenUse};
 use strongroom_domain::transfers::CreateTransfer;
 use strongroom_domain::wallets::{
     CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType,
@@ -19,10 +20,12 @@ use strongroom_engine::{Clock, Engine, Envelope, Idempotency, Settings};
 use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::books::{Books, money, new_wallet, payout};
 use strongroom_testkit::clock::FakeClock;
-use strongroom_types::id::{ApiKeyId, PayoutId, WalletId};
+use strongroom_types::card::Expiry;
+use strongroom_types::id::{ApiKeyId, PayoutId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::DAY;
+use strongroom_vault::CardNumber;
 
 /// Root keys that can be had again.
 pub struct Root(String);
@@ -110,6 +113,7 @@ pub fn write(store: &dyn Store, root: &Root) {
     let other = Books::found_in(author.books.engine.clone(), "Umbrella");
     other.wallet(WalletType::Master);
     author.webhook();
+    author.tokens();
     author.books.engine.stop();
 }
 
@@ -312,6 +316,33 @@ impl Author {
             held: Role::Owner.permissions(),
         };
         self.run(self.books.run(command));
+    }
+
+    /// Cards: one kept, one deleted, one revealed whose time is over, one that waits for its end.
+    fn tokens(&self) {
+        let token = |number: &str, lifetime: Option<i64>| {
+            let number = CardNumber::parse(number).unwrap_or_else(|fault| panic!("{fault:?}"));
+            let command = CreateToken {
+                card: self.books.engine.seal_card(&self.books.caller(), &number),
+                expiry: Expiry::new(2030, 12).unwrap(),
+                name: Some("Ana Cruz".into()),
+                usage: TokenUse::MultiUse,
+                lifetime,
+            };
+            TokenId(self.run(self.books.run(command)).resource().unwrap().raw)
+        };
+        token("4242424242424242", None);
+        let deleted = token("5555555555554444", Some(DAY));
+        self.run(self.books.run(DeleteToken { id: deleted }));
+        let expired = token("378282246310005", Some(1_000));
+        let reveal = RevealToken {
+            id: expired,
+            reason: "dispute".into(),
+        };
+        self.run(self.books.run(reveal));
+        self.clock.advance(1_000);
+        self.run(self.books.run(ExpireToken { id: expired }));
+        token("6011111111111117", Some(DAY));
     }
 
     pub fn many_payouts(&self, wallets: &[WalletId], count: u64) {

@@ -5,7 +5,7 @@ use strongroom_auth::Role;
 use strongroom_http::{ReplyKind, Route, Verb, routes};
 use strongroom_testkit::exchange::{Outgoing, Reply};
 use strongroom_testkit::server::TestServer;
-use strongroom_testkit::tenant::{Tenant, fresh};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 /// A request that its route carries out.
 pub struct Sample {
@@ -114,6 +114,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
                 json!({ "amount": 5, "source_wallet_id": from, "destination_wallet_id": to });
             acme.post("/v1/transfers", &body).expect(201).id()
         }
+        path if path.starts_with("/v1/tokens/") => acme.token(VISA).expect(201).id(),
         path if path.starts_with("/v1/webhooks/") => {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
@@ -153,6 +154,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
             let (from, to) = pair();
             strongroom_testkit::tenant::payout(&from, &to, 5)
         }
+        (_, "/v1/tokens") => strongroom_testkit::tenant::card(VISA),
+        (_, "/v1/tokens/{id}/reveal") => json!({ "reason": "chargeback 7" }),
         (Verb::Post, "/v1/webhooks") => hook(),
         (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
         (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),

@@ -9,6 +9,7 @@
 
 mod access;
 mod batch;
+mod cards;
 mod edge;
 mod gate;
 mod idempotency;

@@ -8,6 +8,7 @@ mod checkpoints;
 mod events;
 mod payouts;
 mod request_logs;
+mod tokens;
 mod transactions;
 mod transfers;
 mod wallets;

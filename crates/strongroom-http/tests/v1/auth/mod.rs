@@ -36,7 +36,10 @@ fn a_key_learns_what_it_is() {
         .json();
     assert_eq!(
         (&reply["type"], &reply["permissions"]),
-        (&json!("publishable"), &json!(["read:account"]))
+        (
+            &json!("publishable"),
+            &json!(["read:account", "create:tokens"])
+        )
     );
     let owner = acme.get("/v1/auth/verify").expect(200).json();
     assert!(
