@@ -27,6 +27,8 @@ pub enum SystemActor {
     Housekeeping,
     /// The sender of webhooks.
     Webhooks,
+    /// Who talks to the acquirer of card payments.
+    Acquirer,
 }
 
 impl SystemActor {
@@ -36,6 +38,7 @@ impl SystemActor {
             SystemActor::Rail => "system:rail",
             SystemActor::Housekeeping => "system:housekeeping",
             SystemActor::Webhooks => "system:webhooks",
+            SystemActor::Acquirer => "system:acquirer",
         }
     }
 }

@@ -34,10 +34,16 @@ permissions! {
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
     ReadEvents = "read:events";
+    CapturePayments = "capture:payments";
+    CreatePayments = "create:payments";
+    ReadPayments = "read:payments";
+    VoidPayments = "void:payments";
     CancelPayouts = "cancel:payouts";
     CreatePayouts = "create:payouts";
     ReadPayouts = "read:payouts";
     ReversePayouts = "reverse:payouts";
+    CreateRefunds = "create:refunds";
+    ReadRefunds = "read:refunds";
     CreateTransfers = "create:transfers";
     ReadRequests = "read:request_logs";
     CreateTokens = "create:tokens";
@@ -192,6 +198,8 @@ impl Role {
                 "manage:api_keys",
                 "manage:webhooks",
                 "manage:tokens",
+                "capture:payments",
+                "void:payments",
                 "cancel:payouts",
                 "reverse:payouts",
             ],
@@ -204,6 +212,11 @@ impl Role {
                 "create:payouts",
                 "create:transfers",
                 "cancel:payouts",
+                "read:payments",
+                "create:payments",
+                "capture:payments",
+                "void:payments",
+                "read:refunds",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -214,6 +227,8 @@ impl Role {
                 "read:audit_logs",
                 "read:request_logs",
                 "read:webhooks",
+                "read:payments",
+                "read:refunds",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],

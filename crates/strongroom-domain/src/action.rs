@@ -75,6 +75,21 @@ actions! {
     TokenRevealed = 81, "token_revealed";
     TokenDeleted = 82, "token_deleted";
     TokenExpired = 83, "token_expired";
+    PaymentCreated = 90, "payment_created";
+    PaymentSent = 91, "payment_sent";
+    PaymentAuthorized = 92, "payment_authorized";
+    PaymentFailed = 93, "payment_failed";
+    PaymentUnanswered = 94, "payment_unanswered";
+    PaymentReversed = 95, "payment_reversed";
+    PaymentCaptured = 96, "payment_captured";
+    PaymentVoided = 97, "payment_voided";
+    PaymentSettled = 98, "payment_settled";
+    PaymentExpired = 99, "payment_expired";
+    RefundCreated = 100, "refund_created";
+    RefundSent = 101, "refund_sent";
+    RefundCompleted = 102, "refund_completed";
+    RefundFailed = 103, "refund_failed";
+    RefundUnanswered = 104, "refund_unanswered";
 }
 
 impl Serialize for Action {

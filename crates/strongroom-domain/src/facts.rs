@@ -5,13 +5,15 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, Kind, OrganizationId, PayoutId, RawId, TokenId, WalletId, WebhookId,
+    AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId, WebhookId,
 };
 
 use crate::api_keys::ApiKey;
 use crate::organizations::Tenant;
+use crate::payments::PaymentBody;
 use crate::payouts::Payout;
 use crate::record::Record;
+use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
 use crate::tokens::Token;
 use crate::wallets::{Books, Wallet};
@@ -27,6 +29,8 @@ pub enum Field {
     WalletPhone,
     /// A bank account, to its subject.
     BankAccount,
+    PaymentReference,
+    RefundReference,
 }
 
 impl Field {
@@ -37,6 +41,8 @@ impl Field {
         Field::WalletEmail,
         Field::WalletPhone,
         Field::BankAccount,
+        Field::PaymentReference,
+        Field::RefundReference,
     ];
 
     pub const fn code(self) -> u16 {
@@ -47,6 +53,8 @@ impl Field {
             Field::WalletEmail => 4,
             Field::WalletPhone => 5,
             Field::BankAccount => 6,
+            Field::PaymentReference => 7,
+            Field::RefundReference => 8,
         }
     }
 
@@ -177,6 +185,20 @@ impl Facts {
     pub fn payout(&self, id: PayoutId) -> Option<&Payout> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Payout(payout)) => Some(payout),
+            _ => None,
+        }
+    }
+
+    pub fn payment(&self, id: PaymentId) -> Option<&PaymentBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Payment(payment)) => Some(payment),
+            _ => None,
+        }
+    }
+
+    pub fn refund(&self, id: RefundId) -> Option<&RefundBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Refund(refund)) => Some(refund),
             _ => None,
         }
     }

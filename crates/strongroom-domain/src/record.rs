@@ -9,7 +9,9 @@ use strongroom_types::id::{Kind, SubjectId};
 use crate::api_keys::ApiKey;
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
+use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
+use crate::refunds::RefundBody;
 use crate::tokens::{Cardholder, Token, TokenBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
@@ -25,6 +27,8 @@ pub enum Record {
     ApiKey(ApiKey),
     Webhook(Webhook),
     Token(Token),
+    Payment(PaymentBody),
+    Refund(RefundBody),
 }
 
 /// A personal part, in clear.
@@ -45,6 +49,8 @@ impl Record {
             Record::ApiKey(_) => Kind::ApiKey,
             Record::Webhook(_) => Kind::Webhook,
             Record::Token(_) => Kind::Token,
+            Record::Payment(_) => Kind::Payment,
+            Record::Refund(_) => Kind::Refund,
         }
     }
 
@@ -60,6 +66,8 @@ impl Record {
             Record::ApiKey(key) => key.status_code(),
             Record::Webhook(webhook) => webhook.status.code(),
             Record::Token(token) => token.body.status.code(),
+            Record::Payment(payment) => payment.status.code(),
+            Record::Refund(refund) => refund.status.code(),
         }
     }
 
@@ -75,6 +83,8 @@ impl Record {
             Record::ApiKey(value) => encode(value, out),
             Record::Webhook(value) => encode(value, out),
             Record::Token(value) => encode(&value.body, out),
+            Record::Payment(value) => encode(value, out),
+            Record::Refund(value) => encode(value, out),
         }
     }
 
@@ -126,6 +136,8 @@ impl Record {
             Kind::External => Record::External(decode(business)?),
             Kind::ApiKey => Record::ApiKey(decode(business)?),
             Kind::Webhook => Record::Webhook(decode(business)?),
+            Kind::Payment => Record::Payment(decode(business)?),
+            Kind::Refund => Record::Refund(decode(business)?),
             Kind::Wallet => {
                 let owner = personal
                     .first()

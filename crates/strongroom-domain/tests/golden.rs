@@ -129,6 +129,8 @@ fn facts() -> EntryFacts {
         ],
         details: vec![("changed".into(), "owner".into())],
         base: raw(1),
+        payment: None,
+        refund: None,
     }
 }
 

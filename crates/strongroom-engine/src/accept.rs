@@ -22,9 +22,11 @@ use crate::spent::position;
 use crate::webhooks::{RowId, WebhookWork, seal_work};
 
 /// Kinds of jobs that are looked for by their time. Stored, never reused: one looks at a payout's rail, one drops the
-/// number of a token.
+/// number of a token, one each looks after a payment and a refund.
 pub(crate) const RAIL_JOB: u8 = 1;
 pub(crate) const TOKEN_JOB: u8 = 4;
+pub(crate) const PAYMENT_JOB: u8 = 5;
+pub(crate) const REFUND_JOB: u8 = 6;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -63,6 +65,8 @@ impl Commit {
             refusal: None,
             transactions: decision.transactions,
             payout: decision.payout,
+            payment: decision.payment,
+            refund: decision.refund,
             events: decision
                 .events
                 .into_iter()
@@ -110,6 +114,8 @@ impl Commit {
                 refusal: Some(rejection.clone()),
                 transactions: Vec::new(),
                 payout: None,
+                payment: None,
+                refund: None,
                 events: Vec::new(),
                 details: Vec::new(),
                 base,
@@ -314,11 +320,16 @@ impl Commit {
     }
 
     fn schedule(&mut self, draft: &mut Draft, scope: Scope, job: Job) {
+        let key = |kind, id: RawId| (scope.number, kind, id.0);
         match job {
-            Job::Rail(payout, due) => self.at(draft, (scope.number, RAIL_JOB, payout.0.0), due),
-            Job::RailDone(payout) => done(draft, (scope.number, RAIL_JOB, payout.0.0)),
-            Job::Token(token, due) => self.at(draft, (scope.number, TOKEN_JOB, token.0.0), due),
-            Job::TokenDone(token) => done(draft, (scope.number, TOKEN_JOB, token.0.0)),
+            Job::Rail(payout, due) => self.at(draft, key(RAIL_JOB, payout.0), due),
+            Job::RailDone(payout) => done(draft, key(RAIL_JOB, payout.0)),
+            Job::Token(token, due) => self.at(draft, key(TOKEN_JOB, token.0), due),
+            Job::TokenDone(token) => done(draft, key(TOKEN_JOB, token.0)),
+            Job::Payment(payment, due) => self.at(draft, key(PAYMENT_JOB, payment.0), due),
+            Job::PaymentDone(payment) => done(draft, key(PAYMENT_JOB, payment.0)),
+            Job::Refund(refund, due) => self.at(draft, key(REFUND_JOB, refund.0), due),
+            Job::RefundDone(refund) => done(draft, key(REFUND_JOB, refund.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

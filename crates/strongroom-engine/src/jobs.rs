@@ -5,7 +5,7 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{RAIL_JOB, TOKEN_JOB};
+use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
@@ -25,6 +25,10 @@ pub enum DueWork {
     Rail,
     /// Drop the number of a token whose time is over.
     Token,
+    /// Take a payment one step further with the acquirer, settle it, or let it lapse.
+    Payment,
+    /// Take a refund one step further with the acquirer.
+    Refund,
 }
 
 impl DueWork {
@@ -32,13 +36,19 @@ impl DueWork {
         match self {
             DueWork::Rail => RAIL_JOB,
             DueWork::Token => TOKEN_JOB,
+            DueWork::Payment => PAYMENT_JOB,
+            DueWork::Refund => REFUND_JOB,
         }
     }
 
     fn of(kind: u8) -> Option<DueWork> {
-        [DueWork::Rail, DueWork::Token]
-            .into_iter()
-            .find(|work| work.kind() == kind)
+        let all = [
+            DueWork::Rail,
+            DueWork::Token,
+            DueWork::Payment,
+            DueWork::Refund,
+        ];
+        all.into_iter().find(|work| work.kind() == kind)
     }
 }
 

@@ -22,6 +22,7 @@ mod jobs;
 mod load;
 mod log;
 mod opened;
+mod payments;
 mod proofs;
 mod queue;
 mod reading;
@@ -45,9 +46,11 @@ pub use engine::{Engine, EngineState, Stats, Summaries};
 pub use envelope::{Committed, Envelope, Failure, Idempotency};
 pub use jobs::{DueJob, DueWork};
 pub use opened::{OpenFault, Opener};
+pub use payments::CardInHand;
 pub use request_log::{RequestFilter, RequestLine};
 pub use start::{Settings, StartError};
 pub use view::{
-    AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,
+    AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
+    TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork};

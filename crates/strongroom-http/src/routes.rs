@@ -9,8 +9,8 @@ use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
-    account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs, tokens,
-    transactions, transfers, wallets, webhooks,
+    account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
+    request_logs, tokens, transactions, transfers, wallets, webhooks,
 };
 
 /// All rows, in the order they are documented.
@@ -22,6 +22,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(money_rows());
         rows.extend(payout_rows());
         rows.extend(token_rows());
+        rows.extend(payment_rows());
+        rows.extend(refund_rows());
         rows.extend(key_rows());
         rows.extend(webhook_rows());
         rows.extend(log_rows());
@@ -208,6 +210,53 @@ fn token_rows() -> Vec<Route> {
             .secret()
             .body(tokens::reveal_schema)
             .reply(tokens::revealed_schema),
+    ]
+}
+
+fn payment_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/payments", payments::create)
+            .about("Takes money from a card, by its token; the acquirer answers afterwards.")
+            .created()
+            .money()
+            .body(payments::create_schema)
+            .reply(payments::schema),
+        Route::guarded(Verb::Get, "/v1/payments", payments::list)
+            .about("Lists payments.")
+            .query(&[&PAGE, &CREATED, payments::FILTERS])
+            .reply(payments::list_schema),
+        Route::guarded(Verb::Get, "/v1/payments/{id}", payments::read)
+            .about("A payment.")
+            .reply(payments::schema),
+        Route::guarded(Verb::Post, "/v1/payments/{id}/capture", payments::capture)
+            .about("Captures an authorized payment, or a part of it.")
+            .money()
+            .body(payments::capture_schema)
+            .reply(payments::schema),
+        Route::guarded(Verb::Post, "/v1/payments/{id}/void", payments::void)
+            .about("Gives an authorization up before anything of it is captured.")
+            .money()
+            .body(crate::schema::nothing)
+            .reply(payments::schema),
+    ]
+}
+
+fn refund_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/refunds", refunds::create)
+            .about("Gives a captured payment, or a part of it, back to its card.")
+            .created()
+            .money()
+            .sensitive()
+            .body(refunds::create_schema)
+            .reply(refunds::schema),
+        Route::guarded(Verb::Get, "/v1/refunds", refunds::list)
+            .about("Lists refunds.")
+            .query(&[&PAGE, &CREATED, refunds::FILTERS])
+            .reply(refunds::list_schema),
+        Route::guarded(Verb::Get, "/v1/refunds/{id}", refunds::read)
+            .about("A refund.")
+            .reply(refunds::schema),
     ]
 }
 
@@ -412,7 +461,14 @@ mod tests {
     #[test]
     fn whatever_takes_money_out_makes_keys_or_shows_cards_is_sensitive() {
         for route in routes().iter().filter(|route| route.is_mutating()) {
-            let words = ["debit", "payouts", "api-keys", "webhooks", "tokens/{id}"];
+            let words = [
+                "debit",
+                "payouts",
+                "api-keys",
+                "webhooks",
+                "tokens/{id}",
+                "refunds",
+            ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(
                 leaves,

@@ -99,6 +99,35 @@ impl<'s> Tenant<'s> {
         self.post("/v1/tokens", &card(number))
     }
 
+    /// A payment of a test card into a wallet, answered by the acquirer: captured at once, or authorized only.
+    pub fn payment(&self, wallet: &str, minor: i64, capture: bool) -> String {
+        let token = self.token(VISA).expect(201).id();
+        let body = json!({
+            "payment_token": token, "amount": minor, "wallet_id": wallet, "capture": capture,
+        });
+        let id = self.post("/v1/payments", &body).expect(201).id();
+        self.attend(&id);
+        id
+    }
+
+    /// A payment that was captured and settled.
+    pub fn paid(&self, wallet: &str, minor: i64) -> String {
+        let id = self.payment(wallet, minor, true);
+        self.attend(&id);
+        id
+    }
+
+    /// A refund of a payment, still on its way.
+    pub fn refund(&self, payment: &str, minor: i64) -> Reply {
+        let body = json!({ "payment_id": payment, "amount": minor, "reason": "returned" });
+        self.post("/v1/refunds", &body)
+    }
+
+    /// Takes a payment or refund one step further.
+    pub fn attend(&self, id: &str) {
+        self.server.attend(self.books.scope, id);
+    }
+
     /// `available` of a wallet.
     pub fn available(&self, wallet: &str) -> i64 {
         self.balance(wallet, "available")

@@ -211,6 +211,10 @@ registry! {
     Webhook = 14, "whk", WebhookId;
     /// A card that may be paid with. Its number is random throughout: whoever knows it may use it.
     Token = 15, "tok", TokenId;
+    /// Money coming in from a card.
+    Payment = 16, "pay", PaymentId;
+    /// Money of a payment going back.
+    Refund = 17, "refund", RefundId;
 }
 
 /// An id together with its kind.

@@ -1,20 +1,27 @@
 //! Work with a time of its own: what is due is done, the longest waiting first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
-use crate::{rail, tokens};
+use crate::acquirer::Acquirer;
+use crate::{payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
 /// The longest nap between two looks, so that a clock set forward is noticed.
 const NAP: Duration = Duration::from_secs(5);
 
-pub(crate) async fn run(engine: Engine, step: i64, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    engine: Engine,
+    acquirer: Arc<dyn Acquirer>,
+    step: i64,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
-        let nap = match advance_due(&engine, step).await {
+        let nap = match advance_due(&engine, &*acquirer, step).await {
             Ok(0) => until_next(&engine).await,
             Ok(_) => Duration::ZERO,
             Err(Failure::Halted) => return,
@@ -39,24 +46,44 @@ async fn until_next(engine: &Engine) -> Duration {
     Duration::from_millis(wait).min(NAP)
 }
 
-/// Does every job that is due once: payouts go one step along their rail, tokens whose time is over lose their number.
-/// Says how many there were.
+/// Does every job that is due once: payouts go one step along their rail, payments and refunds have one exchange with
+/// the acquirer, tokens whose time is over lose their number. Says how many there were.
 ///
 /// # Errors
 /// [`Failure`] of the engine; what can never be done is dropped from the jobs instead.
-pub async fn advance_due(engine: &Engine, step: i64) -> Result<usize, Failure> {
+pub async fn advance_due(
+    engine: &Engine,
+    acquirer: &dyn Acquirer,
+    step: i64,
+) -> Result<usize, Failure> {
     let jobs = engine.due_jobs(TAKE).await?;
     let count = jobs.len();
+    let mut stuck = None;
     for job in jobs {
-        attend(engine, step, job).await?;
+        match attend(engine, acquirer, step, job).await {
+            // It waits without holding up the others.
+            Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
+            done => done?,
+        }
     }
-    Ok(count)
+    stuck.map_or(Ok(count), Err)
 }
 
-async fn attend(engine: &Engine, step: i64, job: DueJob) -> Result<(), Failure> {
+/// Does one job once, whether or not it is due.
+///
+/// # Errors
+/// As [`advance_due`].
+pub async fn attend(
+    engine: &Engine,
+    acquirer: &dyn Acquirer,
+    step: i64,
+    job: DueJob,
+) -> Result<(), Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::Token => tokens::expire(engine, job).await,
+        DueWork::Payment => return payments::attend(engine, acquirer, step, job).await,
+        DueWork::Refund => return payments::attend_refund(engine, acquirer, step, job).await,
     };
     match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.

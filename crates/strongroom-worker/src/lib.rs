@@ -1,16 +1,19 @@
-//! Work after the commit: the sandbox rail, tokens that expire, webhooks, checkpoints, summaries, retention.
+//! Work after the commit: the sandbox rail, card payments and refunds, tokens that expire, webhooks, checkpoints, summaries, retention.
 //!
 //! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
+mod acquirer;
 mod due;
+mod payments;
 mod rail;
 mod retention;
 mod summaries;
 mod tokens;
 mod webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_engine::{Engine, Failure};
@@ -19,7 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use due::advance_due;
+pub use acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+pub use due::{advance_due, attend};
 pub use retention::purge;
 pub use summaries::write_summaries;
 pub use webhooks::{Courier, deliver_due};
@@ -37,6 +41,8 @@ pub struct WorkerSettings {
     pub retention_every: Duration,
     /// What webhooks are sent by.
     pub outbound: Outbound,
+    /// What card payments are sent to.
+    pub acquirer: Arc<dyn Acquirer>,
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
     pub webhook_retry: i64,
 }
@@ -49,6 +55,7 @@ impl Default for WorkerSettings {
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
             outbound: Outbound::default(),
+            acquirer: Arc::new(SandboxAcquirer::default()),
             webhook_retry: 60_000,
         }
     }
@@ -67,6 +74,7 @@ impl Workers {
         let mut tasks = JoinSet::new();
         tasks.spawn(due::run(
             engine.clone(),
+            settings.acquirer,
             settings.rail_step,
             stopped.clone(),
         ));

@@ -178,8 +178,7 @@ impl Command for AdvancePayment {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payment = existing(facts, self.id)?;
-        let lapses =
-            payment.is_open() && payment.expires_at.is_some_and(|end| end <= moment.now);
+        let lapses = payment.is_open() && payment.expires_at.is_some_and(|end| end <= moment.now);
         let due = payment.captured.saturating_sub(payment.settled);
         match payment.exchange {
             Exchange::Done if due > 0 => self.settle(facts, moment, payment, due),

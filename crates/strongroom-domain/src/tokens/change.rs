@@ -35,9 +35,16 @@ impl Command for RevealToken {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let token = existing(facts, self.id)?;
-        if token.status_at(moment.now) == TokenStatus::Expired {
-            let text = format!("`{}` has expired: its number is gone", self.id);
-            return Err(Rejection::new(Code::TokenExpired, text));
+        let gone = |code, how| {
+            let text = format!("`{}` {how}: its number is not shown any more", self.id);
+            Err(Rejection::new(code, text))
+        };
+        match token.status_at(moment.now) {
+            TokenStatus::Active => {}
+            TokenStatus::Used => return gone(Code::TokenUsed, "was used"),
+            TokenStatus::Expired | TokenStatus::Deleted => {
+                return gone(Code::TokenExpired, "has expired");
+            }
         }
 
         // From here it must succeed.

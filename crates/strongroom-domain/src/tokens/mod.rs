@@ -2,7 +2,8 @@
 //!
 //! The number reaches no decision and no entry: it is sealed before a command is made, and a decision carries the
 //! ciphertext as it is. What commits to it is the hash of the salted number, inside the token's sealed body.
-//! `active` ends as `expired` (its time is over) or `deleted`; both drop the number for good.
+//! `active` ends as `used` (its one payment was answered), `expired` (its time is over) or `deleted`; each drops the
+//! number for good.
 
 mod change;
 mod create;
@@ -29,6 +30,9 @@ pub use view::{DeletedTokenView, Receipt, RevealView, TokenView};
 pub enum TokenStatus {
     #[n(0)]
     Active,
+    /// Its one payment was made.
+    #[n(1)]
+    Used,
     #[n(2)]
     Expired,
     #[n(3)]
@@ -40,6 +44,7 @@ impl TokenStatus {
     pub const fn code(self) -> u8 {
         match self {
             TokenStatus::Active => 0,
+            TokenStatus::Used => 1,
             TokenStatus::Expired => 2,
             TokenStatus::Deleted => 3,
         }
@@ -164,7 +169,7 @@ impl Token {
     }
 
     /// The same, without number and name.
-    fn emptied(&self, status: TokenStatus) -> Token {
+    pub(crate) fn emptied(&self, status: TokenStatus) -> Token {
         let mut body = self.body.clone();
         body.status = status;
         body.digest = None;

@@ -6,6 +6,7 @@ use strongroom_crypto::{DataKey, MacKey, equal};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
+use strongroom_domain::payments::Waits;
 use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_domain::tokens::TokenStatus;
@@ -16,7 +17,7 @@ use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
-use crate::accept::{RAIL_JOB, TOKEN_JOB, job_mark};
+use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
 use crate::opened::Opener;
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
@@ -119,6 +120,16 @@ impl Claims {
                     id,
                 );
             }
+            Record::Payment(payment) => claim(
+                Field::PaymentReference,
+                payment.reference_id.as_ref().map(|r| r.as_str()),
+                payment.id.any(),
+            ),
+            Record::Refund(refund) => claim(
+                Field::RefundReference,
+                refund.reference_id.as_ref().map(|r| r.as_str()),
+                refund.id.any(),
+            ),
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
                     claim(
@@ -322,6 +333,19 @@ impl Jobs {
                 let followed = webhook.status != WebhookStatus::Deleted;
                 self.endpoints.insert((scope, webhook.id), followed);
             }
+            Record::Payment(payment) => {
+                let due = match payment.waits() {
+                    Waits::Soon => Some(Due::Soon(changed)),
+                    Waits::Until(end) => Some(Due::At(end.0)),
+                    Waits::Never => None,
+                };
+                let key = (scope, PAYMENT_JOB, payment.id.0.0);
+                self.expected.extend(due.map(|due| (key, due)));
+            }
+            Record::Refund(refund) if refund.is_pending() => {
+                let key = (scope, REFUND_JOB, refund.id.0.0);
+                self.expected.insert(key, Due::Soon(changed));
+            }
             Record::Token(token) => {
                 let waits = token.body.status == TokenStatus::Active;
                 if let Some(end) = token.body.expires_at.filter(|_| waits) {
@@ -368,7 +392,12 @@ impl Jobs {
         let mut missing: Vec<_> = self.expected.into_keys().collect();
         missing.sort_unstable();
         for (scope, kind, id) in missing {
-            let what = if kind == RAIL_JOB { "payout" } else { "token" };
+            let what = match kind {
+                RAIL_JOB => "payout",
+                TOKEN_JOB => "token",
+                PAYMENT_JOB => "payment",
+                _ => "refund",
+            };
             damages.note(format!(
                 "the job for {what} `{}` of log {scope}: it is missing",
                 RawId(id)

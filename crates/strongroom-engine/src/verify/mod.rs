@@ -11,6 +11,7 @@ mod indexes;
 mod keys;
 mod log;
 mod open;
+mod payments;
 mod points;
 mod records;
 mod report;
@@ -38,6 +39,7 @@ use indexes::{Claims, Jobs};
 use keys::{KeyPlace, Keys};
 use log::Walk;
 use open::Prints;
+use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
 use runs::Runs;
@@ -85,6 +87,7 @@ pub fn verify(
         changes: Changes::default(),
         claims: Claims::default(),
         jobs: Jobs::default(),
+        payments: Payments::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -164,6 +167,7 @@ struct Verifier<'a> {
     changes: Changes,
     claims: Claims,
     jobs: Jobs,
+    payments: Payments,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -243,6 +247,7 @@ impl Verifier<'_> {
         };
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
+        self.payments.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
@@ -323,6 +328,7 @@ impl Verifier<'_> {
         let reader = &mut *reader;
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
+        self.payments.finish(&unread, &mut damages);
         report.accounts = self.books.len();
         report.postings = self.books.postings;
         let indexes = self.claims.finish(reader, &unread, &mut damages);

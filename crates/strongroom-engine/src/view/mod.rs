@@ -9,6 +9,7 @@ mod filters;
 mod keys;
 mod movements;
 mod paging;
+mod payments;
 mod payouts;
 mod tokens;
 mod wallets;
@@ -29,7 +30,9 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::request_log::{RequestFilter, RequestLog};
 use crate::shared::Shared;
 
-pub use filters::{AuditFilter, PayoutFilter, TransactionFilter, WalletFilter};
+pub use filters::{
+    AuditFilter, PaymentFilter, PayoutFilter, RefundFilter, TransactionFilter, WalletFilter,
+};
 pub use paging::{Listing, PageQuery};
 
 /// Why a read has no answer.

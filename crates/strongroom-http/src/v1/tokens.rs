@@ -248,7 +248,7 @@ pub fn schema() -> Schema {
     let fields = vec![
         ("id", schema::id("tok")),
         ("object", schema::constant("token")),
-        ("status", schema::one_of(&["active", "expired"])),
+        ("status", schema::one_of(&["active", "used", "expired"])),
         ("use", schema::one_of(USES)),
         ("card", card),
         ("cardholder_name", schema::nullable(schema::text())),

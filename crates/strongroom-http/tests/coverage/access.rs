@@ -117,13 +117,15 @@ fn lists_hold_nothing_of_others() {
     acme.pay(&from, &to, 5).expect(201);
     acme.pay_bank(&from, 5).expect(201);
     let token = acme.token(VISA).expect(201).id();
+    let payment = acme.paid(&to, 500);
+    let refund = acme.refund(&payment, 5).expect(201).id();
     acme.server.checkpoint();
     for stranger in [tenant(), acme.live()] {
         for route in guarded().filter(|route| !route.is_mutating() && !route.path.contains("{id}"))
         {
             let sample = sample(route, &stranger);
             let text = sample.done(&stranger.owner.text).text();
-            for id in [&from, &to, &acme.owner.id, &token] {
+            for id in [&from, &to, &acme.owner.id, &token, &payment, &refund] {
                 assert!(
                     !text.contains(id.as_str()),
                     "{} shows {id}: {text}",

@@ -69,6 +69,8 @@ fn noun(route: &Route) -> &'static str {
         Some("api-keys") => "api_key",
         Some("webhooks") => "webhook",
         Some("tokens") => "token",
+        Some("payments") => "payment",
+        Some("refunds") => "refund",
         other => panic!("no noun for {other:?}"),
     }
 }

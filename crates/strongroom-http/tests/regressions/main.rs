@@ -15,6 +15,7 @@ mod gate;
 mod idempotency;
 mod logs;
 mod payouts;
+mod refunds;
 mod signatures;
 mod tampering;
 

@@ -308,7 +308,8 @@ impl World {
             .iter()
             .map(|tenant| tenant.reference.due(now))
             .collect();
-        let step = strongroom_worker::advance_due(&self.server().engine, RAIL_STEP);
+        let sandbox = strongroom_worker::SandboxAcquirer::default();
+        let step = strongroom_worker::advance_due(&self.server().engine, &sandbox, RAIL_STEP);
         let count = self.server().wait(step).unwrap();
         assert_eq!(
             count,

@@ -11,6 +11,7 @@ use strongroom_testkit::faulty::{Disk, Fault};
 use strongroom_testkit::reference::{Op, Reference, Reply};
 use strongroom_testkit::script::Script;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
+use strongroom_worker::SandboxAcquirer;
 use tokio::runtime::Runtime;
 
 use crate::clients::{Answer, Flying, PAUSE, Sent, body, envelope, fingerprint};
@@ -469,7 +470,11 @@ impl World {
             .collect();
         let count = self
             .runtime
-            .block_on(strongroom_worker::advance_due(&self.engine, PAUSE))
+            .block_on(strongroom_worker::advance_due(
+                &self.engine,
+                &SandboxAcquirer::default(),
+                PAUSE,
+            ))
             .unwrap();
         assert_eq!(
             count,
