@@ -13,10 +13,12 @@ use strongroom_domain::entry::{
 };
 use strongroom_domain::event::{EventType, render};
 use strongroom_domain::organizations::{CurrencyWallet, Organization, Tenant};
+use strongroom_domain::payments::{Exchange, PaymentBody, PaymentFailure, PaymentStatus};
 use strongroom_domain::payouts::{
     BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient,
 };
 use strongroom_domain::record::{PersonalPart, Record};
+use strongroom_domain::refunds::{RefundBody, RefundFailure, RefundStatus};
 use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::tokens::{Cardholder, Token, TokenBody, TokenStatus, TokenUse};
 use strongroom_domain::view::rendered_reply;
@@ -28,8 +30,8 @@ use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::card::{Brand, Expiry};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TokenId, TransactionId,
-    WalletId, WebhookId,
+    AnyId, ApiKeyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, SubjectId,
+    TokenId, TransactionId, WalletId, WebhookId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -233,7 +235,79 @@ fn records() -> Vec<(&'static str, Record)> {
         ("api_key", Record::ApiKey(api_key())),
         ("webhook", Record::Webhook(webhook())),
         ("token", Record::Token(token())),
+        ("payment", Record::Payment(payment())),
+        ("refund", Record::Refund(refund())),
     ]
+}
+
+fn payment() -> PaymentBody {
+    PaymentBody {
+        id: PaymentId(raw(14)),
+        status: PaymentStatus::PartiallyCaptured,
+        amount: Money::new(10_000, php()),
+        wallet: WalletId(raw(2)),
+        token: TokenId(raw(11)),
+        brand: Brand::Jcb,
+        last4: "0505".into(),
+        capture: true,
+        captured: 9_000,
+        settled: 8_000,
+        refunded: 700,
+        refunding: 60,
+        exchange: Exchange::Done,
+        unanswered: 2,
+        failure: Some(PaymentFailure::LostCard),
+        approval: Some("123456".into()),
+        reference_id: ReferenceId::parse("order-8"),
+        customer_id: Some("cus-7".into()),
+        description: Some("coffee".into()),
+        metadata: metadata(),
+        created_at: Timestamp(5),
+        authorized_at: Some(Timestamp(6)),
+        expires_at: Some(Timestamp(9)),
+    }
+}
+
+fn refund() -> RefundBody {
+    RefundBody {
+        id: RefundId(raw(15)),
+        status: RefundStatus::Failed,
+        amount: Money::new(60, php()),
+        payment: PaymentId(raw(14)),
+        token: TokenId(raw(11)),
+        wallet: WalletId(raw(2)),
+        reason: "cold".into(),
+        exchange: Exchange::Done,
+        failure: Some(RefundFailure::RefundDeclined),
+        reference_id: ReferenceId::parse("back-8"),
+        metadata: metadata(),
+        created_at: Timestamp(5),
+        processed_at: Some(Timestamp(6)),
+    }
+}
+
+/// An entry about a card payment.
+fn paid() -> EntryFacts {
+    let told = |event, about| EventFact { event, about };
+    let (payment, refund) = (payment(), refund());
+    EntryFacts {
+        action: Action::RefundFailed,
+        resource: Some(refund.id.any()),
+        transactions: vec![Transaction {
+            kind: TransactionKind::RefundRelease,
+            cause: Some(refund.id.any()),
+            ..facts().transactions.remove(0)
+        }],
+        payout: None,
+        events: vec![
+            told(EventType::PaymentFailed, Some(payment.id.any())),
+            told(EventType::RefundFailed, None),
+            told(EventType::TokenExpired, Some(payment.token.any())),
+        ],
+        payment: Some(payment),
+        refund: Some(refund),
+        ..facts()
+    }
 }
 
 fn token() -> Token {
@@ -371,6 +445,11 @@ fn lines() -> Vec<(String, String)> {
     for event in render(&facts(), &place, Mode::Test) {
         lines.push((format!("event {}", event.number), event.body));
     }
+    lines.push(("facts of a card".to_owned(), hex(&encoded(&paid()))));
+    for event in render(&paid(), &place, Mode::Test) {
+        let name = format!("event of a card {}", event.number);
+        lines.push((name, event.body));
+    }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));
     let movement = rendered_reply(
@@ -419,6 +498,10 @@ fn stored(name: &str) -> Vec<u8> {
 fn what_was_written_is_read_back() {
     assert_eq!(decode::<EntryFacts>(&stored("facts")).unwrap(), facts());
     assert_eq!(decode::<EntryFacts>(&stored("refused")).unwrap(), refused());
+    assert_eq!(
+        decode::<EntryFacts>(&stored("facts of a card")).unwrap(),
+        paid()
+    );
     assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
     assert_eq!(
         decode::<EntryChanges>(&stored("changes")).unwrap(),

@@ -369,10 +369,20 @@ impl Author {
         let paid = begin(false);
         answer(paid, approved());
         let part = Some(money(600));
-        self.run(self.books.run(CapturePayment { id: paid, amount: part }));
+        self.run(self.books.run(CapturePayment {
+            id: paid,
+            amount: part,
+        }));
         advance(paid);
-        self.run(self.books.run(CapturePayment { id: paid, amount: None }));
-        for (minor, outcome) in [(100, Some(approved_refund())), (200, Some(declined_refund())), (300, None)] {
+        self.run(self.books.run(CapturePayment {
+            id: paid,
+            amount: None,
+        }));
+        for (minor, outcome) in [
+            (100, Some(approved_refund())),
+            (200, Some(declined_refund())),
+            (300, None),
+        ] {
             self.refund(paid, minor, outcome);
         }
         let lapsed = begin(false);
@@ -392,7 +402,12 @@ impl Author {
         begin(true);
     }
 
-    fn refund(&self, payment: PaymentId, minor: i64, answer: Option<AcquirerAnswer<RefundFailure>>) {
+    fn refund(
+        &self,
+        payment: PaymentId,
+        minor: i64,
+        answer: Option<AcquirerAnswer<RefundFailure>>,
+    ) {
         let command = CreateRefund {
             payment,
             amount: Some(money(minor)),
@@ -410,9 +425,8 @@ impl Author {
 
     /// Cards: one kept, one deleted, one revealed whose time is over, one that waits for its end.
     fn tokens(&self) {
-        let token = |number: &str, lifetime: Option<i64>| {
-            self.token(number, TokenUse::MultiUse, lifetime)
-        };
+        let token =
+            |number: &str, lifetime: Option<i64>| self.token(number, TokenUse::MultiUse, lifetime);
         token("4242424242424242", None);
         let deleted = token("5555555555554444", Some(DAY));
         self.run(self.books.run(DeleteToken { id: deleted }));

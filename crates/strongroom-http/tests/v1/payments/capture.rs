@@ -44,7 +44,7 @@ fn parts_are_captured_until_nothing_is_left() {
     let mark = acme.mark();
     let last = acme
         .request("POST", &path)
-        .idempotent("the rest")
+        .idempotent("the-rest")
         .send()
         .expect(200)
         .json();
