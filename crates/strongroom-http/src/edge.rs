@@ -111,10 +111,8 @@ impl App {
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
-        self.refuse_card_number(visit, head, &body, &credential, route)
-            .await?;
         let signature = self
-            .check_signature(visit, head, &body, &credential, route)
+            .check_content(visit, head, &body, &credential, route)
             .await?;
         // 7. The permission.
         let handler = self.authorize(visit, &credential, route).await?;
@@ -246,6 +244,22 @@ impl App {
             allow(visit, organizations.count(organization, visit.time))?;
         }
         Ok(())
+    }
+
+    /// What the request says, before anything of it is looked at: no card number, and the signature over it.
+    async fn check_content(
+        &self,
+        visit: &Visit,
+        head: &Parts,
+        body: &[u8],
+        credential: &Arc<Credential>,
+        route: &Route,
+    ) -> Result<Option<[u8; 16]>, Problem> {
+        // SECURITY: first, since the refusal of a signature may show the body back.
+        self.refuse_card_number(visit, head, body, credential, route)
+            .await?;
+        self.check_signature(visit, head, body, credential, route)
+            .await
     }
 
     async fn refuse_card_number(

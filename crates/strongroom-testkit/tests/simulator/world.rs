@@ -264,6 +264,7 @@ impl World {
             reference,
             foreign: &foreign,
             rail: true,
+            cards: false,
         }
         .op()
     }
@@ -466,7 +467,7 @@ impl World {
         let due: Vec<Vec<usize>> = self
             .tenants
             .iter()
-            .map(|tenant| tenant.reference.due(now))
+            .map(|tenant| tenant.reference.payouts_due(now))
             .collect();
         let count = self
             .runtime

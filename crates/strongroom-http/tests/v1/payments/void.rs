@@ -64,7 +64,7 @@ fn either_it_is_voided_or_it_is_captured() {
             let id = acme.payment(&wallet, 500, false);
             let statuses: Vec<u16> = std::thread::scope(|scope| {
                 let send = |n: usize| {
-                    let verb = if n % 2 == 0 { "void" } else { "capture" };
+                    let verb = ["void", "capture"][n % 2];
                     acme.post(&format!("/v1/payments/{id}/{verb}"), &json!({}))
                         .status
                 };
