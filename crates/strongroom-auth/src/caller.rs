@@ -29,6 +29,8 @@ pub enum SystemActor {
     Webhooks,
     /// Whoever sent in a key that leaked.
     Leaks,
+    /// Who talks to the acquirer of card payments.
+    Acquirer,
 }
 
 impl SystemActor {
@@ -39,6 +41,7 @@ impl SystemActor {
             SystemActor::Housekeeping => "system:housekeeping",
             SystemActor::Webhooks => "system:webhooks",
             SystemActor::Leaks => "system:leaks",
+            SystemActor::Acquirer => "system:acquirer",
         }
     }
 }

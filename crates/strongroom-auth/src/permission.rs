@@ -34,12 +34,22 @@ permissions! {
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
     ReadEvents = "read:events";
+    CapturePayments = "capture:payments";
+    CreatePayments = "create:payments";
+    ReadPayments = "read:payments";
+    VoidPayments = "void:payments";
     CancelPayouts = "cancel:payouts";
     CreatePayouts = "create:payouts";
     ReadPayouts = "read:payouts";
     ReversePayouts = "reverse:payouts";
+    CreateRefunds = "create:refunds";
+    ReadRefunds = "read:refunds";
     CreateTransfers = "create:transfers";
     ReadRequests = "read:request_logs";
+    CreateTokens = "create:tokens";
+    ManageTokens = "manage:tokens";
+    ReadTokens = "read:tokens";
+    RevealTokens = "reveal:tokens";
     ReadTransactions = "read:transactions";
     CreateWallets = "create:wallets";
     ManageWallets = "manage:wallets";
@@ -187,6 +197,9 @@ impl Role {
                 "manage:wallets",
                 "manage:api_keys",
                 "manage:webhooks",
+                "manage:tokens",
+                "capture:payments",
+                "void:payments",
                 "cancel:payouts",
                 "reverse:payouts",
             ],
@@ -199,6 +212,11 @@ impl Role {
                 "create:payouts",
                 "create:transfers",
                 "cancel:payouts",
+                "read:payments",
+                "create:payments",
+                "capture:payments",
+                "void:payments",
+                "read:refunds",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -209,8 +227,10 @@ impl Role {
                 "read:audit_logs",
                 "read:request_logs",
                 "read:webhooks",
+                "read:payments",
+                "read:refunds",
             ],
-            Role::Publishable => &["read:account"],
+            Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
         };
         PermissionSet(patterns.iter().map(|p| (*p).to_owned()).collect())

@@ -45,13 +45,17 @@ pub enum Purpose {
     Credential = 14,
     /// Personal parts without a subject key of their own.
     Personal = 15,
+    /// Card numbers.
+    Card = 16,
+    /// Keyed hashes by which the same card is known again.
+    CardFingerprint = 17,
     /// Segments of the journal of webhook deliveries.
     Attempts = 18,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -67,6 +71,8 @@ impl Purpose {
         Self::Checkpoint,
         Self::Credential,
         Self::Personal,
+        Self::Card,
+        Self::CardFingerprint,
         Self::Attempts,
     ];
 

@@ -59,6 +59,7 @@ actions! {
     SecretKeyInBrowser = 51, "secret_key_in_browser";
     SignatureRefused = 52, "signature_refused";
     AddressRefused = 56, "address_refused";
+    CardNumberRefused = 55, "card_number_refused";
     RefusalsSummarised = 53, "refusals_summarised";
     FailuresSummarised = 54, "failures_summarised";
     ServerStarted = 60, "server_started";
@@ -75,6 +76,25 @@ actions! {
     WebhookDisabled = 76, "webhook_disabled";
     WebhookChallenged = 77, "webhook_challenged";
     WebhookVerified = 78, "webhook_verified";
+    TokenCreated = 80, "token_created";
+    TokenRevealed = 81, "token_revealed";
+    TokenDeleted = 82, "token_deleted";
+    TokenExpired = 83, "token_expired";
+    PaymentCreated = 90, "payment_created";
+    PaymentSent = 91, "payment_sent";
+    PaymentAuthorized = 92, "payment_authorized";
+    PaymentFailed = 93, "payment_failed";
+    PaymentUnanswered = 94, "payment_unanswered";
+    PaymentReversed = 95, "payment_reversed";
+    PaymentCaptured = 96, "payment_captured";
+    PaymentVoided = 97, "payment_voided";
+    PaymentSettled = 98, "payment_settled";
+    PaymentExpired = 99, "payment_expired";
+    RefundCreated = 100, "refund_created";
+    RefundSent = 101, "refund_sent";
+    RefundCompleted = 102, "refund_completed";
+    RefundFailed = 103, "refund_failed";
+    RefundUnanswered = 104, "refund_unanswered";
 }
 
 impl Serialize for Action {

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
-use strongroom_types::id::{AnyId, Kind, PayoutId, RawId};
+use strongroom_types::id::{AnyId, Kind, PaymentId, PayoutId, RawId, RefundId, TokenId};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
 use crate::entry::{EventFact, Transaction};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, IndexKey, external_key};
+use crate::payments::PaymentBody;
 use crate::payouts::{Payout, PayoutBody};
 use crate::record::Record;
+use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
 use crate::wallets::Books;
 use crate::webhooks::{Delivery, Lane};
@@ -29,6 +31,9 @@ pub struct Decision {
     pub created: Vec<AnyId>,
     /// The payout this is about, as it is after the act.
     pub payout: Option<PayoutBody>,
+    /// The payment and the refund this is about.
+    pub payment: Option<PaymentBody>,
+    pub refund: Option<RefundBody>,
     pub claims: Vec<Claim>,
     pub jobs: Vec<Job>,
     /// Further facts for the audit record; never personal or highly sensitive.
@@ -51,6 +56,16 @@ pub enum Job {
     Rail(PayoutId, Timestamp),
     /// Nothing more to do for it.
     RailDone(PayoutId),
+    /// Drop this token's number at the given time.
+    Token(TokenId, Timestamp),
+    /// It is dropped.
+    TokenDone(TokenId),
+    /// Look at this payment again at the given time.
+    Payment(PaymentId, Timestamp),
+    PaymentDone(PaymentId),
+    /// The same for a refund.
+    Refund(RefundId, Timestamp),
+    RefundDone(RefundId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.
@@ -176,6 +191,8 @@ impl Decision {
             changes: Vec::with_capacity(movement.accounts.len()),
             created: Vec::new(),
             payout: None,
+            payment: None,
+            refund: None,
             claims: Vec::new(),
             jobs: Vec::new(),
             details: Vec::new(),

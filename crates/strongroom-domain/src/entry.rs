@@ -12,7 +12,9 @@ use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
 use crate::event::EventType;
+use crate::payments::PaymentBody;
 use crate::payouts::PayoutBody;
+use crate::refunds::RefundBody;
 use crate::rejection::Rejection;
 
 /// Tags of the parts of an entry. Stored, never reused.
@@ -56,6 +58,11 @@ pub struct EntryFacts {
     /// The first of the entry's ids: audit record, resources and events count from it.
     #[n(7)]
     pub base: RawId,
+    /// The payment it is about, as it is after the act.
+    #[n(8)]
+    pub payment: Option<PaymentBody>,
+    #[n(9)]
+    pub refund: Option<RefundBody>,
 }
 
 /// How far event ids stand behind the entry's base.
@@ -95,7 +102,7 @@ pub struct Transaction {
     pub kind: TransactionKind,
     #[n(2)]
     pub amount: Money,
-    /// The payout it belongs to.
+    /// The payout, payment or refund it belongs to.
     #[n(3)]
     pub cause: Option<AnyId>,
     #[n(4)]
@@ -127,6 +134,16 @@ pub enum TransactionKind {
     PayoutRelease,
     #[n(7)]
     PayoutReversal,
+    #[n(8)]
+    PaymentCapture,
+    #[n(9)]
+    PaymentSettlement,
+    #[n(10)]
+    RefundHold,
+    #[n(11)]
+    RefundSettlement,
+    #[n(12)]
+    RefundRelease,
 }
 
 /// An event to publish: its type and what it is about. Its body is rendered from the facts.

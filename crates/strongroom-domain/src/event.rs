@@ -6,15 +6,18 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadKeys, ReadPayouts, ReadTransactions, ReadWallets, ReadWebhooks,
+    Permission, ReadKeys, ReadPayments, ReadPayouts, ReadRefunds, ReadTokens, ReadTransactions,
+    ReadWallets, ReadWebhooks,
 };
-use strongroom_types::id::{AnyId, EventId, Kind};
+use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
 
 use crate::entry::{EntryFacts, Place};
 use crate::facts::books_key;
+use crate::payments::{PaymentBody, PaymentFailure, PaymentStatus};
 use crate::payouts::{PayoutBody, PayoutStatus, Recipient};
+use crate::refunds::{RefundBody, RefundFailure, RefundStatus};
 
 macro_rules! events {
     ($($name:ident = $code:literal, $text:literal;)*) => {
@@ -77,6 +80,21 @@ events! {
     WebhookDisabled = 46, "webhook.disabled";
     WebhookChallenge = 47, "webhook.challenge";
     WebhookVerified = 48, "webhook.verified";
+    TokenCreated = 50, "token.created";
+    TokenRevealed = 51, "token.revealed";
+    TokenDeleted = 52, "token.deleted";
+    TokenExpired = 53, "token.expired";
+    PaymentCreated = 60, "payment.created";
+    PaymentAuthorized = 61, "payment.authorized";
+    PaymentCaptured = 62, "payment.captured";
+    PaymentSucceeded = 63, "payment.succeeded";
+    PaymentSettled = 64, "payment.settled";
+    PaymentFailed = 65, "payment.failed";
+    PaymentVoided = 66, "payment.voided";
+    PaymentExpired = 67, "payment.expired";
+    RefundCreated = 70, "refund.created";
+    RefundCompleted = 71, "refund.completed";
+    RefundFailed = 72, "refund.failed";
 }
 
 impl EventType {
@@ -87,6 +105,9 @@ impl EventType {
             Some("wallet") => ReadWallets::NAME,
             Some("transfer") => ReadTransactions::NAME,
             Some("webhook") => ReadWebhooks::NAME,
+            Some("token") => ReadTokens::NAME,
+            Some("payment") => ReadPayments::NAME,
+            Some("refund") => ReadRefunds::NAME,
             _ => ReadKeys::NAME,
         }
     }
@@ -139,6 +160,8 @@ struct Envelope<'a> {
 #[serde(untagged)]
 enum Data<'a> {
     Payout(PayoutData<'a>),
+    Payment(PaymentData),
+    Refund(RefundData),
     Balance(BalanceData),
     Challenge(ChallengeData),
     Resource(ResourceData),
@@ -154,6 +177,30 @@ struct PayoutData<'a> {
     processed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PaymentData {
+    payment_id: AnyId,
+    amount: i64,
+    currency: &'static str,
+    status: PaymentStatus,
+    amount_captured: i64,
+    amount_refunded: i64,
+    payment_token: TokenId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_code: Option<PaymentFailure>,
+}
+
+#[derive(Serialize)]
+struct RefundData {
+    refund_id: AnyId,
+    payment_id: PaymentId,
+    amount: i64,
+    currency: &'static str,
+    status: RefundStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_code: Option<RefundFailure>,
 }
 
 #[derive(Serialize)]
@@ -237,6 +284,12 @@ fn data<'a>(
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }
+    if let (Kind::Payment, Some(payment)) = (about.kind, &facts.payment) {
+        return Data::Payment(payment_data(payment));
+    }
+    if let (Kind::Refund, Some(refund)) = (about.kind, &facts.refund) {
+        return Data::Refund(refund_data(refund));
+    }
     let account = books_key(strongroom_types::id::WalletId(about.raw));
     match (about.kind, facts.posting_of(account)) {
         (Kind::Wallet, Some((transaction, posting))) => Data::Balance(BalanceData {
@@ -249,6 +302,30 @@ fn data<'a>(
             transaction_id: transaction.id.any(),
         }),
         _ => Data::Resource(ResourceData { id: about }),
+    }
+}
+
+fn payment_data(payment: &PaymentBody) -> PaymentData {
+    PaymentData {
+        payment_id: payment.id.any(),
+        amount: payment.amount.minor,
+        currency: payment.amount.currency.code(),
+        status: payment.status,
+        amount_captured: payment.captured,
+        amount_refunded: payment.refunded,
+        payment_token: payment.token,
+        failure_code: payment.failure,
+    }
+}
+
+fn refund_data(refund: &RefundBody) -> RefundData {
+    RefundData {
+        refund_id: refund.id.any(),
+        payment_id: refund.payment,
+        amount: refund.amount.minor,
+        currency: refund.amount.currency.code(),
+        status: refund.status,
+        failure_code: refund.failure,
     }
 }
 

@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, Kind, OrganizationId, PayoutId, RawId, WalletId, WebhookId};
+use strongroom_types::id::{
+    AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId, WebhookId,
+};
 
 use crate::api_keys::ApiKey;
 use crate::organizations::Tenant;
+use crate::payments::PaymentBody;
 use crate::payouts::Payout;
 use crate::record::Record;
+use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::tokens::Token;
 use crate::wallets::{Books, Wallet};
 use crate::webhooks::Webhook;
 
@@ -24,6 +29,8 @@ pub enum Field {
     WalletPhone,
     /// A bank account, to its subject.
     BankAccount,
+    PaymentReference,
+    RefundReference,
 }
 
 impl Field {
@@ -34,6 +41,8 @@ impl Field {
         Field::WalletEmail,
         Field::WalletPhone,
         Field::BankAccount,
+        Field::PaymentReference,
+        Field::RefundReference,
     ];
 
     pub const fn code(self) -> u16 {
@@ -44,6 +53,8 @@ impl Field {
             Field::WalletEmail => 4,
             Field::WalletPhone => 5,
             Field::BankAccount => 6,
+            Field::PaymentReference => 7,
+            Field::RefundReference => 8,
         }
     }
 
@@ -178,6 +189,20 @@ impl Facts {
         }
     }
 
+    pub fn payment(&self, id: PaymentId) -> Option<&PaymentBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Payment(payment)) => Some(payment),
+            _ => None,
+        }
+    }
+
+    pub fn refund(&self, id: RefundId) -> Option<&RefundBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Refund(refund)) => Some(refund),
+            _ => None,
+        }
+    }
+
     pub fn api_key(&self, id: AnyId) -> Option<&ApiKey> {
         match self.record(id).map(Arc::as_ref) {
             Some(Record::ApiKey(key)) => Some(key),
@@ -188,6 +213,13 @@ impl Facts {
     pub fn webhook(&self, id: WebhookId) -> Option<&Webhook> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Webhook(webhook)) => Some(webhook),
+            _ => None,
+        }
+    }
+
+    pub fn token(&self, id: TokenId) -> Option<&Token> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Token(token)) => Some(token),
             _ => None,
         }
     }

@@ -9,7 +9,10 @@ use strongroom_types::id::{Kind, SubjectId};
 use crate::api_keys::{Allowance, ApiKey};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
+use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
+use crate::refunds::RefundBody;
+use crate::tokens::{Cardholder, Token, TokenBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
 
@@ -24,6 +27,9 @@ pub enum Record {
     ApiKey(ApiKey),
     Webhook(Webhook),
     Allowance(Allowance),
+    Token(Token),
+    Payment(PaymentBody),
+    Refund(RefundBody),
 }
 
 /// A personal part, in clear.
@@ -44,6 +50,9 @@ impl Record {
             Record::ApiKey(_) => Kind::ApiKey,
             Record::Webhook(_) => Kind::Webhook,
             Record::Allowance(_) => Kind::Allowance,
+            Record::Token(_) => Kind::Token,
+            Record::Payment(_) => Kind::Payment,
+            Record::Refund(_) => Kind::Refund,
         }
     }
 
@@ -59,6 +68,9 @@ impl Record {
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
             Record::Webhook(webhook) => webhook.status.code(),
+            Record::Token(token) => token.body.status.code(),
+            Record::Payment(payment) => payment.status.code(),
+            Record::Refund(refund) => refund.status.code(),
         }
     }
 
@@ -74,6 +86,9 @@ impl Record {
             Record::ApiKey(value) => encode(value, out),
             Record::Webhook(value) => encode(value, out),
             Record::Allowance(value) => encode(value, out),
+            Record::Token(value) => encode(&value.body, out),
+            Record::Payment(value) => encode(value, out),
+            Record::Refund(value) => encode(value, out),
         }
     }
 
@@ -85,7 +100,26 @@ impl Record {
                 .body
                 .subject()
                 .map_or_else(Vec::new, |s| part(s, payout.bank.as_ref())),
+            Record::Token(token) => token
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, token.holder.as_ref())),
             _ => Vec::new(),
+        }
+    }
+
+    /// What a room of its own has sealed already, and only commits to by a hash in the business part.
+    pub fn sealed(&self) -> Option<&[u8]> {
+        match self {
+            Record::Token(token) => token.sealed.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Puts such a part back where it belongs.
+    pub fn set_sealed(&mut self, bytes: Vec<u8>) {
+        if let Record::Token(token) = self {
+            token.sealed = Some(bytes);
         }
     }
 
@@ -107,6 +141,8 @@ impl Record {
             Kind::ApiKey => Record::ApiKey(decode(business)?),
             Kind::Webhook => Record::Webhook(decode(business)?),
             Kind::Allowance => Record::Allowance(decode(business)?),
+            Kind::Payment => Record::Payment(decode(business)?),
+            Kind::Refund => Record::Refund(decode(business)?),
             Kind::Wallet => {
                 let owner = personal
                     .first()
@@ -125,6 +161,17 @@ impl Record {
                 Record::Payout(Payout {
                     body: decode::<PayoutBody>(business)?,
                     bank,
+                })
+            }
+            Kind::Token => {
+                let holder = personal
+                    .first()
+                    .map(|p| decode::<Cardholder>(&p.bytes))
+                    .transpose()?;
+                Record::Token(Token {
+                    body: decode::<TokenBody>(business)?,
+                    holder,
+                    sealed: None,
                 })
             }
             other => return Err(format!("no record is of kind `{}`", other.prefix())),

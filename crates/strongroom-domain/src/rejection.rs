@@ -79,6 +79,15 @@ codes! {
     AddressNotAllowed = 36, "address_not_allowed", Forbidden, "The key may not be used from this address";
     KeyLimitExceeded = 37, "key_limit_exceeded", Forbidden, "The key may not move this money";
     SignatureInvalid = 25, "signature_invalid", Forbidden, "The signature is not valid";
+    CardExpired = 27, "card_expired", Invalid, "The card has expired";
+    CardNumberRefused = 28, "card_number_refused", Invalid, "A card number stands where none may";
+    TokenExpired = 29, "token_expired", State, "The token has expired";
+    NoAcquirer = 30, "no_acquirer", State, "There is no acquirer for this payment";
+    TokenUsed = 31, "token_used", State, "The token was for one payment, and was used";
+    TokenNotFound = 32, "token_not_found", Missing, "No such token";
+    PaymentNotFound = 33, "payment_not_found", Missing, "No such payment";
+    CaptureExceeds = 34, "capture_exceeds_authorization", State, "More than is left to capture";
+    RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 
 /// A refused command.

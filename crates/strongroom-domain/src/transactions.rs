@@ -43,7 +43,11 @@ impl Transaction {
     fn held(&self) -> Option<WalletId> {
         let inner = matches!(
             self.kind,
-            TransactionKind::PayoutHold | TransactionKind::PayoutRelease
+            TransactionKind::PayoutHold
+                | TransactionKind::PayoutRelease
+                | TransactionKind::PaymentSettlement
+                | TransactionKind::RefundHold
+                | TransactionKind::RefundRelease
         );
         inner.then(|| self.wallets().next()).flatten()
     }

@@ -7,7 +7,8 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, OrganizationId, PayoutId, RawId, RequestId, TransactionId, WalletId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutId, RawId, RequestId, TransactionId,
+    WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -227,10 +228,16 @@ pub struct TransactionView<'a> {
     pub reference: Option<&'a str>,
     pub description: Option<&'a str>,
     pub created_at: Timestamp,
+    /// Only where there is one: what was rendered before there were payments stays the same bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<AnyId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<AnyId>,
 }
 
 impl<'a> TransactionView<'a> {
     pub fn new(transaction: &'a Transaction, time: Timestamp) -> TransactionView<'a> {
+        let caused_by = |kind| transaction.cause.filter(|cause| cause.kind == kind);
         TransactionView {
             id: transaction.id,
             object: "transaction",
@@ -241,10 +248,12 @@ impl<'a> TransactionView<'a> {
             currency: transaction.amount.currency,
             source_wallet_id: transaction.source(),
             destination_wallet_id: transaction.destination(),
-            payout_id: transaction.cause,
+            payout_id: caused_by(Kind::Payout),
             reference: transaction.reference.as_deref(),
             description: transaction.description.as_deref(),
             created_at: time,
+            payment_id: caused_by(Kind::Payment),
+            refund_id: caused_by(Kind::Refund),
         }
     }
 }

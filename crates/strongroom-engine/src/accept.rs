@@ -9,19 +9,24 @@ use strongroom_domain::rejection::Rejection;
 use strongroom_store::{IndexRow, JobRow, LocatorRow, StoreError};
 use strongroom_types::id::{AnyId, Kind, RawId, SubjectId};
 use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
 
 use crate::cache::Slot;
 use crate::commit::Commit;
 use crate::draft::{Dirty, Draft, EntryParts, spent_column};
 use crate::envelope::{Committed, Failure};
 use crate::queue::Pending;
-use crate::seal::{BUSINESS, BodyWriter, ClearRecord, PERSONAL, SALT, Seat};
+use crate::seal::{BUSINESS, BodyWriter, CARD, ClearRecord, PERSONAL, SALT, Seat};
 use crate::sealers::{KeySlot, SealTools, seal_personal};
 use crate::spent::position;
 use crate::webhooks::{RowId, WebhookWork, seal_work};
 
-/// The kind of job that looks at a payout's rail. Stored, never reused.
+/// Kinds of jobs that are looked for by their time. Stored, never reused: one looks at a payout's rail, one drops the
+/// number of a token, one each looks after a payment and a refund.
 pub(crate) const RAIL_JOB: u8 = 1;
+pub(crate) const TOKEN_JOB: u8 = 4;
+pub(crate) const PAYMENT_JOB: u8 = 5;
+pub(crate) const REFUND_JOB: u8 = 6;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -60,6 +65,8 @@ impl Commit {
             refusal: None,
             transactions: decision.transactions,
             payout: decision.payout,
+            payment: decision.payment,
+            refund: decision.refund,
             events: decision
                 .events
                 .into_iter()
@@ -107,6 +114,8 @@ impl Commit {
                 refusal: Some(rejection.clone()),
                 transactions: Vec::new(),
                 payout: None,
+                payment: None,
+                refund: None,
                 events: Vec::new(),
                 details: Vec::new(),
                 base,
@@ -233,7 +242,11 @@ impl Commit {
             }
         });
         let personal = personal.collect();
-        ClearRecord { business, personal }
+        ClearRecord {
+            business,
+            personal,
+            sealed: record.sealed().map(<[u8]>::to_vec),
+        }
     }
 
     /// Seals the last version of every changed record.
@@ -243,7 +256,9 @@ impl Commit {
                 continue;
             };
             let seat = Seat::record(&scope, id, dirty.version);
-            let mut body = BodyWriter::new(1 + dirty.clear.personal.len());
+            let sealed = dirty.clear.sealed.as_deref();
+            let parts = 1 + dirty.clear.personal.len() + usize::from(sealed.is_some());
+            let mut body = BodyWriter::new(parts);
             let slot = KeySlot {
                 scope,
                 purpose: strongroom_crypto::Purpose::Record,
@@ -263,6 +278,9 @@ impl Commit {
                 body.part(PERSONAL, Some(part.subject), |out| {
                     seal_personal(&key, random, &seat, &part.bytes, out)
                 });
+            }
+            if let Some(sealed) = sealed {
+                body.part(CARD, None, |out| out.extend_from_slice(sealed));
             }
             draft
                 .batch
@@ -302,33 +320,35 @@ impl Commit {
     }
 
     fn schedule(&mut self, draft: &mut Draft, scope: Scope, job: Job) {
-        let row = |id: strongroom_types::id::PayoutId| (scope.number, RAIL_JOB, id.0.0);
+        let key = |kind, id: RawId| (scope.number, kind, id.0);
         match job {
-            Job::Rail(payout, due) => {
-                let key = row(payout);
-                draft.batch.removed_jobs.retain(|removed| *removed != key);
-                draft.batch.jobs.push(JobRow {
-                    scope: scope.number,
-                    kind: RAIL_JOB,
-                    id: payout.0.0,
-                    due: due.0,
-                    attempt: 0,
-                    body: job_mark(self.shared.spent_key.mac(), key, due.0).to_vec(),
-                });
-            }
-            Job::RailDone(payout) => {
-                let key = row(payout);
-                draft
-                    .batch
-                    .jobs
-                    .retain(|job| (job.scope, job.kind, job.id) != key);
-                draft.batch.removed_jobs.push(key);
-            }
+            Job::Rail(payout, due) => self.at(draft, key(RAIL_JOB, payout.0), due),
+            Job::RailDone(payout) => done(draft, key(RAIL_JOB, payout.0)),
+            Job::Token(token, due) => self.at(draft, key(TOKEN_JOB, token.0), due),
+            Job::TokenDone(token) => done(draft, key(TOKEN_JOB, token.0)),
+            Job::Payment(payment, due) => self.at(draft, key(PAYMENT_JOB, payment.0), due),
+            Job::PaymentDone(payment) => done(draft, key(PAYMENT_JOB, payment.0)),
+            Job::Refund(refund, due) => self.at(draft, key(REFUND_JOB, refund.0), due),
+            Job::RefundDone(refund) => done(draft, key(REFUND_JOB, refund.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));
             }
         }
+    }
+
+    /// Schedules work for a time.
+    fn at(&self, draft: &mut Draft, key: JobKey, due: Timestamp) {
+        let (scope, kind, id) = key;
+        draft.batch.removed_jobs.retain(|removed| *removed != key);
+        draft.batch.jobs.push(JobRow {
+            scope,
+            kind,
+            id,
+            due: due.0,
+            attempt: 0,
+            body: job_mark(self.shared.spent_key.mac(), key, due.0).to_vec(),
+        });
     }
 
     fn send(&mut self, draft: &mut Draft, scope: Scope, id: RowId, work: WebhookWork) {
@@ -367,17 +387,25 @@ impl Commit {
     }
 }
 
+/// Scope, kind and number of a job.
+type JobKey = (u32, u8, [u8; 12]);
+
+/// Takes work off the list.
+fn done(draft: &mut Draft, key: JobKey) {
+    let batch = &mut draft.batch;
+    batch
+        .jobs
+        .retain(|job| (job.scope, job.kind, job.id) != key);
+    batch.removed_jobs.push(key);
+}
+
 /// Whether a kind of record begins its life in the log alone.
 pub(crate) fn lives_in_log(kind: Kind) -> bool {
     matches!(kind, Kind::Payout)
 }
 
-/// What binds a job's due time to its payout, so that nobody can move it unseen.
-pub(crate) fn job_mark(
-    mac: &strongroom_crypto::MacKey,
-    key: (u32, u8, [u8; 12]),
-    due: i64,
-) -> [u8; 16] {
+/// What binds a job's due time to what it is for, so that nobody can move it unseen.
+pub(crate) fn job_mark(mac: &strongroom_crypto::MacKey, key: JobKey, due: i64) -> [u8; 16] {
     let (scope, kind, id) = key;
     mac.short_fields(&[
         b"job",

@@ -121,7 +121,10 @@ impl Draft {
         tools: &mut SealTools<'_>,
         parts: &EntryParts<'_>,
     ) -> Vec<PartHead> {
-        let about_money = !parts.facts.transactions.is_empty() || parts.facts.payout.is_some();
+        let about_money = !parts.facts.transactions.is_empty()
+            || parts.facts.payout.is_some()
+            || parts.facts.payment.is_some()
+            || parts.facts.refund.is_some();
         let kept = if about_money {
             policy::MONEY
         } else {

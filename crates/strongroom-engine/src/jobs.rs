@@ -5,16 +5,51 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::RAIL_JOB;
+use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
 
-/// A rail job that is due: the payout with this number in this scope.
+/// A job that is due: what is to be done for the resource with this number in this scope.
 #[derive(Clone, Copy, Debug)]
 pub struct DueJob {
     pub scope: Scope,
     pub id: RawId,
+    pub work: DueWork,
+}
+
+/// What a job is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueWork {
+    /// Take a payout one step along its rail.
+    Rail,
+    /// Drop the number of a token whose time is over.
+    Token,
+    /// Take a payment one step further with the acquirer, settle it, or let it lapse.
+    Payment,
+    /// Take a refund one step further with the acquirer.
+    Refund,
+}
+
+impl DueWork {
+    const fn kind(self) -> u8 {
+        match self {
+            DueWork::Rail => RAIL_JOB,
+            DueWork::Token => TOKEN_JOB,
+            DueWork::Payment => PAYMENT_JOB,
+            DueWork::Refund => REFUND_JOB,
+        }
+    }
+
+    fn of(kind: u8) -> Option<DueWork> {
+        let all = [
+            DueWork::Rail,
+            DueWork::Token,
+            DueWork::Payment,
+            DueWork::Refund,
+        ];
+        all.into_iter().find(|work| work.kind() == kind)
+    }
 }
 
 impl Engine {
@@ -29,15 +64,14 @@ impl Engine {
                 Ok(view.reader.jobs_due(now.0, limit)?)
             })
             .await?;
-        let jobs = rows.iter().filter(|row| row.kind == RAIL_JOB);
-        Ok(jobs
-            .filter_map(|row| {
-                Some(DueJob {
-                    scope: self.shared().scope(row.scope)?,
-                    id: RawId(row.id),
-                })
+        let due = rows.iter().filter_map(|row| {
+            Some(DueJob {
+                scope: self.shared().scope(row.scope)?,
+                id: RawId(row.id),
+                work: DueWork::of(row.kind)?,
             })
-            .collect())
+        });
+        Ok(due.collect())
     }
 
     /// When the next job is due.
@@ -61,7 +95,7 @@ impl Engine {
     /// # Errors
     /// [`Failure`] of the commit.
     pub async fn drop_job(&self, job: DueJob) -> Result<(), Failure> {
-        let removed_jobs = vec![(job.scope.number, RAIL_JOB, job.id.0)];
+        let removed_jobs = vec![(job.scope.number, job.work.kind(), job.id.0)];
         self.derive(Batch {
             removed_jobs,
             ..Batch::default()

@@ -23,6 +23,7 @@ pub mod journal;
 mod load;
 mod log;
 mod opened;
+mod payments;
 mod proofs;
 mod queue;
 mod reading;
@@ -35,6 +36,7 @@ mod shared;
 mod spent;
 mod start;
 mod text;
+mod vault;
 pub mod verify;
 pub mod view;
 mod webhooks;
@@ -42,14 +44,16 @@ mod webhooks;
 pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
 pub use envelope::{Committed, Envelope, Failure, Idempotency};
-pub use jobs::DueJob;
+pub use jobs::{DueJob, DueWork};
 pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
 pub use opened::{OpenFault, Opener};
+pub use payments::CardInHand;
 pub use start::{Settings, StartError};
 pub use view::{
-    AuditFilter, Listing, PageQuery, PayoutFilter, ReadFault, TransactionFilter, View, WalletFilter,
+    AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
+    TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

@@ -13,7 +13,7 @@ use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
 
 use crate::seal::{
-    BUSINESS, ClearRecord, PERSONAL, SALT, Seat, entry_columns, open, read_body, read_framed,
+    BUSINESS, CARD, ClearRecord, PERSONAL, SALT, Seat, entry_columns, open, read_body, read_framed,
 };
 
 /// Why stored bytes do not open. Says where, never what was inside.
@@ -94,6 +94,7 @@ impl Opener {
         let mut clear = ClearRecord {
             business: Vec::new(),
             personal: Vec::new(),
+            sealed: None,
         };
         for part in read_body(&row.body).ok_or_else(malformed)? {
             let seat = Seat::record(scope, id, row.version);
@@ -107,6 +108,7 @@ impl Opener {
                         Err(fault) => return Err(fault),
                     }
                 }
+                (CARD, _) => clear.sealed = Some(part.blob.to_vec()),
                 _ => return Err(malformed()),
             }
         }
@@ -119,8 +121,11 @@ impl Opener {
             })
             .collect();
         let installation = scope.number == INSTALLATION;
-        let record = Record::read(kind, installation, &clear.business, &personal)
+        let mut record = Record::read(kind, installation, &clear.business, &personal)
             .map_err(|_| malformed())?;
+        if let Some(sealed) = &clear.sealed {
+            record.set_sealed(sealed.clone());
+        }
         Ok((record, clear))
     }
 

@@ -109,6 +109,8 @@ pub(crate) fn entry_columns(
 /// Part numbers of a record.
 pub(crate) const BUSINESS: u8 = 0;
 pub(crate) const PERSONAL: u8 = 1;
+/// A card number, sealed by the vault before the record was made.
+pub(crate) const CARD: u8 = 3;
 
 /// Opens one sealed blob at its seat.
 pub(crate) fn open(view: &SealedView<'_>, key: &DataKey, seat: &Seat) -> Option<Vec<u8>> {
@@ -121,6 +123,8 @@ pub(crate) fn open(view: &SealedView<'_>, key: &DataKey, seat: &Seat) -> Option<
 pub(crate) struct ClearRecord {
     pub business: Vec<u8>,
     pub personal: Vec<PersonalPart>,
+    /// Sealed already; the business part commits to it.
+    pub sealed: Option<Vec<u8>>,
 }
 
 /// Bytes of random salt in front of a personal part.

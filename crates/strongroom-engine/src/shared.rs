@@ -7,6 +7,7 @@ use strongroom_crypto::{DataKey, Hierarchy, Purpose};
 use strongroom_domain::facts::Field;
 use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::Timestamp;
+use strongroom_vault::SecurityCodes;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::arrivals::Arrivals;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub jobs: tokio::sync::Notify,
     pub webhooks: Webhooks,
     pub arrivals: Arrivals,
+    /// Security codes of cards, each waiting for its authorization. In memory only.
+    pub codes: SecurityCodes,
 }
 
 /// Running totals since start.

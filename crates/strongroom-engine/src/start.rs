@@ -11,6 +11,7 @@ use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
 use strongroom_types::id::{Kind, OrganizationId, RawId};
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 use strongroom_types::time::Timestamp;
+use strongroom_vault::SecurityCodes;
 
 use crate::arrivals::Arrivals;
 use crate::bases::Bases;
@@ -175,6 +176,7 @@ pub(crate) fn begin(
         jobs: tokio::sync::Notify::new(),
         webhooks,
         arrivals: Arrivals::default(),
+        codes: SecurityCodes::default(),
     });
     let commit = Commit {
         shared: Arc::clone(&shared),

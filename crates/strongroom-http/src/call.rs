@@ -8,7 +8,7 @@ use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission};
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
-use strongroom_engine::{Engine, Envelope, ReadFault, View};
+use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
 use strongroom_outbound::Outbound;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::WalletId;
@@ -39,6 +39,15 @@ impl Answer {
     pub fn json(body: Vec<u8>) -> Answer {
         Answer {
             body: Bytes::from(body),
+            ..Answer::default()
+        }
+    }
+
+    /// The reply to what was carried out.
+    pub fn of(committed: &Committed) -> Answer {
+        Answer {
+            body: Bytes::from(committed.body()),
+            replayed: committed.replayed(),
             ..Answer::default()
         }
     }
@@ -174,13 +183,19 @@ impl Call {
         caller: &Caller<C::Permission>,
         command: C,
     ) -> Result<Answer, Problem> {
-        let committed = self.engine.execute(caller, command, self.envelope).await?;
-        Ok(Answer {
-            body: Bytes::from(committed.body()),
-            replayed: committed.replayed(),
-            page: None,
-            feed: None,
-        })
+        Ok(Answer::of(&self.commit(caller, command).await?))
+    }
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    /// As [`Call::execute`].
+    pub async fn commit<C: Command>(
+        self,
+        caller: &Caller<C::Permission>,
+        command: C,
+    ) -> Result<Committed, Problem> {
+        Ok(self.engine.execute(caller, command, self.envelope).await?)
     }
 
     /// Reads the caller's books; `work` renders the reply.

@@ -4,6 +4,7 @@
 //! No step before the credential says anything that depends on what is stored; no step after it changes anything but
 //! through the engine.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::address::network;
 use crate::app::App;
 use crate::body;
 use crate::call::{Answer, Call};
+use crate::cards;
 use crate::caught::Caught;
 use crate::idempotency;
 use crate::leaks;
@@ -34,6 +36,7 @@ use crate::route::{Authorized, Door, LimitClass, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
+use crate::tripwire;
 use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Visit};
 
 /// The longest path and query, in bytes.
@@ -104,13 +107,13 @@ impl App {
         let (route, id) = existing(visit, found)?;
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential).await?;
-        // 5. The body. 6. The signature over it.
+        // 5. The body, with no card number where none may stand. 6. The signature over it.
         let body = body::read(body, self.settings().body_time).await?;
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
         let signature = self
-            .check_signature(visit, head, &body, &credential, route)
+            .check_content(visit, head, &body, &credential, route)
             .await?;
         // 7. The permission.
         let handler = self.authorize(visit, &credential, route).await?;
@@ -304,6 +307,38 @@ impl App {
         Ok(())
     }
 
+    /// What the request says, before anything of it is looked at: no card number, and the signature over it.
+    async fn check_content(
+        &self,
+        visit: &Visit,
+        head: &Parts,
+        body: &[u8],
+        credential: &Arc<Credential>,
+        route: &Route,
+    ) -> Result<Option<[u8; 16]>, Problem> {
+        // SECURITY: first, since the refusal of a signature may show the body back.
+        self.refuse_card_number(visit, head, body, credential, route)
+            .await?;
+        self.check_signature(visit, head, body, credential, route)
+            .await
+    }
+
+    async fn refuse_card_number(
+        &self,
+        visit: &Visit,
+        head: &Parts,
+        body: &[u8],
+        credential: &Arc<Credential>,
+        route: &Route,
+    ) -> Result<(), Problem> {
+        let Some(hit) = tripwire::check(head, body, route) else {
+            return Ok(());
+        };
+        let (action, rejection) = (Action::CardNumberRefused, hit.rejection());
+        let problem = self.refuse(visit, credential, action, rejection).await;
+        Err(hit.explain(problem))
+    }
+
     /// The keyed hash of the signature, where the commit is to spend it.
     async fn check_signature(
         &self,
@@ -385,9 +420,13 @@ impl App {
         };
         let (scope, verb) = (&credential.scope, route.verb.as_str());
         let target = signed::target(head);
+        let body = match route.card {
+            true => Cow::Owned(cards::remembered(self.engine(), scope, body)),
+            false => Cow::Borrowed(body),
+        };
         Ok(Some(
             self.engine()
-                .idempotency(scope, verb, route.path, &key, target, body),
+                .idempotency(scope, verb, route.path, &key, target, &body),
         ))
     }
 

@@ -100,6 +100,10 @@ pub struct Route {
     pub query: Vec<Parameter>,
     pub body: Option<fn() -> Schema>,
     pub reply_schema: fn() -> Schema,
+    /// JSON pointers of fields that may hold what looks like a card number.
+    pub exempt: &'static [&'static str],
+    /// Whether its body carries a card: of such a body nothing is remembered and nothing shown back.
+    pub card: bool,
     pub door: Door,
 }
 
@@ -137,6 +141,8 @@ impl Route {
             query: Vec::new(),
             body: None,
             reply_schema: || Schema::Bool(true),
+            exempt: &[],
+            card: false,
             door,
         }
     }
@@ -179,6 +185,19 @@ impl Route {
     #[must_use]
     pub fn secret(mut self) -> Route {
         self.reply = ReplyKind::Secret;
+        self
+    }
+
+    /// Names fields that the tripwire passes over.
+    #[must_use]
+    pub fn exempt(mut self, pointers: &'static [&'static str]) -> Route {
+        self.exempt = pointers;
+        self
+    }
+
+    #[must_use]
+    pub fn card(mut self) -> Route {
+        self.card = true;
         self
     }
 

@@ -10,8 +10,8 @@ use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
-    account, api_keys, audit_logs, checkpoints, events, funding, payouts, request_logs,
-    transactions, transfers, wallets, webhook_attempts, webhooks,
+    account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
+    request_logs, tokens, transactions, transfers, wallets, webhook_attempts, webhooks,
 };
 
 /// All rows, in the order they are documented.
@@ -22,6 +22,9 @@ pub fn routes() -> &'static [Route] {
         rows.extend(wallet_rows());
         rows.extend(money_rows());
         rows.extend(payout_rows());
+        rows.extend(token_rows());
+        rows.extend(payment_rows());
+        rows.extend(refund_rows());
         rows.extend(key_rows());
         rows.extend(webhook_rows());
         rows.extend(delivery_rows());
@@ -163,6 +166,7 @@ fn payout_rows() -> Vec<Route> {
             .created()
             .money()
             .sensitive()
+            .exempt(payouts::EXEMPT)
             .body(payouts::create_schema)
             .reply(payouts::schema),
         Route::guarded(Verb::Get, "/v1/payouts", payouts::list)
@@ -184,6 +188,83 @@ fn payout_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(payouts::schema),
+    ]
+}
+
+fn token_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/tokens", tokens::create)
+            .about("Takes a card in and gives a token for it. The security code is kept in memory only.")
+            .created()
+            .card()
+            .exempt(tokens::EXEMPT)
+            .body(tokens::create_schema)
+            .reply(tokens::schema),
+        Route::guarded(Verb::Get, "/v1/tokens", tokens::list)
+            .about("Lists tokens.")
+            .query(&[&PAGE])
+            .reply(tokens::list_schema),
+        Route::guarded(Verb::Get, "/v1/tokens/{id}", tokens::read)
+            .about("A token, without its card number.")
+            .reply(tokens::schema),
+        Route::guarded(Verb::Delete, "/v1/tokens/{id}", tokens::delete)
+            .about("Deletes a token, its card number and its holder's name for good.")
+            .sensitive()
+            .body(crate::schema::nothing)
+            .reply(tokens::deleted_schema),
+        Route::guarded(Verb::Post, "/v1/tokens/{id}/reveal", tokens::reveal)
+            .about("Shows a token's card number, once the log says to whom and why.")
+            .sensitive()
+            .secret()
+            .body(tokens::reveal_schema)
+            .reply(tokens::revealed_schema),
+    ]
+}
+
+fn payment_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/payments", payments::create)
+            .about("Takes money from a card, by its token; the acquirer answers afterwards.")
+            .created()
+            .money()
+            .body(payments::create_schema)
+            .reply(payments::schema),
+        Route::guarded(Verb::Get, "/v1/payments", payments::list)
+            .about("Lists payments.")
+            .query(&[&PAGE, &CREATED, payments::FILTERS])
+            .reply(payments::list_schema),
+        Route::guarded(Verb::Get, "/v1/payments/{id}", payments::read)
+            .about("A payment.")
+            .reply(payments::schema),
+        Route::guarded(Verb::Post, "/v1/payments/{id}/capture", payments::capture)
+            .about("Captures an authorized payment, or a part of it.")
+            .money()
+            .body(payments::capture_schema)
+            .reply(payments::schema),
+        Route::guarded(Verb::Post, "/v1/payments/{id}/void", payments::void)
+            .about("Gives an authorization up before anything of it is captured.")
+            .money()
+            .body(crate::schema::nothing)
+            .reply(payments::schema),
+    ]
+}
+
+fn refund_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/refunds", refunds::create)
+            .about("Gives a captured payment, or a part of it, back to its card.")
+            .created()
+            .money()
+            .sensitive()
+            .body(refunds::create_schema)
+            .reply(refunds::schema),
+        Route::guarded(Verb::Get, "/v1/refunds", refunds::list)
+            .about("Lists refunds.")
+            .query(&[&PAGE, &CREATED, refunds::FILTERS])
+            .reply(refunds::list_schema),
+        Route::guarded(Verb::Get, "/v1/refunds/{id}", refunds::read)
+            .about("A refund.")
+            .reply(refunds::schema),
     ]
 }
 
@@ -416,11 +497,17 @@ mod tests {
     }
 
     #[test]
-    fn whatever_leaves_money_or_makes_keys_is_sensitive() {
+    fn whatever_takes_money_out_makes_keys_or_shows_cards_is_sensitive() {
         for route in routes().iter().filter(|route| route.is_mutating()) {
-            let leaves = ["debit", "payouts", "api-keys", "webhooks"]
-                .iter()
-                .any(|word| route.path.contains(word));
+            let words = [
+                "debit",
+                "payouts",
+                "api-keys",
+                "webhooks",
+                "tokens/{id}",
+                "refunds",
+            ];
+            let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(
                 leaves,
                 route.signature == SignatureClass::Sensitive,
@@ -429,7 +516,7 @@ mod tests {
             );
             assert!(
                 route.reply == ReplyKind::Kept
-                    || ["api-keys", "webhooks"]
+                    || ["api-keys", "webhooks", "reveal"]
                         .iter()
                         .any(|word| route.path.contains(word)),
                 "{}",

@@ -23,6 +23,15 @@ pub fn reply(fields: Vec<(&str, Value)>) -> Value {
     object(&names, fields)
 }
 
+/// An object that may have one more field.
+pub fn optional(mut object: Value, name: &str, field: Value) -> Value {
+    let properties = object.get_mut("properties").and_then(Value::as_object_mut);
+    if let Some(properties) = properties {
+        properties.insert(name.to_owned(), field);
+    }
+    object
+}
+
 /// A schema with a name: the document holds it once.
 pub fn named(name: &str, mut schema: Value) -> Value {
     if let Some(fields) = schema.as_object_mut() {

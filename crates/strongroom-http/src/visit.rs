@@ -1,5 +1,6 @@
 //! One request's trace: what is learned of it on its way, for its answer, its numbers and its line of the request log.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use strongroom_engine::{Envelope, RequestLine};
 use strongroom_types::id::{ApiKeyId, RawId, RequestId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
+use strongroom_vault::scrub;
 
 use crate::address::{client_address, network};
 use crate::app::App;
@@ -140,7 +142,12 @@ fn user_agent(head: &Parts) -> String {
         .headers
         .get(USER_AGENT)
         .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    text.map_or_else(String::new, |text| text.chars().take(256).collect())
+    // SECURITY: what is cut may leave a number that is one no more, so the whole is searched first.
+    let clean = text.map(|text| match scrub(text.as_bytes()) {
+        Cow::Borrowed(_) => text.into_owned(),
+        Cow::Owned(clean) => String::from_utf8_lossy(&clean).into_owned(),
+    });
+    clean.map_or_else(String::new, |text| text.chars().take(256).collect())
 }
 
 /// A method as a label: a client may send any word.

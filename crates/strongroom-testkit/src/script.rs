@@ -1,7 +1,7 @@
 //! What clients ask for, chosen by seed: mostly sensible, sometimes at a limit, sometimes nonsense.
 
 use crate::dice::Dice;
-use crate::reference::{Fund, NewPayout, NewWallet, Op, Reference, To};
+use crate::reference::{Fund, NewPayment, NewPayout, NewWallet, Op, Reference, To};
 
 /// The largest amount, 2^53 − 1.
 const MOST: i64 = (1 << 53) - 1;
@@ -18,6 +18,8 @@ pub struct Script<'a> {
     pub foreign: &'a [String],
     /// Whether the rail's steps are among the requests.
     pub rail: bool,
+    /// Whether cards are among them.
+    pub cards: bool,
 }
 
 impl Script<'_> {
@@ -26,6 +28,9 @@ impl Script<'_> {
         let wallets = self.reference.wallet_count();
         if wallets < 4 || (wallets < 24 && self.dice.one_in(20)) {
             return self.create_wallet();
+        }
+        if self.cards && self.dice.one_in(3) {
+            return self.card_op();
         }
         match self.dice.below(if self.rail { 100 } else { 84 }) {
             0..4 => Op::UpdateWallet {
@@ -48,6 +53,43 @@ impl Script<'_> {
             72..78 => Op::Cancel(self.payout_id()),
             78..84 => Op::Reverse(self.payout_id()),
             _ => Op::Advance(self.payout_id()),
+        }
+    }
+
+    /// Something about cards; tokens are used up, so there are many.
+    fn card_op(&mut self) -> Op {
+        let tokens = self.reference.token_count();
+        let payments = self.reference.payment_count();
+        match self.dice.below(20) {
+            0..5 => Op::Token {
+                // Mostly one that is approved.
+                card: self.dice.below(5).saturating_sub(2),
+                multi: self.dice.one_in(4),
+            },
+            5..11 if tokens > 0 => Op::Pay(NewPayment {
+                token: self.id("tok", tokens),
+                amount: self.amount(),
+                wallet: self
+                    .sometimes(6, |_| ())
+                    .map_or_else(|| Some(self.wallet()), |()| None),
+                currency: self.currency(),
+                capture: self.dice.one_in(2),
+                reference: self.reference_id(),
+            }),
+            11..14 if payments > 0 => Op::Capture {
+                payment: self.id("pay", payments),
+                amount: self.sometimes(2, Script::amount),
+            },
+            14..15 if payments > 0 => Op::Void(self.id("pay", payments)),
+            15..20 if payments > 0 => Op::Refund {
+                payment: self.id("pay", payments),
+                amount: self.sometimes(2, Script::amount),
+                reference: self.reference_id(),
+            },
+            _ => Op::Token {
+                card: 0,
+                multi: false,
+            },
         }
     }
 

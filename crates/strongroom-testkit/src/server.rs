@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ipnet::{IpNet, Ipv4Net};
 use strongroom_crypto::RootKeys;
-use strongroom_engine::{Clock, Engine, Settings};
+use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::{SqliteStore, Store};
-use strongroom_worker::Courier;
+use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::mode::Scope;
+use strongroom_worker::{Courier, SandboxAcquirer};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -67,6 +69,7 @@ pub struct TestServer {
     pub clock: Arc<FakeClock>,
     pub address: SocketAddr,
     courier: Mutex<Courier>,
+    acquirer: SandboxAcquirer,
     folder: DataFolder,
     recovery: String,
     runtime: Runtime,
@@ -153,6 +156,7 @@ impl TestServer {
             clock,
             address,
             courier: Mutex::new(courier),
+            acquirer: SandboxAcquirer::default(),
             folder,
             recovery,
             runtime,
@@ -219,9 +223,22 @@ impl TestServer {
     /// this is for servers of a test's own.
     pub fn rail(&self) -> usize {
         self.clock.advance(RAIL_STEP);
-        let step = strongroom_worker::advance_due(&self.engine, RAIL_STEP);
+        let step = strongroom_worker::advance_due(&self.engine, &self.acquirer, RAIL_STEP);
         self.wait(step)
             .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
+    }
+
+    /// Takes one payment or refund one step further, whatever else is due and whatever the clock says.
+    pub fn attend(&self, scope: Scope, id: &str) {
+        let (id, work) = match (PaymentId::parse(id), RefundId::parse(id)) {
+            (Some(payment), _) => (payment.0, DueWork::Payment),
+            (_, Some(refund)) => (refund.0, DueWork::Refund),
+            _ => panic!("`{id}` is neither a payment nor a refund"),
+        };
+        let job = DueJob { scope, id, work };
+        let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);
+        self.wait(step)
+            .unwrap_or_else(|failure| panic!("no step: {failure:?}"));
     }
 
     /// Sends every webhook that is due by the clock; says how many attempts were made.

@@ -113,6 +113,40 @@ impl<'s> Tenant<'s> {
         self.post("/v1/payouts", &bank_payout(source, minor))
     }
 
+    /// A token for a card.
+    pub fn token(&self, number: &str) -> Reply {
+        self.post("/v1/tokens", &card(number))
+    }
+
+    /// A payment of a test card into a wallet, answered by the acquirer: captured at once, or authorized only.
+    pub fn payment(&self, wallet: &str, minor: i64, capture: bool) -> String {
+        let token = self.token(VISA).expect(201).id();
+        let body = json!({
+            "payment_token": token, "amount": minor, "wallet_id": wallet, "capture": capture,
+        });
+        let id = self.post("/v1/payments", &body).expect(201).id();
+        self.attend(&id);
+        id
+    }
+
+    /// A payment that was captured and settled.
+    pub fn paid(&self, wallet: &str, minor: i64) -> String {
+        let id = self.payment(wallet, minor, true);
+        self.attend(&id);
+        id
+    }
+
+    /// A refund of a payment, still on its way.
+    pub fn refund(&self, payment: &str, minor: i64) -> Reply {
+        let body = json!({ "payment_id": payment, "amount": minor, "reason": "returned" });
+        self.post("/v1/refunds", &body)
+    }
+
+    /// Takes a payment or refund one step further.
+    pub fn attend(&self, id: &str) {
+        self.server.attend(self.books.scope, id);
+    }
+
     /// `available` of a wallet.
     pub fn available(&self, wallet: &str) -> i64 {
         self.balance(wallet, "available")
@@ -202,6 +236,19 @@ pub fn bank_payout(source: &str, minor: i64) -> Value {
     });
     json!({ "amount": minor, "source_wallet_id": source, "recipient": recipient })
 }
+
+/// The body of a token for a card that is good until the end of 2030.
+pub fn card(number: &str) -> Value {
+    let cvv = if number.starts_with('3') {
+        "7373"
+    } else {
+        "737"
+    };
+    json!({ "card": { "number": number, "exp_month": 12, "exp_year": 2030, "cvv": cvv } })
+}
+
+/// A number of a test card.
+pub const VISA: &str = "4242424242424242";
 
 /// The texts of one member of each value, as in `types(&events, "type")`.
 pub fn texts(values: &[Value], member: &str) -> Vec<String> {

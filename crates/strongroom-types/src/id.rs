@@ -209,6 +209,12 @@ registry! {
     Checkpoint = 13, "ckpt", CheckpointId;
     /// An endpoint that events are sent to.
     Webhook = 14, "whk", WebhookId;
+    /// A card that may be paid with. Its number is random throughout: whoever knows it may use it.
+    Token = 15, "tok", TokenId;
+    /// Money coming in from a card.
+    Payment = 16, "pay", PaymentId;
+    /// Money of a payment going back.
+    Refund = 17, "refund", RefundId;
     /// An attempt at delivering an event to an endpoint.
     WebhookAttempt = 18, "wha", WebhookAttemptId;
     /// What a key with a daily limit has moved. Shares its key's number.

@@ -6,6 +6,7 @@
 
 extern crate self as strongroom_types;
 
+pub mod card;
 pub mod class;
 pub mod currency;
 pub mod id;

@@ -41,6 +41,13 @@ impl Timestamp {
         (month, month * 100 + part(i16::from(date.day())))
     }
 
+    /// The first moment of a month; `None` when there is no such month.
+    pub fn month_start(year: i16, month: i8) -> Option<Timestamp> {
+        let date = jiff::civil::Date::new(year, month, 1).ok()?;
+        let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(Timestamp(start.timestamp().as_millisecond()))
+    }
+
     /// Parses RFC 3339 text with an offset.
     pub fn parse(text: &str) -> Option<Timestamp> {
         if text.len() > 40 {

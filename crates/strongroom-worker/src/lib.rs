@@ -1,14 +1,19 @@
-//! Work after the commit: the sandbox rail, webhooks, checkpoints, summaries, retention.
+//! Work after the commit: the sandbox rail, card payments and refunds, tokens that expire, webhooks, checkpoints, summaries, retention.
 //!
 //! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
+mod acquirer;
+mod due;
+mod payments;
 mod rail;
 mod retention;
 mod summaries;
+mod tokens;
 mod webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_engine::{Engine, Failure};
@@ -17,10 +22,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use rail::advance_due;
+pub use acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+pub use due::{advance_due, attend};
 pub use retention::purge;
 pub use summaries::write_summaries;
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
+
+/// How often security codes whose time is over are looked for.
+const CODES_EVERY: Duration = Duration::from_secs(10);
 
 /// How the workers pace themselves.
 #[derive(Clone)]
@@ -32,6 +41,8 @@ pub struct WorkerSettings {
     pub retention_every: Duration,
     /// What webhooks are sent by.
     pub outbound: Outbound,
+    /// What card payments are sent to.
+    pub acquirer: Arc<dyn Acquirer>,
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
     pub webhook_retry: i64,
 }
@@ -44,6 +55,7 @@ impl Default for WorkerSettings {
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
             outbound: Outbound::default(),
+            acquirer: Arc::new(SandboxAcquirer::default()),
             webhook_retry: 60_000,
         }
     }
@@ -60,8 +72,9 @@ impl Workers {
     pub fn start(engine: Engine, settings: WorkerSettings) -> Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(rail::run(
+        tasks.spawn(due::run(
             engine.clone(),
+            settings.acquirer,
             settings.rail_step,
             stopped.clone(),
         ));
@@ -79,6 +92,16 @@ impl Workers {
             move || {
                 let engine = task.clone();
                 async move { engine.checkpoint().await.map(drop) }
+            },
+        ));
+        let task = engine.clone();
+        tasks.spawn(every(
+            CODES_EVERY,
+            stopped.clone(),
+            "security codes",
+            move || {
+                task.wipe_codes();
+                std::future::ready(Ok(()))
             },
         ));
         let task = engine.clone();

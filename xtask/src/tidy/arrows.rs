@@ -5,10 +5,11 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
+    ("vault", &["types"]),
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("ledger", &["types"]),
@@ -19,13 +20,15 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
     (
         "engine",
         &[
-            "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
+            "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
     ("worker", &["types", "outbound", "auth", "domain", "engine"]),
     (
         "http",
-        &["types", "crypto", "outbound", "auth", "domain", "engine"],
+        &[
+            "types", "vault", "crypto", "outbound", "auth", "domain", "engine",
+        ],
     ),
     ("client", &["types", "crypto", "audit"]),
     (
@@ -36,7 +39,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 17] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client",
+            "engine", "outbound", "worker", "http", "client", "vault",
         ],
     ),
     ("", EVERY_ROOM),
@@ -47,7 +50,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "listen",
+    "http", "client", "outbound", "vault", "listen",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -7,12 +7,13 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
     "strongroom-ledger",
     "strongroom-types",
+    "strongroom-vault",
 ];
 
 const IMPURE: [&str; 5] = ["std::fs", "std::net", "tokio", "SystemTime", "Instant"];

@@ -125,8 +125,10 @@ impl<C: Command> Command for Limited<C> {
 /// about what leaves, not about what stays away.
 fn direction(action: Action) -> Option<Direction> {
     match action {
-        Action::WalletCredited => Some(Direction::In),
-        Action::WalletDebited | Action::PayoutCreated => Some(Direction::Out),
+        Action::WalletCredited | Action::PaymentCreated => Some(Direction::In),
+        Action::WalletDebited | Action::PayoutCreated | Action::RefundCreated => {
+            Some(Direction::Out)
+        }
         Action::TransferCreated => Some(Direction::Internal),
         _ => None,
     }
@@ -134,7 +136,10 @@ fn direction(action: Action) -> Option<Direction> {
 
 fn moved(decision: &Decision) -> Option<Money> {
     let payout = decision.payout.as_ref().map(|payout| payout.amount);
-    payout.or_else(|| decision.transactions.first().map(|t| t.amount))
+    let refund = decision.refund.as_ref().map(|refund| refund.amount);
+    let payment = decision.payment.as_ref().map(|payment| payment.amount);
+    let moved = || decision.transactions.first().map(|t| t.amount);
+    payout.or(refund).or(payment).or_else(moved)
 }
 
 fn refusal(beyond: Beyond) -> Rejection {

@@ -6,8 +6,10 @@ use strongroom_crypto::{DataKey, MacKey, equal};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
+use strongroom_domain::payments::Waits;
 use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
 use strongroom_domain::record::Record;
+use strongroom_domain::tokens::TokenStatus;
 use strongroom_domain::wallets::Wallet;
 use strongroom_domain::webhooks::WebhookStatus;
 use strongroom_store::{HeadRow, IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
@@ -15,7 +17,7 @@ use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
-use crate::accept::{RAIL_JOB, job_mark};
+use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
 use crate::opened::Opener;
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
@@ -118,6 +120,16 @@ impl Claims {
                     id,
                 );
             }
+            Record::Payment(payment) => claim(
+                Field::PaymentReference,
+                payment.reference_id.as_ref().map(|r| r.as_str()),
+                payment.id.any(),
+            ),
+            Record::Refund(refund) => claim(
+                Field::RefundReference,
+                refund.reference_id.as_ref().map(|r| r.as_str()),
+                refund.id.any(),
+            ),
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
                     claim(
@@ -274,6 +286,11 @@ fn created(facts: &EntryFacts) -> Vec<AnyId> {
     }
     match facts.action {
         Action::PayoutCreated => facts.resource.into_iter().collect(),
+        // INVARIANT(token-order): a token's own id is random, so another one leads to it.
+        Action::TokenCreated => vec![AnyId {
+            kind: Kind::Token,
+            raw: facts.base.plus(1),
+        }],
         _ => facts
             .transactions
             .iter()
@@ -282,32 +299,61 @@ fn created(facts: &EntryFacts) -> Vec<AnyId> {
     }
 }
 
-/// Jobs that must be there: one for each payout that a rail has not ended, with the time of its last step, and one
-/// lane for each endpoint that is not deleted.
+/// Jobs that must be there: one for each payout that a rail has not ended, with the time of its last step, one for each
+/// token whose number has an end, and one lane for each endpoint that is not deleted.
 #[derive(Default)]
 pub(super) struct Jobs {
-    expected: HashMap<(u32, [u8; 12]), i64>,
+    expected: HashMap<(u32, u8, [u8; 12]), Due>,
     /// Endpoints, and whether their lane must be there and was not seen yet.
     endpoints: HashMap<(u32, WebhookId), bool>,
 }
 
+/// When a job must be due.
+#[derive(Clone, Copy)]
+enum Due {
+    /// After this time, within a day.
+    Soon(i64),
+    At(i64),
+}
+
 impl Jobs {
     pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
-        let payout = match record {
-            Record::Payout(payout) => payout,
+        match record {
+            Record::Payout(payout) => {
+                let open = matches!(
+                    payout.body.status,
+                    PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+                );
+                if open {
+                    let key = (scope, RAIL_JOB, payout.body.id.0.0);
+                    self.expected.insert(key, Due::Soon(changed));
+                }
+            }
             Record::Webhook(webhook) => {
                 let followed = webhook.status != WebhookStatus::Deleted;
                 self.endpoints.insert((scope, webhook.id), followed);
-                return;
             }
-            _ => return,
-        };
-        let open = matches!(
-            payout.body.status,
-            PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
-        );
-        if open {
-            self.expected.insert((scope, payout.body.id.0.0), changed);
+            Record::Payment(payment) => {
+                let due = match payment.waits() {
+                    Waits::Soon => Some(Due::Soon(changed)),
+                    Waits::Until(end) => Some(Due::At(end.0)),
+                    Waits::Never => None,
+                };
+                let key = (scope, PAYMENT_JOB, payment.id.0.0);
+                self.expected.extend(due.map(|due| (key, due)));
+            }
+            Record::Refund(refund) if refund.is_pending() => {
+                let key = (scope, REFUND_JOB, refund.id.0.0);
+                self.expected.insert(key, Due::Soon(changed));
+            }
+            Record::Token(token) => {
+                let waits = token.body.status == TokenStatus::Active;
+                if let Some(end) = token.body.expires_at.filter(|_| waits) {
+                    let key = (scope, TOKEN_JOB, token.body.id.0.0);
+                    self.expected.insert(key, Due::At(end.0));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -329,13 +375,9 @@ impl Jobs {
                 RawId(row.id),
                 row.scope
             );
-            match self
-                .expected
-                .remove(&(row.scope, row.id))
-                .filter(|_| row.kind == RAIL_JOB)
-            {
+            match self.expected.remove(&(row.scope, row.kind, row.id)) {
                 None => damages.note(format!("{name}: nothing asks for it")),
-                Some(changed) if !is_plausible(&row, changed, marks) => {
+                Some(due) if !is_plausible(&row, due, marks) => {
                     damages.note(format!("{name}: its time or attempts do not fit"))
                 }
                 Some(_) => {}
@@ -349,9 +391,15 @@ impl Jobs {
         }
         let mut missing: Vec<_> = self.expected.into_keys().collect();
         missing.sort_unstable();
-        for (scope, id) in missing {
+        for (scope, kind, id) in missing {
+            let what = match kind {
+                RAIL_JOB => "payout",
+                TOKEN_JOB => "token",
+                PAYMENT_JOB => "payment",
+                _ => "refund",
+            };
             damages.note(format!(
-                "the job for payout `{}` of log {scope}: it is missing",
+                "the job for {what} `{}` of log {scope}: it is missing",
                 RawId(id)
             ));
         }
@@ -393,10 +441,12 @@ impl Jobs {
     }
 }
 
-/// A rail's job comes after the last step, within a day, counts no attempts and carries the mark of its due time.
-fn is_plausible(row: &JobRow, changed: i64, marks: Option<&MacKey>) -> bool {
+/// A job is due when it must be, counts no attempts and carries the mark of its due time.
+fn is_plausible(row: &JobRow, due: Due, marks: Option<&MacKey>) -> bool {
     let mark = marks.map(|mac| job_mark(mac, (row.scope, row.kind, row.id), row.due));
-    (changed..=changed.saturating_add(DAY)).contains(&row.due)
-        && row.attempt == 0
-        && mark.is_some_and(|mark| equal(&row.body, &mark))
+    let in_time = match due {
+        Due::Soon(changed) => (changed..=changed.saturating_add(DAY)).contains(&row.due),
+        Due::At(time) => row.due == time,
+    };
+    in_time && row.attempt == 0 && mark.is_some_and(|mark| equal(&row.body, &mark))
 }

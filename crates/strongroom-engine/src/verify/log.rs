@@ -189,6 +189,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             books,
             changes,
             claims,
+            payments,
             runs,
             points,
             ..
@@ -200,6 +201,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             return Ok(());
         };
         books.fold(log, entry.seq, facts, unread, damages);
+        payments.fold(log, facts);
         if facts.action == Action::KeysDestroyed {
             keys.destroyed(&facts.details);
         }

@@ -11,6 +11,7 @@ mod indexes;
 mod keys;
 mod log;
 mod open;
+mod payments;
 mod points;
 mod records;
 mod report;
@@ -21,8 +22,9 @@ mod unread;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use strongroom_crypto::RootKeys;
+use strongroom_crypto::{Purpose, RootKeys, SealedView};
 use strongroom_domain::record::Record;
+use strongroom_domain::tokens::Token;
 use strongroom_store::{HeadRow, Reader, RecordRow, Store, StoreError};
 use strongroom_types::id::Kind;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
@@ -31,11 +33,13 @@ use strongroom_types::time::Timestamp;
 use crate::opened::{OpenFault, Opener};
 use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
+use crate::vault::open_card;
 use books::Books;
 use indexes::{Claims, Jobs};
-use keys::Keys;
+use keys::{KeyPlace, Keys};
 use log::Walk;
 use open::Prints;
+use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
 use runs::Runs;
@@ -83,6 +87,7 @@ pub fn verify(
         changes: Changes::default(),
         claims: Claims::default(),
         jobs: Jobs::default(),
+        payments: Payments::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -162,6 +167,7 @@ struct Verifier<'a> {
     changes: Changes,
     claims: Claims,
     jobs: Jobs,
+    payments: Payments,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -241,7 +247,9 @@ impl Verifier<'_> {
         };
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
+        self.payments.record(scope, record);
         match record {
+            Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
                 self.books
                     .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
@@ -271,6 +279,37 @@ impl Verifier<'_> {
         }
     }
 
+    /// Holds a token's number against the hash in its body.
+    fn card(&mut self, log: u32, token: &Token, logs: &[(Scope, HeadRow)]) {
+        let Some((scope, _)) = logs.iter().find(|(scope, _)| scope.number == log) else {
+            return;
+        };
+        let opener = Opener::new(Arc::clone(&self.keys.hierarchy));
+        match open_card(&opener, scope, token, &mut |_| None) {
+            Ok(_) => {}
+            Err(OpenFault::NoKey(number)) => {
+                let what = || format!("the card of `{}` of log {log}", token.body.id);
+                self.keys.lacks(number, false, what);
+            }
+            Err(fault) => self.damages.note(format!("log {log}: {fault}")),
+        }
+        let purpose = token.sealed.as_deref().and_then(|sealed| {
+            let key = SealedView::parse(sealed).ok()?.key;
+            self.keys.place(key)
+        });
+        let expected = KeyPlace {
+            scope: log,
+            purpose: Purpose::Card.number(),
+            period: 0,
+        };
+        if purpose.is_some_and(|place| place != expected) {
+            self.damages.note(format!(
+                "the card of `{}` of log {log}: it is sealed under a key of another purpose",
+                token.body.id
+            ));
+        }
+    }
+
     /// What is left to compare once everything was read.
     fn finish(self, logs: &[(Scope, HeadRow)]) -> VerifyReport {
         let latest = logs
@@ -289,6 +328,7 @@ impl Verifier<'_> {
         let reader = &mut *reader;
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
+        self.payments.finish(&unread, &mut damages);
         report.accounts = self.books.len();
         report.postings = self.books.postings;
         let indexes = self.claims.finish(reader, &unread, &mut damages);

@@ -326,6 +326,8 @@ fn check(row: &EntryRow, parts: &Parts, faults: &mut Vec<String>) {
         .is_some_and(|changes| !changes.0.is_empty());
     let moved = !facts.transactions.is_empty()
         || facts.payout.is_some()
+        || facts.payment.is_some()
+        || facts.refund.is_some()
         || !facts.events.is_empty()
         || changed;
     must(

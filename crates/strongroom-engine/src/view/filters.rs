@@ -2,10 +2,12 @@
 
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::TransactionKind;
+use strongroom_domain::payments::PaymentStatus;
 use strongroom_domain::payouts::PayoutStatus;
+use strongroom_domain::refunds::RefundStatus;
 use strongroom_domain::wallets::{WalletStatus, WalletType};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, ApiKeyId, PayoutId, WalletId};
+use strongroom_types::id::{AnyId, ApiKeyId, PaymentId, PayoutId, WalletId};
 use strongroom_types::time::Timestamp;
 
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,24 @@ pub struct PayoutFilter {
     pub status: Option<PayoutStatus>,
     /// As source or as recipient.
     pub wallet: Option<WalletId>,
+    pub reference_id: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct PaymentFilter {
+    pub status: Option<PaymentStatus>,
+    pub wallet: Option<WalletId>,
+    pub reference_id: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RefundFilter {
+    pub status: Option<RefundStatus>,
+    pub payment: Option<PaymentId>,
     pub reference_id: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,

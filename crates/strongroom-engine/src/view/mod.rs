@@ -9,7 +9,9 @@ mod filters;
 mod keys;
 mod movements;
 mod paging;
+mod payments;
 mod payouts;
+mod tokens;
 mod wallets;
 mod webhooks;
 
@@ -28,7 +30,9 @@ use crate::load::open_with;
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
-pub use filters::{AuditFilter, PayoutFilter, TransactionFilter, WalletFilter};
+pub use filters::{
+    AuditFilter, PaymentFilter, PayoutFilter, RefundFilter, TransactionFilter, WalletFilter,
+};
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
 

@@ -93,6 +93,12 @@ impl<T> Collector<T> {
         }
     }
 
+    pub fn extend(&mut self, item: Option<T>) {
+        if let Some(item) = item {
+            self.push(item);
+        }
+    }
+
     pub fn finish(mut self, cursor: impl Fn(&T) -> String) -> Listing<T> {
         let has_more = self.items.len() > self.limit;
         self.items.truncate(self.limit);

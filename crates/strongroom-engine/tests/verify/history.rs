@@ -6,9 +6,15 @@ use strongroom_auth::Role;
 use strongroom_crypto::{RootKeys, sha256};
 use strongroom_domain::api_keys::{RevokeApiKey, RollApiKey, TouchApiKeys};
 use strongroom_domain::funding::{Debit, Funding};
+use strongroom_domain::payments::{
+    AcquirerAnswer, AdvancePayment, AnswerPayment, CapturePayment, CreatePayment, PaymentFailure,
+    SendAuthorization, VoidPayment,
+};
 use strongroom_domain::payouts::{
     AdvancePayout, BankAccount, CancelPayout, CreatePayout, NewRecipient, ReversePayout,
 };
+use strongroom_domain::refunds::{AnswerRefund, CreateRefund, RefundFailure, SendRefund};
+use strongroom_domain::tokens::{CreateToken, DeleteToken, ExpireToken, RevealToken, TokenUse};
 use strongroom_domain::transfers::CreateTransfer;
 use strongroom_domain::wallets::{
     CreateWallet, Owner, SetWalletStatus, UpdateWallet, WalletStatus, WalletType,
@@ -19,10 +25,12 @@ use strongroom_engine::{Clock, Engine, Envelope, Idempotency, Settings};
 use strongroom_store::{SqliteStore, Store};
 use strongroom_testkit::books::{Books, money, new_wallet, payout};
 use strongroom_testkit::clock::FakeClock;
-use strongroom_types::id::{ApiKeyId, PayoutId, WalletId};
+use strongroom_types::card::Expiry;
+use strongroom_types::id::{ApiKeyId, PaymentId, PayoutId, RefundId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::DAY;
+use strongroom_vault::CardNumber;
 
 /// Root keys that can be had again.
 pub struct Root(String);
@@ -110,7 +118,17 @@ pub fn write(store: &dyn Store, root: &Root) {
     let other = Books::found_in(author.books.engine.clone(), "Umbrella");
     other.wallet(WalletType::Master);
     author.webhook();
+    author.tokens();
+    author.payments(wallets[0]);
     author.books.engine.stop();
+}
+
+fn approved_refund() -> AcquirerAnswer<RefundFailure> {
+    AcquirerAnswer::Approved("123456".into())
+}
+
+fn declined_refund() -> AcquirerAnswer<RefundFailure> {
+    AcquirerAnswer::Declined(RefundFailure::RefundDeclined)
 }
 
 fn reference(text: &str) -> Option<ReferenceId> {
@@ -315,6 +333,115 @@ impl Author {
             held: Role::Owner.permissions(),
         };
         self.run(self.books.run(command));
+    }
+
+    fn token(&self, number: &str, usage: TokenUse, lifetime: Option<i64>) -> TokenId {
+        let number = CardNumber::parse(number).unwrap_or_else(|fault| panic!("{fault:?}"));
+        let command = CreateToken {
+            card: self.books.engine.seal_card(&self.books.caller(), &number),
+            expiry: Expiry::new(2030, 12).unwrap(),
+            name: Some("Ana Cruz".into()),
+            usage,
+            lifetime,
+        };
+        TokenId(self.run(self.books.run(command)).resource().unwrap().raw)
+    }
+
+    /// Payments: one captured in two parts, settled and partly given back; one declined, voided, lapsed, waiting each.
+    fn payments(&self, wallet: WalletId) {
+        let begin = |capture| {
+            let command = CreatePayment {
+                token: self.token("4242424242424242", TokenUse::SingleUse, Some(DAY)),
+                amount: money(1_000),
+                wallet: Some(wallet),
+                capture,
+                reference_id: None,
+                customer_id: None,
+                description: None,
+                metadata: Metadata::default(),
+            };
+            PaymentId(self.run(self.books.run(command)).resource().unwrap().raw)
+        };
+        let answer = |id, answer| {
+            let pause = 1_000;
+            self.run(self.books.run(SendAuthorization { id, pause }));
+            self.run(self.books.run(AnswerPayment { id, answer, pause }));
+        };
+        let approved = || AcquirerAnswer::Approved("123456".into());
+        let advance = |id| drop(self.run(self.books.run(AdvancePayment { id, pause: 1_000 })));
+        let paid = begin(false);
+        answer(paid, approved());
+        let part = Some(money(600));
+        self.run(self.books.run(CapturePayment {
+            id: paid,
+            amount: part,
+        }));
+        advance(paid);
+        self.run(self.books.run(CapturePayment {
+            id: paid,
+            amount: None,
+        }));
+        for (minor, outcome) in [
+            (100, Some(approved_refund())),
+            (200, Some(declined_refund())),
+            (300, None),
+        ] {
+            self.refund(paid, minor, outcome);
+        }
+        let lapsed = begin(false);
+        answer(lapsed, approved());
+        self.clock.advance(8 * DAY);
+        advance(lapsed);
+        advance(paid);
+        let declined = begin(true);
+        answer(declined, AcquirerAnswer::Declined(PaymentFailure::LostCard));
+        let voided = begin(false);
+        answer(voided, approved());
+        self.run(self.books.run(VoidPayment { id: voided }));
+        let unanswered = begin(true);
+        answer(unanswered, AcquirerAnswer::Unknown);
+        answer(begin(true), approved());
+        answer(begin(false), approved());
+        begin(true);
+    }
+
+    fn refund(
+        &self,
+        payment: PaymentId,
+        minor: i64,
+        answer: Option<AcquirerAnswer<RefundFailure>>,
+    ) {
+        let command = CreateRefund {
+            payment,
+            amount: Some(money(minor)),
+            reason: "returned".into(),
+            reference_id: reference(&format!("back-{minor}")),
+            metadata: Metadata::default(),
+        };
+        let id = RefundId(self.run(self.books.run(command)).resource().unwrap().raw);
+        if let Some(answer) = answer {
+            let pause = 1_000;
+            self.run(self.books.run(SendRefund { id, pause }));
+            self.run(self.books.run(AnswerRefund { id, answer, pause }));
+        }
+    }
+
+    /// Cards: one kept, one deleted, one revealed whose time is over, one that waits for its end.
+    fn tokens(&self) {
+        let token =
+            |number: &str, lifetime: Option<i64>| self.token(number, TokenUse::MultiUse, lifetime);
+        token("4242424242424242", None);
+        let deleted = token("5555555555554444", Some(DAY));
+        self.run(self.books.run(DeleteToken { id: deleted }));
+        let expired = token("378282246310005", Some(1_000));
+        let reveal = RevealToken {
+            id: expired,
+            reason: "dispute".into(),
+        };
+        self.run(self.books.run(reveal));
+        self.clock.advance(1_000);
+        self.run(self.books.run(ExpireToken { id: expired }));
+        token("6011111111111117", Some(DAY));
     }
 
     pub fn many_payouts(&self, wallets: &[WalletId], count: u64) {

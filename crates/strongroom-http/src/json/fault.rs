@@ -14,6 +14,8 @@ pub enum FaultKind {
     AmountDecimals,
     AmountNotPositive,
     AmountTooLarge,
+    CardNumberInvalid,
+    CardCodeInvalid,
 }
 
 impl FaultKind {
@@ -26,6 +28,8 @@ impl FaultKind {
         FaultKind::AmountDecimals,
         FaultKind::AmountNotPositive,
         FaultKind::AmountTooLarge,
+        FaultKind::CardNumberInvalid,
+        FaultKind::CardCodeInvalid,
     ];
 
     pub const fn code(self) -> &'static str {
@@ -38,6 +42,8 @@ impl FaultKind {
             FaultKind::AmountDecimals => "amount_decimals",
             FaultKind::AmountNotPositive => "amount_not_positive",
             FaultKind::AmountTooLarge => "amount_too_large",
+            FaultKind::CardNumberInvalid => "card_number_invalid",
+            FaultKind::CardCodeInvalid => "card_cvv_invalid",
         }
     }
 
@@ -51,6 +57,8 @@ impl FaultKind {
             FaultKind::AmountDecimals => "The amount has the wrong number of decimals",
             FaultKind::AmountNotPositive => "The amount is not positive",
             FaultKind::AmountTooLarge => "The amount is too large",
+            FaultKind::CardNumberInvalid => "The card number is not valid",
+            FaultKind::CardCodeInvalid => "The card's security code is not valid",
         }
     }
 }

@@ -97,7 +97,7 @@ impl<'f, 'b> Fields<'f, 'b> {
     }
 
     /// Any text; `None` and a fault when it is something else.
-    fn string(&mut self, name: &'static str) -> Option<&'f str> {
+    pub fn string(&mut self, name: &'static str) -> Option<&'f str> {
         match self.value(name)? {
             Value::Text(text) => Some(text.as_ref()),
             _ => {
@@ -183,6 +183,22 @@ impl<'f, 'b> Fields<'f, 'b> {
             Value::Number(text) => text.parse::<i64>().ok(),
             _ => None,
         };
+        let fits = number.filter(|n| (least..=most).contains(n));
+        if fits.is_none() {
+            self.invalid(name, format!("must be an integer from {least} to {most}"));
+        }
+        fits
+    }
+
+    /// The same, also written as text: people paste what stands on a card.
+    pub fn whole(&mut self, name: &'static str, least: i64, most: i64) -> Option<i64> {
+        let digits = match self.value(name)? {
+            Value::Number(text) => *text,
+            Value::Text(text) => text.as_ref(),
+            _ => "",
+        };
+        let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        let number = digits.parse::<i64>().ok().filter(|_| plain);
         let fits = number.filter(|n| (least..=most).contains(n));
         if fits.is_none() {
             self.invalid(name, format!("must be an integer from {least} to {most}"));

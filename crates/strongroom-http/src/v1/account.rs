@@ -107,6 +107,9 @@ mod tests {
         let owner = resolved(&Role::Owner.permissions());
         assert_eq!(owner.len(), permission::ALL.len() - 1);
         assert!(!owner.contains(&"operate:installation"));
-        assert_eq!(resolved(&Role::Publishable.permissions()), ["read:account"]);
+        assert_eq!(
+            resolved(&Role::Publishable.permissions()),
+            ["read:account", "create:tokens"]
+        );
     }
 }

@@ -85,6 +85,11 @@ const KINDS: &[(&str, TransactionKind)] = &[
     ("payout_settlement", TransactionKind::PayoutSettlement),
     ("payout_release", TransactionKind::PayoutRelease),
     ("payout_reversal", TransactionKind::PayoutReversal),
+    ("payment_capture", TransactionKind::PaymentCapture),
+    ("payment_settlement", TransactionKind::PaymentSettlement),
+    ("refund_hold", TransactionKind::RefundHold),
+    ("refund_settlement", TransactionKind::RefundSettlement),
+    ("refund_release", TransactionKind::RefundRelease),
 ];
 
 fn kind(text: &str) -> Option<TransactionKind> {
@@ -141,7 +146,13 @@ fn fields() -> Vec<(&'static str, Schema)> {
 }
 
 pub fn schema() -> Schema {
-    schema::named("transaction", schema::reply(fields()))
+    schema::named("transaction", caused(schema::reply(fields())))
+}
+
+/// A movement's schema with what it was for, where that is a card's.
+fn caused(schema: Schema) -> Schema {
+    let schema = schema::optional(schema, "payment_id", schema::id("pay"));
+    schema::optional(schema, "refund_id", schema::id("refund"))
 }
 
 pub fn list_schema() -> Schema {
@@ -153,7 +164,7 @@ pub fn statement_schema() -> Schema {
     line.push(("wallet_id", schema::id("wallet")));
     line.push(("change", schema::reply(balances())));
     line.push(("balances_after", schema::reply(balances())));
-    schema::page(schema::reply(line))
+    schema::page(caused(schema::reply(line)))
 }
 
 #[cfg(test)]

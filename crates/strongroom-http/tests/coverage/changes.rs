@@ -68,6 +68,9 @@ fn noun(route: &Route) -> &'static str {
         Some("payouts") => "payout",
         Some("api-keys") => "api_key",
         Some("webhooks") => "webhook",
+        Some("tokens") => "token",
+        Some("payments") => "payment",
+        Some("refunds") => "refund",
         other => panic!("no noun for {other:?}"),
     }
 }
@@ -124,7 +127,9 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
                 assert!(
-                    resource.starts_with("key_") || resource.starts_with("whk_"),
+                    ["key_", "whk_", "tok_"]
+                        .iter()
+                        .any(|prefix| resource.starts_with(prefix)),
                     "{}: {}",
                     name(route),
                     again.text()

@@ -15,3 +15,4 @@ mod changes;
 mod replies;
 mod sample;
 mod schema;
+mod tripwire;

@@ -5,7 +5,7 @@ use strongroom_auth::Role;
 use strongroom_http::{ReplyKind, Route, Verb, routes};
 use strongroom_testkit::exchange::{Outgoing, Reply};
 use strongroom_testkit::server::TestServer;
-use strongroom_testkit::tenant::{Tenant, fresh};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 /// A request that its route carries out.
 pub struct Sample {
@@ -119,6 +119,15 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             hook["challenge"] = json!(true);
             acme.post("/v1/webhooks", &hook).expect(201).id()
         }
+        "/v1/payments/{id}" => acme.payment(&acme.wallet("master"), 500, true),
+        path if path.starts_with("/v1/payments/") => {
+            acme.payment(&acme.wallet("master"), 500, false)
+        }
+        path if path.starts_with("/v1/refunds/") => {
+            let payment = acme.paid(&acme.wallet("master"), 500);
+            acme.refund(&payment, 100).expect(201).id()
+        }
+        path if path.starts_with("/v1/tokens/") => acme.token(VISA).expect(201).id(),
         path if path.starts_with("/v1/webhooks/") => {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
@@ -158,6 +167,17 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
             let (from, to) = pair();
             strongroom_testkit::tenant::payout(&from, &to, 5)
         }
+        (_, "/v1/payments") => {
+            let (token, wallet) = (acme.token(VISA).expect(201).id(), acme.wallet("master"));
+            json!({ "payment_token": token, "amount": 500, "wallet_id": wallet })
+        }
+        (_, "/v1/payments/{id}/capture") => json!({ "amount": 200 }),
+        (_, "/v1/refunds") => {
+            let payment = acme.paid(&acme.wallet("master"), 500);
+            json!({ "payment_id": payment, "amount": 100, "reason": "returned" })
+        }
+        (_, "/v1/tokens") => strongroom_testkit::tenant::card(VISA),
+        (_, "/v1/tokens/{id}/reveal") => json!({ "reason": "chargeback 7" }),
         (Verb::Post, "/v1/webhooks") => hook(),
         (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
         (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),

@@ -56,6 +56,13 @@ const TEXTS: &[&str] = &[
     "ref-refused-salak",
     "queried@pulasan.example",
     "pasted-where-an-id-belongs",
+    "4539578763621486",
+    "4539 5787 6362 1486",
+    "Thaddeus Plumwick",
+    "reason-jackfruit",
+    "\"9137\"",
+    "d9137",
+    "5105105105105100",
 ];
 
 impl History {
@@ -78,6 +85,7 @@ impl History {
         texts.extend(keys(&acme));
         history.payout = money(&acme, &history.wallet);
         odd_requests(&acme, &history.wallet);
+        cards(&acme);
         history.texts = texts;
         while server.rail() > 0 {}
         history.amounts.extend(balances(&acme, &history.wallet));
@@ -101,6 +109,7 @@ impl History {
             "/v1/audit-logs?limit=100".into(),
             "/v1/request-logs?limit=100".into(),
             "/v1/api-keys".into(),
+            "/v1/tokens".into(),
         ] {
             let request = server.request("GET", &path).bearer(&self.owner);
             request
@@ -203,6 +212,31 @@ fn money(acme: &Tenant<'_>, wallet: &str) -> String {
         .send()
         .expect(200);
     paid
+}
+
+/// A card that is revealed, one that is deleted, one with a code of four digits, one where none may stand.
+fn cards(acme: &Tenant<'_>) {
+    let card = |number: &str, cvv: &str| {
+        let name = "Thaddeus Plumwick";
+        json!({ "card": { "number": number, "exp_month": 7, "exp_year": 2031, "cvv": cvv, "name": name } })
+    };
+    let kept = acme.post("/v1/tokens", &card("4539 5787 6362 1486", "919"));
+    let kept = kept.expect(201).id();
+    let reveal = format!("/v1/tokens/{kept}/reveal");
+    acme.post(&reveal, &json!({ "reason": "reason-jackfruit" }))
+        .expect(200);
+    let gone = acme.post("/v1/tokens", &card("4539578763621486", "919"));
+    let gone = format!("/v1/tokens/{}", gone.expect(201).id());
+    acme.request("DELETE", &gone).send().expect(200);
+    acme.post("/v1/tokens", &card("378282246310005", "9137"))
+        .expect(201);
+    let pasted = json!({ "type": "master", "metadata": { "note": "5105105105105100" } });
+    acme.post("/v1/wallets", &pasted)
+        .refused(422, "card_number_refused");
+    let agent = acme
+        .request("GET", "/v1/tokens")
+        .header("User-Agent", "5105105105105100");
+    agent.send().refused(422, "card_number_refused");
 }
 
 /// What is refused leaves as little behind as what is done.

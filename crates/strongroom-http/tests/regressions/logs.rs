@@ -78,6 +78,15 @@ fn number_redaction() {
         .idempotent(&fresh("k"))
         .json(&json!({ "role": "viewer" }))
         .send();
+    let token = acme.token("4000056655665556").expect(201).id();
+    let reveal = format!("/v1/tokens/{token}/reveal");
+    let shown = acme.post(&reveal, &json!({ "reason": "dispute" }));
+    shown.expect(200);
+    acme.token("4000056655665555")
+        .refused(422, "card_number_invalid");
+    let pasted = json!({ "type": "master", "metadata": { "note": "5105 1051 0510 5100" } });
+    acme.post("/v1/wallets", &pasted)
+        .refused(422, "card_number_refused");
     while server.rail() > 0 {}
     server.checkpoint();
     server.summarise();
@@ -92,6 +101,10 @@ fn number_redaction() {
         "8888777766",
         "5551239871",
         "4477009001234",
+        "4000056655665556",
+        "4000056655665555",
+        "5105 1051",
+        "51051051",
         "Quillon",
         "quillon",
         &acme.owner.text,

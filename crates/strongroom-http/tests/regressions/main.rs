@@ -9,11 +9,13 @@
 
 mod access;
 mod batch;
+mod cards;
 mod edge;
 mod gate;
 mod idempotency;
 mod logs;
 mod payouts;
+mod refunds;
 mod signatures;
 mod tampering;
 

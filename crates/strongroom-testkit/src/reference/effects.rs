@@ -44,6 +44,15 @@ impl Reference {
             Op::Cancel(id) => self.cancel(id, at),
             Op::Reverse(id) => self.reverse(id, at),
             Op::Advance(id) => self.advance(id, at),
+            Op::Token { card, multi } => self.create_token(*card, *multi, at),
+            Op::Pay(new) => self.create_payment(new, at),
+            Op::Capture { payment, amount } => self.capture(payment, *amount, at),
+            Op::Void(id) => self.void(id, at),
+            Op::Refund {
+                payment,
+                amount,
+                reference,
+            } => self.create_refund(payment, *amount, reference, at),
         }
     }
 
@@ -147,6 +156,8 @@ impl Reference {
                 amount: fund.amount,
                 currency,
                 payout: None,
+                payment: None,
+                refund: None,
                 reference,
                 at,
             },
@@ -189,6 +200,8 @@ impl Reference {
             amount,
             currency,
             payout: None,
+            payment: None,
+            refund: None,
             reference: reference_id,
             at,
         };

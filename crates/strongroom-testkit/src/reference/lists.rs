@@ -16,6 +16,9 @@ pub enum List {
     /// Of one wallet.
     Statement(usize),
     Events,
+    Tokens,
+    Payments,
+    Refunds,
 }
 
 /// A filter as it stands in the query.
@@ -35,9 +38,20 @@ impl Reference {
                 |n| self.payout_matches(n, pairs),
                 |n| self.payout(n),
             ),
-            List::Transactions => self.moved(|m| self.movement_matches(m, pairs)),
+            List::Tokens => self.newest(self.tokens.len(), |_| true, |n| self.token(n)),
+            List::Payments => self.newest(
+                self.payments.len(),
+                |n| self.payment_matches(n, pairs),
+                |n| self.payment(n),
+            ),
+            List::Refunds => self.newest(
+                self.refunds.len(),
+                |n| self.refund_matches(n, pairs),
+                |n| self.refund(n),
+            ),
+            List::Transactions => self.movements_by(|m| self.movement_matches(m, pairs)),
             List::Transfers => {
-                self.moved(|m| m.kind == "transfer" && self.movement_matches(m, pairs))
+                self.movements_by(|m| m.kind == "transfer" && self.movement_matches(m, pairs))
             }
             List::Statement(wallet) => {
                 let all = (0..self.movements.len()).rev();
@@ -72,7 +86,7 @@ impl Reference {
         (0..count).rev().filter(|n| keep(*n)).map(show).collect()
     }
 
-    fn moved(&self, keep: impl Fn(&Movement) -> bool) -> Vec<Value> {
+    fn movements_by(&self, keep: impl Fn(&Movement) -> bool) -> Vec<Value> {
         let kept = |n: usize| self.movements.get(n).is_some_and(&keep);
         self.newest(self.movements.len(), kept, |n| self.movement(n))
     }
@@ -104,6 +118,30 @@ impl Reference {
             }),
             "reference_id" => payout.reference.as_ref() == Some(value),
             _ => within(payout.created, name, value),
+        })
+    }
+
+    fn payment_matches(&self, n: usize, pairs: &Pairs) -> bool {
+        let Some(payment) = self.payments.get(n) else {
+            return false;
+        };
+        pairs.iter().all(|(name, value)| match *name {
+            "status" => payment.status == value,
+            "wallet_id" => self.wallet_of(value) == Some(payment.wallet),
+            "reference_id" => payment.reference.as_ref() == Some(value),
+            _ => within(payment.created, name, value),
+        })
+    }
+
+    fn refund_matches(&self, n: usize, pairs: &Pairs) -> bool {
+        let Some(refund) = self.refunds.get(n) else {
+            return false;
+        };
+        pairs.iter().all(|(name, value)| match *name {
+            "status" => refund.status == value,
+            "payment_id" => self.number("pay", value, self.payments.len()) == Some(refund.payment),
+            "reference_id" => refund.reference.as_ref() == Some(value),
+            _ => within(refund.created, name, value),
         })
     }
 

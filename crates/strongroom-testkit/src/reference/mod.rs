@@ -6,6 +6,7 @@
 //! and asks for whole lists ([`Reference::list`]); the first difference is returned as a sentence.
 //! It must never learn a number from the server: only ids, and times where the caller does not know them.
 
+mod cards;
 mod compare;
 mod effects;
 mod lists;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use cards::CARDS;
 pub use compare::{Names, compare};
 pub use lists::{List, page};
 pub use shapes::decimal;
@@ -53,6 +55,32 @@ pub enum Op {
     Reverse(String),
     /// One step of the rail.
     Advance(String),
+    /// A token for one of [`CARDS`].
+    Token {
+        card: usize,
+        multi: bool,
+    },
+    Pay(NewPayment),
+    Capture {
+        payment: String,
+        amount: Option<i64>,
+    },
+    Void(String),
+    Refund {
+        payment: String,
+        amount: Option<i64>,
+        reference: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPayment {
+    pub token: String,
+    pub amount: i64,
+    pub wallet: Option<String>,
+    pub currency: Option<&'static str>,
+    pub capture: bool,
+    pub reference: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -132,6 +160,57 @@ pub(crate) struct Payout {
     due: Option<i64>,
 }
 
+pub(crate) struct Token {
+    card: usize,
+    multi: bool,
+    used: bool,
+    /// Its number was dropped.
+    expired: bool,
+    expires: Option<i64>,
+    created: Option<i64>,
+}
+
+pub(crate) struct Payment {
+    status: &'static str,
+    amount: i64,
+    currency: &'static str,
+    wallet: usize,
+    token: usize,
+    capture: bool,
+    captured: i64,
+    settled: i64,
+    refunded: i64,
+    refunding: i64,
+    failure: Option<&'static str>,
+    /// Voided, and the acquirer is to be told.
+    reversing: bool,
+    reference: Option<String>,
+    created: Option<i64>,
+    authorized: Option<i64>,
+    expires: Option<i64>,
+    due: Option<i64>,
+}
+
+pub(crate) struct Refund {
+    status: &'static str,
+    amount: i64,
+    payment: usize,
+    failure: Option<&'static str>,
+    reference: Option<String>,
+    created: Option<i64>,
+    processed: Option<i64>,
+    due: Option<i64>,
+}
+
+/// What the server does by itself when its time has come, in the order of its jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    Rail(usize),
+    Token(usize),
+    Payment(usize),
+    Refund(usize),
+}
+
 pub(crate) enum Target {
     Wallet(usize),
     Bank {
@@ -161,6 +240,8 @@ pub(crate) struct Movement {
     amount: i64,
     currency: &'static str,
     payout: Option<usize>,
+    payment: Option<usize>,
+    refund: Option<usize>,
     reference: Option<String>,
     at: Option<i64>,
     lines: Vec<Line>,
@@ -177,9 +258,14 @@ pub struct Reference {
     pub names: Names,
     /// Milliseconds between two steps of the rail.
     pub pause: i64,
+    /// The clock as a reader sees it: a token may be over before the server has come to it.
+    pub now: i64,
     home: &'static str,
     wallets: Vec<Wallet>,
     payouts: Vec<Payout>,
+    tokens: Vec<Token>,
+    payments: Vec<Payment>,
+    refunds: Vec<Refund>,
     movements: Vec<Movement>,
     events: Vec<Event>,
     outside: BTreeMap<&'static str, i128>,
@@ -197,9 +283,13 @@ impl Reference {
         Reference {
             names: Names::default(),
             pause,
+            now: 0,
             home,
             wallets: Vec::new(),
             payouts: Vec::new(),
+            tokens: Vec::new(),
+            payments: Vec::new(),
+            refunds: Vec::new(),
             movements: Vec::new(),
             events: Vec::new(),
             outside: BTreeMap::new(),
@@ -230,19 +320,43 @@ impl Reference {
         }
     }
 
-    /// The payouts whose rail job is due at `now`, in the order they are taken.
-    pub fn due(&self, now: i64) -> Vec<usize> {
-        let due = |(n, payout): (usize, &Payout)| {
-            payout.due.filter(|due| *due <= now).map(|due| (due, n))
+    /// What is due at `now`, each with its time. Of one time, the server takes kinds and then ids in their order; those
+    /// of tokens are random.
+    pub fn due(&self, now: i64) -> Vec<(i64, Due)> {
+        let rails = self.payouts.iter().map(|payout| payout.due);
+        let payments = self.payments.iter().map(|payment| payment.due);
+        let refunds = self.refunds.iter().map(|refund| refund.due);
+        let tokens = self.tokens.iter().map(|token| {
+            let waits = !token.used && !token.expired;
+            token.expires.filter(|_| waits)
+        });
+        let all = (rails.enumerate().map(|(n, due)| (due, Due::Rail(n))))
+            .chain(tokens.enumerate().map(|(n, due)| (due, Due::Token(n))))
+            .chain(payments.enumerate().map(|(n, due)| (due, Due::Payment(n))))
+            .chain(refunds.enumerate().map(|(n, due)| (due, Due::Refund(n))));
+        let mut jobs: Vec<(i64, Due)> = all
+            .filter_map(|(due, job)| due.filter(|due| *due <= now).map(|due| (due, job)))
+            .collect();
+        let id = |job: &Due| match job {
+            Due::Token(n) => self.names.id("tok", *n).unwrap_or("").to_owned(),
+            _ => String::new(),
         };
-        let mut jobs: Vec<(i64, usize)> = self.payouts.iter().enumerate().filter_map(due).collect();
-        jobs.sort_unstable();
-        jobs.into_iter().map(|(_, n)| n).collect()
+        let kind = |job: &Due| match job {
+            Due::Token(_) => Due::Token(0),
+            other => *other,
+        };
+        jobs.sort_by_key(|(due, job)| (*due, kind(job), id(job)));
+        jobs
     }
 
-    /// When the rail looks at a payout next.
-    pub fn due_at(&self, n: usize) -> Option<i64> {
-        self.payouts.get(n)?.due
+    /// The payouts among what is due.
+    pub fn payouts_due(&self, now: i64) -> Vec<usize> {
+        let due = self.due(now).into_iter();
+        due.filter_map(|(_, job)| match job {
+            Due::Rail(n) => Some(n),
+            _ => None,
+        })
+        .collect()
     }
 
     /// Takes over that something happened which is none of the books' business; its event says no more than an id.
@@ -275,6 +389,22 @@ impl Reference {
 
     pub fn event_count(&self) -> usize {
         self.events.len()
+    }
+
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
+    }
+
+    pub fn payment_count(&self) -> usize {
+        self.payments.len()
+    }
+
+    pub fn refund_count(&self) -> usize {
+        self.refunds.len()
+    }
+
+    fn number(&self, kind: &str, id: &str, count: usize) -> Option<usize> {
+        self.names.number(kind, id).filter(|n| *n < count)
     }
 
     fn wallet_of(&self, id: &str) -> Option<usize> {

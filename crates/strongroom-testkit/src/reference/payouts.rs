@@ -41,6 +41,8 @@ impl Reference {
             amount: new.amount,
             currency,
             payout: Some(n),
+            payment: None,
+            refund: None,
             reference: None,
             at,
         };
@@ -270,6 +272,8 @@ impl Reference {
             amount,
             currency,
             payout: Some(n),
+            payment: None,
+            refund: None,
             reference: None,
             at,
         }

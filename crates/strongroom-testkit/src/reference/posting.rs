@@ -14,6 +14,8 @@ pub(super) struct Move {
     pub amount: i64,
     pub currency: &'static str,
     pub payout: Option<usize>,
+    pub payment: Option<usize>,
+    pub refund: Option<usize>,
     pub reference: Option<String>,
     pub at: Option<i64>,
 }
@@ -66,6 +68,8 @@ impl Reference {
             amount,
             currency,
             payout,
+            payment,
+            refund,
             reference,
             at,
         } = what;
@@ -74,6 +78,8 @@ impl Reference {
             amount,
             currency,
             payout,
+            payment,
+            refund,
             reference,
             at,
             lines,

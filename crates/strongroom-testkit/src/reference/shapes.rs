@@ -13,6 +13,18 @@ pub(crate) fn payout_id(n: usize) -> Value {
     Names::slot("payout", n)
 }
 
+pub(crate) fn token_id(n: usize) -> Value {
+    Names::slot("tok", n)
+}
+
+pub(crate) fn payment_id(n: usize) -> Value {
+    Names::slot("pay", n)
+}
+
+pub(crate) fn refund_id(n: usize) -> Value {
+    Names::slot("refund", n)
+}
+
 pub(crate) fn transaction_id(n: usize) -> Value {
     Names::slot("txn", n)
 }
@@ -142,7 +154,7 @@ impl Reference {
             return Value::Null;
         };
         let (source, destination) = ends(movement);
-        json!({
+        let mut shown = json!({
             "id": transaction_id(n),
             "object": "transaction",
             "type": movement.kind,
@@ -156,7 +168,17 @@ impl Reference {
             "reference": movement.reference,
             "description": null,
             "created_at": time(movement.at),
-        })
+        });
+        let causes = [
+            ("payment_id", movement.payment.map(payment_id)),
+            ("refund_id", movement.refund.map(refund_id)),
+        ];
+        for (name, id) in causes {
+            if let (Some(id), Some(fields)) = (id, shown.as_object_mut()) {
+                fields.insert(name.to_owned(), id);
+            }
+        }
+        shown
     }
 
     /// A line of a wallet's statement.
@@ -241,7 +263,14 @@ fn ends(movement: &Movement) -> (Option<usize>, Option<usize>) {
         Account::Wallet(n) => Some(n),
         Account::Outside(_) => None,
     };
-    if matches!(movement.kind, "payout_hold" | "payout_release") {
+    let within = [
+        "payout_hold",
+        "payout_release",
+        "payment_settlement",
+        "refund_hold",
+        "refund_release",
+    ];
+    if within.contains(&movement.kind) {
         let one = movement.lines.first().and_then(wallet);
         return (one, one);
     }

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use strongroom_testkit::dice::Dice;
-use strongroom_testkit::reference::{Fund, NewPayout, NewWallet, Op, Reference, To, decimal};
+use strongroom_testkit::reference::{
+    CARDS, Fund, NewPayment, NewPayout, NewWallet, Op, Reference, To, decimal,
+};
 
 /// A request that changes something.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,8 +48,11 @@ impl Ask {
     /// The same request with another body, if it takes one that may differ harmlessly.
     pub fn otherwise(&self) -> Option<Ask> {
         let mut body: Map<String, Value> = serde_json::from_str(self.body.as_deref()?).ok()?;
+        let described = !["/capture", "/refunds"]
+            .iter()
+            .any(|end| self.path.ends_with(end));
         body.insert("description".into(), json!("not what was sent before"));
-        self.money.then(|| self.clone().with(body))
+        (self.money && described).then(|| self.clone().with(body))
     }
 
     /// What the request asks of the books. `None` for the rail, which is no request.
@@ -119,6 +124,31 @@ impl Ask {
             Op::Cancel(id) => Ask::post(format!("/v1/payouts/{id}/cancel"), 200).money(),
             Op::Reverse(id) => Ask::post(format!("/v1/payouts/{id}/reverse"), 200).money(),
             Op::Advance(_) => return None,
+            Op::Token { card, multi } => Ask::post("/v1/tokens", 201).with(token(*card, *multi)),
+            Op::Pay(new) => Ask::post("/v1/payments", 201)
+                .money()
+                .with(payment(new, reference, dice)),
+            Op::Capture { payment, amount } => {
+                let mut body = Map::new();
+                put(&mut body, "amount", amount.map(|minor| json!(minor)));
+                Ask::post(format!("/v1/payments/{payment}/capture"), 200)
+                    .money()
+                    .with(body)
+            }
+            Op::Void(id) => Ask::post(format!("/v1/payments/{id}/void"), 200).money(),
+            Op::Refund {
+                payment,
+                amount,
+                reference: text,
+            } => {
+                let mut body = Map::new();
+                body.insert("payment_id".into(), json!(payment));
+                body.insert("reason".into(), json!("model"));
+                put(&mut body, "amount", amount.map(|minor| json!(minor)));
+                let text = text.as_ref().map(|text| json!(text));
+                put(&mut body, "reference_id", text);
+                Ask::post("/v1/refunds", 201).money().with(body)
+            }
         })
     }
 }
@@ -187,6 +217,32 @@ fn funding(verb: &str, fund: &Fund, reference: &Reference, dice: &mut Dice) -> A
     Ask::post(format!("/v1/wallets/{}/{verb}", fund.wallet), 201)
         .money()
         .with(body)
+}
+
+fn token(card: usize, multi: bool) -> Map<String, Value> {
+    let (number, _) = CARDS[card];
+    let card = json!({ "number": number, "exp_month": 12, "exp_year": 2099, "cvv": "123" });
+    let mut body = Map::new();
+    body.insert("card".into(), card);
+    put(&mut body, "use", multi.then(|| json!("multi_use")));
+    body
+}
+
+fn payment(new: &NewPayment, reference: &Reference, dice: &mut Dice) -> Map<String, Value> {
+    let resolved = reference.currency_of(new.currency, new.wallet.as_deref());
+    let mut body = Map::new();
+    body.insert("payment_token".into(), json!(new.token));
+    body.insert("amount".into(), amount_of(new.amount, resolved, dice));
+    put(&mut body, "currency", new.currency.map(|code| json!(code)));
+    put(
+        &mut body,
+        "wallet_id",
+        new.wallet.as_ref().map(|id| json!(id)),
+    );
+    put(&mut body, "capture", (!new.capture).then(|| json!(false)));
+    let text = new.reference.as_ref().map(|text| json!(text));
+    put(&mut body, "reference_id", text);
+    body
 }
 
 fn payout(new: &NewPayout, reference: &Reference, dice: &mut Dice) -> Map<String, Value> {

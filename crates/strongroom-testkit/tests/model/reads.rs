@@ -7,7 +7,7 @@ use strongroom_testkit::reference::{List, Reference, compare, page};
 use strongroom_types::time::Timestamp;
 
 /// Values for filters that the requests use too.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 13] = [
     "credit",
     "debit",
     "transfer",
@@ -16,6 +16,20 @@ const KINDS: [&str; 8] = [
     "payout_settlement",
     "payout_release",
     "payout_reversal",
+    "payment_capture",
+    "payment_settlement",
+    "refund_hold",
+    "refund_settlement",
+    "refund_release",
+];
+const PAID: [&str; 7] = [
+    "processing",
+    "authorized",
+    "partially_captured",
+    "captured",
+    "failed",
+    "voided",
+    "expired",
 ];
 const STATES: [&str; 7] = [
     "initiated",
@@ -26,7 +40,7 @@ const STATES: [&str; 7] = [
     "cancelled",
     "reversed",
 ];
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 13] = [
     "payout.completed",
     "payout.failed",
     "payout.reversed",
@@ -35,6 +49,11 @@ const EVENTS: [&str; 8] = [
     "wallet.low_balance",
     "wallet.created",
     "transfer.completed",
+    "token.expired",
+    "payment.captured",
+    "payment.settled",
+    "payment.failed",
+    "refund.completed",
 ];
 
 /// One client's way of reading.
@@ -68,6 +87,9 @@ impl Reading<'_> {
             List::Payouts,
             List::Transactions,
             List::Transfers,
+            List::Tokens,
+            List::Payments,
+            List::Refunds,
         ];
         for list in others.into_iter().chain(statements) {
             self.forward(list, &[], 100, usize::MAX);
@@ -75,7 +97,10 @@ impl Reading<'_> {
     }
 
     fn resource(&mut self) {
-        let (kind, count) = match self.dice.below(5) {
+        let (kind, count) = match self.dice.below(8) {
+            5 => ("tok", self.reference.token_count()),
+            6 => ("pay", self.reference.payment_count()),
+            7 => ("refund", self.reference.refund_count()),
             0 | 1 => ("wallet", self.reference.wallet_count()),
             2 => ("payout", self.reference.payout_count()),
             3 => ("txn", self.reference.movement_count()),
@@ -95,6 +120,9 @@ impl Reading<'_> {
             ),
             "wallet" => (format!("/v1/wallets/{id}"), self.reference.wallet(n)),
             "payout" => (format!("/v1/payouts/{id}"), self.reference.payout(n)),
+            "tok" => (format!("/v1/tokens/{id}"), self.reference.token(n)),
+            "pay" => (format!("/v1/payments/{id}"), self.reference.payment(n)),
+            "refund" => (format!("/v1/refunds/{id}"), self.reference.refund(n)),
             "txn" => {
                 let movement = self.reference.movement(n);
                 let room = if self.dice.one_in(2) {
@@ -119,7 +147,10 @@ impl Reading<'_> {
     }
 
     fn any_list(&mut self) -> List {
-        match self.dice.below(7) {
+        match self.dice.below(10) {
+            7 => List::Tokens,
+            8 => List::Payments,
+            9 => List::Refunds,
             0 => List::Wallets,
             1 | 2 => List::Payouts,
             3 => List::Transactions,
@@ -144,6 +175,21 @@ impl Reading<'_> {
             List::Payouts => &[
                 "status",
                 "wallet_id",
+                "reference_id",
+                "created_after",
+                "created_before",
+            ],
+            List::Tokens => return Vec::new(),
+            List::Payments => &[
+                "status",
+                "wallet_id",
+                "reference_id",
+                "created_after",
+                "created_before",
+            ],
+            List::Refunds => &[
+                "status",
+                "payment_id",
                 "reference_id",
                 "created_after",
                 "created_before",
@@ -206,7 +252,10 @@ impl Reading<'_> {
             }
             ("type", _) => pick(self.dice, &KINDS),
             ("status", List::Wallets) => pick(self.dice, &["active", "frozen", "closed"]),
+            ("status", List::Payments) => pick(self.dice, &PAID),
+            ("status", List::Refunds) => pick(self.dice, &["pending", "completed", "failed"]),
             ("status", _) => pick(self.dice, &STATES),
+            ("payment_id", _) => self.id("pay", self.reference.payment_count()),
             ("currency", _) => pick(self.dice, &["PHP", "JPY"]),
             ("parent_id" | "wallet_id", _) => self.id("wallet", self.reference.wallet_count()),
             ("payout_id", _) => self.id("payout", self.reference.payout_count()),
@@ -326,6 +375,9 @@ impl Reading<'_> {
             List::Transactions => "/v1/transactions".to_owned(),
             List::Transfers => "/v1/transfers".to_owned(),
             List::Events => "/v1/events".to_owned(),
+            List::Tokens => "/v1/tokens".to_owned(),
+            List::Payments => "/v1/payments".to_owned(),
+            List::Refunds => "/v1/refunds".to_owned(),
             List::Statement(n) => format!(
                 "/v1/wallets/{}/transactions",
                 self.reference.names.id("wallet", n)?

@@ -7,7 +7,7 @@ use strongroom_store::SqliteStore;
 use strongroom_testkit::books::Books;
 use strongroom_testkit::dice::Dice;
 use strongroom_testkit::exchange::Reply;
-use strongroom_testkit::reference::{Op, Reference, Reply as Outcome};
+use strongroom_testkit::reference::{Due, Op, Reference, Reply as Outcome};
 use strongroom_testkit::script::Script;
 use strongroom_testkit::server::{DataFolder, RAIL_STEP, ServerSettings, TestServer};
 
@@ -148,6 +148,7 @@ impl World {
         let Tenant { key, reference, .. } = &mut self.tenants[tenant];
         let get = |target: &str| server.request("GET", target).bearer(key).send();
         let span = (self.began, server.engine.now().0);
+        reference.now = span.1;
         work(&mut Reading {
             reference,
             dice: &mut self.dice,
@@ -176,7 +177,7 @@ impl World {
 
     fn new_request(&mut self, tenant: usize) {
         let other = &self.tenants[1 - tenant].reference;
-        let foreign: Vec<String> = ["wallet", "payout"]
+        let foreign: Vec<String> = ["wallet", "payout", "tok", "pay"]
             .iter()
             .filter_map(|kind| other.names.id(kind, 0).map(str::to_owned))
             .collect();
@@ -186,6 +187,7 @@ impl World {
             reference,
             foreign: &foreign,
             rail: false,
+            cards: true,
         }
         .op();
         let ask = Ask::of(&op, reference, &mut self.dice).unwrap();
@@ -198,7 +200,7 @@ impl World {
         let keyed = !taken && (ask.money || self.dice.one_in(2));
         let key = match (keyed, ask.money) {
             (true, _) => Some(key),
-            (false, true) => Some(format!("{key}-{}", self.dice.next_u64())),
+            (false, true) => Some(format!("{key}-x{:x}x", self.dice.next_u64())),
             (false, false) => None,
         };
         let reply = self.send(tenant, &ask, key.as_deref());
@@ -303,48 +305,55 @@ impl World {
     /// Everything that is due moves one step.
     fn rail(&mut self) {
         let now = self.now();
-        let due: Vec<Vec<usize>> = self
-            .tenants
-            .iter()
-            .map(|tenant| tenant.reference.due(now))
-            .collect();
-        let step = strongroom_worker::advance_due(&self.server().engine, RAIL_STEP);
-        let count = self.server().wait(step).unwrap();
-        assert_eq!(
-            count,
-            due.iter().map(Vec::len).sum::<usize>(),
-            "other jobs were due"
-        );
-        let mut jobs: Vec<(i64, usize, usize)> = Vec::new();
-        for (tenant, due) in due.iter().enumerate() {
-            let reference = &self.tenants[tenant].reference;
-            jobs.extend(
-                due.iter()
-                    .map(|n| (reference.due_at(*n).unwrap(), tenant, *n)),
-            );
+        let mut jobs: Vec<(i64, usize, u8, usize, Due)> = Vec::new();
+        for (tenant, of) in self.tenants.iter().enumerate() {
+            let due = of.reference.due(now).into_iter().enumerate();
+            jobs.extend(due.map(|(place, (due, job))| (due, tenant, kind(job), place, job)));
         }
+        // The longest waiting first; of one time, by organization, by kind, and within a kind as the reference has them.
         jobs.sort_unstable();
-        for (_, tenant, n) in jobs {
-            let at = self.tick(true);
+        let sandbox = strongroom_worker::SandboxAcquirer::default();
+        let step = strongroom_worker::advance_due(&self.server().engine, &sandbox, RAIL_STEP);
+        let count = self.server().wait(step).unwrap();
+        assert_eq!(count, jobs.len(), "other jobs were due: {jobs:?}");
+        for (_, tenant, _, _, job) in jobs {
             self.grown = true;
-            let id = self.tenants[tenant]
+            self.happened(tenant, job);
+        }
+    }
+
+    /// Takes over one thing that the server did by itself.
+    fn happened(&mut self, tenant: usize, job: Due) {
+        let ticks = match job {
+            Due::Rail(_) | Due::Token(_) => 1,
+            Due::Payment(n) if !self.tenants[tenant].reference.is_asked(n) => 1,
+            Due::Payment(_) | Due::Refund(_) => 2,
+        };
+        let times: Vec<i64> = (0..ticks).map(|_| self.tick(true)).collect();
+        let mut times = times.into_iter();
+        let mut tick = || times.next();
+        let reference = &mut self.tenants[tenant].reference;
+        match job {
+            Due::Rail(n) => self.railed(tenant, n, tick()),
+            Due::Token(n) => reference.expire_token(n, tick()),
+            Due::Payment(n) => reference.step_payment(n, tick),
+            Due::Refund(n) => reference.step_refund(n, tick),
+        }
+    }
+
+    fn railed(&mut self, tenant: usize, n: usize, at: Option<i64>) {
+        let id = self.tenants[tenant].reference.names.id("payout", n);
+        let id = id.unwrap().to_owned();
+        let shown: Value = self
+            .get(tenant, &format!("/v1/payouts/{id}"))
+            .expect(200)
+            .json();
+        let judged =
+            self.tenants[tenant]
                 .reference
-                .names
-                .id("payout", n)
-                .unwrap()
-                .to_owned();
-            let shown: Value = self
-                .get(tenant, &format!("/v1/payouts/{id}"))
-                .expect(200)
-                .json();
-            let judged = self.tenants[tenant].reference.judge(
-                &Op::Advance(id),
-                Some(at),
-                Outcome::Done(&shown),
-            );
-            if let Err(difference) = judged {
-                panic!("after a step of the rail: {difference}");
-            }
+                .judge(&Op::Advance(id), at, Outcome::Done(&shown));
+        if let Err(difference) = judged {
+            panic!("after a step of the rail: {difference}");
         }
     }
 
@@ -383,10 +392,20 @@ impl World {
     }
 }
 
+/// In which order the server takes jobs of one time.
+fn kind(job: Due) -> u8 {
+    match job {
+        Due::Rail(_) => 1,
+        Due::Token(_) => 4,
+        Due::Payment(_) => 5,
+        Due::Refund(_) => 6,
+    }
+}
+
 /// The HTTP status of a refusal (CONTRACT 4).
 fn status_of(code: &str) -> u16 {
     match code {
-        "not_found" | "wallet_not_found" => 404,
+        "not_found" | "wallet_not_found" | "token_not_found" | "payment_not_found" => 404,
         "reference_id_taken" | "invalid_state" => 409,
         _ => 422,
     }

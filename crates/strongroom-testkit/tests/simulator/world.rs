@@ -11,6 +11,7 @@ use strongroom_testkit::faulty::{Disk, Fault};
 use strongroom_testkit::reference::{Op, Reference, Reply};
 use strongroom_testkit::script::Script;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
+use strongroom_worker::SandboxAcquirer;
 use tokio::runtime::Runtime;
 
 use crate::clients::{Answer, Flying, PAUSE, Sent, body, envelope, fingerprint};
@@ -263,6 +264,7 @@ impl World {
             reference,
             foreign: &foreign,
             rail: true,
+            cards: false,
         }
         .op()
     }
@@ -465,11 +467,15 @@ impl World {
         let due: Vec<Vec<usize>> = self
             .tenants
             .iter()
-            .map(|tenant| tenant.reference.due(now))
+            .map(|tenant| tenant.reference.payouts_due(now))
             .collect();
         let count = self
             .runtime
-            .block_on(strongroom_worker::advance_due(&self.engine, PAUSE))
+            .block_on(strongroom_worker::advance_due(
+                &self.engine,
+                &SandboxAcquirer::default(),
+                PAUSE,
+            ))
             .unwrap();
         assert_eq!(
             count,

@@ -30,7 +30,8 @@ fn its_texts_are_shown_once() {
         "hint": format!("sk_test_…{}", &key[key.len() - 4..]), "role": "operator",
         "permissions": [
             "read:account", "read:wallets", "read:payouts", "read:transactions", "read:events", "create:payouts",
-            "create:transfers", "cancel:payouts",
+            "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
+            "void:payments", "read:refunds",
         ],
         "dialect": "nextapi", "signing": "never", "status": "active", "rolled_from": null, "expires_at": null,
         "networks": [], "networks_mode": null, "limits": null,

@@ -21,7 +21,8 @@ fn a_key_learns_what_it_is() {
             "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null,
             "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "dialect": "nextapi",
             "permissions": [
-                "read:account", "read:events", "cancel:payouts", "create:payouts", "read:payouts",
+                "read:account", "read:events", "capture:payments", "create:payments", "read:payments",
+                "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
                 "create:transfers", "read:transactions", "read:wallets",
             ],
         })
@@ -36,7 +37,10 @@ fn a_key_learns_what_it_is() {
         .json();
     assert_eq!(
         (&reply["type"], &reply["permissions"]),
-        (&json!("publishable"), &json!(["read:account"]))
+        (
+            &json!("publishable"),
+            &json!(["read:account", "create:tokens"])
+        )
     );
     let owner = acme.get("/v1/auth/verify").expect(200).json();
     assert!(

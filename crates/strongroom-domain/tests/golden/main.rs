@@ -4,12 +4,14 @@
 //! added; one that changes breaks every installation. `UPDATE_GOLDEN=1` writes the file anew: review the difference.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test")]
 
-use strongroom_auth::{
-    CredentialStatus, Dialect, Direction, KeyType, MoneyLimits, Networks, PermissionSet, Range,
-    Role, SigningPolicy,
-};
+mod cards;
+mod keys;
+
+use cards::{paid, payment, refund, token};
+use keys::{allowance, restricted_key};
+use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::{Allowance, ApiKey, Used};
+use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::entry::{
     ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction,
     TransactionKind, decode, encode,
@@ -130,6 +132,8 @@ fn facts() -> EntryFacts {
         ],
         details: vec![("changed".into(), "owner".into())],
         base: raw(1),
+        payment: None,
+        refund: None,
     }
 }
 
@@ -231,18 +235,12 @@ fn records() -> Vec<(&'static str, Record)> {
         ),
         ("api_key", Record::ApiKey(api_key())),
         ("api_key_restricted", Record::ApiKey(restricted_key())),
-        (
-            "allowance",
-            Record::Allowance(Allowance {
-                day: 20_240_115,
-                used: vec![Used {
-                    currency: php(),
-                    minor: 1_000,
-                }],
-            }),
-        ),
+        ("allowance", Record::Allowance(allowance())),
         ("webhook", Record::Webhook(webhook())),
         ("webhook_guarded", Record::Webhook(guarded_webhook())),
+        ("token", Record::Token(token())),
+        ("payment", Record::Payment(payment())),
+        ("refund", Record::Refund(refund())),
     ]
 }
 
@@ -341,22 +339,6 @@ fn api_key() -> ApiKey {
     }
 }
 
-fn restricted_key() -> ApiKey {
-    ApiKey {
-        networks: Some(Networks {
-            ranges: vec![Range::parse("203.0.113.0/24").unwrap()],
-            report_only: true,
-        }),
-        limits: Some(MoneyLimits {
-            per_transaction: Some(1_000),
-            per_day: Some(5_000),
-            currencies: vec![php()],
-            directions: vec![Direction::Out],
-        }),
-        ..api_key()
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -390,6 +372,11 @@ fn lines() -> Vec<(String, String)> {
     };
     for event in render(&facts(), &place, Mode::Test) {
         lines.push((format!("event {}", event.number), event.body));
+    }
+    lines.push(("facts of a card".to_owned(), hex(&encoded(&paid()))));
+    for event in render(&paid(), &place, Mode::Test) {
+        let name = format!("event of a card {}", event.number);
+        lines.push((name, event.body));
     }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));
@@ -439,6 +426,10 @@ fn stored(name: &str) -> Vec<u8> {
 fn what_was_written_is_read_back() {
     assert_eq!(decode::<EntryFacts>(&stored("facts")).unwrap(), facts());
     assert_eq!(decode::<EntryFacts>(&stored("refused")).unwrap(), refused());
+    assert_eq!(
+        decode::<EntryFacts>(&stored("facts of a card")).unwrap(),
+        paid()
+    );
     assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
     assert_eq!(
         decode::<EntryChanges>(&stored("changes")).unwrap(),

@@ -1,0 +1,163 @@
+//! Beginning a payment: the token is taken, the acquirer is asked afterwards.
+
+use strongroom_auth::permission::CreatePayments;
+use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::mode::Scope;
+use strongroom_types::money::Money;
+use strongroom_types::reference::ReferenceId;
+
+use crate::action::Action;
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Job, Movement, Reply};
+use crate::entry::EventFact;
+use crate::event::EventType;
+use crate::facts::{Facts, Field, Keys};
+use crate::payments::{Exchange, PaymentBody, PaymentStatus, PaymentView};
+use crate::payouts::check_wallet;
+use crate::record::Record;
+use crate::rejection::{Code, Rejection};
+use crate::tokens::{Token, TokenStatus, TokenUse};
+use crate::view::json;
+
+/// `POST /v1/payments`.
+pub struct CreatePayment {
+    pub token: TokenId,
+    pub amount: Money,
+    /// The operating wallet of the currency when absent.
+    pub wallet: Option<WalletId>,
+    pub capture: bool,
+    pub reference_id: Option<ReferenceId>,
+    pub customer_id: Option<String>,
+    pub description: Option<String>,
+    pub metadata: Metadata,
+}
+
+impl Command for CreatePayment {
+    type Permission = CreatePayments;
+
+    fn action(&self) -> Action {
+        Action::PaymentCreated
+    }
+
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let mut keys = Keys::default().record(self.token.any());
+        if self.wallet.is_none() {
+            keys = keys.record(scope.organization.any());
+        }
+        if let Some(wallet) = self.wallet_in(facts, scope) {
+            keys = keys.books(wallet);
+        }
+        match &self.reference_id {
+            Some(reference) => keys.holder(Field::PaymentReference, reference.as_str()),
+            None => keys,
+        }
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let token = self.token_in(facts, moment)?;
+        let wallet = self.wallet_in(facts, moment.scope).ok_or_else(|| {
+            let currency = self.amount.currency;
+            let text = format!("there is no operating wallet in {currency}: name a wallet");
+            Rejection::at(Code::NoDefaultWallet, "/wallet_id", text)
+        })?;
+        check_wallet(facts, wallet, self.amount.currency, "/wallet_id")?;
+        let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
+        facts.free(Field::PaymentReference, reference)?;
+        if moment.scope.mode.is_live() {
+            let text = "no acquirer is connected in live mode: only the sandbox has one";
+            return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
+        }
+
+        // From here it must succeed.
+        let body = self.body(PaymentId(moment.fresh()), wallet, token, moment);
+        let id = body.id.any();
+        let event = EventFact {
+            event: EventType::PaymentCreated,
+            about: Some(id),
+        };
+        let reply = json(&PaymentView::new(&body));
+        let none = Movement::none();
+        let decision = Decision::new(facts, Action::PaymentCreated, id, none, vec![event])
+            .claim(Field::PaymentReference, reference, id)
+            .reply(Reply::Stored(reply))
+            .about_payment(body, moment.now, 0);
+        Ok(match token.body.usage {
+            TokenUse::SingleUse => taken(decision, token),
+            TokenUse::MultiUse => decision,
+        })
+    }
+}
+
+/// A token for one payment is used up by it, whatever comes of it; its number waits for the acquirer alone.
+fn taken(decision: Decision, token: &Token) -> Decision {
+    let mut used = token.clone();
+    used.body.status = TokenStatus::Used;
+    let id = used.body.id;
+    let decision = match used.body.expires_at {
+        Some(_) => decision.job(Job::TokenDone(id)),
+        None => decision,
+    };
+    decision.change(id.any(), Record::Token(used))
+}
+
+impl CreatePayment {
+    fn wallet_in(&self, facts: &Facts, scope: Scope) -> Option<WalletId> {
+        self.wallet.or_else(|| {
+            facts
+                .tenant(scope.organization)?
+                .operating(self.amount.currency)
+        })
+    }
+
+    fn token_in<'f>(&self, facts: &'f Facts, moment: &Moment) -> Result<&'f Token, Rejection> {
+        let refused = |code, text: String| Rejection::at(code, "/payment_token", text);
+        let token = facts
+            .token(self.token)
+            .filter(|token| !token.is_deleted())
+            .ok_or_else(|| refused(Code::TokenNotFound, "there is no such token".into()))?;
+        match token.status_at(moment.now) {
+            TokenStatus::Active if token.body.expiry.is_past(moment.now) => {
+                let text = "the card's last month is over".to_owned();
+                Err(refused(Code::CardExpired, text))
+            }
+            TokenStatus::Active => Ok(token),
+            TokenStatus::Used => {
+                let text = format!("`{}` was for one payment, and was used", self.token);
+                Err(refused(Code::TokenUsed, text))
+            }
+            TokenStatus::Expired | TokenStatus::Deleted => {
+                let text = format!("`{}` has expired", self.token);
+                Err(refused(Code::TokenExpired, text))
+            }
+        }
+    }
+
+    fn body(&self, id: PaymentId, wallet: WalletId, token: &Token, moment: &Moment) -> PaymentBody {
+        PaymentBody {
+            id,
+            status: PaymentStatus::Processing,
+            amount: self.amount,
+            wallet,
+            token: self.token,
+            brand: token.body.brand,
+            last4: token.body.last4.clone(),
+            capture: self.capture,
+            captured: 0,
+            settled: 0,
+            refunded: 0,
+            refunding: 0,
+            exchange: Exchange::Unsent,
+            unanswered: 0,
+            failure: None,
+            approval: None,
+            reference_id: self.reference_id.clone(),
+            customer_id: self.customer_id.clone(),
+            description: self.description.clone(),
+            metadata: self.metadata.clone(),
+            created_at: moment.now,
+            authorized_at: None,
+            expires_at: None,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What happens to an authorization: captured, voided, settled, lapsed.
+
+use strongroom_auth::permission::{CapturePayments, Operate, VoidPayments};
+use strongroom_ledger::{Bucket, Leg};
+use strongroom_types::id::{PaymentId, RawId, TransactionId};
+use strongroom_types::mode::Scope;
+use strongroom_types::money::Money;
+
+use crate::action::Action;
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Movement, Reply};
+use crate::entry::{EventFact, Transaction, TransactionKind};
+use crate::event::EventType;
+use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::payments::answer::told;
+use crate::payments::{
+    Exchange, PAUSE, PaymentBody, PaymentStatus, PaymentView, existing, wrong_state,
+};
+use crate::payouts::check_wallet;
+use crate::rejection::{Code, Rejection};
+use crate::view::json;
+
+fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Money) -> Transaction {
+    Transaction {
+        id: TransactionId(id),
+        kind,
+        amount,
+        cause: Some(payment.any()),
+        reference: None,
+        description: None,
+        postings: Vec::new(),
+    }
+}
+
+fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
+    let keys = Keys::default().record(id.any());
+    match facts.payment(id) {
+        Some(payment) => keys
+            .books(payment.wallet)
+            .record(external_key(payment.amount.currency)),
+        None => keys,
+    }
+}
+
+/// The capture of `minor` units of an open authorization: what moves, what becomes of the payment, what is told.
+pub(super) fn capture(
+    facts: &Facts,
+    moment: &mut Moment,
+    payment: &PaymentBody,
+    minor: i64,
+) -> Result<(Movement, PaymentBody, Vec<EventFact>), Rejection> {
+    let currency = payment.amount.currency;
+    check_wallet(facts, payment.wallet, currency, "/wallet_id")?;
+    let legs = [
+        Leg::new(external_key(currency), Bucket::Available, -minor),
+        Leg::new(books_key(payment.wallet), Bucket::Pending, minor),
+    ];
+    let amount = Money::new(minor, currency);
+    let kind = TransactionKind::PaymentCapture;
+    let transaction = transaction(kind, payment.id, moment.fresh(), amount);
+    let movement = Movement::post(facts, transaction, &legs, moment.sequence)?;
+    let mut next = payment.clone();
+    next.captured = next.captured.saturating_add(minor);
+    let mut events = vec![told(EventType::PaymentCaptured, payment.id)];
+    if next.captured == next.amount.minor {
+        next.status = PaymentStatus::Captured;
+        events.push(told(EventType::PaymentSucceeded, payment.id));
+    } else {
+        next.status = PaymentStatus::PartiallyCaptured;
+    }
+    Ok((movement, next, events))
+}
+
+/// `POST /v1/payments/{id}/capture`.
+pub struct CapturePayment {
+    pub id: PaymentId,
+    /// What can be captured when absent.
+    pub amount: Option<Money>,
+}
+
+impl Command for CapturePayment {
+    type Permission = CapturePayments;
+
+    fn action(&self) -> Action {
+        Action::PaymentCaptured
+    }
+
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        step_keys(facts, self.id)
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let payment = existing(facts, self.id)?;
+        let lapsed = payment.expires_at.is_some_and(|end| end <= moment.now);
+        if !payment.is_open() || lapsed {
+            return Err(wrong_state(payment, "captured"));
+        }
+        let left = payment.capturable();
+        let amount = self
+            .amount
+            .unwrap_or(Money::new(left, payment.amount.currency));
+        if amount.currency != payment.amount.currency {
+            let text = format!("`{}` is in {}", self.id, payment.amount.currency);
+            return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
+        }
+        if amount.minor > left {
+            let text = format!("{left} minor units are left to capture");
+            return Err(Rejection::at(Code::CaptureExceeds, "/amount", text));
+        }
+        let (movement, next, events) = capture(facts, moment, payment, amount.minor)?;
+
+        // From here it must succeed.
+        let created = movement.transactions.iter().map(|t| t.id.any()).collect();
+        let reply = json(&PaymentView::new(&next));
+        let (action, id) = (Action::PaymentCaptured, self.id.any());
+        let mut decision = Decision::new(facts, action, id, movement, events)
+            .reply(Reply::Stored(reply))
+            .about_payment(next, moment.now, PAUSE);
+        decision.created = created;
+        Ok(decision)
+    }
+}
+
+/// `POST /v1/payments/{id}/void`: before anything is captured.
+pub struct VoidPayment {
+    pub id: PaymentId,
+}
+
+impl Command for VoidPayment {
+    type Permission = VoidPayments;
+
+    fn action(&self) -> Action {
+        Action::PaymentVoided
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default().record(self.id.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let payment = existing(facts, self.id)?;
+        if payment.status != PaymentStatus::Authorized {
+            return Err(wrong_state(payment, "voided"));
+        }
+
+        // From here it must succeed.
+        let mut next = payment.clone();
+        next.status = PaymentStatus::Voided;
+        // The cardholder's bank is told afterwards, until it has heard.
+        next.exchange = Exchange::Reversing;
+        let reply = json(&PaymentView::new(&next));
+        let events = vec![told(EventType::PaymentVoided, self.id)];
+        let (id, none) = (self.id.any(), Movement::none());
+        Ok(
+            Decision::new(facts, Action::PaymentVoided, id, none, events)
+                .reply(Reply::Stored(reply))
+                .about_payment(next, moment.now, PAUSE),
+        )
+    }
+}
+
+/// The server's own: what was captured is settled, what was not captured in time lapses.
+pub struct AdvancePayment {
+    pub id: PaymentId,
+    pub pause: i64,
+}
+
+impl Command for AdvancePayment {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::PaymentSettled
+    }
+
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        step_keys(facts, self.id)
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let payment = existing(facts, self.id)?;
+        let lapses = payment.is_open() && payment.expires_at.is_some_and(|end| end <= moment.now);
+        let due = payment.captured.saturating_sub(payment.settled);
+        match payment.exchange {
+            Exchange::Done if due > 0 => self.settle(facts, moment, payment, due),
+            Exchange::Done if lapses => Ok(self.lapse(facts, moment, payment)),
+            _ => Err(wrong_state(payment, "advanced")),
+        }
+    }
+}
+
+impl AdvancePayment {
+    /// Pending becomes available.
+    fn settle(
+        &self,
+        facts: &Facts,
+        moment: &mut Moment,
+        payment: &PaymentBody,
+        due: i64,
+    ) -> Result<Decision, Rejection> {
+        let account = books_key(payment.wallet);
+        let legs = [
+            Leg::new(account, Bucket::Pending, -due),
+            Leg::new(account, Bucket::Available, due),
+        ];
+        let amount = Money::new(due, payment.amount.currency);
+        let kind = TransactionKind::PaymentSettlement;
+        let transaction = transaction(kind, self.id, moment.fresh(), amount);
+        let movement = Movement::post(facts, transaction, &legs, moment.sequence)?;
+
+        // From here it must succeed.
+        let mut next = payment.clone();
+        next.settled = next.settled.saturating_add(due);
+        let created = movement.transactions.iter().map(|t| t.id.any()).collect();
+        let events = vec![
+            EventFact {
+                event: EventType::WalletCredited,
+                about: Some(payment.wallet.any()),
+            },
+            told(EventType::PaymentSettled, self.id),
+        ];
+        let (action, id) = (Action::PaymentSettled, self.id.any());
+        let mut decision = Decision::new(facts, action, id, movement, events)
+            .reply(Reply::Empty)
+            .about_payment(next, moment.now, self.pause);
+        decision.created = created;
+        Ok(decision)
+    }
+
+    /// What was not captured lapses; what was stays.
+    fn lapse(&self, facts: &Facts, moment: &Moment, payment: &PaymentBody) -> Decision {
+        let mut next = payment.clone();
+        let (status, event) = match payment.status {
+            PaymentStatus::Authorized => (PaymentStatus::Expired, EventType::PaymentExpired),
+            _ => (PaymentStatus::Captured, EventType::PaymentSucceeded),
+        };
+        next.status = status;
+        let events = vec![told(event, self.id)];
+        let (id, none) = (self.id.any(), Movement::none());
+        Decision::new(facts, Action::PaymentExpired, id, none, events)
+            .reply(Reply::Empty)
+            .about_payment(next, moment.now, self.pause)
+    }
+}

@@ -1,0 +1,81 @@
+//! How payments look on the wire.
+
+use serde::Serialize;
+use strongroom_types::card::Brand;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::Timestamp;
+
+use crate::payments::{PaymentBody, PaymentFailure, PaymentStatus};
+
+/// A payment.
+#[derive(Serialize)]
+pub struct PaymentView<'a> {
+    pub id: PaymentId,
+    pub object: &'static str,
+    pub status: PaymentStatus,
+    pub amount: i64,
+    pub amount_decimal: String,
+    pub currency: Currency,
+    pub amount_captured: i64,
+    pub amount_capturable: i64,
+    pub amount_settled: i64,
+    pub amount_refunded: i64,
+    pub amount_refundable: i64,
+    pub wallet_id: WalletId,
+    pub payment_token: TokenId,
+    pub card: PaidWith<'a>,
+    pub capture: bool,
+    pub customer_id: Option<&'a str>,
+    pub reference_id: Option<&'a ReferenceId>,
+    pub description: Option<&'a str>,
+    pub metadata: &'a Metadata,
+    pub failure_code: Option<PaymentFailure>,
+    pub approval_code: Option<&'a str>,
+    pub authorized_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// What may be shown of the card.
+#[derive(Serialize)]
+pub struct PaidWith<'a> {
+    pub brand: Brand,
+    pub last4: &'a str,
+}
+
+impl<'a> PaymentView<'a> {
+    pub fn new(body: &'a PaymentBody) -> PaymentView<'a> {
+        PaymentView {
+            id: body.id,
+            object: "payment",
+            status: body.status,
+            amount: body.amount.minor,
+            amount_decimal: body.amount.decimal(),
+            currency: body.amount.currency,
+            amount_captured: body.captured,
+            amount_capturable: body.capturable(),
+            amount_settled: body.settled,
+            amount_refunded: body.refunded,
+            amount_refundable: body.refundable(),
+            wallet_id: body.wallet,
+            payment_token: body.token,
+            card: PaidWith {
+                brand: body.brand,
+                last4: &body.last4,
+            },
+            capture: body.capture,
+            customer_id: body.customer_id.as_deref(),
+            reference_id: body.reference_id.as_ref(),
+            description: body.description.as_deref(),
+            metadata: &body.metadata,
+            failure_code: body.failure,
+            approval_code: body.approval.as_deref(),
+            authorized_at: body.authorized_at,
+            expires_at: body.expires_at,
+            created_at: body.created_at,
+        }
+    }
+}

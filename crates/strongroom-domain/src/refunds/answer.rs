@@ -1,0 +1,199 @@
+//! What passes between the server and the acquirer about a refund, as it goes on record.
+
+use strongroom_auth::permission::Operate;
+use strongroom_ledger::{Bucket, Leg};
+use strongroom_types::id::RefundId;
+use strongroom_types::mode::Scope;
+
+use crate::action::Action;
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Movement, Reply};
+use crate::entry::{EventFact, TransactionKind};
+use crate::event::EventType;
+use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::payments::{AcquirerAnswer, Exchange, PaymentBody};
+use crate::refunds::create::transaction;
+use crate::refunds::{RefundBody, RefundFailure, RefundStatus, existing};
+use crate::rejection::{Code, Rejection};
+
+/// Puts on record that the refund is sent, before it is.
+pub struct SendRefund {
+    pub id: RefundId,
+    pub pause: i64,
+}
+
+impl Command for SendRefund {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::RefundSent
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default().record(self.id.any())
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let refund = existing(facts, self.id)?;
+        if !refund.is_pending() || refund.exchange != Exchange::Unsent {
+            return Err(wrong_state(refund));
+        }
+
+        // From here it must succeed.
+        Ok(waiting(
+            facts,
+            moment,
+            refund,
+            Exchange::Sent,
+            Action::RefundSent,
+            self.pause,
+        ))
+    }
+}
+
+/// Takes in what the acquirer said of a refund.
+pub struct AnswerRefund {
+    pub id: RefundId,
+    pub answer: AcquirerAnswer<RefundFailure>,
+    pub pause: i64,
+}
+
+impl Command for AnswerRefund {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        match self.answer {
+            AcquirerAnswer::Approved(_) => Action::RefundCompleted,
+            AcquirerAnswer::Declined(_) | AcquirerAnswer::Reversed => Action::RefundFailed,
+            AcquirerAnswer::Unknown | AcquirerAnswer::NeverArrived => Action::RefundUnanswered,
+        }
+    }
+
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = Keys::default().record(self.id.any());
+        match facts.refund(self.id) {
+            Some(refund) => keys
+                .record(refund.payment.any())
+                .books(refund.wallet)
+                .record(external_key(refund.amount.currency)),
+            None => keys,
+        }
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let refund = existing(facts, self.id)?;
+        if !refund.is_pending() || refund.exchange != Exchange::Sent {
+            return Err(wrong_state(refund));
+        }
+        let exchange = match &self.answer {
+            AcquirerAnswer::Approved(_) => return self.end(facts, moment, refund, None),
+            AcquirerAnswer::Declined(failure) => {
+                return self.end(facts, moment, refund, Some(*failure));
+            }
+            // A refund is never undone: it is asked about until it is known.
+            AcquirerAnswer::Reversed => return Err(wrong_state(refund)),
+            AcquirerAnswer::Unknown => Exchange::Sent,
+            AcquirerAnswer::NeverArrived => Exchange::Unsent,
+        };
+        let action = self.action();
+        Ok(waiting(facts, moment, refund, exchange, action, self.pause))
+    }
+}
+
+impl AnswerRefund {
+    /// The held money leaves, or comes back where it failed.
+    fn end(
+        &self,
+        facts: &Facts,
+        moment: &mut Moment,
+        refund: &RefundBody,
+        failure: Option<RefundFailure>,
+    ) -> Result<Decision, Rejection> {
+        let payment = facts.payment(refund.payment).ok_or_else(|| {
+            let text = "there is no such payment";
+            Rejection::new(Code::PaymentNotFound, text)
+        })?;
+        let minor = refund.amount.minor;
+        let account = books_key(refund.wallet);
+        let outside = external_key(refund.amount.currency);
+        let to = match failure {
+            None => Leg::new(outside, Bucket::Available, minor),
+            Some(_) => Leg::new(account, Bucket::Available, minor),
+        };
+        let kind = match failure {
+            None => TransactionKind::RefundSettlement,
+            Some(_) => TransactionKind::RefundRelease,
+        };
+        let moved = transaction(kind, self.id, moment.fresh(), refund.amount);
+        let legs = [Leg::new(account, Bucket::Reserved, -minor), to];
+        let movement = Movement::post(facts, moved, &legs, moment.sequence)?;
+
+        // From here it must succeed.
+        let created = movement.transactions.iter().map(|t| t.id.any()).collect();
+        let mut next = refund.clone();
+        next.exchange = Exchange::Done;
+        next.failure = failure;
+        next.processed_at = Some(moment.now);
+        next.status = match failure {
+            None => RefundStatus::Completed,
+            Some(_) => RefundStatus::Failed,
+        };
+        let paid = settled(payment, minor, failure.is_none());
+        let events = events(refund, failure.is_none());
+        let (action, id) = (self.action(), self.id.any());
+        let mut decision = Decision::new(facts, action, id, movement, events)
+            .reply(Reply::Empty)
+            .about_payment(paid, moment.now, self.pause)
+            .about_refund(next, moment.now);
+        decision.created = created;
+        Ok(decision)
+    }
+}
+
+/// The payment once a refund of it has ended.
+fn settled(payment: &PaymentBody, minor: i64, given_back: bool) -> PaymentBody {
+    let mut paid = payment.clone();
+    paid.refunding = paid.refunding.saturating_sub(minor);
+    if given_back {
+        paid.refunded = paid.refunded.saturating_add(minor);
+    }
+    paid
+}
+
+fn events(refund: &RefundBody, given_back: bool) -> Vec<EventFact> {
+    let (of_wallet, of_refund) = match given_back {
+        true => (EventType::WalletDebited, EventType::RefundCompleted),
+        false => (EventType::WalletReleased, EventType::RefundFailed),
+    };
+    vec![
+        EventFact {
+            event: of_wallet,
+            about: Some(refund.wallet.any()),
+        },
+        EventFact {
+            event: of_refund,
+            about: Some(refund.id.any()),
+        },
+    ]
+}
+
+fn waiting(
+    facts: &Facts,
+    moment: &Moment,
+    refund: &RefundBody,
+    exchange: Exchange,
+    action: Action,
+    pause: i64,
+) -> Decision {
+    let mut next = refund.clone();
+    next.exchange = exchange;
+    let (id, none) = (refund.id.any(), Movement::none());
+    Decision::new(facts, action, id, none, Vec::new())
+        .reply(Reply::Empty)
+        .about_refund(next, moment.now.plus(pause))
+}
+
+fn wrong_state(refund: &RefundBody) -> Rejection {
+    let text = format!("`{}` is {}", refund.id, refund.status.as_str());
+    Rejection::new(Code::InvalidState, text)
+}

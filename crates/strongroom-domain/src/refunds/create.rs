@@ -1,0 +1,151 @@
+//! Beginning a refund.
+
+use strongroom_auth::permission::CreateRefunds;
+use strongroom_ledger::{Bucket, Leg};
+use strongroom_types::id::{PaymentId, RawId, RefundId, TransactionId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::mode::Scope;
+use strongroom_types::money::Money;
+use strongroom_types::reference::ReferenceId;
+
+use crate::action::Action;
+use crate::command::{Command, Moment};
+use crate::decision::{Decision, Movement, Reply};
+use crate::entry::{EventFact, Transaction, TransactionKind};
+use crate::event::EventType;
+use crate::facts::{Facts, Field, Keys, books_key};
+use crate::payments::{Exchange, PAUSE, PaymentBody};
+use crate::payouts::check_wallet;
+use crate::refunds::{RefundBody, RefundStatus, RefundView};
+use crate::rejection::{Code, Rejection};
+use crate::view::json;
+
+/// `POST /v1/refunds`.
+pub struct CreateRefund {
+    pub payment: PaymentId,
+    /// All that can be given back when absent.
+    pub amount: Option<Money>,
+    pub reason: String,
+    pub reference_id: Option<ReferenceId>,
+    pub metadata: Metadata,
+}
+
+pub(super) fn transaction(
+    kind: TransactionKind,
+    refund: RefundId,
+    id: RawId,
+    amount: Money,
+) -> Transaction {
+    Transaction {
+        id: TransactionId(id),
+        kind,
+        amount,
+        cause: Some(refund.any()),
+        reference: None,
+        description: None,
+        postings: Vec::new(),
+    }
+}
+
+impl Command for CreateRefund {
+    type Permission = CreateRefunds;
+
+    fn action(&self) -> Action {
+        Action::RefundCreated
+    }
+
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let mut keys = Keys::default().record(self.payment.any());
+        if let Some(payment) = facts.payment(self.payment) {
+            keys = keys.books(payment.wallet);
+        }
+        match &self.reference_id {
+            Some(reference) => keys.holder(Field::RefundReference, reference.as_str()),
+            None => keys,
+        }
+    }
+
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        let missing = || {
+            let text = "there is no such payment";
+            Rejection::at(Code::PaymentNotFound, "/payment_id", text)
+        };
+        let payment = facts.payment(self.payment).ok_or_else(missing)?;
+        let currency = payment.amount.currency;
+        check_wallet(facts, payment.wallet, currency, "/payment_id")?;
+        let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
+        facts.free(Field::RefundReference, reference)?;
+        let amount = self.amount_of(payment)?;
+        let id = RefundId(moment.fresh());
+        let account = books_key(payment.wallet);
+        let legs = [
+            Leg::new(account, Bucket::Available, -amount.minor),
+            Leg::new(account, Bucket::Reserved, amount.minor),
+        ];
+        let held = transaction(TransactionKind::RefundHold, id, moment.fresh(), amount);
+        let movement = Movement::post(facts, held, &legs, moment.sequence)?;
+
+        // From here it must succeed.
+        let created = movement.transactions.iter().map(|t| t.id.any()).collect();
+        let mut paid = payment.clone();
+        paid.refunding = paid.refunding.saturating_add(amount.minor);
+        let body = self.body(id, payment, amount, moment);
+        let reply = json(&RefundView::new(&body));
+        let told = |event, about| EventFact {
+            event,
+            about: Some(about),
+        };
+        let events = vec![
+            told(EventType::RefundCreated, id.any()),
+            told(EventType::WalletReserved, payment.wallet.any()),
+        ];
+        let mut decision = Decision::new(facts, Action::RefundCreated, id.any(), movement, events)
+            .claim(Field::RefundReference, reference, id.any())
+            .reply(Reply::Stored(reply))
+            .about_payment(paid, moment.now, PAUSE)
+            .about_refund(body, moment.now);
+        decision.created = created;
+        Ok(decision)
+    }
+}
+
+impl CreateRefund {
+    /// INVARIANT(refund-bound): no more than was captured and neither given back nor on its way back.
+    fn amount_of(&self, payment: &PaymentBody) -> Result<Money, Rejection> {
+        let (left, currency) = (payment.refundable(), payment.amount.currency);
+        let amount = self.amount.unwrap_or(Money::new(left, currency));
+        if amount.currency != currency {
+            let text = format!("`{}` is in {currency}", self.payment);
+            return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
+        }
+        if left <= 0 || amount.minor > left {
+            let text = format!("{left} minor units of `{}` can be given back", self.payment);
+            return Err(Rejection::at(Code::RefundExceeds, "/amount", text));
+        }
+        Ok(amount)
+    }
+
+    fn body(
+        &self,
+        id: RefundId,
+        payment: &PaymentBody,
+        amount: Money,
+        moment: &Moment,
+    ) -> RefundBody {
+        RefundBody {
+            id,
+            status: RefundStatus::Pending,
+            amount,
+            payment: payment.id,
+            token: payment.token,
+            wallet: payment.wallet,
+            reason: self.reason.clone(),
+            exchange: Exchange::Unsent,
+            failure: None,
+            reference_id: self.reference_id.clone(),
+            metadata: self.metadata.clone(),
+            created_at: moment.now,
+            processed_at: None,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! How refunds look on the wire.
+
+use serde::Serialize;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{PaymentId, RefundId, TokenId, WalletId};
+use strongroom_types::metadata::Metadata;
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::Timestamp;
+
+use crate::refunds::{RefundBody, RefundFailure, RefundStatus};
+
+/// A refund.
+#[derive(Serialize)]
+pub struct RefundView<'a> {
+    pub id: RefundId,
+    pub object: &'static str,
+    pub status: RefundStatus,
+    pub amount: i64,
+    pub amount_decimal: String,
+    pub currency: Currency,
+    pub payment_id: PaymentId,
+    pub payment_token: TokenId,
+    pub wallet_id: WalletId,
+    pub reason: &'a str,
+    pub reference_id: Option<&'a ReferenceId>,
+    pub metadata: &'a Metadata,
+    pub failure_code: Option<RefundFailure>,
+    pub processed_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+impl<'a> RefundView<'a> {
+    pub fn new(body: &'a RefundBody) -> RefundView<'a> {
+        RefundView {
+            id: body.id,
+            object: "refund",
+            status: body.status,
+            amount: body.amount.minor,
+            amount_decimal: body.amount.decimal(),
+            currency: body.amount.currency,
+            payment_id: body.payment,
+            payment_token: body.token,
+            wallet_id: body.wallet,
+            reason: &body.reason,
+            reference_id: body.reference_id.as_ref(),
+            metadata: &body.metadata,
+            failure_code: body.failure,
+            processed_at: body.processed_at,
+            created_at: body.created_at,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Payments and refunds, from their movements alone: what a record says was captured, settled and given back is what
+//! moved for it, and what is on its way back is what its pending refunds hold.
+
+use std::collections::HashMap;
+
+use strongroom_domain::entry::{EntryFacts, TransactionKind};
+use strongroom_domain::payments::PaymentBody;
+use strongroom_domain::record::Record;
+use strongroom_domain::refunds::RefundBody;
+use strongroom_types::id::{AnyId, PaymentId};
+
+use crate::verify::report::Damages;
+use crate::verify::unread::Unread;
+
+/// What moved for one payment or refund, in minor units.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Moved {
+    captured: i64,
+    settled: i64,
+    held: i64,
+    given_back: i64,
+    released: i64,
+}
+
+/// Everything that is known of card payments.
+#[derive(Default)]
+pub(super) struct Payments {
+    moved: HashMap<(u32, AnyId), Moved>,
+    payments: Vec<(u32, PaymentBody)>,
+    refunds: Vec<(u32, RefundBody)>,
+}
+
+impl Payments {
+    /// Adds up the movements of one entry.
+    pub fn fold(&mut self, log: u32, facts: &EntryFacts) {
+        for transaction in &facts.transactions {
+            let Some(cause) = transaction.cause else {
+                continue;
+            };
+            let mut none = 0;
+            let moved = self.moved.entry((log, cause)).or_default();
+            let sum = match transaction.kind {
+                TransactionKind::PaymentCapture => &mut moved.captured,
+                TransactionKind::PaymentSettlement => &mut moved.settled,
+                TransactionKind::RefundHold => &mut moved.held,
+                TransactionKind::RefundSettlement => &mut moved.given_back,
+                TransactionKind::RefundRelease => &mut moved.released,
+                _ => &mut none,
+            };
+            *sum = sum.saturating_add(transaction.amount.minor);
+        }
+    }
+
+    /// Takes in what a record says.
+    pub fn record(&mut self, log: u32, record: &Record) {
+        match record {
+            Record::Payment(payment) => self.payments.push((log, payment.clone())),
+            Record::Refund(refund) => self.refunds.push((log, refund.clone())),
+            _ => {}
+        }
+    }
+
+    /// Names what does not add up; logs of which entries could not be read are left out.
+    pub fn finish(&self, unread: &Unread, damages: &mut Damages) {
+        let mut back: HashMap<(u32, PaymentId), (i64, i64)> = HashMap::new();
+        for (log, refund) in self.refunds.iter().filter(|(log, _)| !unread.any(*log)) {
+            let moved = self.moved_for(*log, refund.id.any());
+            let amount = refund.amount.minor;
+            let ended = match (refund.is_pending(), refund.failure) {
+                (true, _) => (0, 0),
+                (false, None) => (amount, 0),
+                (false, Some(_)) => (0, amount),
+            };
+            if (moved.held, moved.given_back, moved.released) != (amount, ended.0, ended.1) {
+                let what = "what moved for it is not what it says";
+                damages.note(format!("`{}` of log {log}: {what}", refund.id));
+            }
+            let sums = back.entry((*log, refund.payment)).or_default();
+            sums.0 = sums.0.saturating_add(ended.0);
+            sums.1 = sums.1.saturating_add(amount - ended.0 - ended.1);
+        }
+        for (log, payment) in self.payments.iter().filter(|(log, _)| !unread.any(*log)) {
+            let moved = self.moved_for(*log, payment.id.any());
+            let (given_back, on_its_way) =
+                back.get(&(*log, payment.id)).copied().unwrap_or_default();
+            let mut must = |holds: bool, fault: &str| {
+                if !holds {
+                    damages.note(format!("`{}` of log {log}: {fault}", payment.id));
+                }
+            };
+            let moved_as_told =
+                moved.captured == payment.captured && moved.settled == payment.settled;
+            must(moved_as_told, "what moved for it is not what it says");
+            let returned = (payment.refunded, payment.refunding) == (given_back, on_its_way);
+            must(returned, "its refunds are not what it says");
+            // INVARIANT(refund-bound)
+            let bounded = payment.settled <= payment.captured
+                && payment.captured <= payment.amount.minor
+                && payment.refundable() >= 0;
+            must(bounded, "more was captured or given back than can be");
+        }
+    }
+
+    fn moved_for(&self, log: u32, cause: AnyId) -> Moved {
+        self.moved.get(&(log, cause)).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,98 @@
+//! Tokens, without their numbers. Their ids are random, so the list goes by the locators that their making left.
+
+use std::collections::HashMap;
+
+use strongroom_domain::record::Record;
+use strongroom_domain::tokens::Token;
+use strongroom_store::{IdRange, LocatorRow, Wanted};
+use strongroom_types::id::{AnyId, Kind, RawId, TokenId};
+
+use crate::view::paging::Collector;
+use crate::view::{Listing, PageQuery, ReadFault, View};
+
+impl View<'_> {
+    /// One token that is not deleted.
+    ///
+    /// # Errors
+    /// [`ReadFault::NotFound`].
+    pub fn token(&mut self, id: TokenId) -> Result<Token, ReadFault> {
+        match self.record(id.any())? {
+            Some(Record::Token(token)) if !token.is_deleted() => Ok(token),
+            _ => Err(ReadFault::NotFound),
+        }
+    }
+
+    /// Tokens, newest first.
+    ///
+    /// # Errors
+    /// As every list.
+    pub fn tokens(&mut self, page: &PageQuery) -> Result<Listing<Token>, ReadFault> {
+        let cursor = self.token_place(page)?;
+        let backward = page.is_backward();
+        let mut range = match backward {
+            true => IdRange {
+                after: cursor,
+                before: None,
+            },
+            false => IdRange {
+                after: None,
+                before: cursor,
+            },
+        };
+        let mut found = Collector::new(page);
+        while !found.is_full() {
+            let kinds = [Kind::Token.code()];
+            let (scope, chunk) = (self.scope.number, found.chunk());
+            let rows = self
+                .reader
+                .locators(scope, &kinds, range, !backward, chunk)?;
+            let Some(last) = rows.last() else { break };
+            match backward {
+                true => range.after = Some(last.id),
+                false => range.before = Some(last.id),
+            }
+            for token in self.tokens_at(&rows)? {
+                found.looked()?;
+                if !token.is_deleted() {
+                    found.push(token);
+                }
+            }
+        }
+        Ok(found.finish(|token| token.body.id.to_string()))
+    }
+
+    /// Where the cursor's token stands; a deleted one still marks its place.
+    fn token_place(&mut self, page: &PageQuery) -> Result<Option<[u8; 12]>, ReadFault> {
+        let Some(id) = page.cursor(TokenId::parse)? else {
+            return Ok(None);
+        };
+        match self.record(id.any())? {
+            Some(Record::Token(token)) => Ok(Some(token.body.order.0)),
+            _ => Err(ReadFault::BadCursor),
+        }
+    }
+
+    /// The tokens that locators lead to, in their order.
+    fn tokens_at(&mut self, rows: &[LocatorRow]) -> Result<Vec<Token>, ReadFault> {
+        let scope = self.scope.number;
+        let wanted = Wanted {
+            entries: rows.iter().map(|row| (scope, row.seq)).collect(),
+            ..Wanted::default()
+        };
+        let mut ids: Vec<AnyId> = Vec::with_capacity(rows.len());
+        for entry in &self.reader.load(&wanted)?.entries {
+            let facts = self.open_entry(entry)?.facts;
+            ids.extend(facts.and_then(|facts| facts.resource));
+        }
+        let mut found: HashMap<RawId, Token> = HashMap::new();
+        for (_, record) in self.records(&ids)? {
+            if let Record::Token(token) = record {
+                found.insert(token.body.order, token);
+            }
+        }
+        Ok(rows
+            .iter()
+            .filter_map(|row| found.remove(&RawId(row.id)))
+            .collect())
+    }
+}

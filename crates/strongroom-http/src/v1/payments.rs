@@ -1,0 +1,224 @@
+//! Payments: money taken from a card by its token, captured, voided.
+
+use serde_json::{Value as Schema, json};
+use strongroom_auth::permission::{
+    CapturePayments, CreatePayments, Permission, ReadPayments, VoidPayments,
+};
+use strongroom_auth::{Caller, Dialect};
+use strongroom_domain::payments::{
+    CapturePayment, CreatePayment, PaymentFailure, PaymentStatus, PaymentView, VoidPayment,
+};
+use strongroom_domain::view;
+use strongroom_engine::{PaymentFilter, ReadFault, View};
+use strongroom_types::card::Brand;
+use strongroom_types::currency::Currency;
+use strongroom_types::id::{PaymentId, TokenId};
+
+use crate::call::{Answer, Call};
+use crate::json::{Fields, NOBODY, Object, Value, read_object};
+use crate::pages;
+use crate::problem::Problem;
+use crate::query::{Parameter, Query};
+use crate::schema;
+use crate::v1::transfers::named_wallet;
+
+/// `POST /v1/payments`.
+pub async fn create(caller: Caller<CreatePayments>, call: Call) -> Result<Answer, Problem> {
+    let body = call.object()?;
+    let wallet = named_wallet(&body, "wallet_id");
+    let currency = call.currency(&caller, &body, wallet).await?;
+    let dialect = call.dialect();
+    let command = read_object(&body, |fields| new_payment(fields, currency, dialect))?;
+    call.execute(&caller, command).await
+}
+
+/// `POST /v1/payments/{id}/capture`.
+pub async fn capture(caller: Caller<CapturePayments>, call: Call) -> Result<Answer, Problem> {
+    let id = payment_id(&call);
+    let amount = match call.body.is_empty() {
+        true => None,
+        false => {
+            let body = call.object()?;
+            let currency = currency_of(&caller, &call, &body, Some(id)).await?;
+            let dialect = call.dialect();
+            read_object(&body, |fields| {
+                let _checked = fields.currency("currency");
+                Some(fields.amount("amount", currency, dialect))
+            })?
+        }
+    };
+    call.execute(&caller, CapturePayment { id, amount }).await
+}
+
+/// The currency of a body's amounts: the one it names, else the payment's. `None` when it names one that is none.
+pub async fn currency_of<P: Permission>(
+    caller: &Caller<P>,
+    call: &Call,
+    body: &Object<'_>,
+    payment: Option<PaymentId>,
+) -> Result<Option<Currency>, Problem> {
+    if body
+        .get("currency")
+        .is_some_and(|value| *value != Value::Null)
+    {
+        return call.currency(caller, body, None).await;
+    }
+    let work = move |view: &mut View<'_>| match payment.map(|id| view.payment(id)) {
+        Some(Ok(payment)) => Ok(payment.amount.currency),
+        // One that is not there is refused by the decision, which also writes the refusal down.
+        Some(Err(ReadFault::NotFound)) | None => Ok(view.tenant()?.currency),
+        Some(Err(fault)) => Err(fault),
+    };
+    Ok(Some(call.engine().read(caller, work).await?))
+}
+
+/// `POST /v1/payments/{id}/void`.
+pub async fn void(caller: Caller<VoidPayments>, call: Call) -> Result<Answer, Problem> {
+    call.no_fields()?;
+    let id = payment_id(&call);
+    call.execute(&caller, VoidPayment { id }).await
+}
+
+/// `GET /v1/payments/{id}`.
+pub async fn read(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Problem> {
+    let id = payment_id(&call);
+    call.read(&caller, move |view| {
+        Ok(view::json(&PaymentView::new(&view.payment(id)?)))
+    })
+    .await
+}
+
+/// `GET /v1/payments`.
+pub async fn list(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Problem> {
+    let page = call.query().page()?;
+    let filter = filter(call.query())?;
+    call.read(&caller, move |view| {
+        let listing = view.payments(&filter, &page)?;
+        Ok(pages::render(&listing, |payment| {
+            view::json(&PaymentView::new(payment))
+        }))
+    })
+    .await
+}
+
+fn payment_id(call: &Call) -> PaymentId {
+    call.id(PaymentId::parse, PaymentId(NOBODY))
+}
+
+fn new_payment(
+    fields: &mut Fields<'_, '_>,
+    currency: Option<Currency>,
+    dialect: Dialect,
+) -> Option<CreatePayment> {
+    let token = fields.parsed("payment_token", "a token's id", |text| {
+        (text.len() <= 64).then(|| TokenId::parse(text).unwrap_or(TokenId(NOBODY)))
+    });
+    let token = fields.required("payment_token", token);
+    let _checked = fields.currency("currency");
+    let amount = fields.amount("amount", currency, dialect);
+    let amount = fields.required("amount", amount);
+    let wallet = fields.wallet("wallet_id");
+    let capture = fields.boolean("capture").unwrap_or(true);
+    let reference_id = fields.reference_id();
+    let customer_id = fields.text("customer_id", 64);
+    let description = fields.text("description", 500);
+    let metadata = fields.metadata();
+    Some(CreatePayment {
+        token: token?,
+        amount: amount?,
+        wallet,
+        capture,
+        reference_id,
+        customer_id,
+        description,
+        metadata: metadata.unwrap_or_default(),
+    })
+}
+
+fn filter(query: &Query) -> Result<PaymentFilter, Problem> {
+    Ok(PaymentFilter {
+        status: query.choice("status", PaymentStatus::parse)?,
+        wallet: query.wallet("wallet_id")?,
+        reference_id: query.reference_id()?,
+        created_after: query.time("created_after")?,
+        created_before: query.time("created_before")?,
+    })
+}
+
+fn statuses() -> Vec<&'static str> {
+    PaymentStatus::ALL.iter().map(|s| s.as_str()).collect()
+}
+
+/// The parameters of `GET /v1/payments` beside the page and the time range.
+pub const FILTERS: &[Parameter] = &[
+    Parameter::one_of("status", statuses, "Only payments in this state."),
+    Parameter::text("wallet_id", "Only payments into this wallet."),
+    Parameter::text("reference_id", "The payment of this reference id."),
+];
+
+pub fn create_schema() -> Schema {
+    schema::object(
+        &["payment_token", "amount"],
+        vec![
+            ("payment_token", schema::id("tok")),
+            ("amount", schema::amount()),
+            ("currency", schema::currency()),
+            ("wallet_id", schema::id("wallet")),
+            ("capture", json!({"type": "boolean", "default": true})),
+            ("customer_id", schema::line(64)),
+            ("reference_id", schema::reference_id()),
+            ("description", schema::line(500)),
+            ("metadata", schema::metadata()),
+        ],
+    )
+}
+
+pub fn capture_schema() -> Schema {
+    schema::object(
+        &[],
+        vec![
+            ("amount", schema::amount()),
+            ("currency", schema::currency()),
+        ],
+    )
+}
+
+pub fn schema() -> Schema {
+    let brands: Vec<&str> = Brand::ALL.iter().map(|brand| brand.as_str()).collect();
+    let failures: Vec<&str> = PaymentFailure::ALL.iter().map(|f| f.as_str()).collect();
+    let card = schema::reply(vec![
+        ("brand", schema::one_of(&brands)),
+        ("last4", schema::text()),
+    ]);
+    let fields = vec![
+        ("id", schema::id("pay")),
+        ("object", schema::constant("payment")),
+        ("status", schema::one_of(&statuses())),
+        ("amount", schema::minor()),
+        ("amount_decimal", schema::text()),
+        ("currency", schema::currency()),
+        ("amount_captured", schema::minor()),
+        ("amount_capturable", schema::minor()),
+        ("amount_settled", schema::minor()),
+        ("amount_refunded", schema::minor()),
+        ("amount_refundable", schema::minor()),
+        ("wallet_id", schema::id("wallet")),
+        ("payment_token", schema::id("tok")),
+        ("card", card),
+        ("capture", json!({"type": "boolean"})),
+        ("customer_id", schema::nullable(schema::text())),
+        ("reference_id", schema::nullable(schema::reference_id())),
+        ("description", schema::nullable(schema::text())),
+        ("metadata", schema::metadata()),
+        ("failure_code", schema::nullable(schema::one_of(&failures))),
+        ("approval_code", schema::nullable(schema::text())),
+        ("authorized_at", schema::nullable(schema::time())),
+        ("expires_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ];
+    schema::named("payment", schema::reply(fields))
+}
+
+pub fn list_schema() -> Schema {
+    schema::page(schema())
+}

@@ -1,0 +1,293 @@
+//! Card tokens: made from a card, listed, deleted, revealed. A card number comes in by one field of one route and
+//! leaves by one field of another.
+
+use serde_json::{Value as Schema, json};
+use strongroom_auth::Caller;
+use strongroom_auth::permission::{CreateTokens, ManageTokens, ReadTokens, RevealTokens};
+use strongroom_domain::tokens::{
+    CreateToken, DeleteToken, Receipt, RevealToken, RevealView, TokenUse, TokenView,
+};
+use strongroom_domain::view;
+use strongroom_types::card::{Brand, Expiry};
+use strongroom_types::id::TokenId;
+use strongroom_vault::{CardNumber, SecurityCode};
+
+use crate::call::{Answer, Call};
+use crate::cards::Wiped;
+use crate::json::{FaultKind, Fields, NOBODY, parse_object, read_object};
+use crate::pages;
+use crate::problem::Problem;
+use crate::schema;
+use crate::v1::wallets::expected;
+
+/// The fields that a card number may stand in.
+pub const EXEMPT: &[&str] = &["/card/number"];
+
+/// How long a token lives, in seconds: those for one payment an hour unless told otherwise and a day at most, others
+/// until they are deleted unless told otherwise.
+const HOUR: i64 = 3_600;
+const LONGEST_SINGLE: i64 = 24 * HOUR;
+const LONGEST_MULTI: i64 = 10 * 365 * 24 * HOUR;
+
+/// `POST /v1/tokens`.
+pub async fn create(caller: Caller<CreateTokens>, mut call: Call) -> Result<Answer, Problem> {
+    let body = Wiped(std::mem::take(&mut call.body));
+    let wanted = read_object(&parse_object(&body.0)?, wanted)?;
+    drop(body);
+    let engine = call.engine().clone();
+    let command = CreateToken {
+        card: engine.seal_card(&caller, &wanted.number),
+        expiry: wanted.expiry,
+        name: wanted.name,
+        usage: wanted.usage,
+        lifetime: wanted.lifetime,
+    };
+    let made = call.commit(&caller, command).await?;
+    engine.keep_code(&caller, &made, wanted.code);
+    Ok(Answer::of(&made))
+}
+
+/// `POST /v1/tokens/{id}/reveal`: first the entry, then the number.
+pub async fn reveal(caller: Caller<RevealTokens>, call: Call) -> Result<Answer, Problem> {
+    let id = token_id(&call);
+    let reason = read_object(&call.object()?, |fields| {
+        let reason = fields.text("reason", 200);
+        fields.required("reason", reason)
+    })?;
+    let engine = call.engine().clone();
+    let command = RevealToken {
+        id,
+        reason: reason.clone(),
+    };
+    let recorded = call.commit(&caller, command).await?;
+    let (token, number) = engine.reveal(&caller, &recorded).await?;
+    let receipt = Receipt {
+        audit_log_id: recorded.facts().audit_id(),
+        sequence: recorded.sequence(),
+    };
+    let shown = RevealView::new(&token, number.expose(), &reason, receipt, recorded.time());
+    Ok(Answer::json(view::json(&shown)))
+}
+
+/// `DELETE /v1/tokens/{id}`.
+pub async fn delete(caller: Caller<ManageTokens>, call: Call) -> Result<Answer, Problem> {
+    call.no_fields()?;
+    let id = token_id(&call);
+    call.execute(&caller, DeleteToken { id }).await
+}
+
+/// `GET /v1/tokens/{id}`.
+pub async fn read(caller: Caller<ReadTokens>, call: Call) -> Result<Answer, Problem> {
+    let (id, now) = (token_id(&call), call.engine().now());
+    call.read(&caller, move |view| {
+        Ok(view::json(&TokenView::at(&view.token(id)?, now)))
+    })
+    .await
+}
+
+/// `GET /v1/tokens`.
+pub async fn list(caller: Caller<ReadTokens>, call: Call) -> Result<Answer, Problem> {
+    let (page, now) = (call.query().page()?, call.engine().now());
+    call.read(&caller, move |view| {
+        let listing = view.tokens(&page)?;
+        Ok(pages::render(&listing, |token| {
+            view::json(&TokenView::at(token, now))
+        }))
+    })
+    .await
+}
+
+fn token_id(call: &Call) -> TokenId {
+    call.id(TokenId::parse, TokenId(NOBODY))
+}
+
+/// A token as the request describes it.
+struct Wanted {
+    number: CardNumber,
+    expiry: Expiry,
+    code: SecurityCode,
+    name: Option<String>,
+    usage: TokenUse,
+    lifetime: Option<i64>,
+}
+
+fn wanted(fields: &mut Fields<'_, '_>) -> Option<Wanted> {
+    let card = fields.object("card");
+    let card = fields.required("card", card);
+    let usage = fields.parsed("use", &expected(USES), TokenUse::parse);
+    let usage = usage.unwrap_or(TokenUse::SingleUse);
+    let seconds = match usage {
+        TokenUse::SingleUse => fields
+            .integer("expires_in", 1, LONGEST_SINGLE)
+            .or(Some(HOUR)),
+        TokenUse::MultiUse => fields.integer("expires_in", 1, LONGEST_MULTI),
+    };
+    let (number, expiry, code, name) = card_of(&mut card?)?;
+    Some(Wanted {
+        number,
+        expiry,
+        code,
+        name,
+        usage,
+        lifetime: seconds.map(|seconds| seconds * 1_000),
+    })
+}
+
+type Card = (CardNumber, Expiry, SecurityCode, Option<String>);
+
+fn card_of(card: &mut Fields<'_, '_>) -> Option<Card> {
+    let number = number(card);
+    let number = card.required("number", number);
+    let month = card.whole("exp_month", 1, 12);
+    let month = card.required("exp_month", month);
+    let year = card.whole("exp_year", 0, 2_099).map(century);
+    let year = card.required("exp_year", year);
+    let code = code(card, number.as_ref().map(CardNumber::brand));
+    let code = card.required("cvv", code);
+    let name = card.text("name", 100);
+    let expiry = Expiry::new(year?, month?);
+    if expiry.is_none() {
+        card.invalid("exp_year", "must be a year from 2000 to 2099");
+    }
+    Some((number?, expiry?, code?, name))
+}
+
+/// Two digits are how a card shows its year.
+const fn century(year: i64) -> i64 {
+    if year < 100 { 2_000 + year } else { year }
+}
+
+fn number(card: &mut Fields<'_, '_>) -> Option<CardNumber> {
+    match CardNumber::parse(card.string("number")?) {
+        Ok(number) => Some(number),
+        Err(fault) => {
+            card.fault(FaultKind::CardNumberInvalid, "number", fault.as_str());
+            None
+        }
+    }
+}
+
+/// The security code; without a good number its length cannot be judged.
+fn code(card: &mut Fields<'_, '_>, brand: Option<Brand>) -> Option<SecurityCode> {
+    let code = SecurityCode::parse(card.string("cvv")?);
+    let fits = |code: &SecurityCode| brand.is_none_or(|brand| code.fits(brand));
+    let code = code.filter(fits);
+    if code.is_none() {
+        let text = match brand {
+            Some(Brand::Amex) => "must be the four digits on the card's front",
+            Some(_) => "must be the three digits on the card's back",
+            None => "must have three or four digits",
+        };
+        card.fault(FaultKind::CardCodeInvalid, "cvv", text);
+    }
+    code
+}
+
+const USES: &[&str] = &["single_use", "multi_use"];
+
+pub fn create_schema() -> Schema {
+    let whole = |least: i64, most: i64| {
+        json!({"oneOf": [
+            {"type": "integer", "minimum": least, "maximum": most},
+            {"type": "string", "minLength": 1, "maxLength": 4},
+        ]})
+    };
+    let card = schema::object(
+        &["number", "exp_month", "exp_year", "cvv"],
+        vec![
+            (
+                "number",
+                json!({"type": "string", "minLength": 13, "maxLength": 37}),
+            ),
+            ("exp_month", whole(1, 12)),
+            ("exp_year", whole(0, 2_099)),
+            (
+                "cvv",
+                json!({"type": "string", "minLength": 3, "maxLength": 4}),
+            ),
+            ("name", schema::line(100)),
+        ],
+    );
+    let seconds = json!({"type": "integer", "minimum": 1, "maximum": LONGEST_MULTI});
+    schema::object(
+        &["card"],
+        vec![
+            ("card", card),
+            ("use", schema::one_of(USES)),
+            ("expires_in", seconds),
+        ],
+    )
+}
+
+pub fn reveal_schema() -> Schema {
+    schema::object(&["reason"], vec![("reason", schema::line(200))])
+}
+
+fn brands() -> Schema {
+    let names: Vec<&str> = Brand::ALL.iter().map(|brand| brand.as_str()).collect();
+    schema::one_of(&names)
+}
+
+fn month() -> Schema {
+    json!({"type": "integer", "minimum": 1, "maximum": 12})
+}
+
+fn year() -> Schema {
+    json!({"type": "integer", "minimum": 2_000, "maximum": 2_099})
+}
+
+pub fn schema() -> Schema {
+    let card = schema::reply(vec![
+        ("brand", brands()),
+        ("bin", schema::text()),
+        ("last4", schema::text()),
+        ("exp_month", month()),
+        ("exp_year", year()),
+        ("fingerprint", schema::text()),
+    ]);
+    let fields = vec![
+        ("id", schema::id("tok")),
+        ("object", schema::constant("token")),
+        ("status", schema::one_of(&["active", "used", "expired"])),
+        ("use", schema::one_of(USES)),
+        ("card", card),
+        ("cardholder_name", schema::nullable(schema::text())),
+        ("expires_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ];
+    schema::named("token", schema::reply(fields))
+}
+
+pub fn list_schema() -> Schema {
+    schema::page(schema())
+}
+
+pub fn deleted_schema() -> Schema {
+    schema::reply(vec![
+        ("id", schema::id("tok")),
+        ("object", schema::constant("token")),
+        ("deleted", json!({"const": true})),
+    ])
+}
+
+pub fn revealed_schema() -> Schema {
+    let card = schema::reply(vec![
+        ("number", schema::text()),
+        ("brand", brands()),
+        ("exp_month", month()),
+        ("exp_year", year()),
+        ("name", schema::nullable(schema::text())),
+    ]);
+    let receipt = schema::reply(vec![
+        ("audit_log_id", schema::id("audit")),
+        ("sequence", json!({"type": "integer", "minimum": 1})),
+    ]);
+    schema::reply(vec![
+        ("object", schema::constant("card_reveal")),
+        ("token_id", schema::id("tok")),
+        ("card", card),
+        ("reason", schema::text()),
+        ("receipt", receipt),
+        ("created_at", schema::time()),
+    ])
+}

@@ -1,0 +1,4 @@
+//! `/v1/refunds`
+
+mod create;
+mod list;

@@ -1,0 +1,173 @@
+//! Security codes between the request that brings one and the authorization that uses it.
+//!
+//! A code is never written anywhere: it waits in memory, for minutes, and is taken out once. A restart forgets all.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use strongroom_types::card::Brand;
+use strongroom_types::id::TokenId;
+use strongroom_types::time::Timestamp;
+use zeroize::Zeroizing;
+
+/// How long a code waits, in milliseconds.
+pub const LIFETIME: i64 = 5 * 60 * 1_000;
+
+/// Codes that wait at a time; beyond it the oldest goes, and its payment is authorized without one.
+const MOST: usize = 100_000;
+
+/// A card's security code. No `Debug`, no `Display`, no `Clone`; wiped when dropped.
+pub struct SecurityCode {
+    digits: Zeroizing<[u8; 4]>,
+    length: usize,
+}
+
+impl SecurityCode {
+    /// Takes three or four digits.
+    pub fn parse(text: &str) -> Option<SecurityCode> {
+        let length = text.len();
+        if !(3..=4).contains(&length) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let mut digits = Zeroizing::new([0; 4]);
+        for (to, from) in digits.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Some(SecurityCode { digits, length })
+    }
+
+    /// Whether the network's codes have this length.
+    pub fn fits(&self, brand: Brand) -> bool {
+        self.length == if brand == Brand::Amex { 4 } else { 3 }
+    }
+
+    /// The digits themselves; every caller is a place to review.
+    pub fn expose(&self) -> &str {
+        let written = self.digits.get(..self.length).unwrap_or(&[]);
+        // Only digits are ever put there.
+        std::str::from_utf8(written).unwrap_or("")
+    }
+}
+
+/// A scope's number and a token.
+type Key = (u32, TokenId);
+
+/// All codes that wait.
+#[derive(Default)]
+pub struct SecurityCodes(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    codes: HashMap<Key, (SecurityCode, Timestamp)>,
+    /// In the order they came, so that the oldest are found first.
+    order: VecDeque<(Timestamp, Key)>,
+}
+
+impl SecurityCodes {
+    /// Keeps a token's code until it is taken or its time is over.
+    pub fn keep(&self, scope: u32, token: TokenId, code: SecurityCode, now: Timestamp) {
+        let mut waiting = self.lock();
+        waiting.wipe(now);
+        while waiting.codes.len() >= MOST {
+            let Some((_, oldest)) = waiting.order.pop_front() else {
+                break;
+            };
+            waiting.codes.remove(&oldest);
+        }
+        let until = now.plus(LIFETIME);
+        waiting.codes.insert((scope, token), (code, until));
+        waiting.order.push_back((until, (scope, token)));
+    }
+
+    /// Hands a token's code out, once.
+    pub fn take(&self, scope: u32, token: TokenId, now: Timestamp) -> Option<SecurityCode> {
+        let mut waiting = self.lock();
+        waiting.wipe(now);
+        waiting.codes.remove(&(scope, token)).map(|(code, _)| code)
+    }
+
+    /// Wipes the codes whose time is over.
+    pub fn wipe(&self, now: Timestamp) {
+        self.lock().wipe(now);
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.lock().codes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn wipe(&mut self, now: Timestamp) {
+        while let Some((until, key)) = self.order.front().copied() {
+            if until > now {
+                return;
+            }
+            self.order.pop_front();
+            if self.codes.get(&key).is_some_and(|(_, end)| *end <= now) {
+                self.codes.remove(&key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::RawId;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_767_225_600_000);
+
+    fn token(n: u8) -> TokenId {
+        TokenId(RawId([n; 12]))
+    }
+
+    fn code(text: &str) -> SecurityCode {
+        SecurityCode::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_code_is_handed_out_once_to_its_own_scope() {
+        let codes = SecurityCodes::default();
+        codes.keep(2, token(1), code("737"), START);
+        assert!(codes.take(3, token(1), START).is_none());
+        assert!(codes.take(2, token(2), START).is_none());
+        let taken = codes.take(2, token(1), START.plus(LIFETIME - 1));
+        assert_eq!(taken.unwrap().expose(), "737");
+        assert!(codes.take(2, token(1), START).is_none());
+    }
+
+    #[test]
+    fn a_code_is_wiped_when_its_time_is_over() {
+        let codes = SecurityCodes::default();
+        codes.keep(2, token(1), code("737"), START);
+        codes.keep(2, token(2), code("7373"), START.plus(1));
+        codes.wipe(START.plus(LIFETIME));
+        assert_eq!(codes.len(), 1);
+        assert!(codes.take(2, token(2), START.plus(LIFETIME + 1)).is_none());
+        assert!(codes.is_empty());
+        // One that was sent again waits as long as the second.
+        codes.keep(2, token(3), code("111"), START);
+        codes.keep(2, token(3), code("222"), START.plus(10));
+        let taken = codes.take(2, token(3), START.plus(LIFETIME + 9));
+        assert_eq!(taken.unwrap().expose(), "222");
+    }
+
+    #[test]
+    fn codes_have_three_digits_or_four() {
+        for text in ["", "12", "12345", "12a", "１２３", " 123"] {
+            assert!(SecurityCode::parse(text).is_none(), "{text}");
+        }
+        assert!(code("123").fits(Brand::Visa) && !code("123").fits(Brand::Amex));
+        assert!(code("1234").fits(Brand::Amex) && !code("1234").fits(Brand::Visa));
+    }
+}

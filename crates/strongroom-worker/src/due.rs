@@ -1,0 +1,93 @@
+//! Work with a time of its own: what is due is done, the longest waiting first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_engine::{DueJob, DueWork, Engine, Failure};
+use tokio::sync::watch;
+
+use crate::acquirer::Acquirer;
+use crate::{payments, rail, tokens};
+
+/// Jobs taken at once.
+const TAKE: usize = 200;
+/// The longest nap between two looks, so that a clock set forward is noticed.
+const NAP: Duration = Duration::from_secs(5);
+
+pub(crate) async fn run(
+    engine: Engine,
+    acquirer: Arc<dyn Acquirer>,
+    step: i64,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let nap = match advance_due(&engine, &*acquirer, step).await {
+            Ok(0) => until_next(&engine).await,
+            Ok(_) => Duration::ZERO,
+            Err(Failure::Halted) => return,
+            Err(failure) => {
+                tracing::warn!(failure = ?failure, "the turn of what is due failed");
+                NAP
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(nap) => {}
+            () = engine.jobs_changed() => {}
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+async fn until_next(engine: &Engine) -> Duration {
+    let Ok(Some(due)) = engine.next_job().await else {
+        return NAP;
+    };
+    let wait = u64::try_from(due.0.saturating_sub(engine.now().0)).unwrap_or(0);
+    Duration::from_millis(wait).min(NAP)
+}
+
+/// Does every job that is due once: payouts go one step along their rail, payments and refunds have one exchange with
+/// the acquirer, tokens whose time is over lose their number. Says how many there were.
+///
+/// # Errors
+/// [`Failure`] of the engine; what can never be done is dropped from the jobs instead.
+pub async fn advance_due(
+    engine: &Engine,
+    acquirer: &dyn Acquirer,
+    step: i64,
+) -> Result<usize, Failure> {
+    let jobs = engine.due_jobs(TAKE).await?;
+    let count = jobs.len();
+    let mut stuck = None;
+    for job in jobs {
+        match attend(engine, acquirer, step, job).await {
+            // It waits without holding up the others.
+            Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
+            done => done?,
+        }
+    }
+    stuck.map_or(Ok(count), Err)
+}
+
+/// Does one job once, whether or not it is due.
+///
+/// # Errors
+/// As [`advance_due`].
+pub async fn attend(
+    engine: &Engine,
+    acquirer: &dyn Acquirer,
+    step: i64,
+    job: DueJob,
+) -> Result<(), Failure> {
+    let done = match job.work {
+        DueWork::Rail => rail::advance(engine, step, job).await,
+        DueWork::Token => tokens::expire(engine, job).await,
+        DueWork::Payment => return payments::attend(engine, acquirer, step, job).await,
+        DueWork::Refund => return payments::attend_refund(engine, acquirer, step, job).await,
+    };
+    match done {
+        // It was ended meanwhile, or can never move: nothing is left to do for it.
+        Err(Failure::Rejected { .. }) => engine.drop_job(job).await,
+        done => done,
+    }
+}
