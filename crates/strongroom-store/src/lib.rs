@@ -24,4 +24,4 @@ pub use rows::{
     MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,
 };
 pub use sqlite::{Activity, COLUMNS, Class, SqliteStore, Tuning};
-pub use store::{INDEX_LOAD_LIMIT, Reader, Store, Writer};
+pub use store::{INDEX_LOAD_LIMIT, Reader, Standing, Store, Writer};

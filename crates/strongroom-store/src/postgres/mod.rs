@@ -17,21 +17,21 @@ mod schema;
 mod session;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use self::lease::Lease;
 use self::read::PostgresReader;
 use self::session::{Session, Step};
 use self::write::PostgresWriter;
-use crate::{Reader, Store, StoreError, Writer};
+use crate::{Reader, Standing, Store, StoreError, Writer};
 
 pub use self::options::{PostgresOptions, PostgresSecrets};
 pub use self::schema::POSTGRES_COLUMNS;
 
-/// A store in a database, which it alone writes.
+/// A store in a database: one that it alone writes, or one moment of it that is only read.
 pub struct PostgresStore {
     inner: Arc<Inner>,
     writer_taken: AtomicBool,
@@ -40,15 +40,24 @@ pub struct PostgresStore {
 /// What every session keeps alive.
 struct Inner {
     options: PostgresOptions,
-    lease: Lease,
+    hold: Hold,
     /// Differs between processes, so that those in each other's way do not stay in step.
     spread: u32,
-    reading_only: bool,
+}
+
+/// What a store may do.
+enum Hold {
+    Writing(Lease),
+    /// One session for all readers, so that they see one moment, whoever writes beside them.
+    Frozen(Mutex<Session>),
 }
 
 impl Inner {
     fn epoch(&self) -> i64 {
-        self.lease.epoch
+        match &self.hold {
+            Hold::Writing(lease) => lease.epoch,
+            Hold::Frozen(_) => 0,
+        }
     }
 }
 
@@ -67,7 +76,7 @@ impl PostgresStore {
         if !session.one(Step::plain(text))?.is_empty() {
             return Err(StoreError::AlreadyThere);
         }
-        Self::start(options, session, false)
+        Self::start(options, session)
     }
 
     /// Opens the store for this process alone and migrates it to the newest schema.
@@ -77,63 +86,71 @@ impl PostgresStore {
     pub fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
-        schema::migrate(&mut session, Some(found))?;
-        Self::start(options, session, false)
+        schema::require_known(found)?;
+        let store = Self::start(options, session)?;
+        // Only once nobody else writes: an older program may have been at work until now.
+        schema::migrate(&mut connect(&store.inner.options)?, Some(found))?;
+        Ok(store)
     }
 
-    /// Opens a store that nobody writes, for reading alone; holds others off as a writer would.
+    /// Opens one moment of a store for reading alone: beside whoever writes it, and on a copy that follows the server.
     ///
     /// # Errors
-    /// As [`PostgresStore::open`], and `TooOld`.
+    /// `NotFound`, `Foreign`, `TooNew`, `TooOld`, `Refused`, `Unreachable`.
     pub fn open_read_only(options: PostgresOptions) -> Result<Self, StoreError> {
-        let mut session = connect(&options)?;
+        let mut session = Session::connect_to_any(&options)?;
+        schema::require_version(session.version)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
+        schema::require_known(found)?;
         let known = schema::newest();
         if found < known {
             return Err(StoreError::TooOld { found, known });
         }
-        if found > known {
-            return Err(StoreError::TooNew { found, known });
-        }
-        Self::start(options, session, true)
+        session.freeze()?;
+        Ok(Self::of(options, Hold::Frozen(Mutex::new(session)), 0))
     }
 
-    fn start(
-        options: PostgresOptions,
-        session: Session,
-        reading_only: bool,
-    ) -> Result<Self, StoreError> {
+    fn start(options: PostgresOptions, session: Session) -> Result<Self, StoreError> {
         let spread = session.backend.unsigned_abs();
         let lease = Lease::take(&options, session)?;
-        Ok(Self {
+        Ok(Self::of(options, Hold::Writing(lease), spread))
+    }
+
+    fn of(options: PostgresOptions, hold: Hold, spread: u32) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 options,
-                lease,
+                hold,
                 spread,
-                reading_only,
             }),
             writer_taken: AtomicBool::new(false),
-        })
+        }
     }
 }
 
 impl Store for PostgresStore {
     fn writer(&self) -> Result<Box<dyn Writer>, StoreError> {
-        if self.inner.reading_only {
+        if matches!(self.inner.hold, Hold::Frozen(_)) {
             return Err(StoreError::ReadOnly("it was opened for reading".to_owned()));
         }
         if self.writer_taken.swap(true, Ordering::SeqCst) {
             return Err(StoreError::WriterTaken);
         }
-        let session = Session::connect(&self.inner.options)?;
-        Ok(Box::new(PostgresWriter::new(
-            session,
-            Arc::clone(&self.inner),
-        )))
+        Ok(Box::new(PostgresWriter::new(Arc::clone(&self.inner))))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(PostgresReader::new(Arc::clone(&self.inner))?))
+    }
+
+    fn standing(&self) -> Standing {
+        match &self.inner.hold {
+            Hold::Writing(lease) => {
+                let tenure = Arc::clone(&lease.tenure);
+                Arc::new(move || tenure.is_held())
+            }
+            Hold::Frozen(_) => Arc::new(|| Ok(())),
+        }
     }
 }
 

@@ -181,6 +181,14 @@ pub(super) fn require_version(version: i32) -> Result<(), StoreError> {
     )))
 }
 
+/// Refuses a schema that is newer than this program.
+pub(super) fn require_known(found: u32) -> Result<(), StoreError> {
+    match newest() {
+        known if found > known => Err(StoreError::TooNew { found, known }),
+        _ => Ok(()),
+    }
+}
+
 /// The newest schema version.
 pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
@@ -206,11 +214,9 @@ pub(super) fn version(session: &mut Session) -> Result<Option<u32>, Trouble> {
 
 /// Brings the schema from `found` to the newest version, all of it or nothing.
 pub(super) fn migrate(session: &mut Session, found: Option<u32>) -> Result<(), Trouble> {
-    let (from, known) = (found.unwrap_or(0), newest());
-    if from > known {
-        return Err(Trouble::of(StoreError::TooNew { found: from, known }));
-    }
-    if from == known {
+    let from = found.unwrap_or(0);
+    require_known(from).map_err(Trouble::of)?;
+    if from == newest() {
         return Ok(());
     }
     session.one(Step::plain("BEGIN"))?;
