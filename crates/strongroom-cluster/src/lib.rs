@@ -134,6 +134,15 @@ impl Cluster {
         finish(command.arg(&self.data)).map(drop)
     }
 
+    /// Every process of the server, the first one first.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = fs::read_to_string(path).unwrap_or_default();
+        let numbers = children.split_whitespace().filter_map(|n| n.parse().ok());
+        std::iter::once(self.pid).chain(numbers).collect()
+    }
+
     /// Where a client finds a database of it.
     #[must_use]
     pub fn url(&self, role: &str, database: &str) -> String {
@@ -145,12 +154,7 @@ impl Cluster {
     /// # Errors
     /// What the server says.
     pub fn psql(&self, database: &str, statement: &str) -> Outcome<String> {
-        let port = self.port.to_string();
-        let mut command = self.command("psql");
-        command.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
-        command.args(["-U", OWNER, "-p", &port, "-c", statement, database]);
-        let output = finish(&mut command)?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        psql(&self.programs, self.port, database, statement)
     }
 
     /// Writes out what is dirty, which PostgreSQL would do at a time of its own.
@@ -222,6 +226,20 @@ impl Drop for Cluster {
             eprintln!("PostgreSQL does not stop: {failure}");
         }
     }
+}
+
+/// Runs a statement on somebody's cluster as its owner and gives what `psql` prints of its rows.
+///
+/// # Errors
+/// What the server says.
+pub fn psql(programs: &Path, port: u16, database: &str, statement: &str) -> Outcome<String> {
+    let port = port.to_string();
+    let mut command = Command::new(programs.join("psql"));
+    command.current_dir("/");
+    command.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
+    command.args(["-U", OWNER, "-p", &port, "-c", statement, database]);
+    let output = finish(&mut command)?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 /// The user and group to run as; `None` when this program is not root itself.

@@ -49,7 +49,7 @@ struct Inner {
 enum Hold {
     Writing(Lease),
     /// One session for all readers, so that they see one moment, whoever writes beside them.
-    Frozen(Mutex<Session>),
+    Frozen(Box<Mutex<Session>>),
 }
 
 impl Inner {
@@ -107,7 +107,11 @@ impl PostgresStore {
             return Err(StoreError::TooOld { found, known });
         }
         session.freeze()?;
-        Ok(Self::of(options, Hold::Frozen(Mutex::new(session)), 0))
+        Ok(Self::of(
+            options,
+            Hold::Frozen(Box::new(Mutex::new(session))),
+            0,
+        ))
     }
 
     fn start(options: PostgresOptions, session: Session) -> Result<Self, StoreError> {

@@ -288,12 +288,7 @@ impl Writer for PostgresWriter {
 }
 
 /// The whole transaction but its `COMMIT`.
-fn steps(
-    batch: &Batch,
-    epoch: i64,
-    number: i64,
-    before: i64,
-) -> Result<Vec<Step<'_>>, StoreError> {
+fn steps(batch: &Batch, epoch: i64, number: i64, before: i64) -> Result<Vec<Step<'_>>, StoreError> {
     let fence = Step::plain(FENCE).with(epoch).with(number).with(before);
     let mut steps = vec![Step::plain("BEGIN"), fence];
     remove(batch, &mut steps)?;
