@@ -14,8 +14,10 @@ mod logging;
 mod out;
 mod passphrase;
 mod place;
+mod postgres;
 mod provision;
 mod running;
+mod standby;
 mod table;
 
 use std::process::ExitCode;

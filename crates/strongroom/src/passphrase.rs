@@ -52,13 +52,18 @@ fn named_file(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_path_buf).or_else(from_environment)
 }
 
-/// The file's text without the line break at its end.
+/// The passphrase in a file.
 pub(crate) fn from_file(path: &Path) -> Result<SecretText, Fault> {
+    one_line(path, "passphrase")
+}
+
+/// The file's text without the line break at its end.
+pub(crate) fn one_line(path: &Path, what: &str) -> Result<SecretText, Fault> {
     let text = folder::read_secret(path)?;
     let line = text.expose().trim_end_matches(['\r', '\n']);
     match line.is_empty() || line.contains('\n') {
         true => Err(Fault::new(format!(
-            "`{}` does not hold one line with a passphrase",
+            "`{}` does not hold one line with a {what}",
             path.display()
         ))),
         false => Ok(SecretText::new(line.to_owned())),

@@ -1,0 +1,15 @@
+//! The program on a real PostgreSQL: found again, handed over, refused for a reason, killed, cut off.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod crash;
+mod database;
+mod handing_over;
+mod outages;
+#[path = "../program/mod.rs"]
+mod program;
+mod refusals;
