@@ -51,6 +51,7 @@ pub struct Options {
 }
 
 /// One test binary that can run longer.
+#[derive(Clone, Copy)]
 struct LongRun {
     package: &'static str,
     test: &'static str,
@@ -111,6 +112,10 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
         variable: "STRONGROOM_CRASH_CYCLES",
         count: options.cycles,
     };
+    let crash_on_postgres = LongRun {
+        test: "postgres",
+        ..crash
+    };
     let simulator = LongRun {
         package: "strongroom-testkit",
         test: "simulator",
@@ -131,6 +136,7 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
     };
     [
         (options.crash, crash),
+        (options.crash, crash_on_postgres),
         (options.simulator, simulator),
         (options.model, model),
         (options.webhooks, webhooks),
@@ -208,6 +214,7 @@ mod tests {
             told,
             [
                 ("crash", "STRONGROOM_CRASH_CYCLES", 7),
+                ("postgres", "STRONGROOM_CRASH_CYCLES", 7),
                 ("model", "STRONGROOM_MODEL_OPS", 20_000),
             ]
         );

@@ -101,6 +101,47 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Makes a copy under `folder` that follows this cluster by streaming, and starts it.
+    ///
+    /// # Errors
+    /// What the programs say when one of them fails.
+    pub fn follower(&self, folder: &Path) -> Outcome<Self> {
+        let data = folder.join("follower");
+        fs::create_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+        if let Some((user, group)) = self.account {
+            std::os::unix::fs::chown(&data, Some(user), Some(group))?;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let from = self.port.to_string();
+        let mut command = self.command("pg_basebackup");
+        command.args(["-h", "127.0.0.1", "-p", &from, "-U", OWNER, "-R"]);
+        command.args(["-X", "stream", "-c", "fast", "-D"]);
+        finish(command.arg(&data))?;
+        let settings = data.join("postgresql.conf");
+        let copied = fs::read_to_string(&settings)?;
+        fs::write(settings, format!("{copied}\nport = {port}\n"))?;
+        let mut cluster = Self {
+            programs: self.programs.clone(),
+            data,
+            port,
+            pid: 0,
+            account: self.account,
+        };
+        cluster.run()?;
+        Ok(cluster)
+    }
+
+    /// Makes a follower the one that takes writes.
+    ///
+    /// # Errors
+    /// What `pg_ctl` says.
+    pub fn promote(&self) -> Outcome<()> {
+        let mut command = self.command("pg_ctl");
+        command.args(["promote", "-s", "-w", "-D"]);
+        finish(command.arg(&self.data)).map(drop)
+    }
+
     /// Starts the stopped cluster again, on its port.
     ///
     /// # Errors
@@ -155,6 +196,17 @@ impl Cluster {
     /// What the server says.
     pub fn psql(&self, database: &str, statement: &str) -> Outcome<String> {
         psql(&self.programs, self.port, database, statement)
+    }
+
+    /// Runs one of PostgreSQL's clients on the cluster as its owner, such as `pg_dump`.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn client(&self, program: &str, arguments: &[&str]) -> Outcome<()> {
+        let port = self.port.to_string();
+        let mut command = Command::new(self.programs.join(program));
+        command.args(["-h", "127.0.0.1", "-U", OWNER, "-p", &port]);
+        finish(command.args(arguments)).map(drop)
     }
 
     /// Writes out what is dirty, which PostgreSQL would do at a time of its own.

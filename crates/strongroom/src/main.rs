@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, organization, serve, verify};
+use crate::command::{audit, demo, init, keys, migrate, organization, serve, verify};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -45,6 +45,7 @@ enum Command {
     Init(init::Options),
     Serve(serve::Options),
     Verify(verify::Options),
+    Migrate(migrate::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -71,6 +72,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Init(options) => init::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Migrate(options) => migrate::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

@@ -318,6 +318,9 @@ fn database_fault(options: &PostgresOptions, error: &StoreError) -> Fault {
             "the database has a schema `strongroom` that was not made by strongroom".to_owned()
         }
         StoreError::ReadOnly(_) => "the database takes no writes".to_owned(),
+        StoreError::Unfinished => {
+            "a `strongroom migrate` into this database has not come to its end".to_owned()
+        }
         other => other.to_string(),
     };
     let fault = Fault::new(format!("database `{options}`: {words}"));
@@ -330,6 +333,7 @@ fn database_fault(options: &PostgresOptions, error: &StoreError) -> Fault {
             "it is left as it is; name another database. What an `init` that failed left behind is removed by `DROP SCHEMA strongroom CASCADE`",
         ),
         StoreError::Foreign => fault.hint("name another database"),
+        StoreError::Unfinished => fault.hint("run `strongroom migrate` again"),
         StoreError::TooNew { .. } => fault.hint("use the newer program"),
         StoreError::TooOld { .. } => fault.hint("start the server once with this program"),
         StoreError::ReadOnly(_) => {

@@ -49,10 +49,10 @@ pub(crate) struct PostgresArguments {
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoreTable {
     pub postgres: Option<String>,
-    password_file: Option<PathBuf>,
-    ca_file: Option<PathBuf>,
-    certificate_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub certificate_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
 }
 
 impl PostgresArguments {

@@ -10,11 +10,12 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["demo"],
     &["init"],
     &["serve"],
     &["verify"],
+    &["migrate"],
     &["audit"],
     &["audit", "verify"],
     &["audit", "export"],

@@ -26,6 +26,7 @@ use self::lease::Lease;
 use self::read::PostgresReader;
 use self::session::{Session, Step};
 use self::write::PostgresWriter;
+use crate::copy::continues;
 use crate::{Reader, Standing, Store, StoreError, Writer};
 
 pub use self::options::{PostgresOptions, PostgresSecrets};
@@ -70,6 +71,7 @@ impl PostgresStore {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?;
         schema::migrate(&mut session, found)?;
+        schema::require_whole(&mut session)?;
         // A first start that did not get to its first commit has left nothing behind.
         let text = "SELECT 1 FROM strongroom.log UNION ALL
             SELECT 1 FROM strongroom.wrapped_key LIMIT 1";
@@ -87,6 +89,7 @@ impl PostgresStore {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
         schema::require_known(found)?;
+        schema::require_whole(&mut session)?;
         let store = Self::start(options, session)?;
         // Only once nobody else writes: an older program may have been at work until now.
         schema::migrate(&mut connect(&store.inner.options)?, Some(found))?;
@@ -106,12 +109,41 @@ impl PostgresStore {
         if found < known {
             return Err(StoreError::TooOld { found, known });
         }
+        schema::require_whole(&mut session)?;
         session.freeze()?;
         Ok(Self::of(
             options,
             Hold::Frozen(Box::new(Mutex::new(session))),
             0,
         ))
+    }
+
+    /// Empties a database for a copy of `from`, which it then is not opened before [`PostgresStore::finish`]. What it may
+    /// hold is what an earlier copy of the same left: anything of its own is kept, and refused.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::create`].
+    pub fn receive(options: PostgresOptions, from: &dyn Store) -> Result<Self, StoreError> {
+        let mut session = connect(&options)?;
+        let found = schema::version(&mut session)?;
+        schema::migrate(&mut session, found)?;
+        let unfinished = schema::require_whole(&mut session).is_err();
+        let store = Self::start(options, session)?;
+        if !unfinished && !continues(from, &store)? {
+            return Err(StoreError::AlreadyThere);
+        }
+        let mut session = connect(&store.inner.options)?;
+        schema::empty(&mut session, store.inner.epoch())?;
+        Ok(store)
+    }
+
+    /// Lets a received copy be opened from now on.
+    ///
+    /// # Errors
+    /// `TakenOver`, `Unreachable`.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        let mut session = connect(&self.inner.options)?;
+        Ok(schema::finish(&mut session, self.inner.epoch())?)
     }
 
     fn start(options: PostgresOptions, session: Session) -> Result<Self, StoreError> {

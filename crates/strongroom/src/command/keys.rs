@@ -85,7 +85,10 @@ fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     audit_verify(&*store, keys()?, None).map_err(|error| {
         place
             .start_fault(&error)
-            .hint("the recovery kit must be the one of this installation")
+            .hint(match place.is_in_database() {
+                true => "the recovery kit must be the one of this database",
+                false => "the recovery kit must be the one of this data directory",
+            })
     })?;
     drop(store);
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;

@@ -43,11 +43,27 @@ impl Database {
 
     /// The demo on it, whose keys are found again by the address alone.
     pub fn demo_command(&self) -> Command {
+        self.demo_at(&self.url())
+    }
+
+    /// The demo at an address that leads to it.
+    pub fn demo_at(&self, url: &str) -> Command {
         let mut command = strongroom();
         command
-            .args(["demo", "--json", "--port", "0", "--postgres", &self.url()])
+            .args(["demo", "--json", "--port", "0", "--postgres", url])
             .env("XDG_STATE_HOME", self.state());
         command
+    }
+
+    /// A server that follows this one, to which every commit goes before it is acknowledged.
+    pub fn follower(&self) -> Cluster {
+        let follower = self.cluster.follower(self.folder.path()).unwrap();
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.cluster.reload().unwrap();
+        while self.sql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != "1"
+        {
+        }
+        follower
     }
 
     #[track_caller]

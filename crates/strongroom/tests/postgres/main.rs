@@ -6,9 +6,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod backup;
 mod crash;
 mod database;
 mod handing_over;
+mod migrate;
 mod outages;
 #[path = "../program/mod.rs"]
 mod program;

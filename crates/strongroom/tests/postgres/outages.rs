@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,8 +11,9 @@ use strongroom_cluster::{Cluster, Stop};
 use strongroom_testkit::dice::Dice;
 
 use crate::crash::asked_for;
-use crate::database::Database;
+use crate::database::{Database, NAME, ROLE};
 use crate::program::writers::{Line, Shop, assert_all_there_once, paid};
+use crate::program::{Demo, Running, run};
 
 const FUNDS: i64 = 10_000_000;
 const WRITERS: u64 = 8;
@@ -114,6 +116,83 @@ fn take_away(database: &mut Database, way: u64, work: &Work) -> (&'static str, u
     (name, work.paid())
 }
 
+/// Starts the writers.
+fn begin(shop: &Shop, work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
+    (0..WRITERS)
+        .map(|writer| {
+            let (shop, work) = (shop.clone(), Arc::clone(work));
+            std::thread::spawn(move || pay_on(&shop, writer, &work))
+        })
+        .collect()
+}
+
+/// Ends the writers and holds their journals against the books.
+fn settle(demo: &Demo, work: &Work, writers: Vec<JoinHandle<Vec<Line>>>) -> usize {
+    work.stop.store(true, Ordering::SeqCst);
+    let journal: Vec<Line> = writers
+        .into_iter()
+        .flat_map(|writer| writer.join().unwrap())
+        .collect();
+    let (all, inside) = paid(&journal);
+    let balances = (demo.available("operating"), demo.available("reserve"));
+    assert_eq!(balances, (FUNDS - all, FUNDS + inside));
+    assert_all_there_once(demo, &journal);
+    println!(
+        "{} payouts, {} refused for the time being, {} answers lost",
+        journal.len(),
+        work.refused.load(Ordering::SeqCst),
+        work.unanswered.load(Ordering::SeqCst)
+    );
+    journal.len()
+}
+
+/// The database's primary is lost for ever and its synchronous follower promoted, as a failover manager does it: the
+/// server finds the new primary by the second address in its URL, and nothing acknowledged is lost.
+#[test]
+fn a_failover_to_a_synchronous_follower_loses_nothing() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let follower = database.follower();
+    let (first, second) = (database.cluster.port, follower.port);
+    let url = |ports: &str| format!("postgres://{ROLE}@{ports}/{NAME}");
+    let both = url(&format!("127.0.0.1:{first},127.0.0.1:{second}"));
+    let running = Running::start(&mut database.demo_at(&both));
+    let told = serde_json::from_str(&running.line).unwrap();
+    let demo = Demo { running, told };
+    let shop = Shop::of(&demo);
+    let work = Arc::new(Work::default());
+    let writers = begin(&shop, &work);
+    until_paid(&work, 50);
+    // A copy that follows can be verified while money moves on the other.
+    let data = demo.text("data_dir").to_owned();
+    let there = url(&format!("127.0.0.1:{second}"));
+    let verify = ["verify", "--data", &data, "--postgres", &there];
+    let report = run(&verify).done();
+    assert!(report.contains("no damage found"), "{report}");
+    run(&["demo", "--port", "0", "--data", &data, "--postgres", &there]).failed("takes no writes");
+
+    let lost = Instant::now();
+    database.cluster.stop(Stop::Immediate).unwrap();
+    let before = work.paid();
+    follower.promote().unwrap();
+    // The setting came along with the copy, or not: the new primary has no follower of its own.
+    let alone = "ALTER SYSTEM RESET synchronous_standby_names";
+    follower.psql("postgres", alone).unwrap();
+    follower.reload().unwrap();
+    let promoted = Instant::now();
+    until_paid(&work, before + WRITERS);
+    println!(
+        "paid again {:.2} s after the promotion, {:.2} s after the loss",
+        promoted.elapsed().as_secs_f64(),
+        lost.elapsed().as_secs_f64()
+    );
+    assert!(promoted.elapsed() <= RECOVERED);
+    settle(&demo, &work, writers);
+    assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
+    assert!(run(&verify).done().contains("no damage found"));
+}
+
 #[test]
 fn four_ways_of_losing_the_database() {
     let Some(mut database) = Database::start() else {
@@ -123,12 +202,7 @@ fn four_ways_of_losing_the_database() {
     let demo = database.demo();
     let shop = Shop::of(&demo);
     let work = Arc::new(Work::default());
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let (shop, work) = (shop.clone(), Arc::clone(&work));
-            std::thread::spawn(move || pay_on(&shop, writer, &work))
-        })
-        .collect();
+    let writers = begin(&shop, &work);
     let mut longest = [Duration::ZERO; 4];
     for _ in 0..rounds {
         for way in 0..4 {
@@ -141,22 +215,8 @@ fn four_ways_of_losing_the_database() {
             longest[slot] = longest[slot].max(took);
         }
     }
-    work.stop.store(true, Ordering::SeqCst);
-    let journal: Vec<Line> = writers
-        .into_iter()
-        .flat_map(|writer| writer.join().unwrap())
-        .collect();
-    println!(
-        "{} payouts through {} outages, {} refused for the time being, {} answers lost; longest recoveries {longest:?}",
-        journal.len(),
-        rounds * 4,
-        work.refused.load(Ordering::SeqCst),
-        work.unanswered.load(Ordering::SeqCst)
-    );
-    let (all, inside) = paid(&journal);
-    let balances = (demo.available("operating"), demo.available("reserve"));
-    assert_eq!(balances, (FUNDS - all, FUNDS + inside));
-    assert_all_there_once(&demo, &journal);
+    settle(&demo, &work, writers);
+    println!("{} outages; longest recoveries {longest:?}", rounds * 4);
     database.verified();
     assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
 }
