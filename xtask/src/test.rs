@@ -164,8 +164,10 @@ fn run_long(run: &LongRun) -> Outcome<()> {
 }
 
 /// Programs that some tests drive, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("postgres", "postgresql"),
+    ("patroni", "patroni"),
+    ("etcd", "etcd-server"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),

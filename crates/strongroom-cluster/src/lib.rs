@@ -294,8 +294,11 @@ pub fn psql(programs: &Path, port: u16, database: &str, statement: &str) -> Outc
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-/// The user and group to run as; `None` when this program is not root itself.
-fn account() -> Outcome<Option<(u32, u32)>> {
+/// The user and group to run PostgreSQL as; `None` when this program is not root itself.
+///
+/// # Errors
+/// When there is no account but root's.
+pub fn account() -> Outcome<Option<(u32, u32)>> {
     if number("-u", None)? != 0 {
         return Ok(None);
     }

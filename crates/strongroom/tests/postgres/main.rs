@@ -12,6 +12,7 @@ mod database;
 mod handing_over;
 mod migrate;
 mod outages;
+mod patroni;
 #[path = "../program/mod.rs"]
 mod program;
 mod refusals;

@@ -16,13 +16,13 @@ use crate::program::writers::{Line, Shop, assert_all_there_once, paid};
 use crate::program::{Demo, Running, run};
 
 const FUNDS: i64 = 10_000_000;
-const WRITERS: u64 = 8;
+pub const WRITERS: u64 = 8;
 /// How soon the server pays again once the database is back.
 const RECOVERED: Duration = Duration::from_secs(5);
 
 /// What the writers share.
 #[derive(Default)]
-struct Work {
+pub struct Work {
     stop: AtomicBool,
     acknowledged: AtomicU64,
     refused: AtomicU64,
@@ -30,7 +30,7 @@ struct Work {
 }
 
 impl Work {
-    fn paid(&self) -> u64 {
+    pub fn paid(&self) -> u64 {
         self.acknowledged.load(Ordering::SeqCst)
     }
 }
@@ -70,7 +70,7 @@ fn pay_on(shop: &Shop, writer: u64, work: &Work) -> Vec<Line> {
 }
 
 /// Waits until more was paid than `before`; says how long it took.
-fn until_paid(work: &Work, before: u64) -> Duration {
+pub fn until_paid(work: &Work, before: u64) -> Duration {
     let begun = Instant::now();
     while work.paid() <= before {
         assert!(
@@ -117,7 +117,7 @@ fn take_away(database: &mut Database, way: u64, work: &Work) -> (&'static str, u
 }
 
 /// Starts the writers.
-fn begin(shop: &Shop, work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
+pub fn begin(shop: &Shop, work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
     (0..WRITERS)
         .map(|writer| {
             let (shop, work) = (shop.clone(), Arc::clone(work));
@@ -127,7 +127,7 @@ fn begin(shop: &Shop, work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
 }
 
 /// Ends the writers and holds their journals against the books.
-fn settle(demo: &Demo, work: &Work, writers: Vec<JoinHandle<Vec<Line>>>) -> usize {
+pub fn settle(demo: &Demo, work: &Work, writers: Vec<JoinHandle<Vec<Line>>>) -> usize {
     work.stop.store(true, Ordering::SeqCst);
     let journal: Vec<Line> = writers
         .into_iter()
