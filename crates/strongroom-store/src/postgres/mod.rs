@@ -60,6 +60,14 @@ impl Inner {
             Hold::Frozen(_) => 0,
         }
     }
+
+    /// Whether what is read may be given to anybody now.
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.hold {
+            Hold::Writing(lease) => lease.tenure.check(),
+            Hold::Frozen(_) => Ok(()),
+        }
+    }
 }
 
 impl PostgresStore {

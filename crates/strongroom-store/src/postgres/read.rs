@@ -50,12 +50,10 @@ impl PostgresReader {
         &mut self,
         mut work: impl FnMut(&mut Session, bool) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
-        match &self.inner.hold {
-            Hold::Writing(lease) => lease.tenure.check()?,
-            Hold::Frozen(shared) => {
-                let mut session = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                return work(&mut session, true).map_err(StoreError::from);
-            }
+        self.inner.check()?;
+        if let Hold::Frozen(shared) = &self.inner.hold {
+            let mut session = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            return work(&mut session, true).map_err(StoreError::from);
         }
         let mut again = !self.still;
         loop {

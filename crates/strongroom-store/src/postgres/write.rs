@@ -247,6 +247,8 @@ impl Writer for PostgresWriter {
         if self.closed {
             return Err(StoreError::Closed);
         }
+        // A reply that is given again is only read: it is no more ours to give than anything else.
+        self.inner.check()?;
         let patience = Instant::now() + PATIENCE;
         let mut tries = 0;
         loop {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use strongroom_store::{PostgresStore, Store, StoreError};
+use strongroom_store::{PostgresStore, Store, StoreError, Wanted};
 
 use crate::rows::batch_of_entries;
 use crate::server::Server;
@@ -105,6 +105,7 @@ fn one_that_was_replaced_learns_it_without_writing() {
     };
     let paused = server.create();
     let mut reader = paused.reader().unwrap();
+    let mut writer = paused.writer().unwrap();
     let standing = paused.standing();
     assert_eq!(standing(), Ok(()));
     server.sql("UPDATE strongroom.store SET until = 1");
@@ -116,6 +117,8 @@ fn one_that_was_replaced_learns_it_without_writing() {
     }
     assert_eq!(standing(), Err(StoreError::TakenOver));
     assert_eq!(reader.heads(), Err(StoreError::TakenOver));
+    let wanted = Wanted::default();
+    assert_eq!(writer.load(&wanted), Err(StoreError::TakenOver));
     assert_eq!(next.standing()(), Ok(()));
 }
 

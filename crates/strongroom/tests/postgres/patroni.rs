@@ -117,7 +117,11 @@ impl Pair {
                     "superuser": { "username": "owner", "password": "unused" },
                     "replication": { "username": "copy", "password": "unused" },
                 },
-                "parameters": { "unix_socket_directories": home },
+                "parameters": {
+                    "unix_socket_directories": home,
+                    // What a killed one leaves goes with its folder.
+                    "dynamic_shared_memory_type": "mmap",
+                },
             },
         })
     }
