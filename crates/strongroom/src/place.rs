@@ -201,6 +201,20 @@ impl Place {
         self.try_reading().map_err(|error| self.store_fault(&error))
     }
 
+    /// Says early, before anybody types a passphrase, that its database is not there or holds something.
+    pub fn require_room(&self) -> Result<(), Fault> {
+        if !self.is_in_database() {
+            return Ok(());
+        }
+        let heads = self.try_reading().and_then(|store| store.reader()?.heads());
+        match heads {
+            Err(StoreError::NotFound) => Ok(()),
+            Ok(heads) if heads.is_empty() => Ok(()),
+            Ok(_) => Err(self.store_fault(&StoreError::AlreadyThere)),
+            Err(error) => Err(self.store_fault(&error)),
+        }
+    }
+
     /// Takes up the installation: store first, so that a locked directory is told before a passphrase is asked for.
     pub fn engine(&self) -> Result<Engine, Fault> {
         custody::require(&self.keyring)?;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod database;
 mod history;
 mod scan;
 

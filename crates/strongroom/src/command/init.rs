@@ -203,7 +203,7 @@ fn check(place: &Place, options: &Options) -> Result<(), Fault> {
             );
         }
     }
-    Ok(())
+    place.require_room()
 }
 
 fn show(plan: &Plan, options: &Options) {

@@ -72,6 +72,42 @@ fn who_may_not_come_in_is_told_why() {
     );
 }
 
+/// `init` knows it before a passphrase is asked for, and leaves nothing behind.
+#[test]
+fn an_installation_is_not_begun_in_a_database_that_will_not_do() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("new/strongroom.toml");
+    let init = |url: &str| {
+        let mut init = strongroom();
+        init.args(["init", "--postgres", url, "--config"]);
+        init.arg(&config);
+        ended(init)
+    };
+    init("postgres://pay@127.0.0.1:1/books").failed("cannot be used now");
+    init(&database.cluster.url(OWNER, "nowhere")).failed("does not exist");
+    let demo = database.demo();
+    init(&database.url()).failed("there is an installation in this database already");
+    assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    // Where it will do, the passphrase is what is missing.
+    database.sql("CREATE DATABASE empty OWNER pay");
+    let empty = database.cluster.url(ROLE, "empty");
+    init(&empty).failed("there is no terminal to ask at");
+    // The role may not make its schema: what was made beside it is taken back.
+    database.sql("CREATE ROLE poor LOGIN");
+    let passphrase = dir.path().join("passphrase");
+    fs::write(&passphrase, "correct horse battery staple").unwrap();
+    let mut poor = strongroom();
+    poor.args(["init", "--postgres", &database.cluster.url("poor", "empty")]);
+    poor.arg("--config").arg(&config);
+    poor.arg("--passphrase-file").arg(&passphrase);
+    ended(poor).failed("permission denied");
+    assert!(!dir.path().join("new/keyring.toml").exists());
+}
+
 #[test]
 fn a_server_is_known_by_its_certificate() {
     let Some(database) = Database::start() else {
