@@ -56,10 +56,11 @@ impl Tenure {
         }
     }
 
-    fn renew(&self, asked: Instant) {
+    /// The row was ours at some moment after `asked`.
+    pub fn renew(&self, asked: Instant) {
         let after = asked.saturating_duration_since(self.begun).as_millis();
         let after = u64::try_from(after).unwrap_or(u64::MAX);
-        self.renewed.store(after, Ordering::SeqCst);
+        self.renewed.fetch_max(after, Ordering::SeqCst);
     }
 
     /// SECURITY: whoever was away for longer than its lease must not answer from what it knew: a

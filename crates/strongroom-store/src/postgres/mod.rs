@@ -20,7 +20,7 @@ mod write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::lease::Lease;
 use self::read::PostgresReader;
@@ -58,6 +58,13 @@ impl Inner {
         match &self.hold {
             Hold::Writing(lease) => lease.epoch,
             Hold::Frozen(_) => 0,
+        }
+    }
+
+    /// A batch that was asked for then has renewed the lease.
+    fn renew(&self, asked: Instant) {
+        if let Hold::Writing(lease) = &self.hold {
+            lease.tenure.renew(asked);
         }
     }
 

@@ -213,8 +213,12 @@ impl PostgresWriter {
         let patience = Instant::now() + PATIENCE;
         let mut tries = 0;
         loop {
+            let asked = Instant::now();
             match self.attempt(steps) {
-                Try::Done => return Ok(()),
+                Try::Done => {
+                    self.inner.renew(asked);
+                    return Ok(());
+                }
                 Try::Failed(trouble @ Trouble::Store(_)) => {
                     let error = trouble.while_running();
                     if matches!(error, StoreError::Unreachable(_)) {

@@ -9,6 +9,7 @@
 mod backup;
 mod crash;
 mod database;
+mod disk;
 mod handing_over;
 mod migrate;
 mod outages;
