@@ -40,7 +40,7 @@ pub struct Options {
     /// Measures with many payouts stored, too: takes long and needs tens of gigabytes
     #[arg(long)]
     full: bool,
-    /// The engine of our server
+    /// The engine of our server; on PostgreSQL both have a cluster of their own with the same settings
     #[arg(long, value_enum, default_value = "sqlite")]
     engine: Engine,
     /// Measures only one of the two, and writes no results file
@@ -69,6 +69,7 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Engine {
     Sqlite,
+    Postgres,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,7 +78,7 @@ enum Which {
     Peer,
 }
 
-/// Measures, prints the table and writes `bench/results.json`.
+/// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
 pub fn run(options: &Options) -> Outcome<()> {
     if cfg!(debug_assertions) {
         return run_optimized();
@@ -107,7 +108,8 @@ pub fn run(options: &Options) -> Outcome<()> {
     };
     report.samples = measure::alternate(&mut subjects, &plan)?;
     report.footprints = subjects.iter().map(report::Footprint::of).collect();
-    if options.only.is_none() {
+    let on_files = matches!(options.engine, Engine::Sqlite);
+    if options.only.is_none() && on_files {
         report.extra = extra::ceiling()?;
         // Alone, for what is measured above keeps its server.
         subjects.truncate(if options.full { usize::MAX } else { 0 });
@@ -122,7 +124,8 @@ pub fn run(options: &Options) -> Outcome<()> {
     }
     print!("{}", report.table());
     match options.only {
-        None => report.write(),
+        None if on_files => report.write("bench/results.json"),
+        None => report.write("bench/results-postgres.json"),
         Some(_) => Ok(()),
     }
 }
@@ -136,9 +139,12 @@ fn run_optimized() -> Outcome<()> {
 fn start(options: &Options, folder: &Path, report: &mut Report) -> Outcome<Vec<Subject>> {
     let mut subjects = Vec::new();
     if options.only != Some(Which::Peer) {
-        let Engine::Sqlite = options.engine;
         strongroom::build()?;
-        subjects.push(strongroom::start(folder, options.wallets)?);
+        let books = match options.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(peer::cluster(&folder.join("ours"))?),
+        };
+        subjects.push(strongroom::start(folder, options.wallets, books)?);
     }
     if options.only != Some(Which::Strongroom) {
         match Peer::find() {

@@ -1,13 +1,16 @@
 //! `cargo xtask test`: the workspace's tests, and on request the long runs of the three that
 //! scale: kills (`--crash`), simulated histories (`--simulator`), the reference model (`--model`), the
-//! sender of webhooks (`--webhooks`).
+//! sender of webhooks (`--webhooks`). With `--postgres` the API's tests and the model run on a PostgreSQL
+//! that is started for them.
 //!
 //! The long runs are the same tests, steered by one environment variable each and built with
 //! optimisation; nothing is tested here that `cargo test --workspace` does not test shorter.
 
+use std::path::Path;
 use std::process::Command;
 
 use clap::Args;
+use strongroom_cluster::{Cluster, OWNER};
 
 use crate::Outcome;
 use crate::process::{cargo, find_program, step};
@@ -30,6 +33,9 @@ pub struct Options {
     /// Kills the sender of webhooks many times while receivers fail, and looks for what is missing
     #[arg(long)]
     webhooks: bool,
+    /// Runs the API's tests and the reference model on a PostgreSQL that is started for them
+    #[arg(long)]
+    postgres: bool,
     /// Kills with --webhooks; a hundred events for each
     #[arg(long, default_value_t = 100)]
     kills: u32,
@@ -45,6 +51,7 @@ pub struct Options {
 }
 
 /// One test binary that can run longer.
+#[derive(Clone, Copy)]
 struct LongRun {
     package: &'static str,
     test: &'static str,
@@ -58,14 +65,44 @@ pub fn run(options: &Options) -> Outcome<()> {
         install_missing()?;
     }
     let long_runs = long_runs(options);
-    if options.all || long_runs.is_empty() {
+    if options.all || (long_runs.is_empty() && !options.postgres) {
         let mut command = cargo(["test", "--workspace"]);
         if options.all {
             command.env("STRONGROOM_TEST_ALL", "1");
         }
         step("tests", &mut command)?;
     }
+    if options.all || options.postgres {
+        on_postgres()?;
+    }
     long_runs.iter().try_for_each(run_long)
+}
+
+/// Sessions for the servers of all tests that run at once; the shortest way to disk that the machine has, since these
+/// tests ask what is stored and not whether a disk keeps it.
+const SETTINGS: &str = "max_connections = 500\nmax_wal_size = 256MB\n";
+
+/// The tests of the API and of the model, each server on a database of its own.
+fn on_postgres() -> Outcome<()> {
+    let programs =
+        strongroom_cluster::programs().ok_or("PostgreSQL is not installed; --all installs it")?;
+    let memory = Path::new("/dev/shm");
+    let folder = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory)?,
+        false => tempfile::tempdir()?,
+    };
+    let cluster = Cluster::start(programs, folder.path(), SETTINGS)?;
+    let url = cluster.url(OWNER, "postgres");
+    let api = ["test", "--package", "strongroom-http", "--tests"];
+    let model = ["test", "--package", "strongroom-testkit", "--test", "model"];
+    for (name, arguments) in [
+        ("the API on PostgreSQL", api.as_slice()),
+        ("the model on PostgreSQL", &model),
+    ] {
+        let mut command = cargo(arguments.iter().copied());
+        step(name, command.env("STRONGROOM_TEST_STORE", &url))?;
+    }
+    Ok(())
 }
 
 fn long_runs(options: &Options) -> Vec<LongRun> {
@@ -74,6 +111,10 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
         test: "crash",
         variable: "STRONGROOM_CRASH_CYCLES",
         count: options.cycles,
+    };
+    let crash_on_postgres = LongRun {
+        test: "postgres",
+        ..crash
     };
     let simulator = LongRun {
         package: "strongroom-testkit",
@@ -95,6 +136,7 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
     };
     [
         (options.crash, crash),
+        (options.crash, crash_on_postgres),
         (options.simulator, simulator),
         (options.model, model),
         (options.webhooks, webhooks),
@@ -122,8 +164,10 @@ fn run_long(run: &LongRun) -> Outcome<()> {
 }
 
 /// Programs that some tests drive, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("postgres", "postgresql"),
+    ("patroni", "patroni"),
+    ("etcd", "etcd-server"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),
@@ -172,6 +216,7 @@ mod tests {
             told,
             [
                 ("crash", "STRONGROOM_CRASH_CYCLES", 7),
+                ("postgres", "STRONGROOM_CRASH_CYCLES", 7),
                 ("model", "STRONGROOM_MODEL_OPS", 20_000),
             ]
         );

@@ -101,6 +101,47 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Makes a copy under `folder` that follows this cluster by streaming, and starts it.
+    ///
+    /// # Errors
+    /// What the programs say when one of them fails.
+    pub fn follower(&self, folder: &Path) -> Outcome<Self> {
+        let data = folder.join("follower");
+        fs::create_dir(&data)?;
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700))?;
+        if let Some((user, group)) = self.account {
+            std::os::unix::fs::chown(&data, Some(user), Some(group))?;
+        }
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let from = self.port.to_string();
+        let mut command = self.command("pg_basebackup");
+        command.args(["-h", "127.0.0.1", "-p", &from, "-U", OWNER, "-R"]);
+        command.args(["-X", "stream", "-c", "fast", "-D"]);
+        finish(command.arg(&data))?;
+        let settings = data.join("postgresql.conf");
+        let copied = fs::read_to_string(&settings)?;
+        fs::write(settings, format!("{copied}\nport = {port}\n"))?;
+        let mut cluster = Self {
+            programs: self.programs.clone(),
+            data,
+            port,
+            pid: 0,
+            account: self.account,
+        };
+        cluster.run()?;
+        Ok(cluster)
+    }
+
+    /// Makes a follower the one that takes writes.
+    ///
+    /// # Errors
+    /// What `pg_ctl` says.
+    pub fn promote(&self) -> Outcome<()> {
+        let mut command = self.command("pg_ctl");
+        command.args(["promote", "-s", "-w", "-D"]);
+        finish(command.arg(&self.data)).map(drop)
+    }
+
     /// Starts the stopped cluster again, on its port.
     ///
     /// # Errors
@@ -134,6 +175,15 @@ impl Cluster {
         finish(command.arg(&self.data)).map(drop)
     }
 
+    /// Every process of the server, the first one first.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid);
+        let children = fs::read_to_string(path).unwrap_or_default();
+        let numbers = children.split_whitespace().filter_map(|n| n.parse().ok());
+        std::iter::once(self.pid).chain(numbers).collect()
+    }
+
     /// Where a client finds a database of it.
     #[must_use]
     pub fn url(&self, role: &str, database: &str) -> String {
@@ -145,12 +195,18 @@ impl Cluster {
     /// # Errors
     /// What the server says.
     pub fn psql(&self, database: &str, statement: &str) -> Outcome<String> {
+        psql(&self.programs, self.port, database, statement)
+    }
+
+    /// Runs one of PostgreSQL's clients on the cluster as its owner, such as `pg_dump`.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn client(&self, program: &str, arguments: &[&str]) -> Outcome<()> {
         let port = self.port.to_string();
-        let mut command = self.command("psql");
-        command.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
-        command.args(["-U", OWNER, "-p", &port, "-c", statement, database]);
-        let output = finish(&mut command)?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+        let mut command = Command::new(self.programs.join(program));
+        command.args(["-h", "127.0.0.1", "-U", OWNER, "-p", &port]);
+        finish(command.args(arguments)).map(drop)
     }
 
     /// Writes out what is dirty, which PostgreSQL would do at a time of its own.
@@ -224,8 +280,25 @@ impl Drop for Cluster {
     }
 }
 
-/// The user and group to run as; `None` when this program is not root itself.
-fn account() -> Outcome<Option<(u32, u32)>> {
+/// Runs a statement on somebody's cluster as its owner and gives what `psql` prints of its rows.
+///
+/// # Errors
+/// What the server says.
+pub fn psql(programs: &Path, port: u16, database: &str, statement: &str) -> Outcome<String> {
+    let port = port.to_string();
+    let mut command = Command::new(programs.join("psql"));
+    command.current_dir("/");
+    command.args(["-qXAt", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"]);
+    command.args(["-U", OWNER, "-p", &port, "-c", statement, database]);
+    let output = finish(&mut command)?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// The user and group to run PostgreSQL as; `None` when this program is not root itself.
+///
+/// # Errors
+/// When there is no account but root's.
+pub fn account() -> Outcome<Option<(u32, u32)>> {
     if number("-u", None)? != 0 {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use strongroom_domain::api_keys::Limited;
 use strongroom_domain::command::Command;
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
-use strongroom_store::{Batch, Reader, Store, StoreError};
+use strongroom_store::{Batch, Reader, Standing, Store, StoreError};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 use strongroom_types::mode::{Mode, Scope};
@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) readers: Mutex<Vec<Box<dyn Reader>>>,
     pub(crate) reading: Semaphore,
+    /// Whether the store is still ours, though nothing was written since.
+    standing: Standing,
     thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) journals: Option<Journals>,
     /// Held while an organization is founded: two at once would be given the same scope numbers.
@@ -102,6 +104,7 @@ impl Engine {
         let engine = Engine {
             inner: Arc::new(Inner {
                 reading: Semaphore::new(readers.len()),
+                standing: store.standing(),
                 shared,
                 readers: Mutex::new(readers),
                 thread: Mutex::new(Some(thread)),
@@ -193,6 +196,9 @@ impl Engine {
     }
 
     pub fn state(&self) -> EngineState {
+        if let Err(error) = (self.inner.standing)() {
+            self.inner.shared.halt(error.to_string());
+        }
         self.inner.shared.state()
     }
 

@@ -75,6 +75,7 @@ impl Engine {
                 tracing::warn!(cause, "the store cannot be read now");
                 Failure::Overloaded
             }
+            ReadFault::Store(StoreError::TakenOver) => Failure::Halted,
             ReadFault::Store(error) => {
                 tracing::error!(error = %error, "a read failed");
                 Failure::Internal

@@ -64,6 +64,7 @@ edge_codes! {
     RateLimited = 429, "rate_limited", "Too many requests";
     Internal = 500, "internal_error", "Something went wrong on our side";
     Overloaded = 503, "overloaded", "The server is overloaded";
+    StandingBy = 503, "standing_by", "Another server serves these books";
     StorageUnavailable = 503, "storage_unavailable", "The books cannot be written";
 }
 

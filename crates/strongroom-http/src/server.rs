@@ -17,8 +17,9 @@ use hyper::{Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
-use crate::app::App;
+use crate::app::{App, EdgeSettings};
 use crate::respond::Reply;
+use crate::standby;
 use crate::watched::{Progress, Watched};
 
 /// Most headers, and the most bytes of a request's head.
@@ -26,6 +27,8 @@ const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 32 * 1_024;
 /// Connections of the admin listener.
 const ADMIN_CONNECTIONS: u32 = 64;
+/// How long what a standby answers may take once it serves itself.
+const STANDBY_DRAIN: Duration = Duration::from_millis(200);
 /// The longest time between two looks at a connection.
 const LOOK: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, such as when file descriptors have run out.
@@ -57,9 +60,27 @@ pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<
     run(listener, bounds, answer, shutdown).await;
 }
 
+/// Answers in the place of the API, or of the operator's listener, while another server has the books.
+pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    let standard = EdgeSettings::default();
+    let bounds = Bounds {
+        app: None,
+        connections: ADMIN_CONNECTIONS,
+        head_time: standard.head_time,
+        idle_time: standard.idle_time,
+        drain_time: STANDBY_DRAIN,
+    };
+    let answer = |_, request: Request<Incoming>| {
+        let response = standby::answer(&request);
+        async move { response }
+    };
+    run(listener, bounds, answer, shutdown).await;
+}
+
 #[derive(Clone)]
 struct Bounds {
-    app: App,
+    /// Whose connections are counted.
+    app: Option<App>,
     connections: u32,
     head_time: Duration,
     idle_time: Duration,
@@ -69,7 +90,7 @@ struct Bounds {
 impl Bounds {
     fn new(app: &App, connections: u32) -> Bounds {
         Bounds {
-            app: app.clone(),
+            app: Some(app.clone()),
             connections,
             head_time: app.settings().head_time,
             idle_time: app.settings().idle_time,
@@ -130,7 +151,8 @@ async fn connection<F, Fut>(
     F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
-    let _held = bounds.app.inner().metrics.connected();
+    let counted = bounds.app.as_ref();
+    let _held = counted.map(|app| app.inner().metrics.connected());
     // Answers are small and whole; waiting to fill a segment only delays them.
     if stream.set_nodelay(true).is_err() {
         return;

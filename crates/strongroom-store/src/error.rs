@@ -19,6 +19,8 @@ pub enum StoreError {
     TooNew { found: u32, known: u32 },
     /// The schema is older and the store is opened for reading only.
     TooOld { found: u32, known: u32 },
+    /// A copy into the store did not come to its end.
+    Unfinished,
     /// The files cannot be written.
     ReadOnly(String),
     /// The disk is full; nothing was written.
@@ -64,6 +66,7 @@ impl StoreError {
             | Self::Foreign
             | Self::TooNew { .. }
             | Self::TooOld { .. }
+            | Self::Unfinished
             | Self::ReadOnly(_)
             | Self::Corrupt(_)
             | Self::Io(_)
@@ -90,6 +93,7 @@ impl fmt::Display for StoreError {
                 f,
                 "the store has schema version {found}, reading it needs version {known}: open it for writing once to migrate it"
             ),
+            Self::Unfinished => f.write_str("a copy into the store has not come to its end"),
             Self::ReadOnly(cause) => write!(f, "the store cannot be written: {cause}"),
             Self::Full => f.write_str("the disk is full"),
             Self::Corrupt(cause) => write!(f, "the store is damaged: {cause}"),

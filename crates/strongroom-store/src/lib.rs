@@ -5,9 +5,10 @@
 //! or ciphertext (`sqlite/schema.rs` lists each with its class, and a test walks the schema).
 //!
 //! It never decides, opens a sealed body or reads the clock, and no text from outside becomes SQL.
-//! `rows.rs` holds the rows, `store.rs` the interface, `sqlite/` the embedded engine, `postgres/`
+//! `rows.rs` holds the rows, `copy.rs` takes them elsewhere, `store.rs` the interface, `sqlite/` the embedded engine, `postgres/`
 //! the one for a database server and `memory/` the one for tests and simulation.
 
+mod copy;
 mod error;
 mod memory;
 mod postgres;
@@ -16,6 +17,7 @@ mod search;
 mod sqlite;
 mod store;
 
+pub use copy::copy;
 pub use error::StoreError;
 pub use memory::{MemorySnapshot, MemoryStore};
 pub use postgres::{POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore};
@@ -24,4 +26,4 @@ pub use rows::{
     MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,
 };
 pub use sqlite::{Activity, COLUMNS, Class, SqliteStore, Tuning};
-pub use store::{INDEX_LOAD_LIMIT, Reader, Store, Writer};
+pub use store::{INDEX_LOAD_LIMIT, Reader, Standing, Store, Writer};

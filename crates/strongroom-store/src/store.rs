@@ -4,6 +4,8 @@
 //! Ranges are inclusive where they say so, lists come back in the stated order, and a limit of 0
 //! gives nothing. `tests/conformance.rs` holds every engine to the same words.
 
+use std::sync::Arc;
+
 use crate::StoreError;
 use crate::rows::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, RecordRow,
@@ -12,6 +14,9 @@ use crate::rows::{
 
 /// Most index rows one wanted hash loads; more of them are read with [`Reader::index`].
 pub const INDEX_LOAD_LIMIT: usize = 1_000;
+
+/// Says at any time whether a store is still ours; asked often, so it never waits.
+pub type Standing = Arc<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
 
 /// One opened store: hands out its only writer and any number of readers.
 pub trait Store: Send + Sync {
@@ -23,6 +28,11 @@ pub trait Store: Send + Sync {
 
     /// A reader; each thread takes its own.
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+
+    /// Tells `TakenOver` once another process has the store, though nobody wrote since.
+    fn standing(&self) -> Standing {
+        Arc::new(|| Ok(()))
+    }
 }
 
 /// The one path by which rows change.

@@ -13,4 +13,5 @@ pub mod receiver;
 pub mod reference;
 pub mod script;
 pub mod server;
+pub mod shelf;
 pub mod tenant;

@@ -1,4 +1,4 @@
-//! A real server inside the test's process: the engine on a SQLite file in a temporary folder, a clock that the test
+//! A real server inside the test's process: the engine on a store of its own ([`crate::shelf`]), a clock that the test
 //! moves, and the HTTP edge on a port of the loopback.
 //!
 //! [`TestServer::shared`] is one server for all tests of a process; each test founds its own organization on it
@@ -14,7 +14,7 @@ use strongroom_crypto::RootKeys;
 use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
-use strongroom_store::{SqliteStore, Store};
+use strongroom_store::Store;
 use strongroom_types::id::{PaymentId, RefundId};
 use strongroom_types::mode::Scope;
 use strongroom_worker::{Courier, SandboxAcquirer};
@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::FakeClock;
 use crate::exchange::{Outgoing, Reply};
+use crate::shelf::Shelf;
 
 /// Milliseconds between two steps of the sandbox rail.
 pub const RAIL_STEP: i64 = 1_000;
@@ -71,6 +72,7 @@ pub struct TestServer {
     courier: Mutex<Courier>,
     acquirer: SandboxAcquirer,
     folder: DataFolder,
+    shelf: Shelf,
     recovery: String,
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
@@ -87,40 +89,40 @@ impl TestServer {
         })
     }
 
-    /// A server of its own, on a new SQLite file.
+    /// A server of its own, on a new store.
     pub fn start(settings: ServerSettings) -> TestServer {
+        TestServer::start_with(Shelf::chosen(), settings)
+    }
+
+    /// A server of its own on new SQLite files, for tests that look at them or change them.
+    pub fn start_in_files(settings: ServerSettings) -> TestServer {
+        TestServer::start_with(Shelf::Files, settings)
+    }
+
+    fn start_with(shelf: Shelf, settings: ServerSettings) -> TestServer {
         let folder = DataFolder::empty();
-        let store =
-            SqliteStore::create(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
-        TestServer::on(
-            &store,
-            RootKeys::generate(),
-            Arc::new(FakeClock::default()),
-            folder,
-            settings,
-        )
+        let store = shelf.create(folder.path());
+        let root = RootKeys::generate();
+        let (clock, place) = (Arc::new(FakeClock::default()), (folder, shelf));
+        TestServer::on(&*store, root, clock, place, settings)
     }
 
     /// A server of its own on any store; its folder holds the request log alone.
     pub fn start_on(store: &dyn Store, settings: ServerSettings) -> TestServer {
-        TestServer::on(
-            store,
-            RootKeys::generate(),
-            Arc::new(FakeClock::default()),
-            DataFolder::empty(),
-            settings,
-        )
+        let root = RootKeys::generate();
+        let place = (DataFolder::empty(), Shelf::Files);
+        TestServer::on(store, root, Arc::new(FakeClock::default()), place, settings)
     }
 
     /// A server on the files of one that was stopped, or on a copy of them.
     pub fn open(folder: DataFolder, root: RootKeys, settings: ServerSettings) -> TestServer {
-        let store =
-            SqliteStore::open(folder.path()).unwrap_or_else(|error| panic!("no store: {error}"));
+        let store = Shelf::Files.open(folder.path());
+        let place = (folder, Shelf::Files);
         TestServer::on(
-            &store,
+            &*store,
             root,
             Arc::new(FakeClock::default()),
-            folder,
+            place,
             settings,
         )
     }
@@ -129,7 +131,7 @@ impl TestServer {
         store: &dyn Store,
         root: RootKeys,
         clock: Arc<FakeClock>,
-        folder: DataFolder,
+        (folder, shelf): (DataFolder, Shelf),
         settings: ServerSettings,
     ) -> TestServer {
         let recovery = root.recovery_text().to_string();
@@ -158,6 +160,7 @@ impl TestServer {
             courier: Mutex::new(courier),
             acquirer: SandboxAcquirer::default(),
             folder,
+            shelf,
             recovery,
             runtime,
             stop: Some(stop),
@@ -165,16 +168,21 @@ impl TestServer {
         }
     }
 
-    /// Stops the server in an orderly way and starts it again on the same files and clock.
+    /// Lets a test look at what is stored; a server on files must have been halted.
+    pub fn look<T>(&self, work: impl FnOnce(&dyn Store) -> T) -> T {
+        self.shelf.look(self.folder(), work)
+    }
+
+    /// Stops the server in an orderly way and starts it again on the same store and clock.
     pub fn restart(mut self, settings: ServerSettings) -> TestServer {
         self.halt();
         let folder = DataFolder(std::mem::take(&mut self.folder.0));
         let root = self.root_keys();
         let clock = Arc::clone(&self.clock);
+        let shelf = std::mem::replace(&mut self.shelf, Shelf::Files);
         drop(self);
-        let store =
-            SqliteStore::open(&folder.0).unwrap_or_else(|error| panic!("no store: {error}"));
-        TestServer::on(&store, root, clock, folder, settings)
+        let store = shelf.open(&folder.0);
+        TestServer::on(&*store, root, clock, (folder, shelf), settings)
     }
 
     /// Stops serving, then the engine; the files stay until the value is dropped.

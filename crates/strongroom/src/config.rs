@@ -11,6 +11,7 @@ use strongroom_worker::WorkerSettings;
 
 use crate::fault::Fault;
 use crate::folder;
+use crate::postgres::{StoreTable, quoted};
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
 #[derive(Debug, Deserialize)]
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     limits: Limits,
     #[serde(default)]
     webhooks: Webhooks,
+    #[serde(default)]
+    store: StoreTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,6 +80,7 @@ impl Config {
             format!("line {line}: {}", error.message().replace('\n', " "))
         })?;
         config.webhook_networks()?;
+        config.store.check()?;
         config.edge().map(|_| config)
     }
 
@@ -84,6 +88,7 @@ impl Config {
         // Through components, so that `./data/.` is shown as what it is.
         self.data = folder.join(&self.data).components().collect();
         self.keyring = folder.join(&self.keyring).components().collect();
+        self.store = self.store.below(folder);
         self
     }
 
@@ -95,6 +100,11 @@ impl Config {
     /// The keyring file.
     pub fn keyring(&self) -> &Path {
         &self.keyring
+    }
+
+    /// Where the books are, when not in the data directory.
+    pub fn store(&self) -> &StoreTable {
+        &self.store
     }
 
     /// What the edge is told.
@@ -178,13 +188,22 @@ fn line_of(text: &str, place: usize) -> usize {
         + 1
 }
 
-/// The text of a new configuration file.
-pub(crate) fn template(data: &str, keyring: &str) -> String {
+/// The lines of `[store]` for a database yet to be named.
+const NO_STORE: &str = "# postgres = \"postgres://strongroom@127.0.0.1:5432/strongroom\"
+# password_file = \"postgres-password\"
+# ca_file = \"postgres-ca.pem\"
+# certificate_file = \"postgres-client.pem\"
+# key_file = \"postgres-client-key.pem\"
+";
+
+/// The text of a new configuration file, with the lines of its `[store]` if the books are in a database.
+pub(crate) fn template(data: &str, keyring: &str, store: Option<&str>) -> String {
     let (data, keyring) = (quoted(data), quoted(keyring));
+    let store = store.unwrap_or(NO_STORE);
     format!(
         r#"# Configuration of `strongroom serve`. Paths are relative to this file. Nothing in here is secret.
 
-# The database, and the log of requests. Back it up.
+# The books, and the log of requests. Back it up.
 data = {data}
 
 # The root keys, sealed under your passphrase. Back it up apart from the data.
@@ -220,16 +239,13 @@ admin_listen = "127.0.0.1:7071"
 # networks = ["127.0.0.0/8"]
 # Whether a webhook is sent nothing until its receiver has answered a challenge. Each may ask for it by itself.
 # challenge = true
-"#
-    )
-}
 
-/// A TOML string: literal where it can be.
-fn quoted(text: &str) -> String {
-    match text.contains(['\'', '\n']) {
-        false => format!("'{text}'"),
-        true => format!("{text:?}"),
-    }
+
+[store]
+# A PostgreSQL server for the books, instead of files in the data directory; its password in a file. Off this machine
+# it must have TLS, with a certificate that the authorities in `ca_file` signed.
+{store}"#
+    )
 }
 
 #[cfg(test)]
@@ -240,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_template_is_valid_with_and_without_its_comments() {
-        let text = template("data", "it's/keyring.toml");
+        let text = template("data", "it's/keyring.toml", None);
         let plain = Config::parse(&text).unwrap();
         assert_eq!(plain.admin_listen, Some("127.0.0.1:7071".parse().unwrap()));
         assert_eq!(plain.keyring, Path::new("it's/keyring.toml"));
@@ -260,6 +276,7 @@ mod tests {
             (Some(1000), true, 1)
         );
         assert_eq!(full.workers().rail_step, 1000);
+        assert!(full.store.postgres.is_some() && plain.store.postgres.is_none());
     }
 
     #[test]
@@ -270,6 +287,9 @@ mod tests {
         assert!(fault("listen = 'everywhere'").starts_with("line 3: "));
         assert!(fault("trusted_proxies = ['10.0.0.0/99']").contains("10.0.0.0/99"));
         assert!(fault("public_origins = ['pay.example']").contains("pay.example"));
+        assert!(fault("[store]\npassword_file = 'p'").contains("`store.postgres` is missing"));
+        let told = fault("[store]\npostgres = 'postgres://u:geheim@localhost/d'");
+        assert!(told.contains("password") && !told.contains("geheim"));
         assert!(
             Config::parse("data = 'data'")
                 .unwrap_err()

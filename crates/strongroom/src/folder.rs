@@ -42,6 +42,14 @@ pub(crate) fn is_empty(dir: &Path) -> Result<bool, Fault> {
     }
 }
 
+/// The path from the root, as text.
+pub(crate) fn absolute(path: &Path) -> Result<String, Fault> {
+    let absolute =
+        std::path::absolute(path).map_err(|error| Fault::file("cannot find", path, &error))?;
+    let text = absolute.to_str().map(str::to_owned);
+    text.ok_or_else(|| Fault::new(format!("the path `{}` is not text", path.display())))
+}
+
 /// Writes a private file whole or not at all, over an old one if there is one.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Fault> {
     let fault = |error| Fault::file("cannot write", path, &error);

@@ -14,15 +14,17 @@ mod logging;
 mod out;
 mod passphrase;
 mod place;
+mod postgres;
 mod provision;
 mod running;
+mod standby;
 mod table;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, listen, organization, serve, verify};
+use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, verify};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -44,6 +46,7 @@ enum Command {
     Serve(serve::Options),
     Listen(listen::Options),
     Verify(verify::Options),
+    Migrate(migrate::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -71,6 +74,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Migrate(options) => migrate::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

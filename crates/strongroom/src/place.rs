@@ -1,12 +1,14 @@
-//! Where an installation lies on disk, and how its store and engine are opened.
+//! Where an installation lies, and how its store and engine are opened: a folder with keyring and journals, and
+//! the books in the same folder or in a database.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use strongroom_crypto::RootKeys;
 use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
-use strongroom_store::{SqliteStore, StoreError};
+use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 use strongroom_types::secret::SecretText;
 
 use crate::config::Config;
@@ -14,11 +16,15 @@ use crate::custody;
 use crate::fault::Fault;
 use crate::folder;
 use crate::passphrase;
+use crate::postgres::{PostgresArguments, StoreTable, demo_folder};
 
 /// The keyring's name where no configuration says otherwise.
 pub(crate) const KEYRING: &str = "keyring.toml";
 /// What unseals a demo; real installations have no such file.
 pub(crate) const DEMO_PASSPHRASE: &str = "demo-passphrase";
+/// Servers on one data directory and one database, each with journals of its own.
+const MOST_SERVERS: u32 = 16;
+
 /// What an engine's start makes in a data directory.
 pub(crate) const STORED: [&str; 6] = {
     let [requests, attempts] = JOURNALS;
@@ -36,11 +42,13 @@ pub(crate) const STORED: [&str; 6] = {
 #[derive(Args)]
 pub(crate) struct PlaceOptions {
     /// The data directory; its keyring is `keyring.toml` in it
+    ///
+    /// With --postgres alone it is the folder of the demo on that database.
     #[arg(
         long,
         value_name = "DIR",
         conflicts_with = "config",
-        required_unless_present = "config"
+        required_unless_present_any = ["config", "postgres"]
     )]
     data: Option<PathBuf>,
 
@@ -51,46 +59,59 @@ pub(crate) struct PlaceOptions {
     /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    postgres: PostgresArguments,
 }
 
-/// One installation's folders and files.
+/// One installation's folders and files, and its database if it has one.
 pub(crate) struct Place {
     pub data: PathBuf,
     pub keyring: PathBuf,
     passphrase_file: Option<PathBuf>,
+    postgres: Option<PostgresOptions>,
+    /// A folder of the journals, locked for as long as this is there.
+    journals: OnceLock<File>,
 }
 
 impl PlaceOptions {
-    /// For commands with arguments of their own; one of `data` and `config` is needed.
+    /// For commands with arguments of their own; one of `data`, `config` and a database is needed.
     pub fn of(
         data: Option<PathBuf>,
         config: Option<PathBuf>,
         passphrase_file: Option<PathBuf>,
+        postgres: PostgresArguments,
     ) -> PlaceOptions {
         PlaceOptions {
             data,
             config,
             passphrase_file,
+            postgres,
         }
     }
 
     pub fn place(&self) -> Result<Place, Fault> {
+        let named = self.postgres.table();
+        let passphrase = self.passphrase_file.as_deref();
         match (&self.data, &self.config) {
-            (Some(data), _) => Ok(Place::with(
-                data,
-                &data.join(KEYRING),
-                self.passphrase_file.as_deref(),
-            )),
+            (Some(data), _) => {
+                let place = Place::with(data, &data.join(KEYRING), passphrase);
+                place.on(&named.unwrap_or_default())
+            }
             (None, Some(config)) => {
                 let config = Config::read(config)?;
-                Ok(Place::with(
-                    config.data(),
-                    config.keyring(),
-                    self.passphrase_file.as_deref(),
-                ))
+                let place = Place::with(config.data(), config.keyring(), passphrase);
+                place.on(named.as_ref().unwrap_or(config.store()))
             }
-            // Refused by the arguments' own rules already.
-            (None, None) => Err(Fault::new("neither --data nor --config was given")),
+            (None, None) => {
+                let options = named.unwrap_or_default().options()?;
+                // Refused by the arguments' own rules already.
+                let options =
+                    options.ok_or_else(|| Fault::new("neither --data nor --config was given"))?;
+                let data = demo_folder(&options);
+                let place = Place::with(&data, &data.join(KEYRING), passphrase);
+                Ok(place.in_database(Some(options)))
+            }
         }
     }
 }
@@ -103,7 +124,45 @@ impl Place {
             data: data.to_path_buf(),
             keyring: keyring.to_path_buf(),
             passphrase_file: passphrase_file.map(Path::to_path_buf).or(demo),
+            postgres: None,
+            journals: OnceLock::new(),
         }
+    }
+
+    /// The same with its books where `store` says.
+    pub fn on(self, store: &StoreTable) -> Result<Place, Fault> {
+        let options = store.options()?;
+        Ok(self.in_database(options))
+    }
+
+    /// The same with its books in a database, if one is given.
+    pub fn in_database(self, postgres: Option<PostgresOptions>) -> Place {
+        Place { postgres, ..self }
+    }
+
+    /// The same, seen again: files may stand there now that did not before.
+    pub fn again(self) -> Place {
+        let Place {
+            data,
+            keyring,
+            passphrase_file,
+            postgres,
+            ..
+        } = self;
+        Place::with(&data, &keyring, passphrase_file.as_deref()).in_database(postgres)
+    }
+
+    /// Where its books are, for an operator.
+    pub fn books(&self) -> String {
+        match &self.postgres {
+            Some(options) => options.to_string(),
+            None => self.data.display().to_string(),
+        }
+    }
+
+    /// Whether its books are in a database, so that a second server may wait for them.
+    pub fn is_in_database(&self) -> bool {
+        self.postgres.is_some()
     }
 
     /// The passphrase of its keyring: from a file, or asked for.
@@ -118,46 +177,130 @@ impl Place {
     }
 
     /// Opens the store for this process alone.
-    pub fn store(&self) -> Result<SqliteStore, Fault> {
-        SqliteStore::open(&self.data).map_err(|error| store_fault(&self.data, &error))
+    pub fn try_store(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(match &self.postgres {
+            Some(options) => Box::new(PostgresStore::open(options.clone())?),
+            None => Box::new(SqliteStore::open(&self.data)?),
+        })
     }
 
-    /// Opens a store that nobody writes, without changing it.
-    pub fn store_read_only(&self) -> Result<SqliteStore, Fault> {
-        SqliteStore::open_read_only(&self.data).map_err(|error| store_fault(&self.data, &error))
+    fn try_new(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(match &self.postgres {
+            Some(options) => Box::new(PostgresStore::create(options.clone())?),
+            None => Box::new(SqliteStore::create(&self.data)?),
+        })
+    }
+
+    fn try_reading(&self) -> Result<Box<dyn Store>, StoreError> {
+        Ok(match &self.postgres {
+            Some(options) => Box::new(PostgresStore::open_read_only(options.clone())?),
+            None => Box::new(SqliteStore::open_read_only(&self.data)?),
+        })
+    }
+
+    /// Opens the store without changing it: one that nobody writes, or one moment of a database.
+    pub fn store_read_only(&self) -> Result<Box<dyn Store>, Fault> {
+        self.try_reading().map_err(|error| self.store_fault(&error))
+    }
+
+    /// Says early, before anybody types a passphrase, that its database is not there or holds something.
+    pub fn require_room(&self) -> Result<(), Fault> {
+        if !self.is_in_database() {
+            return Ok(());
+        }
+        let heads = self.try_reading().and_then(|store| store.reader()?.heads());
+        match heads {
+            Err(StoreError::NotFound) => Ok(()),
+            Ok(heads) if heads.is_empty() => Ok(()),
+            Ok(_) => Err(self.store_fault(&StoreError::AlreadyThere)),
+            Err(error) => Err(self.store_fault(&error)),
+        }
     }
 
     /// Takes up the installation: store first, so that a locked directory is told before a passphrase is asked for.
     pub fn engine(&self) -> Result<Engine, Fault> {
         custody::require(&self.keyring)?;
-        let store = self.store()?;
-        self.start(&store, self.root_keys()?)
+        let store = self.try_store().map_err(|error| self.store_fault(&error))?;
+        self.start(&*store, self.root_keys()?)
     }
 
     /// Makes the store of a new installation and starts its engine.
     pub fn create(&self, root: RootKeys) -> Result<Engine, Fault> {
-        let store =
-            SqliteStore::create(&self.data).map_err(|error| store_fault(&self.data, &error))?;
-        self.start(&store, root)
+        let store = self.try_new().map_err(|error| self.store_fault(&error))?;
+        self.start(&*store, root)
     }
 
-    fn start(&self, store: &SqliteStore, root: RootKeys) -> Result<Engine, Fault> {
-        for journal in JOURNALS {
-            folder::make(&self.data.join(journal))?;
-        }
+    /// Starts the engine on an opened store.
+    pub fn start(&self, store: &dyn Store, root: RootKeys) -> Result<Engine, Fault> {
+        let journals = self.journals()?;
         let started = Engine::start(
             store,
             root,
             Arc::new(WallClock),
             Settings::default(),
-            Some(&self.data),
+            Some(&journals),
         );
-        started.map_err(|error| start_fault(&self.data, &error))
+        started.map_err(|error| self.start_fault(&error))
+    }
+
+    /// The folder of the journals. A data directory without books is not locked by them, so the first folder that no
+    /// other server writes is taken.
+    fn journals(&self) -> Result<PathBuf, Fault> {
+        for number in 1..=MOST_SERVERS {
+            let dir = match number {
+                1 => self.data.clone(),
+                more => self.data.join(format!("server-{more}")),
+            };
+            for journal in JOURNALS {
+                folder::make(&dir.join(journal))?;
+            }
+            if !self.is_in_database() {
+                return Ok(dir);
+            }
+            let [locked, _] = JOURNALS.map(|journal| dir.join(journal));
+            let opened = File::open(&locked);
+            let opened =
+                opened.map_err(|error| Fault::file("cannot open the folder", &locked, &error))?;
+            if opened.try_lock().is_ok() {
+                // Held by whoever was first; a second start in one process keeps its own.
+                drop(self.journals.set(opened));
+                return Ok(dir);
+            }
+        }
+        Err(Fault::new(format!(
+            "`{}` is in use by {MOST_SERVERS} servers",
+            self.data.display()
+        ))
+        .hint("give each server a data directory of its own, with a copy of the keyring"))
+    }
+
+    /// Why the store did not open, for an operator.
+    pub fn store_fault(&self, error: &StoreError) -> Fault {
+        match &self.postgres {
+            Some(options) => database_fault(options, error),
+            None => store_fault(&self.data, error),
+        }
+    }
+
+    /// Why the engine did not start, for an operator.
+    pub fn start_fault(&self, error: &StartError) -> Fault {
+        let books = self.books();
+        match error {
+            StartError::Store(error) => self.store_fault(error),
+            StartError::Keys(error) => {
+                Fault::new(format!("`{books}`: {error}")).hint(match self.is_in_database() {
+                    true => "the keyring must be the one of this database",
+                    false => "the keyring must be the one of this data directory",
+                })
+            }
+            StartError::Damage(text) => Fault::new(format!("`{books}`: {text}"))
+                .hint("`strongroom verify` names all damage"),
+        }
     }
 }
 
-/// Why a store did not open, for an operator.
-pub(crate) fn store_fault(data: &Path, error: &StoreError) -> Fault {
+/// Why files did not open, for an operator.
+fn store_fault(data: &Path, error: &StoreError) -> Fault {
     let fault = Fault::new(format!("`{}`: {error}", data.display()));
     match error {
         StoreError::Locked => fault.hint("stop the server that uses it, or work on a copy"),
@@ -182,13 +325,47 @@ pub(crate) fn store_fault(data: &Path, error: &StoreError) -> Fault {
     }
 }
 
-/// Why an engine did not start, for an operator.
-pub(crate) fn start_fault(data: &Path, error: &StartError) -> Fault {
+/// The same for a database.
+fn database_fault(options: &PostgresOptions, error: &StoreError) -> Fault {
+    let words = match error {
+        StoreError::Locked => "another server serves these books now".to_owned(),
+        StoreError::NotFound => "there is no installation in this database".to_owned(),
+        StoreError::AlreadyThere => "there is an installation in this database already".to_owned(),
+        StoreError::Foreign => {
+            "the database has a schema `strongroom` that was not made by strongroom".to_owned()
+        }
+        StoreError::ReadOnly(_) => "the database takes no writes".to_owned(),
+        StoreError::Unfinished => {
+            "a `strongroom migrate` into this database has not come to its end".to_owned()
+        }
+        other => other.to_string(),
+    };
+    let fault = Fault::new(format!("database `{options}`: {words}"));
     match error {
-        StartError::Store(error) => store_fault(data, error),
-        StartError::Keys(error) => Fault::new(format!("`{}`: {error}", data.display()))
-            .hint("the keyring must be the one of this data directory"),
-        StartError::Damage(text) => Fault::new(format!("`{}`: {text}", data.display()))
-            .hint("`strongroom verify` names all damage"),
+        StoreError::Locked => fault.hint("stop it first; `strongroom verify` needs no stop"),
+        StoreError::NotFound => fault.hint(
+            "make one with `strongroom init --postgres …`, or look for a typing error in the address",
+        ),
+        StoreError::AlreadyThere => fault.hint(
+            "it is left as it is; name another database. What an `init` that failed left behind is removed by `DROP SCHEMA strongroom CASCADE`",
+        ),
+        StoreError::Foreign => fault.hint("name another database"),
+        StoreError::Unfinished => fault.hint("run `strongroom migrate` again"),
+        StoreError::TooNew { .. } => fault.hint("use the newer program"),
+        StoreError::TooOld { .. } => fault.hint("start the server once with this program"),
+        StoreError::ReadOnly(_) => {
+            fault.hint("name the primary; a copy can be read by `strongroom verify` alone")
+        }
+        StoreError::Refused(_) => fault.hint(
+            "user, password and certificates must be as the database expects them, and the user must own the database or have CREATE on it",
+        ),
+        StoreError::Unreachable(_) => {
+            fault.hint("is it running, and does it listen at this address?")
+        }
+        StoreError::Full => fault.hint("free some space on its disk; nothing was lost"),
+        StoreError::Corrupt(_) => {
+            fault.hint("restore the newest backup, then `strongroom verify` it")
+        }
+        _ => fault,
     }
 }

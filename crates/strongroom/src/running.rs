@@ -39,8 +39,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
-        let runtime =
-            runtime.map_err(|error| system("the server's threads cannot be started", &error))?;
+        let runtime = runtime.map_err(without_runtime)?;
         runtime.block_on(self.serve_until(during))
     }
 
@@ -66,7 +65,7 @@ impl Server {
             value = during => Ok(Some(value)),
             () = stops.first() => Ok(None),
             cause = halt(&engine) => Err(Fault::new(cause)
-                .hint("nothing is acknowledged any more; see to the disk, then start again")),
+                .hint("nothing is acknowledged any more; see to the disk or the database, then start again")),
         };
         stops.end_at_the_second();
         stop.send_replace(true);
@@ -115,18 +114,29 @@ pub(crate) fn address(listener: &TcpListener) -> Result<SocketAddr, Fault> {
         .map_err(|error| system("the listener has no address", &error))
 }
 
-fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener, Fault> {
+/// Takes a listener into the runtime.
+pub(crate) fn asynchronous(listener: TcpListener) -> Result<tokio::net::TcpListener, Fault> {
     let ready = listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener));
     ready.map_err(|error| system("the listener cannot be used", &error))
 }
 
+/// The system gives no threads.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is made for `map_err`, which gives the value away"
+)]
+pub(crate) fn without_runtime(error: std::io::Error) -> Fault {
+    system("the server's threads cannot be started", &error)
+}
+
 pub(crate) fn system(what: &str, error: &std::io::Error) -> Fault {
     Fault::new(format!("{what}: {}", error.to_string().to_lowercase()))
 }
 
-async fn told(mut stopped: watch::Receiver<bool>) {
+/// Waits until a stop is told.
+pub(crate) async fn told(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop too.
     let _ = stopped.wait_for(|stop| *stop).await;
 }
@@ -156,6 +166,7 @@ impl Stops {
         })
     }
 
+    /// Waits for the first of them.
     pub async fn first(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

@@ -10,12 +10,13 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["init"],
     &["serve"],
     &["listen"],
     &["verify"],
+    &["migrate"],
     &["audit"],
     &["audit", "verify"],
     &["audit", "export"],

@@ -8,10 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "postgres/database.rs"]
+#[allow(dead_code, reason = "it serves other tests too")]
+mod database;
 mod program;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -29,14 +33,17 @@ fn setting(name: &str, standard: usize) -> usize {
     text.and_then(|text| text.parse().ok()).unwrap_or(standard)
 }
 
-/// A demo that may send to this machine, and that does not wait long before it tries again.
+/// A demo in a folder.
 fn demo(data: &Path) -> Demo {
     let mut command = strongroom();
-    command.args(["demo", "--json", "--port", "0", "--webhook-retry", "2"]);
-    command
-        .args(["--webhook-network", "127.0.0.0/8", "--data"])
-        .arg(data);
-    let running = Running::start(&mut command);
+    command.args(["demo", "--json", "--port", "0", "--data"]);
+    started(command.arg(data))
+}
+
+/// A demo that may send to this machine, and that does not wait long before it tries again.
+fn started(command: &mut Command) -> Demo {
+    command.args(["--webhook-retry", "2", "--webhook-network", "127.0.0.0/8"]);
+    let running = Running::start(command);
     let told = serde_json::from_str(&running.line).unwrap();
     Demo { running, told }
 }
@@ -139,11 +146,27 @@ fn settle(demo: &Demo, hooks: &[(String, &Receiver)], accepted: impl Fn(usize) -
 #[test]
 fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
     let kills = setting("STRONGROOM_WEBHOOK_KILLS", 6);
-    let wanted = kills * 100;
     let dir = tempfile::tempdir().unwrap();
+    nothing_is_missed(kills, &|| demo(dir.path()));
+    assert_clean(dir.path());
+}
+
+/// The same with the books in a database; a tenth of the kills, for a killed server's lease is waited for.
+#[test]
+fn nothing_is_missed_on_a_database() {
+    let Some(database) = database::Database::start() else {
+        return;
+    };
+    let kills = (setting("STRONGROOM_WEBHOOK_KILLS", 20) / 10).max(1);
+    nothing_is_missed(kills, &|| started(&mut database.demo_command()));
+    database.verified();
+}
+
+fn nothing_is_missed(kills: usize, demo: &dyn Fn() -> Demo) {
+    let wanted = kills * 100;
     let (free, strict) = (flaky(1), flaky(2));
     let mut dice = Dice::new(3);
-    let mut server = demo(dir.path());
+    let mut server = demo();
     let hooks = [
         (hook(&server, &free, false), &free),
         (hook(&server, &strict, true), &strict),
@@ -162,7 +185,7 @@ fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
         let nap = 20 + u64::try_from(dice.below(300)).unwrap();
         let _ = pause.recv_timeout(Duration::from_millis(nap));
         server.running.kill();
-        server = demo(dir.path());
+        server = demo();
     }
     let last = server.told.clone();
     pay(&last, per_cycle, kills);
@@ -211,7 +234,6 @@ fn nothing_is_missed_when_the_sender_is_killed_and_receivers_fail() {
         );
     }
     assert_eq!(server.running.stop(Signal::TERM).status.code(), Some(0));
-    assert_clean(dir.path());
 }
 
 #[test]

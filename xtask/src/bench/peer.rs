@@ -23,6 +23,13 @@ max_wal_size = 4GB
 max_connections = 100
 ";
 
+/// A cluster under `folder`, set as the peer's is: what our server on PostgreSQL is measured on.
+pub fn cluster(folder: &Path) -> Outcome<Cluster> {
+    let programs = programs().ok_or("PostgreSQL is not installed")?;
+    std::fs::create_dir(folder)?;
+    Cluster::start(programs, folder, SETTINGS)
+}
+
 /// What the peer needs to run.
 pub struct Peer {
     code: PathBuf,
@@ -86,6 +93,7 @@ impl Peer {
             address,
             payouts,
             data: cluster.data.clone(),
+            base: folder.to_path_buf(),
             store: Store::Process(cluster.pid),
             server,
             bytes_at_start: 0,

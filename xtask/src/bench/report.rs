@@ -12,7 +12,6 @@ use super::{median, number};
 use crate::Outcome;
 use crate::process::root;
 
-const RESULTS: &str = "bench/results.json";
 const OURS: &str = "strongroom";
 const PEER: &str = "express-pg";
 
@@ -170,7 +169,7 @@ impl Report {
     }
 
     /// Writes the results file.
-    pub fn write(&self) -> Outcome<()> {
+    pub fn write(&self, path: &str) -> Outcome<()> {
         let rows = self.rows();
         let results = Results {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -182,8 +181,8 @@ impl Report {
             peer_skipped: self.skipped.as_deref(),
         };
         let text = serde_json::to_string_pretty(&results)? + "\n";
-        std::fs::write(root()?.join(RESULTS), text)?;
-        println!("written: {RESULTS}");
+        std::fs::write(root()?.join(path), text)?;
+        println!("written: {path}");
         Ok(())
     }
 

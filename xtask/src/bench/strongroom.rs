@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use strongroom_cluster::{Cluster, OWNER};
+
 use super::load::{Client, Traffic};
 use super::subject::{Server, Subject, address_of};
 use super::traffic::{Credentials, FundWallets, MakeWallets, Payouts, requests};
@@ -23,19 +25,20 @@ pub fn build() -> Outcome<()> {
     )
 }
 
-/// Starts the server under `folder` with `wallets` funded wallets.
-pub fn start(folder: &Path, wallets: u64) -> Outcome<Subject> {
-    Ok(start_with(folder, wallets, &[])?.0)
+/// Starts the server under `folder` with `wallets` funded wallets, its books in files or in `books`.
+pub fn start(folder: &Path, wallets: u64, books: Option<Cluster>) -> Outcome<Subject> {
+    Ok(start_with(folder, wallets, books, &[])?.0)
 }
 
 /// The same with further arguments, and its credentials.
 pub fn start_with(
     folder: &Path,
     wallets: u64,
+    books: Option<Cluster>,
     arguments: &[&str],
 ) -> Outcome<(Subject, Credentials)> {
-    let data = folder.join("strongroom");
-    let (server, credentials) = serve(&data, 0, arguments)?;
+    let base = folder.join("strongroom");
+    let (server, credentials) = serve(&base, books.as_ref(), 0, arguments)?;
     let address = address_of(&credentials.base_url)?;
     let mut client = Client::connect(address, SETUP_CONNECTIONS)?;
 
@@ -49,11 +52,16 @@ pub fn start_with(
         name: "strongroom",
         address,
         payouts,
-        data,
-        store: Store::Thread("commit"),
+        data: books
+            .as_ref()
+            .map_or_else(|| base.clone(), |cluster| cluster.data.clone()),
+        base,
+        store: books.as_ref().map_or(Store::Thread("commit"), |cluster| {
+            Store::Process(cluster.pid)
+        }),
         server,
         bytes_at_start: 0,
-        cluster: None,
+        cluster: books,
     };
     Ok((subject.ready()?, credentials))
 }
@@ -62,20 +70,33 @@ pub fn start_with(
 pub fn restart(subject: &mut Subject) -> Outcome<Duration> {
     subject.server.kill();
     let started = Instant::now();
-    let (server, _) = serve(&subject.data, subject.address.port(), &[])?;
+    let (server, _) = serve(
+        &subject.base,
+        subject.cluster.as_ref(),
+        subject.address.port(),
+        &[],
+    )?;
     let took = started.elapsed();
     subject.server = server;
     Ok(took)
 }
 
-fn serve(data: &Path, port: u16, arguments: &[&str]) -> Outcome<(Server, Credentials)> {
+fn serve(
+    base: &Path,
+    books: Option<&Cluster>,
+    port: u16,
+    arguments: &[&str],
+) -> Outcome<(Server, Credentials)> {
     let binary = process::release_folder()?.join("strongroom");
     let mut command = Command::new(binary);
     command
         .args(["demo", "--json", "--port", &port.to_string(), "--data"])
-        .arg(data)
+        .arg(base)
         .args(arguments);
-    Server::start(&mut command, &data.with_extension("log"))
+    if let Some(cluster) = books {
+        command.args(["--postgres", &cluster.url(OWNER, "postgres")]);
+    }
+    Server::start(&mut command, &base.with_extension("log"))
 }
 
 fn set_up(client: &mut Client, traffic: &mut impl Traffic) -> Outcome<()> {

@@ -28,13 +28,15 @@ pub struct Subject {
     pub payouts: Payouts,
     /// The folder whose growth is counted.
     pub data: PathBuf,
+    /// The folder it is started on.
+    pub base: PathBuf,
     /// Where it stores.
     pub store: Store,
     /// The server's process.
     pub server: Server,
     /// Bytes on disk before the first payout.
     pub bytes_at_start: u64,
-    /// The peer's database; ours has none beside it.
+    /// Its database; ours on files has none beside it.
     pub cluster: Option<Cluster>,
 }
 

@@ -45,7 +45,7 @@ pub fn measure(folder: &Path, runs: u32) -> Outcome<Vec<Extra>> {
 /// The way of one event on an idle server, and the rate and cost of many.
 fn sending(folder: &Path, runs: u32) -> Outcome<Vec<Extra>> {
     std::fs::create_dir_all(folder)?;
-    let (mut subject, credentials) = strongroom::start_with(folder, WALLETS, &NETWORK)?;
+    let (mut subject, credentials) = strongroom::start_with(folder, WALLETS, None, &NETWORK)?;
     let receivers = Receivers::start(ENDPOINTS)?;
     let mut desk = Desk::open(subject.address, &credentials)?;
     let (first, others) = receivers.addresses.split_first().ok_or("no receiver")?;
@@ -124,7 +124,7 @@ fn many(subject: &mut Subject, receivers: &Receivers, seed: u64) -> Outcome<(f64
 /// Memory while a million events wait for an endpoint that takes none.
 fn queueing(folder: &Path) -> Outcome<Vec<Extra>> {
     std::fs::create_dir_all(folder)?;
-    let (mut subject, credentials) = strongroom::start_with(folder, WALLETS, &NETWORK)?;
+    let (mut subject, credentials) = strongroom::start_with(folder, WALLETS, None, &NETWORK)?;
     let mut desk = Desk::open(subject.address, &credentials)?;
     let none = desk.events()?;
     pay(&mut subject, 1)?;

@@ -2,8 +2,8 @@
 
 use strongroom_domain::action::Action;
 use strongroom_http::EdgeSettings;
-use strongroom_store::{MAX_SEQ, SqliteStore, Store};
-use strongroom_testkit::server::{DataFolder, ServerSettings, TestServer};
+use strongroom_store::MAX_SEQ;
+use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::Tenant;
 use strongroom_types::mode::INSTALLATION;
 
@@ -58,14 +58,11 @@ fn a_hundred_wrong_keys_in_fifteen_minutes() {
     drop(acme);
     server.summarise();
     server.halt();
-    let copy = DataFolder::copy_of(server.folder());
-    let mut reader = SqliteStore::open_read_only(copy.path())
-        .unwrap()
-        .reader()
-        .unwrap();
-    let entries = reader
-        .entries(INSTALLATION, 1, MAX_SEQ, false, 1_000)
-        .unwrap();
+    let entries = server.look(|store| {
+        let mut reader = store.reader().unwrap();
+        reader.entries(INSTALLATION, 1, MAX_SEQ, false, 1_000)
+    });
+    let entries = entries.unwrap();
     let sums = entries
         .iter()
         .filter(|entry| entry.action == Action::FailuresSummarised.code())

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod database;
 mod history;
 mod scan;
 
@@ -46,7 +47,7 @@ fn assert_clean(needles: &[Needle], folder: &Path, when: &str) {
 
 #[test]
 fn no_value_that_was_sent_in_is_found_in_any_file() {
-    let server = TestServer::start(ServerSettings::default());
+    let server = TestServer::start_in_files(ServerSettings::default());
     let history = History::make(&server);
     let needles = needles(&history);
     assert!(needles.len() > 40, "{}", needles.len());
@@ -72,7 +73,7 @@ fn no_value_that_was_sent_in_is_found_in_any_file() {
 /// The search is worth what it finds: every form of every value is planted once, and found.
 #[test]
 fn the_search_finds_what_is_planted() {
-    let server = TestServer::start(ServerSettings::default());
+    let server = TestServer::start_in_files(ServerSettings::default());
     let history = History::make(&server);
     let noise: Vec<u8> = (0..4_096_u32)
         .map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[2])
@@ -123,7 +124,7 @@ fn the_search_finds_values_inside_others() {
 /// ciphertext.
 #[test]
 fn columns_hold_numbers_and_bytes_only() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     History::make(&server);
     server.halt();
     let copy = DataFolder::copy_of(server.folder());

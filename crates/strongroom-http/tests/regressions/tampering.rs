@@ -26,7 +26,7 @@ struct Stopped {
 }
 
 fn stopped() -> Stopped {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let mut wallets = Vec::new();
     let mut owners = Vec::new();
     for _ in 0..2 {
@@ -131,7 +131,7 @@ fn ciphertext_swap() {
 /// An old version of a record, put back whole, opens under its own name: only the log can tell.
 #[test]
 fn a_record_put_back_is_found() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let (owner, wallet);
     {
         let acme = Tenant::found(&server);
@@ -163,7 +163,7 @@ fn a_record_put_back_is_found() {
 
 #[test]
 fn audit_tail_cut() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let (owner, wallet);
     {
         let acme = Tenant::found(&server);

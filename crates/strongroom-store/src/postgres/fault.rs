@@ -24,6 +24,17 @@ impl Trouble {
     pub fn of(error: StoreError) -> Self {
         Self::Store(error)
     }
+
+    /// The same for a store that was good before: what the server refuses now – it became a copy, a
+    /// password was changed – it may grant again, and nothing was written.
+    pub fn while_running(self) -> StoreError {
+        match StoreError::from(self) {
+            StoreError::Refused(cause) | StoreError::ReadOnly(cause) => {
+                StoreError::Unreachable(cause)
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<Trouble> for StoreError {

@@ -17,21 +17,22 @@ mod schema;
 mod session;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use self::lease::Lease;
 use self::read::PostgresReader;
 use self::session::{Session, Step};
 use self::write::PostgresWriter;
-use crate::{Reader, Store, StoreError, Writer};
+use crate::copy::continues;
+use crate::{Reader, Standing, Store, StoreError, Writer};
 
 pub use self::options::{PostgresOptions, PostgresSecrets};
 pub use self::schema::POSTGRES_COLUMNS;
 
-/// A store in a database, which it alone writes.
+/// A store in a database: one that it alone writes, or one moment of it that is only read.
 pub struct PostgresStore {
     inner: Arc<Inner>,
     writer_taken: AtomicBool,
@@ -40,15 +41,39 @@ pub struct PostgresStore {
 /// What every session keeps alive.
 struct Inner {
     options: PostgresOptions,
-    lease: Lease,
+    hold: Hold,
     /// Differs between processes, so that those in each other's way do not stay in step.
     spread: u32,
-    reading_only: bool,
+}
+
+/// What a store may do.
+enum Hold {
+    Writing(Lease),
+    /// One session for all readers, so that they see one moment, whoever writes beside them.
+    Frozen(Box<Mutex<Session>>),
 }
 
 impl Inner {
     fn epoch(&self) -> i64 {
-        self.lease.epoch
+        match &self.hold {
+            Hold::Writing(lease) => lease.epoch,
+            Hold::Frozen(_) => 0,
+        }
+    }
+
+    /// A batch that was asked for then has renewed the lease.
+    fn renew(&self, asked: Instant) {
+        if let Hold::Writing(lease) = &self.hold {
+            lease.tenure.renew(asked);
+        }
+    }
+
+    /// Whether what is read may be given to anybody now.
+    fn check(&self) -> Result<(), StoreError> {
+        match &self.hold {
+            Hold::Writing(lease) => lease.tenure.check(),
+            Hold::Frozen(_) => Ok(()),
+        }
     }
 }
 
@@ -61,13 +86,14 @@ impl PostgresStore {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?;
         schema::migrate(&mut session, found)?;
+        schema::require_whole(&mut session)?;
         // A first start that did not get to its first commit has left nothing behind.
         let text = "SELECT 1 FROM strongroom.log UNION ALL
             SELECT 1 FROM strongroom.wrapped_key LIMIT 1";
         if !session.one(Step::plain(text))?.is_empty() {
             return Err(StoreError::AlreadyThere);
         }
-        Self::start(options, session, false)
+        Self::start(options, session)
     }
 
     /// Opens the store for this process alone and migrates it to the newest schema.
@@ -77,63 +103,105 @@ impl PostgresStore {
     pub fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
-        schema::migrate(&mut session, Some(found))?;
-        Self::start(options, session, false)
+        schema::require_known(found)?;
+        schema::require_whole(&mut session)?;
+        let store = Self::start(options, session)?;
+        // Only once nobody else writes: an older program may have been at work until now.
+        schema::migrate(&mut connect(&store.inner.options)?, Some(found))?;
+        Ok(store)
     }
 
-    /// Opens a store that nobody writes, for reading alone; holds others off as a writer would.
+    /// Opens one moment of a store for reading alone: beside whoever writes it, and on a copy that follows the server.
     ///
     /// # Errors
-    /// As [`PostgresStore::open`], and `TooOld`.
+    /// `NotFound`, `Foreign`, `TooNew`, `TooOld`, `Refused`, `Unreachable`.
     pub fn open_read_only(options: PostgresOptions) -> Result<Self, StoreError> {
-        let mut session = connect(&options)?;
+        let mut session = Session::connect_to_any(&options)?;
+        schema::require_version(session.version)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
+        schema::require_known(found)?;
         let known = schema::newest();
         if found < known {
             return Err(StoreError::TooOld { found, known });
         }
-        if found > known {
-            return Err(StoreError::TooNew { found, known });
-        }
-        Self::start(options, session, true)
+        schema::require_whole(&mut session)?;
+        session.freeze()?;
+        Ok(Self::of(
+            options,
+            Hold::Frozen(Box::new(Mutex::new(session))),
+            0,
+        ))
     }
 
-    fn start(
-        options: PostgresOptions,
-        session: Session,
-        reading_only: bool,
-    ) -> Result<Self, StoreError> {
+    /// Empties a database for a copy of `from`, which it then is not opened before [`PostgresStore::finish`]. What it may
+    /// hold is what an earlier copy of the same left: anything of its own is kept, and refused.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::create`].
+    pub fn receive(options: PostgresOptions, from: &dyn Store) -> Result<Self, StoreError> {
+        let mut session = connect(&options)?;
+        let found = schema::version(&mut session)?;
+        schema::migrate(&mut session, found)?;
+        let unfinished = schema::require_whole(&mut session).is_err();
+        let store = Self::start(options, session)?;
+        if !unfinished && !continues(from, &store)? {
+            return Err(StoreError::AlreadyThere);
+        }
+        let mut session = connect(&store.inner.options)?;
+        schema::empty(&mut session, store.inner.epoch())?;
+        Ok(store)
+    }
+
+    /// Lets a received copy be opened from now on.
+    ///
+    /// # Errors
+    /// `TakenOver`, `Unreachable`.
+    pub fn finish(&self) -> Result<(), StoreError> {
+        let mut session = connect(&self.inner.options)?;
+        Ok(schema::finish(&mut session, self.inner.epoch())?)
+    }
+
+    fn start(options: PostgresOptions, session: Session) -> Result<Self, StoreError> {
         let spread = session.backend.unsigned_abs();
         let lease = Lease::take(&options, session)?;
-        Ok(Self {
+        Ok(Self::of(options, Hold::Writing(lease), spread))
+    }
+
+    fn of(options: PostgresOptions, hold: Hold, spread: u32) -> Self {
+        Self {
             inner: Arc::new(Inner {
                 options,
-                lease,
+                hold,
                 spread,
-                reading_only,
             }),
             writer_taken: AtomicBool::new(false),
-        })
+        }
     }
 }
 
 impl Store for PostgresStore {
     fn writer(&self) -> Result<Box<dyn Writer>, StoreError> {
-        if self.inner.reading_only {
+        if matches!(self.inner.hold, Hold::Frozen(_)) {
             return Err(StoreError::ReadOnly("it was opened for reading".to_owned()));
         }
         if self.writer_taken.swap(true, Ordering::SeqCst) {
             return Err(StoreError::WriterTaken);
         }
-        let session = Session::connect(&self.inner.options)?;
-        Ok(Box::new(PostgresWriter::new(
-            session,
-            Arc::clone(&self.inner),
-        )))
+        Ok(Box::new(PostgresWriter::new(Arc::clone(&self.inner))))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
         Ok(Box::new(PostgresReader::new(Arc::clone(&self.inner))?))
+    }
+
+    fn standing(&self) -> Standing {
+        match &self.inner.hold {
+            Hold::Writing(lease) => {
+                let tenure = Arc::clone(&lease.tenure);
+                Arc::new(move || tenure.is_held())
+            }
+            Hold::Frozen(_) => Arc::new(|| Ok(())),
+        }
     }
 }
 

@@ -28,6 +28,15 @@ pub struct PostgresSecrets {
     pub identity: Option<(Vec<u8>, Vec<u8>)>,
 }
 
+/// Which of several servers will do.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    /// SECURITY: money is never decided from a copy that may lag behind.
+    Primary,
+    /// For looking at one moment, whichever it is.
+    Any,
+}
+
 /// How to reach one database.
 #[derive(Clone)]
 pub struct PostgresOptions {
@@ -78,9 +87,7 @@ impl PostgresOptions {
             .keepalives_idle(KEEPALIVE)
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(2)
-            .tcp_user_timeout(2 * KEEPALIVE)
-            // SECURITY: money is never decided from a copy that may lag behind.
-            .target_session_attrs(TargetSessionAttrs::ReadWrite);
+            .tcp_user_timeout(2 * KEEPALIVE);
         Ok(Self { config, tls, shown })
     }
 
@@ -91,16 +98,21 @@ impl PostgresOptions {
             .is_ok_and(|config| config.get_password().is_some())
     }
 
-    pub(super) async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
+    pub(super) async fn connect(&self, role: Role) -> Result<Client, tokio_postgres::Error> {
+        let mut config = self.config.clone();
+        config.target_session_attrs(match role {
+            Role::Primary => TargetSessionAttrs::ReadWrite,
+            Role::Any => TargetSessionAttrs::Any,
+        });
         match &self.tls {
             Some(tls) => {
                 let tls = MakeRustlsConnect::new((**tls).clone());
-                let (client, connection) = self.config.connect(tls).await?;
+                let (client, connection) = config.connect(tls).await?;
                 drop(tokio::spawn(connection));
                 Ok(client)
             }
             None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 drop(tokio::spawn(connection));
                 Ok(client)
             }

@@ -3,11 +3,10 @@
 //! A session that was lost is opened anew and asked again, but never within a snapshot: that was
 //! one moment, and it is gone.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio_postgres::Row;
 
-use super::Inner;
 use super::cells::{
     Cells, all, entry, head, index, job, key, limit, locator, record, segment, signed,
 };
@@ -15,6 +14,7 @@ use super::fault::Trouble;
 use super::inspect::{self, indexes_after, locators_after, records_after};
 use super::load::{MOMENT, capped, load};
 use super::session::{Session, Step, connect_reading};
+use super::{Hold, Inner};
 use crate::search::last_that_holds;
 use crate::{
     EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MAX_SEQ, Reader,
@@ -25,6 +25,7 @@ use crate::{
 const PAGE: usize = 2_048;
 
 pub(super) struct PostgresReader {
+    /// None of its own where all readers share one.
     session: Option<Session>,
     /// Within a snapshot.
     still: bool,
@@ -33,8 +34,12 @@ pub(super) struct PostgresReader {
 
 impl PostgresReader {
     pub fn new(inner: Arc<Inner>) -> Result<Self, StoreError> {
+        let session = match &inner.hold {
+            Hold::Writing(_) => Some(connect_reading(&inner.options)?),
+            Hold::Frozen(_) => None,
+        };
         Ok(Self {
-            session: Some(connect_reading(&inner.options)?),
+            session,
             still: false,
             inner,
         })
@@ -45,6 +50,11 @@ impl PostgresReader {
         &mut self,
         mut work: impl FnMut(&mut Session, bool) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
+        self.inner.check()?;
+        if let Hold::Frozen(shared) = &self.inner.hold {
+            let mut session = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            return work(&mut session, true).map_err(StoreError::from);
+        }
         let mut again = !self.still;
         loop {
             let outcome = self.with_session(&mut work);
@@ -55,7 +65,7 @@ impl PostgresReader {
                     self.session = None;
                     return Err(StoreError::Unreachable(cause));
                 }
-                other => return other.map_err(StoreError::from),
+                other => return other.map_err(Trouble::while_running),
             }
             again = false;
         }
@@ -142,6 +152,9 @@ fn bounds(range: IdRange) -> (Vec<u8>, Vec<u8>) {
 
 impl Reader for PostgresReader {
     fn snapshot(&mut self) -> Result<(), StoreError> {
+        if matches!(self.inner.hold, Hold::Frozen(_)) {
+            return Ok(());
+        }
         self.release()?;
         // A transaction sees the moment of its first read, not of its begin.
         self.ask(|session, _| {

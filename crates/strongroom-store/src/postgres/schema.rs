@@ -181,6 +181,62 @@ pub(super) fn require_version(version: i32) -> Result<(), StoreError> {
     )))
 }
 
+/// Refuses a schema that is newer than this program.
+pub(super) fn require_known(found: u32) -> Result<(), StoreError> {
+    match newest() {
+        known if found > known => Err(StoreError::TooNew { found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a store that is still being copied into: its second row says so.
+pub(super) fn require_whole(session: &mut Session) -> Result<(), StoreError> {
+    let text = "SELECT 1 FROM strongroom.store WHERE one = 2";
+    match session.one(Step::plain(text))?.is_empty() {
+        true => Ok(()),
+        false => Err(StoreError::Unfinished),
+    }
+}
+
+/// Removes all rows but those of `store`, and marks it as being copied into.
+pub(super) fn empty(session: &mut Session, epoch: i64) -> Result<(), Trouble> {
+    let text = "TRUNCATE strongroom.log, strongroom.record, strongroom.locator,
+        strongroom.index_entry, strongroom.wrapped_key, strongroom.head, strongroom.segment,
+        strongroom.job";
+    let mark = "INSERT INTO strongroom.store (one, version, epoch, batch, until)
+        VALUES (2, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+    holding(session, epoch, &[text, mark])
+}
+
+/// Takes the mark away.
+pub(super) fn finish(session: &mut Session, epoch: i64) -> Result<(), Trouble> {
+    holding(
+        session,
+        epoch,
+        &["DELETE FROM strongroom.store WHERE one = 2"],
+    )
+}
+
+/// Statements in one transaction, under an epoch that is still the newest.
+fn holding(session: &mut Session, epoch: i64, texts: &[&'static str]) -> Result<(), Trouble> {
+    let held = "SELECT 1 FROM strongroom.store WHERE one = 1 AND epoch = $1 FOR UPDATE";
+    session.one(Step::plain("BEGIN"))?;
+    let done = session.one(Step::plain(held).with(epoch)).and_then(|rows| {
+        if rows.is_empty() {
+            return Err(Trouble::of(StoreError::TakenOver));
+        }
+        for text in texts {
+            session.one(Step::plain(text))?;
+        }
+        session.one(Step::plain("COMMIT"))
+    });
+    if done.is_err() {
+        // What failed is told; that it is undone too is the server's part.
+        drop(session.one(Step::plain("ROLLBACK")));
+    }
+    done.map(drop)
+}
+
 /// The newest schema version.
 pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
@@ -206,11 +262,9 @@ pub(super) fn version(session: &mut Session) -> Result<Option<u32>, Trouble> {
 
 /// Brings the schema from `found` to the newest version, all of it or nothing.
 pub(super) fn migrate(session: &mut Session, found: Option<u32>) -> Result<(), Trouble> {
-    let (from, known) = (found.unwrap_or(0), newest());
-    if from > known {
-        return Err(Trouble::of(StoreError::TooNew { found: from, known }));
-    }
-    if from == known {
+    let from = found.unwrap_or(0);
+    require_known(from).map_err(Trouble::of)?;
+    if from == newest() {
         return Ok(());
     }
     session.one(Step::plain("BEGIN"))?;

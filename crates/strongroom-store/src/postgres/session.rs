@@ -15,7 +15,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::{Trouble, from_connect, from_error};
-use super::options::PostgresOptions;
+use super::load::MOMENT;
+use super::options::{PostgresOptions, Role};
 use crate::StoreError;
 
 /// What a session asks of the planner, where the server knows the word: our statements name rows
@@ -77,10 +78,21 @@ impl Session {
     /// # Errors
     /// `Lost` when the server is not there, else why it refuses.
     pub fn connect(options: &PostgresOptions) -> Result<Self, Trouble> {
+        Self::connect_as(options, Role::Primary)
+    }
+
+    /// Connects for reading alone, to a copy of the server too.
+    pub fn connect_to_any(options: &PostgresOptions) -> Result<Self, Trouble> {
+        let mut session = Self::connect_as(options, Role::Any)?;
+        session.read_only()?;
+        Ok(session)
+    }
+
+    fn connect_as(options: &PostgresOptions, role: Role) -> Result<Self, Trouble> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::of(StoreError::Io(error.to_string())))?;
         let client = runtime
-            .block_on(options.connect())
+            .block_on(options.connect(role))
             .map_err(|error| from_connect(&error))?;
         let mut session = Self {
             client,
@@ -110,6 +122,18 @@ impl Session {
     pub fn read_only(&mut self) -> Result<(), Trouble> {
         self.one(Step::plain("SET default_transaction_read_only = on"))
             .map(drop)
+    }
+
+    /// Sees one moment from now on, for as long as the session lasts.
+    pub fn freeze(&mut self) -> Result<(), Trouble> {
+        self.run(&[
+            // Between two reads there may be much to compute.
+            Step::plain("SET idle_in_transaction_session_timeout = 0"),
+            Step::plain(MOMENT),
+            // A transaction sees the moment of its first read, not of its begin.
+            Step::plain("SELECT 1 FROM strongroom.store"),
+        ])
+        .map(drop)
     }
 
     /// Runs one statement.

@@ -2,7 +2,8 @@
 //! before the first answer comes, and `COMMIT` only when every answer is good.
 //!
 //! The first statement moves the `store` row on: it fails to find the row when another store has
-//! taken the writing over, and it leaves the batch's number behind. A connection lost before
+//! taken the writing over, or when the server is a copy that lacks a batch that was acknowledged,
+//! and it leaves the batch's number behind. A connection lost before
 //! `COMMIT` was sent wrote nothing. One lost after it is asked about: the row's lock is waited
 //! for, so the old session has ended, and the number says whether it committed.
 
@@ -26,7 +27,7 @@ const RETRIES: u32 = 10;
 
 const FENCE: &str = "UPDATE strongroom.store SET batch = $2,
     until = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) + 6000
-    WHERE one = 1 AND epoch = $1 RETURNING one";
+    WHERE one = 1 AND epoch = $1 AND batch = $3 RETURNING one";
 
 const OUTCOME: &str = "SELECT epoch, batch FROM strongroom.store WHERE one = 1 FOR UPDATE";
 
@@ -43,6 +44,8 @@ pub(super) struct PostgresWriter {
     session: Option<Session>,
     /// Number of the newest batch; with the epoch it names one batch for ever.
     batch: i64,
+    /// Number of the newest batch that is known to have committed.
+    committed: i64,
     closed: bool,
     inner: Arc<Inner>,
 }
@@ -57,10 +60,12 @@ enum Try {
 }
 
 impl PostgresWriter {
-    pub fn new(session: Session, inner: Arc<Inner>) -> Self {
+    /// Connects when it is first used.
+    pub fn new(inner: Arc<Inner>) -> Self {
         Self {
-            session: Some(session),
+            session: None,
             batch: 0,
+            committed: 0,
             closed: false,
             inner,
         }
@@ -86,7 +91,8 @@ impl PostgresWriter {
         };
         for (step, rows) in steps.iter().zip(&answers) {
             if step.text == FENCE && rows.is_empty() {
-                return self.undo(Trouble::of(StoreError::TakenOver));
+                let cause = self.whose();
+                return self.undo(cause);
             }
             if step.text == SECOND && !rows.is_empty() {
                 let twice = StoreError::Duplicate("index_entry".to_owned());
@@ -118,6 +124,41 @@ impl PostgresWriter {
         drop(self.session.take());
     }
 
+    /// Why the row of `store` is not as this writer left it.
+    fn whose(&mut self) -> Trouble {
+        let text = "SELECT epoch, batch FROM strongroom.store WHERE one = 1";
+        let rows = match self.session().and_then(|s| s.one(Step::plain(text))) {
+            Ok(rows) => rows,
+            Err(trouble) => return trouble,
+        };
+        let Some(row) = rows.first() else {
+            return Trouble::of(gone());
+        };
+        Trouble::of(match self.judge(row.get(0), row.get(1)) {
+            Err(error) => error,
+            // It was as it should be after all, a moment later.
+            Ok(_) => return Trouble::Retry("the row of `store` moved".to_owned()),
+        })
+    }
+
+    /// Whether the newest batch is the one that the row tells of.
+    ///
+    /// # Errors
+    /// Somebody else's epoch, or a server that lost what it had acknowledged: on such a one nothing
+    /// is built.
+    fn judge(&self, epoch: i64, batch: i64) -> Result<bool, StoreError> {
+        if epoch > self.inner.epoch() {
+            return Err(StoreError::TakenOver);
+        }
+        match epoch == self.inner.epoch() {
+            true if batch == self.batch => Ok(true),
+            true if batch == self.committed => Ok(false),
+            _ => Err(StoreError::Corrupt(
+                "the server lacks batches that it had acknowledged: it is an older copy".to_owned(),
+            )),
+        }
+    }
+
     /// Asks whether the newest batch committed, once its session has surely ended.
     fn resolve(&mut self, cause: &str) -> Result<bool, StoreError> {
         tracing::warn!(
@@ -129,13 +170,15 @@ impl PostgresWriter {
         let mut tries = 0;
         loop {
             match self.look_up(old) {
-                Ok((epoch, batch)) if epoch == self.inner.epoch() => {
-                    return Ok(batch == self.batch);
-                }
-                Ok(_) => return Err(StoreError::TakenOver),
-                Err(Trouble::Store(error)) => return Err(error),
+                Ok((epoch, batch)) => return self.judge(epoch, batch),
                 Err(Trouble::Retry(_)) => {}
-                Err(Trouble::Lost(_)) => self.end_session(),
+                Err(trouble) => {
+                    self.end_session();
+                    let error = trouble.while_running();
+                    if !matches!(error, StoreError::Unreachable(_)) {
+                        return Err(error);
+                    }
+                }
             }
             if Instant::now() >= until {
                 return Err(StoreError::Io(format!(
@@ -152,9 +195,7 @@ impl PostgresWriter {
         // A hint: an engine without it, or a session that is gone, is no error. The lock decides.
         drop(session.one(Step::plain("SELECT pg_terminate_backend($1)").with(old)));
         let rows = session.one(Step::plain(OUTCOME))?;
-        let row = rows.first().ok_or_else(|| {
-            Trouble::of(StoreError::Corrupt("the row of `store` is gone".to_owned()))
-        })?;
+        let row = rows.first().ok_or_else(|| Trouble::of(gone()))?;
         Ok((row.get(0), row.get(1)))
     }
 
@@ -172,9 +213,20 @@ impl PostgresWriter {
         let patience = Instant::now() + PATIENCE;
         let mut tries = 0;
         loop {
+            let asked = Instant::now();
             match self.attempt(steps) {
-                Try::Done => return Ok(()),
-                Try::Failed(Trouble::Store(error)) => return Err(error),
+                Try::Done => {
+                    self.inner.renew(asked);
+                    return Ok(());
+                }
+                Try::Failed(trouble @ Trouble::Store(_)) => {
+                    let error = trouble.while_running();
+                    if matches!(error, StoreError::Unreachable(_)) {
+                        // The next one looks for a server that takes it.
+                        self.end_session();
+                    }
+                    return Err(error);
+                }
                 Try::Failed(Trouble::Retry(cause)) if tries >= RETRIES => {
                     return Err(StoreError::Unreachable(cause));
                 }
@@ -199,6 +251,8 @@ impl Writer for PostgresWriter {
         if self.closed {
             return Err(StoreError::Closed);
         }
+        // A reply that is given again is only read: it is no more ours to give than anything else.
+        self.inner.check()?;
         let patience = Instant::now() + PATIENCE;
         let mut tries = 0;
         loop {
@@ -207,12 +261,11 @@ impl Writer for PostgresWriter {
                 .and_then(|session| load(session, wanted, false))
             {
                 Ok(loaded) => return Ok(loaded),
-                Err(Trouble::Store(error)) => return Err(error),
                 Err(Trouble::Retry(_)) if tries < RETRIES => {}
                 Err(Trouble::Lost(_)) if Instant::now() < patience => self.end_session(),
                 Err(trouble) => {
                     self.end_session();
-                    return Err(trouble.into());
+                    return Err(trouble.while_running());
                 }
             }
             tries += 1;
@@ -225,8 +278,11 @@ impl Writer for PostgresWriter {
             return Err(StoreError::Closed);
         }
         self.batch += 1;
-        let steps = steps(batch, self.inner.epoch(), self.batch)?;
+        let steps = steps(batch, self.inner.epoch(), self.batch, self.committed)?;
         let outcome = self.settle(&steps);
+        if outcome.is_ok() {
+            self.committed = self.batch;
+        }
         if let Err(error) = &outcome
             && !error.leaves_writer_open()
         {
@@ -238,8 +294,8 @@ impl Writer for PostgresWriter {
 }
 
 /// The whole transaction but its `COMMIT`.
-fn steps(batch: &Batch, epoch: i64, number: i64) -> Result<Vec<Step<'_>>, StoreError> {
-    let fence = Step::plain(FENCE).with(epoch).with(number);
+fn steps(batch: &Batch, epoch: i64, number: i64, before: i64) -> Result<Vec<Step<'_>>, StoreError> {
+    let fence = Step::plain(FENCE).with(epoch).with(number).with(before);
     let mut steps = vec![Step::plain("BEGIN"), fence];
     remove(batch, &mut steps)?;
     put(&batch.entries, &mut steps)?;
@@ -251,6 +307,10 @@ fn steps(batch: &Batch, epoch: i64, number: i64) -> Result<Vec<Step<'_>>, StoreE
     put(&batch.segments, &mut steps)?;
     put_last(&batch.jobs, &mut steps)?;
     Ok(steps)
+}
+
+fn gone() -> StoreError {
+    StoreError::Corrupt("the row of `store` is gone".to_owned())
 }
 
 /// Rows that are new, in key order.

@@ -121,3 +121,46 @@ fn a_snapshot_does_not_outlive_its_session() {
     reader.release().unwrap();
     assert_eq!(reader.heads().unwrap(), []);
 }
+
+/// What a server stops granting while it is used is answered as if it were away, and taken up again.
+#[test]
+fn what_is_refused_for_a_while_is_waited_for() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    let store = server.create();
+    let mut writer = store.writer().unwrap();
+    let mut reader = store.reader().unwrap();
+    let elsewhere = |statement: &str| drop(server.cluster.psql("template1", statement).unwrap());
+    for (seq, deny, grant, words) in [
+        (
+            1,
+            "ALTER DATABASE postgres SET default_transaction_read_only = on",
+            "ALTER DATABASE postgres RESET default_transaction_read_only",
+            "read-only",
+        ),
+        (
+            2,
+            "ALTER DATABASE postgres RENAME TO elsewhere",
+            "ALTER DATABASE elsewhere RENAME TO postgres",
+            "does not exist",
+        ),
+    ] {
+        writer.apply(&batch_of_entries(1, seq, seq)).unwrap();
+        reader.heads().unwrap();
+        // A database is renamed only while nobody is in it.
+        while server.cluster.psql("template1", END_ALL).is_err()
+            || server.cluster.psql("template1", deny).is_err()
+        {}
+        elsewhere(END_ALL);
+        let refused = writer.apply(&batch_of_entries(1, 9, 9)).unwrap_err();
+        assert!(
+            matches!(&refused, StoreError::Unreachable(cause) if cause.contains(words)),
+            "{refused:?}"
+        );
+        assert!(matches!(reader.heads(), Err(StoreError::Unreachable(_))));
+        elsewhere(grant);
+    }
+    writer.apply(&batch_of_entries(1, 3, 3)).unwrap();
+    assert_eq!(server.sql("SELECT count(*) FROM strongroom.log"), "3");
+}

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use strongroom_auth::Role;
 use strongroom_engine::Settings;
-use strongroom_store::SqliteStore;
+use strongroom_store::Store;
 use strongroom_testkit::books::Books;
 use strongroom_testkit::dice::Dice;
 use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::reference::{Due, Op, Reference, Reply as Outcome};
 use strongroom_testkit::script::Script;
-use strongroom_testkit::server::{DataFolder, RAIL_STEP, ServerSettings, TestServer};
+use strongroom_testkit::server::{RAIL_STEP, ServerSettings, TestServer};
 
 use crate::ask::Ask;
 use crate::reads::Reading;
@@ -137,9 +137,10 @@ impl World {
         }
         let mut server = self.server.take().unwrap();
         server.halt();
-        let copy = DataFolder::copy_of(server.folder());
-        let store = SqliteStore::open_read_only(copy.path()).unwrap();
-        let report = strongroom_engine::verify::verify(&store, server.root_keys(), 2).unwrap();
+        let verify = |store: &dyn Store| {
+            strongroom_engine::verify::verify(store, server.root_keys(), 2).unwrap()
+        };
+        let report = server.look(verify);
         assert!(report.is_clean(), "{report}");
     }
 

@@ -16,7 +16,8 @@ use crate::command::verify;
 use crate::fault::Fault;
 use crate::out;
 use crate::out::say;
-use crate::place::{PlaceOptions, start_fault};
+use crate::place::PlaceOptions;
+use crate::postgres::PostgresArguments;
 use crate::{folder, table};
 
 /// The provable log: verify it, or a bundle taken from it, and export it
@@ -37,7 +38,7 @@ pub(crate) enum Command {
   strongroom audit verify --data ./sandbox")]
 pub(crate) struct Verify {
     /// A bundle's file, or a data directory
-    #[arg(value_name = "PATH", conflicts_with_all = ["data", "config"], required_unless_present_any = ["data", "config"])]
+    #[arg(value_name = "PATH", conflicts_with_all = ["data", "config", "postgres"], required_unless_present_any = ["data", "config", "postgres"])]
     path: Option<PathBuf>,
 
     /// A data directory
@@ -59,6 +60,9 @@ pub(crate) struct Verify {
     /// The verifier key that must have signed the bundle, as the operator published it
     #[arg(long, value_name = "VERIFIER_KEY")]
     key: Option<String>,
+
+    #[command(flatten)]
+    postgres: PostgresArguments,
 }
 
 /// Take a log, or a stretch of it, out of a stopped data directory as a bundle
@@ -212,14 +216,20 @@ fn verify_directory(
         data,
         config,
         passphrase_file,
+        postgres,
         ..
     } = options;
     let data = directory.map(Path::to_path_buf).or_else(|| data.clone());
-    let place = PlaceOptions::of(data, config.clone(), passphrase_file.clone()).place()?;
+    let place = PlaceOptions::of(
+        data,
+        config.clone(),
+        passphrase_file.clone(),
+        postgres.clone(),
+    );
+    let place = place.place()?;
     let store = place.store_read_only()?;
     let root = place.root_keys()?;
-    let report =
-        audit_verify(&store, root, note).map_err(|error| start_fault(&place.data, &error))?;
+    let report = audit_verify(&*store, root, note).map_err(|error| place.start_fault(&error))?;
     Ok(verify::show(&report))
 }
 
@@ -242,8 +252,8 @@ fn export(options: &Export) -> Result<ExitCode, Fault> {
         opened: *opened,
         continues: *continues,
     };
-    let bundle = export_bundle(&store, place.root_keys()?, &request)
-        .map_err(|error| start_fault(&place.data, &error))?;
+    let bundle = export_bundle(&*store, place.root_keys()?, &request)
+        .map_err(|error| place.start_fault(&error))?;
     match out {
         Some(path) => {
             folder::write_new(path, &bundle)?;

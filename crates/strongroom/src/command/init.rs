@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::fault::Fault;
 use crate::out::say;
 use crate::place::{self, KEYRING, Place};
+use crate::postgres::{PostgresArguments, StoreTable};
 use crate::{custody, folder, logging, passphrase};
 
 const CONFIG: &str = "strongroom.toml";
@@ -22,11 +23,13 @@ const DATA: &str = "data";
 /// Make a data directory, a keyring and the first organization with its owner's keys
 ///
 /// The root keys are sealed under a passphrase, which is asked for at the terminal or read from a file. The recovery
-/// kit and the owner's keys are shown once and never again.
+/// kit and the owner's keys are shown once and never again. With --postgres the books are in that database, which must
+/// exist; data directory and keyring are made all the same.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom init --config /etc/strongroom/strongroom.toml --organization 'Acme Payments'
   strongroom init --data /var/lib/strongroom --passphrase-file ./passphrase --recovery-kit ./kit.txt
+  strongroom init --config strongroom.toml --postgres postgres://pay@127.0.0.1/pay --postgres-password-file ./password
 
 The passphrase file may also be named in STRONGROOM_PASSPHRASE_FILE.")]
 pub(crate) struct Options {
@@ -53,6 +56,9 @@ pub(crate) struct Options {
     /// Write the recovery kit to this new file instead of the terminal
     #[arg(long, value_name = "FILE")]
     recovery_kit: Option<PathBuf>,
+
+    #[command(flatten)]
+    postgres: PostgresArguments,
 }
 
 /// The configuration of a new installation: read, or to be written.
@@ -125,19 +131,20 @@ fn undo(plan: &Plan, options: &Options) -> Result<(), Fault> {
 }
 
 fn plan(options: &Options) -> Result<Plan, Fault> {
+    let store = options.postgres.table().unwrap_or_default();
     match &options.config {
         Some(file) if file.exists() => existing(file, options),
         Some(file) => {
             let (data, keyring) = match &options.data {
-                Some(data) => (absolute(data)?, KEYRING.to_owned()),
+                Some(data) => (folder::absolute(data)?, KEYRING.to_owned()),
                 None => (DATA.to_owned(), KEYRING.to_owned()),
             };
-            Ok(fresh(file, &data, &keyring))
+            fresh(file, &data, &keyring, &store)
         }
         None => {
             // The arguments' own rules demand one of the two.
             let data = options.data.as_deref().unwrap_or(Path::new(DATA));
-            Ok(fresh(&data.join(CONFIG), ".", KEYRING))
+            fresh(&data.join(CONFIG), ".", KEYRING, &store)
         }
     }
 }
@@ -150,8 +157,15 @@ fn existing(file: &Path, options: &Options) -> Result<Plan, Fault> {
         ))
         .hint("leave --data away, or name a new configuration file"));
     }
+    if options.postgres.table().is_some() {
+        return Err(Fault::new(format!(
+            "`{}` exists and says where the books are",
+            file.display()
+        ))
+        .hint("write the database into its `[store]`, or name a new configuration file"));
+    }
     let config = Config::read(file)?;
-    let place = Place::with(config.data(), config.keyring(), None);
+    let place = Place::with(config.data(), config.keyring(), None).on(config.store())?;
     Ok(Plan {
         config: file.to_path_buf(),
         text: None,
@@ -159,22 +173,16 @@ fn existing(file: &Path, options: &Options) -> Result<Plan, Fault> {
     })
 }
 
-fn fresh(file: &Path, data: &str, keyring: &str) -> Plan {
+fn fresh(file: &Path, data: &str, keyring: &str, store: &StoreTable) -> Result<Plan, Fault> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let data_path: PathBuf = folder.join(data).components().collect();
-    let place = Place::with(&data_path, &folder.join(keyring), None);
-    Plan {
+    let place = Place::with(&data_path, &folder.join(keyring), None).on(store)?;
+    let lines = store.lines()?;
+    Ok(Plan {
         config: file.to_path_buf(),
-        text: Some(config::template(data, keyring)),
+        text: Some(config::template(data, keyring, lines.as_deref())),
         place,
-    }
-}
-
-fn absolute(path: &Path) -> Result<String, Fault> {
-    let absolute =
-        std::path::absolute(path).map_err(|error| Fault::file("cannot find", path, &error))?;
-    let text = absolute.to_str().map(str::to_owned);
-    text.ok_or_else(|| Fault::new(format!("the path `{}` is not text", path.display())))
+    })
 }
 
 /// Nothing that exists is touched, and all of that is known before a passphrase is typed.
@@ -195,7 +203,7 @@ fn check(place: &Place, options: &Options) -> Result<(), Fault> {
             );
         }
     }
-    Ok(())
+    place.require_room()
 }
 
 fn show(plan: &Plan, options: &Options) {
@@ -210,6 +218,9 @@ fn show(plan: &Plan, options: &Options) {
     );
     say!("  configuration  {}", config.display());
     say!("  data           {}", place.data.display());
+    if place.is_in_database() {
+        say!("  books          {}", place.books());
+    }
     say!("  keyring        {}\n", place.keyring.display());
 }
 

@@ -9,7 +9,7 @@ use strongroom_engine::verify::audit_verify;
 
 use crate::fault::Fault;
 use crate::out::say;
-use crate::place::{PlaceOptions, start_fault};
+use crate::place::PlaceOptions;
 use crate::{custody, folder, passphrase};
 
 /// The keyring: change its passphrase, or make it anew from the recovery kit
@@ -82,9 +82,13 @@ fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     };
     // A kit of another installation would make a keyring that opens nothing.
     let store = place.store_read_only()?;
-    audit_verify(&store, keys()?, None).map_err(|error| {
-        start_fault(&place.data, &error)
-            .hint("the recovery kit must be the one of this data directory")
+    audit_verify(&*store, keys()?, None).map_err(|error| {
+        place
+            .start_fault(&error)
+            .hint(match place.is_in_database() {
+                true => "the recovery kit must be the one of this database",
+                false => "the recovery kit must be the one of this data directory",
+            })
     })?;
     drop(store);
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;

@@ -5,6 +5,7 @@ pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod listen;
+pub(crate) mod migrate;
 pub(crate) mod organization;
 pub(crate) mod serve;
 pub(crate) mod verify;

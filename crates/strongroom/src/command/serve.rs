@@ -12,16 +12,22 @@ use crate::fault::Fault;
 use crate::logging;
 use crate::out::say;
 use crate::place::Place;
+use crate::postgres::PostgresArguments;
 use crate::running::{self, Server};
+use crate::standby::{self, WAITING};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
 /// Speaks plain HTTP: put a TLS proxy in front of it, on the same machine. On any address but loopback live keys are
 /// refused. Logs are JSON lines on standard error, filtered by RUST_LOG.
+///
+/// On a database (--postgres, or `[store]` in the configuration) one server serves; a further one on the same database
+/// stands by, answers 503, and takes over within seconds when the first is gone. It needs a copy of the keyring.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom serve --config /etc/strongroom/strongroom.toml
   strongroom serve --config strongroom.toml --passphrase-file /run/secrets/passphrase
+  strongroom serve --config strongroom.toml --postgres postgres://pay@db.example/pay --postgres-ca-file ./ca.pem
 
 The passphrase file may also be named in STRONGROOM_PASSPHRASE_FILE. Exit code 0 after a stop that was asked for,
 1 when the server did not start or its store failed.")]
@@ -33,6 +39,9 @@ pub(crate) struct Options {
     /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    postgres: PostgresArguments,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
@@ -56,7 +65,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         config.keyring(),
         options.passphrase_file.as_deref(),
     );
-    let engine = place.engine()?;
+    let named = options.postgres.table();
+    let place = place.on(named.as_ref().unwrap_or(config.store()))?;
+    let listeners: Vec<_> = std::iter::once(&listener).chain(&admin).collect();
+    let waits = || {
+        say!("{WAITING}");
+        tracing::info!("standing by");
+    };
+    // What the place holds is held until the server has ended.
+    let Some((engine, _place)) = standby::engine(place, &listeners, waits)? else {
+        tracing::info!("stopped");
+        return Ok(ExitCode::SUCCESS);
+    };
     let api = running::address(&listener)?;
     let server = Server {
         engine,

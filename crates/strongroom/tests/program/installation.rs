@@ -22,9 +22,22 @@ pub struct Installation {
 impl Installation {
     /// Made by `init`, with a configuration that listens on any port.
     pub fn new(listen: &str) -> Installation {
+        Installation::configured(&config(listen))
+    }
+
+    /// Made by `init`, with this configuration.
+    pub fn configured(text: &str) -> Installation {
+        Installation::configured_with(text, &[])
+    }
+
+    /// The same, with files beside the configuration.
+    pub fn configured_with(text: &str, files: &[(&str, &str)]) -> Installation {
         let dir = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(dir.path().join(name), content).unwrap();
+        }
         fs::write(dir.path().join("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
-        fs::write(dir.path().join("strongroom.toml"), config(listen)).unwrap();
+        fs::write(dir.path().join("strongroom.toml"), text).unwrap();
         let mut installation = Installation {
             dir,
             told: String::new(),

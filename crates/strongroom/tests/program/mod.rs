@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod installation;
+pub mod writers;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -42,7 +43,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(output: Output) -> Ended {
+    pub fn of(output: Output) -> Ended {
         Ended {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),

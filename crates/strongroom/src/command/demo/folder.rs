@@ -4,16 +4,19 @@
 //! folder, locked by the process at work; a folder that holds anything without the one or the other is left alone.
 
 use std::fs::{File, TryLockError};
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use strongroom_crypto::{PassphraseCost, RootKeys, random};
 use strongroom_engine::{Engine, JOURNALS};
+use strongroom_store::{PostgresOptions, StoreError};
 use strongroom_types::secret::SecretText;
 
 use super::account::Account;
 use crate::fault::Fault;
 use crate::place::{DEMO_PASSPHRASE, KEYRING, Place};
-use crate::{custody, folder};
+use crate::{custody, folder, standby};
 
 const ACCOUNT: &str = "demo.json";
 const UNFINISHED: &str = "demo-unfinished";
@@ -42,13 +45,25 @@ const COST: PassphraseCost = PassphraseCost {
     lanes: 1,
 };
 
-/// The engine and the account of the demo in a folder, made if there is none.
-pub(super) fn prepare(dir: &Path) -> Result<(Engine, Account), Fault> {
+/// A demo that was found or made.
+pub(super) struct Prepared {
+    pub engine: Engine,
+    pub place: Arc<Place>,
+    pub account: Account,
+}
+
+/// The demo in a folder, made if there is none; `None` when a stop was asked for while it waited for its database.
+pub(super) fn prepare(
+    place: Place,
+    listeners: &[&TcpListener],
+    waits: impl Fn() + Send + 'static,
+) -> Result<Option<Prepared>, Fault> {
+    let dir = place.data.clone();
     if dir.join(ACCOUNT).is_file() {
-        return find(dir);
+        return find(place, listeners, waits);
     }
     let unfinished = dir.join(UNFINISHED);
-    if !unfinished.exists() && !folder::is_empty(dir)? {
+    if !unfinished.exists() && !folder::is_empty(&dir)? {
         return Err(Fault::new(format!(
             "`{}` is not empty and holds no demo",
             dir.display()
@@ -57,17 +72,21 @@ pub(super) fn prepare(dir: &Path) -> Result<(Engine, Account), Fault> {
     }
     let marker = File::create(&unfinished)
         .map_err(|error| Fault::file("cannot write", &unfinished, &error))?;
-    lock(&marker, dir)?;
+    lock(&marker, &dir)?;
     // Another process may have come to its end between the first look and the lock.
     if dir.join(ACCOUNT).is_file() {
-        return find(dir);
+        return find(place, listeners, waits);
     }
-    create(dir)
+    create(place).map(Some)
 }
 
-fn find(dir: &Path) -> Result<(Engine, Account), Fault> {
-    folder::remove(dir, &[UNFINISHED])?;
-    let path = dir.join(ACCOUNT);
+fn find(
+    place: Place,
+    listeners: &[&TcpListener],
+    waits: impl Fn() + Send + 'static,
+) -> Result<Option<Prepared>, Fault> {
+    folder::remove(&place.data, &[UNFINISHED])?;
+    let path = place.data.join(ACCOUNT);
     let account = Account::parse(&folder::read_text(&path)?).map_err(|error| {
         Fault::new(format!(
             "`{}` does not hold a demo's account: {error}",
@@ -75,11 +94,47 @@ fn find(dir: &Path) -> Result<(Engine, Account), Fault> {
         ))
         .hint("put it back, or name a new folder")
     })?;
-    Ok((place(dir).engine()?, account))
+    let started = standby::engine(place.again(), listeners, waits)?;
+    Ok(started.map(|(engine, place)| Prepared {
+        engine,
+        place,
+        account,
+    }))
 }
 
-fn create(dir: &Path) -> Result<(Engine, Account), Fault> {
-    folder::remove(dir, &REMAINS)?;
+fn create(place: Place) -> Result<Prepared, Fault> {
+    let dir = place.data.clone();
+    let (engine, place) = match go_on(&place)? {
+        Some(engine) => (engine, place),
+        None => make(place)?,
+    };
+    let account = Account::create(&engine)?;
+    folder::write(&dir.join(ACCOUNT), account.file().as_bytes())?;
+    folder::remove(&dir, &[UNFINISHED])?;
+    Ok(Prepared {
+        engine,
+        place: Arc::new(place),
+        account,
+    })
+}
+
+/// What an earlier start left in a database is gone on with, under the keys it was made with: it cannot be removed like
+/// a file.
+fn go_on(place: &Place) -> Result<Option<Engine>, Fault> {
+    let keys = [KEYRING, DEMO_PASSPHRASE].map(|name| place.data.join(name));
+    if !place.is_in_database() || !keys.iter().all(|path| path.is_file()) {
+        return Ok(None);
+    }
+    match place.try_store() {
+        Ok(store) => place.start(&*store, place.root_keys()?).map(Some),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(place.store_fault(&error)),
+    }
+}
+
+fn make(place: Place) -> Result<(Engine, Place), Fault> {
+    let dir = place.data.clone();
+    folder::remove(&dir, &REMAINS)?;
     let passphrase = passphrase();
     let root = RootKeys::generate();
     folder::write(
@@ -90,16 +145,14 @@ fn create(dir: &Path) -> Result<(Engine, Account), Fault> {
         &dir.join(KEYRING),
         custody::sealed(&root, &passphrase, COST).as_bytes(),
     )?;
-    let engine = place(dir).create(root)?;
-    let account = Account::create(&engine)?;
-    folder::write(&dir.join(ACCOUNT), account.file().as_bytes())?;
-    folder::remove(dir, &[UNFINISHED])?;
-    Ok((engine, account))
+    let place = place.again();
+    let engine = place.create(root)?;
+    Ok((engine, place))
 }
 
-/// Where the demo in a folder lies.
-pub(super) fn place(dir: &Path) -> Place {
-    Place::with(dir, &dir.join(KEYRING), None)
+/// Where the demo in a folder lies, and in a database if one is named.
+pub(super) fn place(dir: &Path, database: Option<PostgresOptions>) -> Place {
+    Place::with(dir, &dir.join(KEYRING), None).in_database(database)
 }
 
 fn passphrase() -> SecretText {

@@ -22,6 +22,7 @@ fn made(demo: &Demo<'_>) -> String {
         base_url,
         admin_url,
         home,
+        place,
         account,
     } = demo;
     let Wallets {
@@ -30,8 +31,9 @@ fn made(demo: &Demo<'_>) -> String {
         reserve,
     } = &account.wallets;
     let data = home.path().display().to_string();
+    let books = place.books();
     let metrics = format!("{admin_url}/metrics");
-    let rows = [
+    let mut rows = vec![
         ("API", base_url.as_str()),
         ("metrics", &metrics),
         ("data", &data),
@@ -43,6 +45,9 @@ fn made(demo: &Demo<'_>) -> String {
         ("operating wallet", operating),
         ("reserve wallet", reserve),
     ];
+    if place.is_in_database() {
+        rows.insert(3, ("books", &books));
+    }
     format!(
         "Strongroom demo: a sandbox. Each wallet holds 10,000,000 minor units, PHP 100,000.00.\n\n{}",
         table::pairs(2, &rows)
@@ -98,12 +103,27 @@ fn lines(base: &str, account: &Account, data: &Path) -> String {
 }
 
 fn ending(demo: &Demo<'_>) -> String {
-    let data = shell(demo.home.path());
-    match demo.home.is_temporary() {
-        true => "Ctrl-C ends it and removes the data; --data DIR keeps them.\n".to_owned(),
-        false => format!(
-            "Ctrl-C ends it. After that, `strongroom verify --data {data}` checks everything.\n"
+    let verify = verify_line(demo);
+    match (demo.home.is_temporary(), demo.place.is_in_database()) {
+        (true, _) => "Ctrl-C ends it and removes the data; --data DIR keeps them.\n".to_owned(),
+        (_, true) => format!(
+            "Ctrl-C ends it; a second demo on this database takes over then. `{verify}` checks everything.\n"
         ),
+        (_, false) => {
+            format!("Ctrl-C ends it. After that, `{verify}` checks everything.\n")
+        }
+    }
+}
+
+/// The command that verifies this demo.
+pub(super) fn verify_line(demo: &Demo<'_>) -> String {
+    let data = shell(demo.home.path());
+    match demo.place.is_in_database() {
+        true => format!(
+            "strongroom verify --data {data} --postgres postgres://{}",
+            demo.place.books()
+        ),
+        false => format!("strongroom verify --data {data}"),
     }
 }
 

@@ -9,6 +9,7 @@ mod tour;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -16,25 +17,31 @@ use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
 use self::account::Account;
+use self::folder::Prepared;
 use self::temporary::Home;
 use crate::fault::Fault;
 use crate::logging;
 use crate::out;
 use crate::out::say;
+use crate::place::Place;
+use crate::postgres::PostgresArguments;
 use crate::running::{self, Server};
+use crate::standby::WAITING;
 
 const PORT: u16 = 7070;
 
 /// Start a sandbox server with an organization, funded wallets and keys
 ///
 /// Listens on 127.0.0.1 and serves until Ctrl-C. Without --data everything lies in a temporary folder that is removed
-/// at the end.
+/// at the end. With --postgres the books are in that database, and a second demo on it stands by with the same keys;
+/// without --data these are then kept in a folder of the user's own (XDG_STATE_HOME, or ~/.local/state).
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom demo                      a server on port 7070 and some curl lines to try
   strongroom demo --tour               a walk through everything, each step explained and checked
   strongroom demo --data ./sandbox     keep the data; the next start finds the same keys
-  strongroom demo --json --port 0      for scripts: one JSON line when ready, on any free port")]
+  strongroom demo --json --port 0      for scripts: one JSON line when ready, on any free port
+  strongroom demo --postgres postgres://owner@127.0.0.1/pay     the books in a database")]
 pub(crate) struct Options {
     /// The port to listen on; 0 is any free one [default: 7070, with --tour any]
     #[arg(long, value_name = "N")]
@@ -63,6 +70,9 @@ pub(crate) struct Options {
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it
     #[arg(long, value_name = "MS", default_value_t = 60_000, value_parser = clap::value_parser!(i64).range(1..=60_000))]
     webhook_retry: i64,
+
+    #[command(flatten)]
+    postgres: PostgresArguments,
 }
 
 /// A demo that listens.
@@ -70,6 +80,7 @@ struct Demo<'a> {
     base_url: String,
     admin_url: String,
     home: &'a Home,
+    place: Arc<Place>,
     account: Account,
 }
 
@@ -78,8 +89,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let port = options.port.unwrap_or(if options.tour { 0 } else { PORT });
     let listener = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))?;
     let admin = running::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
-    let home = Home::of(options.data.as_deref())?;
-    let ended = host(options, listener, admin, &home);
+    let database = options.postgres.table().unwrap_or_default().options()?;
+    let home = Home::of(options.data.as_deref(), database.as_ref())?;
+    let place = folder::place(home.path(), database);
+    let ended = host(options, listener, admin, &home, place);
     home.leave();
     ended
 }
@@ -90,13 +103,28 @@ fn host(
     listener: TcpListener,
     admin: TcpListener,
     home: &Home,
+    place: Place,
 ) -> Result<ExitCode, Fault> {
     let outbound = running::outbound(options.webhook_network.clone())?;
-    let (engine, account) = folder::prepare(home.path())?;
+    let json = options.json;
+    let prepared = folder::prepare(place, &[&listener, &admin], move || match json {
+        // There one line is promised, and it comes when it is ready.
+        true => tracing::warn!("{WAITING}"),
+        false => say!("{WAITING}"),
+    })?;
+    let Some(Prepared {
+        engine,
+        place,
+        account,
+    }) = prepared
+    else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let demo = Demo {
         base_url: format!("http://{}", running::address(&listener)?),
         admin_url: format!("http://{}", running::address(&admin)?),
         home,
+        place,
         account,
     };
     let server = Server {

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use strongroom_crypto::random;
+use strongroom_store::PostgresOptions;
 
 use crate::fault::Fault;
 use crate::folder;
+use crate::postgres::demo_folder;
 
 /// A demo's folder.
 pub(super) struct Home {
@@ -14,11 +16,14 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// The named folder, or a fresh temporary one.
-    pub fn of(named: Option<&Path>) -> Result<Home, Fault> {
-        let home = match named {
+    /// The named folder, the one that belongs to the database, or a fresh temporary one.
+    pub fn of(named: Option<&Path>, database: Option<&PostgresOptions>) -> Result<Home, Fault> {
+        let kept = named
+            .map(Path::to_path_buf)
+            .or_else(|| database.map(demo_folder));
+        let home = match kept {
             Some(path) => Home {
-                path: path.to_path_buf(),
+                path,
                 is_temporary: false,
             },
             None => Home {

@@ -13,10 +13,10 @@ use strongroom_client::{Client, Credentials};
 use strongroom_engine::verify::verify;
 use strongroom_types::secret::SecretText;
 
-use super::{Demo, folder};
+use super::Demo;
+use super::guide::verify_line;
 use crate::fault::Fault;
 use crate::out::say;
-use crate::place::start_fault;
 use crate::running::Server;
 
 /// Milliseconds between two steps of a bank payout during a tour that does not say.
@@ -39,14 +39,11 @@ pub(super) fn play(server: Server, demo: &Demo<'_>) -> Result<ExitCode, Fault> {
 
 /// The server has stopped; what it wrote is held against itself.
 fn last_look(demo: &Demo<'_>) -> Result<(), Fault> {
-    let place = folder::place(demo.home.path());
-    say!(
-        "\nThe server has stopped. strongroom verify --data {}",
-        place.data.display()
-    );
+    let place = &demo.place;
+    say!("\nThe server has stopped. {}", verify_line(demo));
     let store = place.store_read_only()?;
     let report =
-        verify(&store, place.root_keys()?, 2).map_err(|error| start_fault(&place.data, &error))?;
+        verify(&*store, place.root_keys()?, 2).map_err(|error| place.start_fault(&error))?;
     report
         .to_string()
         .lines()

@@ -1,0 +1,19 @@
+//! The program on a real PostgreSQL: found again, handed over, refused for a reason, killed, cut off.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod backup;
+mod crash;
+mod database;
+mod disk;
+mod handing_over;
+mod migrate;
+mod outages;
+mod patroni;
+#[path = "../program/mod.rs"]
+mod program;
+mod refusals;
