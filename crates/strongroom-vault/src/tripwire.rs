@@ -1,8 +1,8 @@
 //! Recognising a card number in text that should hold none.
 //!
 //! A hit is a run of 13 to 19 digits, in groups with spaces or dashes between them, that begins and is as long as the
-//! numbers of a known network and has the right check digit. One in about fifty random numbers of that size is one by
-//! chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
+//! numbers of a known network and has the right check digit. Nearly three in a hundred random numbers of sixteen digits are
+//! one by chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
 //! (ids, hashes), UUIDs, international phone numbers (a `+` in front) and fractions (`0.` in front). Nothing is said
 //! about numbers with other marks between their digits, or written in other digits than 0 to 9.
 //!
