@@ -10,7 +10,7 @@ use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
-    request_logs, tokens, transactions, transfers, wallets, webhooks,
+    request_logs, test_data, tokens, transactions, transfers, wallets, webhooks,
 };
 
 /// All rows, in the order they are documented.
@@ -61,6 +61,9 @@ fn account_rows() -> Vec<Route> {
         Route::guarded(Verb::Get, "/v1/auth/verify", account::verify)
             .about("What the server takes the key for.")
             .reply(account::verify_schema),
+        Route::guarded(Verb::Get, "/v1/test-data", test_data::read)
+            .about("What the sandbox does for which card and amount.")
+            .reply(test_data::schema),
     ]
 }
 
