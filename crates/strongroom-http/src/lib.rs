@@ -2,7 +2,7 @@
 //!
 //! The route table in [`routes`] says what there is; [`edge`] says in which order a request is checked; `v1` holds one
 //! file per resource; [`problem`] and [`refusal`] say how failures look. Requests come by [`server`].
-//! Never here: SQL, cryptographic primitives, decisions, a readable card number.
+//! Never here: SQL, cryptographic primitives, decisions, a readable card number but between its field and its type.
 
 mod address;
 mod admin;

@@ -2,6 +2,8 @@
 //!
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
+mod hooks;
+
 use std::sync::LazyLock;
 
 use crate::leaks;
@@ -11,7 +13,7 @@ use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
-    request_logs, tokens, transactions, transfers, wallets, webhook_attempts, webhooks,
+    request_logs, test_data, tokens, transactions, transfers, wallets,
 };
 
 /// All rows, in the order they are documented.
@@ -26,8 +28,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(payment_rows());
         rows.extend(refund_rows());
         rows.extend(key_rows());
-        rows.extend(webhook_rows());
-        rows.extend(delivery_rows());
+        rows.extend(hooks::webhook_rows());
+        rows.extend(hooks::delivery_rows());
         rows.extend(log_rows());
         rows
     });
@@ -69,6 +71,9 @@ fn account_rows() -> Vec<Route> {
         Route::guarded(Verb::Get, "/v1/auth/verify", account::verify)
             .about("What the server takes the key for.")
             .reply(account::verify_schema),
+        Route::guarded(Verb::Get, "/v1/test-data", test_data::read)
+            .about("What the sandbox does for which card and amount.")
+            .reply(test_data::schema),
     ]
 }
 
@@ -301,83 +306,6 @@ fn key_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(api_keys::schema),
-    ]
-}
-
-fn webhook_rows() -> Vec<Route> {
-    vec![
-        Route::guarded(Verb::Post, "/v1/webhooks", webhooks::create)
-            .about("Creates an endpoint that events are sent to; its secret is shown once.")
-            .created()
-            .sensitive()
-            .secret()
-            .body(webhooks::create_schema)
-            .reply(webhooks::secret_schema),
-        Route::guarded(Verb::Get, "/v1/webhooks", webhooks::list)
-            .about("Lists webhooks.")
-            .query(&[&PAGE])
-            .reply(webhooks::list_schema),
-        Route::guarded(Verb::Get, "/v1/webhooks/{id}", webhooks::read)
-            .about("A webhook, without its secret.")
-            .reply(webhooks::schema),
-        Route::guarded(Verb::Patch, "/v1/webhooks/{id}", webhooks::update)
-            .about("Changes a webhook, or stops and resumes it.")
-            .sensitive()
-            .body(webhooks::update_schema)
-            .reply(webhooks::schema),
-        Route::guarded(Verb::Delete, "/v1/webhooks/{id}", webhooks::delete)
-            .about("Deletes a webhook; nothing more is sent to it.")
-            .sensitive()
-            .body(crate::schema::nothing)
-            .reply(webhooks::deleted_schema),
-    ]
-}
-
-fn delivery_rows() -> Vec<Route> {
-    vec![
-        Route::guarded(
-            Verb::Get,
-            "/v1/webhooks/{id}/deliveries",
-            webhooks::deliveries,
-        )
-        .about("What a webhook has not taken yet, and what was given up, the oldest event first.")
-        .query(&[&PAGE, webhooks::OF_DELIVERIES])
-        .reply(webhooks::deliveries_schema),
-        Route::guarded(
-            Verb::Get,
-            "/v1/webhooks/{id}/attempts",
-            webhook_attempts::list,
-        )
-        .about(
-            "The attempts of 30 days at sending to a webhook, newest first, with what it answered.",
-        )
-        .query(&[&PAGE, &CREATED, webhook_attempts::FILTERS])
-        .reply(webhook_attempts::list_schema),
-        Route::guarded(
-            Verb::Post,
-            "/v1/webhooks/{id}/challenge",
-            webhooks::challenged,
-        )
-        .about("Sends the challenge that a webhook must answer once more.")
-        .sensitive()
-        .body(crate::schema::nothing)
-        .reply(webhooks::schema),
-        Route::guarded(Verb::Post, "/v1/webhooks/{id}/roll", webhooks::roll)
-            .about("Makes a new secret; the old one signs beside it for a while.")
-            .sensitive()
-            .secret()
-            .body(webhooks::roll_schema)
-            .reply(webhooks::secret_schema),
-        Route::guarded(Verb::Post, "/v1/webhooks/{id}/test", webhooks::test)
-            .about("Sends the endpoint, and nobody else, an event of type `webhook.test`.")
-            .sensitive()
-            .body(crate::schema::nothing)
-            .reply(webhooks::sending_schema),
-        Route::guarded(Verb::Post, "/v1/webhooks/{id}/replay", webhooks::replay)
-            .about("Sends one event again, those of a time, or all that were given up.")
-            .sensitive()
-            .body(webhooks::replay_schema)
-            .reply(webhooks::sending_schema),
     ]
 }
 

@@ -400,15 +400,22 @@ fn the_operator_s_numbers_name_no_one() {
     server
         .send(request("BREW", "/v1/sk_test_secret", &[], ""))
         .refused(404, "not_found");
+    let pasted = r#"{"type":"master","metadata":{"note":"4242 4242 4242 4242"}}"#;
+    server
+        .post(&key, "/v1/wallets", pasted)
+        .refused(422, "card_number_refused");
     let text = metrics(&server);
     for line in [
         r#"strongroom_http_requests_total{route="/v1/account",method="GET",status="2xx"} 1"#,
         r#"strongroom_http_requests_total{route="(unknown)",method="OTHER",status="4xx"} 1"#,
         r#"strongroom_http_refusals_total{reason="not_found"} 2"#,
+        r#"strongroom_http_refusals_total{reason="card_number_refused"} 1"#,
         "strongroom_http_requests_in_flight 0",
         "strongroom_engine_commits_total",
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("wallet_1") && !text.contains("secret"));
+    for hidden in ["wallet_1", "secret", "4242 4242"] {
+        assert!(!text.contains(hidden), "{hidden} is in\n{text}");
+    }
 }

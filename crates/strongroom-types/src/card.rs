@@ -94,6 +94,15 @@ pub fn brand_of(beginning: u32, length: usize) -> Option<Brand> {
     RANGES.iter().find(holds).map(|range| range.brand)
 }
 
+/// The lengths that numbers of this beginning (six digits) may have, a bit for each.
+pub fn lengths_of(beginning: u32) -> u32 {
+    let here = RANGES
+        .iter()
+        .filter(|range| (range.first..=range.last).contains(&beginning));
+    here.flat_map(|range| range.shortest..=range.longest)
+        .fold(0, |lengths, length| lengths | 1 << length)
+}
+
 /// The last month in which a card is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Expiry {
@@ -173,6 +182,8 @@ mod tests {
             (123_456, 16, None),
         ] {
             assert_eq!(brand_of(beginning, length), brand, "{beginning}, {length}");
+            let possible = lengths_of(beginning) & 1 << length != 0;
+            assert_eq!(possible, brand.is_some(), "{beginning}, {length}");
         }
     }
 }

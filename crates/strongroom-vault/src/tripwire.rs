@@ -1,8 +1,8 @@
 //! Recognising a card number in text that should hold none.
 //!
 //! A hit is a run of 13 to 19 digits, in groups with spaces or dashes between them, that begins and is as long as the
-//! numbers of a known network and has the right check digit. One in about fifty random numbers of that size is one by
-//! chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
+//! numbers of a known network and has the right check digit. Nearly three in a hundred random numbers of sixteen digits are
+//! one by chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
 //! (ids, hashes), UUIDs, international phone numbers (a `+` in front) and fractions (`0.` in front). Nothing is said
 //! about numbers with other marks between their digits, or written in other digits than 0 to 9.
 //!
@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use strongroom_types::card::{LONGEST, SHORTEST, brand_of};
+use strongroom_types::card::{LONGEST, SHORTEST, lengths_of};
 
 use crate::number::{beginning, passes_luhn};
 
@@ -110,6 +110,7 @@ fn number_at(text: &[u8], mut group: Range<usize>, run_end: usize) -> Option<usi
     let start = group.start;
     let mut digits = [0u8; LONGEST];
     let mut length = 0;
+    let mut lengths = None;
     let mut longest = None;
     loop {
         let part = text.get(group.clone()).unwrap_or(&[]);
@@ -119,11 +120,16 @@ fn number_at(text: &[u8], mut group: Range<usize>, run_end: usize) -> Option<usi
         room.copy_from_slice(part);
         length += part.len();
         let written = digits.get(..length).unwrap_or(&[]);
-        let is_number = length >= SHORTEST
-            && brand_of(beginning(written), length).is_some()
-            && passes_luhn(written);
-        if is_number && !is_something_else(text, start..group.end) {
-            longest = Some(group.end);
+        if length >= 6 {
+            // Most digits begin no number of any network: they are done with here.
+            let lengths = *lengths.get_or_insert_with(|| lengths_of(beginning(written)));
+            if lengths == 0 {
+                return None;
+            }
+            let is_number = lengths & 1 << length != 0 && passes_luhn(written);
+            if is_number && !is_something_else(text, start..group.end) {
+                longest = Some(group.end);
+            }
         }
         match next_group(text, group.end..run_end) {
             Some(next) if next.start - group.end <= GAP => group = next,

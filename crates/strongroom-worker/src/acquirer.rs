@@ -8,7 +8,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
-use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
+use strongroom_domain::payments::{
+    AcquirerAnswer, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
+};
 use strongroom_domain::refunds::RefundFailure;
 use strongroom_engine::CardInHand;
 use strongroom_types::id::{PaymentId, RefundId};
@@ -41,28 +43,6 @@ pub trait Acquirer: Send + Sync {
     fn inquire_refund(&self, id: RefundId) -> Answering<RefundAnswer>;
 }
 
-/// Test cards and how the sandbox answers for them; all others are approved.
-const DECLINED: [(&str, PaymentFailure); 7] = [
-    ("4000000000000002", PaymentFailure::CardDeclined),
-    ("4000000000009995", PaymentFailure::InsufficientFunds),
-    ("4000000000009987", PaymentFailure::LostCard),
-    ("4000000000009979", PaymentFailure::StolenCard),
-    ("4000000000000069", PaymentFailure::ExpiredCard),
-    ("4000000000000127", PaymentFailure::IncorrectCvv),
-    ("4000000000000119", PaymentFailure::ProcessingError),
-];
-
-/// Its answer is lost; the second question finds it approved.
-const ANSWERS_LATE: &str = "4000000000001000";
-/// Nothing about it is ever answered but its reversal.
-const NEVER_ANSWERS: &str = "4000000000001018";
-/// The first request is lost on its way.
-const NEVER_ARRIVES: &str = "4000000000001026";
-
-/// Refunds whose minor amount ends on these two digits are declined, or answered only when asked about.
-const REFUND_DECLINED: i64 = 4;
-const REFUND_ANSWERS_LATE: i64 = 5;
-
 /// The sandbox. What it remembers of unanswered requests is gone with the process, as if they had never arrived.
 #[derive(Default)]
 pub struct SandboxAcquirer {
@@ -81,17 +61,16 @@ enum Lost {
 
 impl SandboxAcquirer {
     fn first(&self, id: PaymentId, card: &CardInHand) -> PaymentAnswer {
-        let number = card.number.expose();
-        if let Some((_, failure)) = DECLINED.iter().find(|(declined, _)| *declined == number) {
-            return AcquirerAnswer::Declined(*failure);
-        }
         let mut unanswered = lock(&self.unanswered);
-        let lost = match number {
-            ANSWERS_LATE => Lost::Approved(1),
-            NEVER_ANSWERS => Lost::Silent,
+        let lost = match sandbox_answer(card.number.expose()) {
+            Some(SandboxAnswer::Declined(failure)) => return AcquirerAnswer::Declined(failure),
+            Some(SandboxAnswer::AnswersLate) => Lost::Approved(1),
+            Some(SandboxAnswer::NeverAnswers) => Lost::Silent,
             // The second time it gets through.
-            NEVER_ARRIVES if unanswered.remove(&id).is_none() => Lost::OnItsWay,
-            _ => return AcquirerAnswer::Approved(approval(id)),
+            Some(SandboxAnswer::NeverArrives) if unanswered.remove(&id).is_none() => Lost::OnItsWay,
+            Some(SandboxAnswer::NeverArrives) | None => {
+                return AcquirerAnswer::Approved(approval(id));
+            }
         };
         unanswered.insert(id, lost);
         AcquirerAnswer::Unknown
@@ -144,9 +123,11 @@ impl Acquirer for SandboxAcquirer {
     }
 
     fn refund(&self, id: RefundId, of: PaymentId, amount: Money) -> Answering<RefundAnswer> {
-        now(match amount.minor % 100 {
-            REFUND_DECLINED => AcquirerAnswer::Declined(RefundFailure::RefundDeclined),
-            REFUND_ANSWERS_LATE => {
+        now(match SandboxRefund::of(amount) {
+            Some(SandboxRefund::Declined) => {
+                AcquirerAnswer::Declined(RefundFailure::RefundDeclined)
+            }
+            Some(SandboxRefund::AnswersLate) => {
                 let mut late = lock(&self.late_refunds);
                 match late.remove(&id) {
                     // It is known already: the same request again is the same refund.
@@ -157,7 +138,7 @@ impl Acquirer for SandboxAcquirer {
                     }
                 }
             }
-            _ => AcquirerAnswer::Approved(approval(of)),
+            None => AcquirerAnswer::Approved(approval(of)),
         })
     }
 

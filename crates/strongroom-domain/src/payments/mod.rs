@@ -7,6 +7,7 @@
 
 mod answer;
 mod create;
+mod sandbox;
 mod steps;
 mod view;
 
@@ -26,6 +27,7 @@ use crate::rejection::{Code, Rejection};
 
 pub use answer::{AcquirerAnswer, AnswerPayment, SendAuthorization};
 pub use create::CreatePayment;
+pub use sandbox::{SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
 pub use steps::{AdvancePayment, CapturePayment, VoidPayment};
 pub use view::PaymentView;
 

@@ -6,6 +6,7 @@
 
 mod cards;
 mod keys;
+mod webhooks;
 
 use cards::{paid, payment, refund, token};
 use keys::{allowance, restricted_key};
@@ -27,18 +28,17 @@ use strongroom_domain::view::rendered_reply;
 use strongroom_domain::wallets::{
     Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
 };
-use strongroom_domain::webhooks::{Challenge, Retired, Webhook, WebhookStatus};
 use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AnyId, ApiKeyId, Kind, OrganizationId, PayoutId, RawId, SubjectId, TransactionId, WalletId,
-    WebhookId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
+use webhooks::{guarded_webhook, webhook};
 
 fn raw(n: u8) -> RawId {
     RawId([n; 12])
@@ -242,45 +242,6 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment", Record::Payment(payment())),
         ("refund", Record::Refund(refund())),
     ]
-}
-
-fn webhook() -> Webhook {
-    Webhook {
-        id: WebhookId(raw(10)),
-        status: WebhookStatus::Failing,
-        url: "https://shop.example/hook".into(),
-        events: vec!["payout.*".into()],
-        description: Some("till".into()),
-        ordered: true,
-        readable: Role::Viewer.permissions().reading(),
-        secret: "whsec_c2VjcmV0".into(),
-        seed: Some([7; 32]),
-        public_key: Some("whpk_AAAA".into()),
-        retired: Some(Retired {
-            secret: "whsec_old".into(),
-            seed: None,
-            until: Timestamp(9),
-            cutover: Timestamp(8),
-        }),
-        created_at: Timestamp(5),
-        updated_at: Timestamp(6),
-        network: None,
-        shadow: None,
-        challenge: None,
-    }
-}
-
-fn guarded_webhook() -> Webhook {
-    Webhook {
-        network: Some("203.0.113.0/24".into()),
-        shadow: Some(true),
-        challenge: Some(Challenge {
-            sequence: 12,
-            index: 1,
-            passed_at: Some(Timestamp(7)),
-        }),
-        ..webhook()
-    }
 }
 
 fn wallet() -> Wallet {

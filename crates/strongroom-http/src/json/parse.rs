@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use strongroom_vault::scrub;
+
 /// The deepest nesting accepted; the body's own object is the first level.
 const MAX_DEPTH: u32 = 32;
 /// Up to this many members, duplicates are looked for by comparing; beyond it, in a set.
@@ -312,6 +314,14 @@ fn is_repeated(
     !seen.insert(key.to_owned())
 }
 
+/// A name with every card number in it masked.
+pub fn masked(name: &str) -> Cow<'_, str> {
+    match scrub(name.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(name),
+        Cow::Owned(clean) => String::from_utf8_lossy(&clean).into_owned().into(),
+    }
+}
+
 /// A fault of a value, seen from the object or list that holds it.
 fn inside(fault: JsonFault, key: &str) -> JsonFault {
     match fault {
@@ -320,8 +330,10 @@ fn inside(fault: JsonFault, key: &str) -> JsonFault {
     }
 }
 
-/// `rest` below `key`, as a JSON pointer (RFC 6901). Long keys are cut: they come back in the answer.
+/// `rest` below `key`, as a JSON pointer (RFC 6901). It comes back in the answer and may be logged: long keys are cut,
+/// and a card number that stands where a key should is masked.
 pub fn below(key: &str, rest: &str) -> String {
+    let key = masked(key);
     let key: String = key.chars().take(64).collect();
     format!("/{}{rest}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -362,6 +374,10 @@ mod tests {
         assert_eq!(
             fault(r#"{"o":[{"x/y":1,"x\u002fy":2}]}"#),
             JsonFault::DuplicateKey("/o/0/x~1y".into())
+        );
+        assert_eq!(
+            fault(r#"{"4242 4242 4242 4242":{"a":1,"a":2}}"#),
+            JsonFault::DuplicateKey("/**** **** **** 4242/a".into())
         );
         for text in [
             "",

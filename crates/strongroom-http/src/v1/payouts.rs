@@ -20,8 +20,8 @@ use crate::schema;
 use crate::v1::contact;
 use crate::v1::transfers::named_wallet;
 
-/// Fields that may hold digits which look like a card number's: account numbers have any number of digits, and one in
-/// fifty of sixteen would be one by chance.
+/// Fields that may hold digits which look like a card number's: account numbers have any number of digits, and nearly
+/// three in a hundred of sixteen would be one by chance.
 pub const EXEMPT: &[&str] = &["/recipient/account_number", "/recipient/iban"];
 
 /// `POST /v1/payouts`.

@@ -21,6 +21,8 @@ const PAYOUT: i64 = 173_205_080_756_887;
 const TO_BANK: i64 = 161_803_398_874_989;
 const FAILING: i64 = 257_721_566_490_101;
 const THRESHOLD: i64 = 91_596_559_417_721;
+const CARD_PAYMENT: i64 = 112_589_990_684_261;
+const REFUND: i64 = 69_314_718_055_994;
 const REFUSED: i64 = 4_669_201_609_102_990;
 
 const TEXTS: &[&str] = &[
@@ -63,6 +65,12 @@ const TEXTS: &[&str] = &[
     "\"9137\"",
     "d9137",
     "5105105105105100",
+    "4000056655665556",
+    "ref-payment-cherimoya",
+    "customer-feijoa",
+    "payment description jabuticaba",
+    "ref-refund-mamoncillo",
+    "refund reason ackee",
 ];
 
 impl History {
@@ -73,7 +81,16 @@ impl History {
         let mut texts: Vec<String> = TEXTS.iter().map(|text| (*text).to_owned()).collect();
         let mut history = History {
             amounts: vec![
-                CREDIT, DEBIT, TRANSFER, PAYOUT, TO_BANK, FAILING, THRESHOLD, REFUSED,
+                CREDIT,
+                DEBIT,
+                TRANSFER,
+                PAYOUT,
+                TO_BANK,
+                FAILING,
+                THRESHOLD,
+                REFUSED,
+                CARD_PAYMENT,
+                REFUND,
             ],
             owner: acme.owner.text.clone(),
             wallet: wallets(&acme),
@@ -86,6 +103,7 @@ impl History {
         history.payout = money(&acme, &history.wallet);
         odd_requests(&acme, &history.wallet);
         cards(&acme);
+        card_payments(&acme, &history.wallet);
         history.texts = texts;
         while server.rail() > 0 {}
         history.amounts.extend(balances(&acme, &history.wallet));
@@ -237,6 +255,28 @@ fn cards(acme: &Tenant<'_>) {
         .request("GET", "/v1/tokens")
         .header("User-Agent", "5105105105105100");
     agent.send().refused(422, "card_number_refused");
+}
+
+/// A payment that is captured, settled and given back in part.
+fn card_payments(acme: &Tenant<'_>, wallet: &str) {
+    let token = acme.token("4000056655665556").expect(201).id();
+    let body = json!({
+        "payment_token": token, "amount": CARD_PAYMENT, "wallet_id": wallet,
+        "reference_id": "ref-payment-cherimoya", "customer_id": "customer-feijoa",
+        "description": "payment description jabuticaba", "metadata": { "metakey-marzipan": "metavalue-tangerine" },
+    });
+    let payment = acme.post("/v1/payments", &body).expect(201).id();
+    acme.attend(&payment);
+    acme.attend(&payment);
+    let body = json!({
+        "payment_id": payment, "amount": REFUND, "reason": "refund reason ackee",
+        "reference_id": "ref-refund-mamoncillo",
+    });
+    let refund = acme.post("/v1/refunds", &body).expect(201).id();
+    acme.attend(&refund);
+    for path in ["/v1/payments", "/v1/refunds"] {
+        acme.get(path).expect(200);
+    }
 }
 
 /// What is refused leaves as little behind as what is done.

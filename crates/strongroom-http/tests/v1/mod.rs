@@ -10,6 +10,7 @@ mod payments;
 mod payouts;
 mod refunds;
 mod request_logs;
+mod test_data;
 mod tokens;
 mod transactions;
 mod transfers;

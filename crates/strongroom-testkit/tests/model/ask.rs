@@ -239,7 +239,7 @@ fn payment(new: &NewPayment, reference: &Reference, dice: &mut Dice) -> Map<Stri
         "wallet_id",
         new.wallet.as_ref().map(|id| json!(id)),
     );
-    put(&mut body, "capture", (!new.capture).then(|| json!(false)));
+    put(&mut body, "capture", (!new.capture).then_some(json!(false)));
     let text = new.reference.as_ref().map(|text| json!(text));
     put(&mut body, "reference_id", text);
     body

@@ -360,6 +360,28 @@ fn cards_that_cannot_be() {
 }
 
 #[test]
+fn a_body_that_is_no_json_is_refused_for_that() {
+    let acme = tenant();
+    for (body, status, code) in [
+        (
+            r#"{"card":{"number":"4242424242424242","#,
+            400,
+            "invalid_json",
+        ),
+        (
+            r#"{"card":{"number":"4242424242424242","number":"4242424242424242"}}"#,
+            422,
+            "duplicate_key",
+        ),
+        (r#"["4242424242424242"]"#, 422, "body_not_object"),
+    ] {
+        let request = acme.request("POST", "/v1/tokens").body(body);
+        let text = request.send().refused(status, code).text();
+        assert!(!text.contains("4242"), "{text}");
+    }
+}
+
+#[test]
 fn a_wrong_signature_is_not_explained_by_the_card() {
     let acme = tenant();
     let request = acme.request("POST", "/v1/tokens").json(&card(VISA));
