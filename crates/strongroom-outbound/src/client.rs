@@ -180,7 +180,9 @@ impl Inner {
         {
             return self.read(target, lease, response, keep).await;
         }
-        let mut lease = Lease::fresh(self.connector.open(target.origin()).await?);
+        // In a box, for opening is rare, and what it remembers is large: every exchange would carry the room for it.
+        let opened = Box::pin(self.connector.open(target.origin())).await?;
+        let mut lease = Lease::fresh(opened);
         let response = ask(&mut lease, message(target, request)?).await?;
         self.read(target, lease, response, keep).await
     }

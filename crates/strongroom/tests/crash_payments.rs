@@ -83,15 +83,21 @@ fn token_of(key: &str, number: &str) -> Line {
     }
 }
 
-/// Takes money and gives some of it back until the server dies; only the last line may be without an answer.
-fn write(shop: &Shop, writer: u64, cycle: u64, done: &Sender<()>) -> Vec<Line> {
+/// Takes money and gives some of it back until the server dies; only the last line may be without an answer. `earlier` are
+/// payments from before the last kill, which were captured meanwhile.
+fn write(
+    shop: &Shop,
+    (writer, cycle): (u64, u64),
+    earlier: &[String],
+    done: &Sender<()>,
+) -> Vec<Line> {
     let mut dice = Dice::new(cycle << 8 | writer);
     let mut journal: Vec<Line> = Vec::new();
     let send = |journal: &mut Vec<Line>, line: Line| -> Option<Value> {
         let answer = shop.send(&line);
         let value = answer.as_ref().map(|(_, value)| value.clone());
         let good = answer.as_ref().is_none_or(|(status, _)| *status == 201);
-        // A refund may come before its payment was captured.
+        // A refund may come before its payment was captured, and after the last of it was given back.
         let early = line.path == "/v1/refunds";
         assert!(good || early, "{:?} of {}", answer, line.body);
         journal.push(Line {
@@ -121,10 +127,15 @@ fn write(shop: &Shop, writer: u64, cycle: u64, done: &Sender<()>) -> Vec<Line> {
         let Some(payment) = send(&mut journal, payment) else {
             break;
         };
+        let made = payment["id"].as_str().unwrap().to_owned();
+        let refunded = match dice.below(2) {
+            0 if !earlier.is_empty() => earlier[dice.below(earlier.len())].clone(),
+            _ => made,
+        };
         let refund = Line {
             path: "/v1/refunds",
             key: format!("{key}-refund"),
-            body: json!({ "payment_id": payment["id"], "amount": 10 * dice.between(1, 9), "reason": "crash" }),
+            body: json!({ "payment_id": refunded, "amount": 10 * dice.between(1, 9), "reason": "crash" }),
             answer: None,
         };
         let before = journal.len();
@@ -136,13 +147,13 @@ fn write(shop: &Shop, writer: u64, cycle: u64, done: &Sender<()>) -> Vec<Line> {
 }
 
 /// Lets the writers go on until `acknowledged` answers have come, then kills the server at once.
-fn kill_under_load(demo: Demo, cycle: u64, acknowledged: usize) -> Vec<Line> {
+fn kill_under_load(demo: Demo, cycle: u64, earlier: &[String], acknowledged: usize) -> Vec<Line> {
     let shop = Shop::of(&demo);
     let (done, answers) = channel();
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
-            let (shop, done) = (shop.clone(), done.clone());
-            std::thread::spawn(move || write(&shop, writer, cycle, &done))
+            let (shop, done, earlier) = (shop.clone(), done.clone(), earlier.to_vec());
+            std::thread::spawn(move || write(&shop, (writer, cycle), &earlier, &done))
         })
         .collect();
     for _ in 0..acknowledged {
@@ -209,7 +220,11 @@ fn a_kill_between_any_two_steps_loses_and_doubles_nothing() {
     let mut journal: Vec<Line> = Vec::new();
     let mut demo = Demo::start(Some(dir.path()));
     for cycle in 0..cycles {
-        let written = kill_under_load(demo, cycle, 1 + dice.below(60));
+        let paid = journal.iter().filter(|line| line.path == "/v1/payments");
+        let paid: Vec<String> = paid
+            .filter_map(|line| Some(line.answer.as_ref()?["id"].as_str()?.to_owned()))
+            .collect();
+        let written = kill_under_load(demo, cycle, &paid, 1 + dice.below(60));
         verified(dir.path());
         demo = Demo::start(Some(dir.path()));
         let shop = Shop::of(&demo);

@@ -115,6 +115,14 @@ fn thread_seconds(pid: u32, name: &str) -> f64 {
         / 1e9
 }
 
+/// CPU seconds of the calling thread.
+pub fn own_thread_seconds() -> f64 {
+    let line = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let first = line.split_whitespace().next();
+    let nanoseconds: u64 = first.and_then(|text| text.parse().ok()).unwrap_or_default();
+    super::number(nanoseconds) / 1e9
+}
+
 fn names_as_numbers(folder: &str) -> Vec<u32> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries

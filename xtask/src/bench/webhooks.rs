@@ -16,7 +16,7 @@ use super::reply;
 use super::request::Requests;
 use super::subject::Subject;
 use super::traffic::{Credentials, Shape, requests};
-use super::{median, number, strongroom};
+use super::{median, number, strongroom, usage};
 use crate::Outcome;
 
 /// Endpoints that are sent to at once.
@@ -29,6 +29,10 @@ const CONNECTIONS: usize = 16;
 
 /// Payouts whose event is waited for, one after another.
 const ALONE: usize = 200;
+
+/// About the bytes of a delivery with its headers, and how many are sent by a bare socket.
+const BYTES: usize = 800;
+const BARE: u64 = 20_000;
 
 const QUEUED: u64 = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -64,6 +68,11 @@ fn sending(folder: &Path, runs: u32) -> Outcome<Vec<Extra>> {
         rates.push(rate);
         costs.push(cost);
     }
+    rows.push(row(
+        "a bare socket, for the same bytes",
+        bare(&receivers)?,
+        "us/delivery",
+    ));
     let to = format!("to {ENDPOINTS} endpoints");
     rows.push(row(
         &format!("webhooks {to}"),
@@ -119,6 +128,24 @@ fn many(subject: &mut Subject, receivers: &Receivers, seed: u64) -> Outcome<(f64
     let cost = subject.cpu().per_request_us(cpu, deliveries);
     let seconds = last.saturating_duration_since(began).as_secs_f64();
     Ok((number(deliveries) / seconds, cost.server + cost.store))
+}
+
+/// CPU microseconds that writing a delivery's bytes and reading the answer cost by themselves: the least that any sender pays.
+fn bare(receivers: &Receivers) -> Outcome<f64> {
+    let address = receivers.addresses.first().ok_or("no receiver")?;
+    let mut socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    let body = "x".repeat(BYTES);
+    let request = format!("POST / HTTP/1.1\r\ncontent-length: {BYTES}\r\n\r\n{body}");
+    let mut answer = [0; 64];
+    let before = usage::own_thread_seconds();
+    for _ in 0..BARE {
+        socket.write_all(request.as_bytes())?;
+        if socket.read(&mut answer)? == 0 {
+            return Err("a receiver hung up".into());
+        }
+    }
+    Ok((usage::own_thread_seconds() - before) * 1e6 / number(BARE))
 }
 
 /// Memory while a million events wait for an endpoint that takes none.

@@ -7,7 +7,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, existing, tenant, valid, with_owners};
+use crate::api_keys::{ApiKey, Held, existing, one_owner_less, tenant, valid};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -74,10 +74,7 @@ impl Command for UpdateApiKey {
         .reply(Reply::Stored(reply))
         .change(self.id.any(), Record::ApiKey(key));
         Ok(match stops_lasting {
-            true => {
-                let changed = Record::Tenant(with_owners(tenant, -1));
-                decision.change(moment.scope.organization.any(), changed)
-            }
+            true => one_owner_less(decision, tenant),
             false => decision,
         })
     }

@@ -6,7 +6,7 @@ use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, existing, tenant, valid, with_owners};
+use crate::api_keys::{ApiKey, existing, one_owner_less, tenant, valid};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -57,10 +57,7 @@ impl Command for RevokeLeaked {
         .reply(Reply::Empty)
         .change(self.id.any(), Record::ApiKey(revoked));
         Ok(match key.is_lasting_owner() {
-            true => {
-                let changed = Record::Tenant(with_owners(tenant, -1));
-                decision.change(moment.scope.organization.any(), changed)
-            }
+            true => one_owner_less(decision, tenant),
             false => decision,
         })
     }

@@ -244,6 +244,12 @@ fn with_owners(tenant: &Tenant, change: i32) -> Tenant {
     tenant
 }
 
+/// The same, with an owner's key less that the organization could rely on.
+fn one_owner_less(decision: Decision, tenant: &Tenant) -> Decision {
+    let changed = Record::Tenant(with_owners(tenant, -1));
+    decision.change(tenant.id.any(), changed)
+}
+
 /// Refuses what no longer opens anything.
 fn valid(key: &ApiKey, now: Timestamp) -> Result<(), Rejection> {
     if key.status == CredentialStatus::Revoked || key.expires_at.is_some_and(|end| end <= now) {
@@ -392,10 +398,7 @@ impl Command for RevokeApiKey {
         .reply(Reply::Stored(reply))
         .change(self.id.any(), Record::ApiKey(revoked));
         Ok(match owner {
-            true => {
-                let changed = Record::Tenant(with_owners(tenant, -1));
-                decision.change(moment.scope.organization.any(), changed)
-            }
+            true => one_owner_less(decision, tenant),
             false => decision,
         })
     }

@@ -9,7 +9,7 @@ use strongroom_types::id::{EventId, RawId, WebhookAttemptId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::{DAY, Timestamp};
 
-use crate::journal::line::{Found, Kind, Line, Mark, Span, cut};
+use crate::journal::line::{Found, Kind, Line, Mark, Span, cut, lines};
 use crate::view::{PageQuery, ReadFault};
 
 /// Longest part of a reply that is kept, in bytes.
@@ -138,7 +138,7 @@ impl Line for AttemptLine {
     }
 
     fn each(block: &[u8], filter: &AttemptFilter, offer: &mut dyn FnMut(Found<'_>)) {
-        for line in lines(block).filter(|line| filter.wants(line)) {
+        for line in lines::<StoredLine<'_>>(block).filter(|line| filter.wants(line)) {
             let mark = Mark {
                 id: line.id.0,
                 time: line.time,
@@ -210,15 +210,6 @@ impl StoredLine<'_> {
     }
 }
 
-/// The lines of an opened block; ends early where the bytes are no line.
-fn lines(block: &[u8]) -> impl Iterator<Item = StoredLine<'_>> {
-    let mut decoder = minicbor::Decoder::new(block);
-    std::iter::from_fn(move || match decoder.position() < block.len() {
-        true => decoder.decode().ok(),
-        false => None,
-    })
-}
-
 #[derive(Serialize)]
 struct LineView<'a> {
     id: WebhookAttemptId,
@@ -266,7 +257,9 @@ mod tests {
     fn shown(line: &AttemptLine) -> String {
         let mut block = Vec::new();
         line.append_to(&mut block);
-        let found: Vec<_> = lines(&block).map(|line| line.rendered()).collect();
+        let found: Vec<_> = lines::<StoredLine<'_>>(&block)
+            .map(|line| line.rendered())
+            .collect();
         assert_eq!(found.len(), 1);
         String::from_utf8(found[0].clone()).unwrap()
     }
@@ -294,10 +287,10 @@ mod tests {
         assert!(shown(&line(vec![0xff; 5_000])).contains('\u{fffd}'));
         let mut block = Vec::new();
         line("ü".repeat(3_000).into_bytes()).append_to(&mut block);
-        let kept = lines(&block).next().unwrap().reply.len();
+        let kept = lines::<StoredLine<'_>>(&block).next().unwrap().reply.len();
         assert_eq!(kept, MOST_REPLY);
         block.extend_from_slice(&[0xff; 9]);
-        assert_eq!(lines(&block).count(), 1);
+        assert_eq!(lines::<StoredLine<'_>>(&block).count(), 1);
     }
 
     #[test]

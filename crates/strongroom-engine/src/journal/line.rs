@@ -1,5 +1,6 @@
 //! What a journal holds: one kind of line, with its file form, its looks and its time of keeping.
 
+use minicbor::Decode;
 use strongroom_crypto::Purpose;
 use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
@@ -90,6 +91,15 @@ pub(crate) trait Line: Send + Sized + 'static {
 
     /// An id as a cursor.
     fn cursor_text(id: RawId) -> String;
+}
+
+/// The lines of an opened block, in the order they were added; ends early where the bytes are no line.
+pub(super) fn lines<'b, T: Decode<'b, ()>>(block: &'b [u8]) -> impl Iterator<Item = T> {
+    let mut decoder = minicbor::Decoder::new(block);
+    std::iter::from_fn(move || match decoder.position() < block.len() {
+        true => decoder.decode().ok(),
+        false => None,
+    })
 }
 
 /// Text that is not longer than `most` bytes, so that no client decides how much is written.

@@ -8,7 +8,7 @@ use strongroom_types::id::{ApiKeyId, RawId, RequestId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::{DAY, Timestamp};
 
-use crate::journal::line::{Found, Kind, Line, Mark, Span, cut};
+use crate::journal::line::{Found, Kind, Line, Mark, Span, cut, lines};
 use crate::scopes::installation;
 use crate::view::{MOST_SCANNED, PageQuery, ReadFault};
 
@@ -88,7 +88,7 @@ impl Line for RequestLine {
             filter.status.is_none_or(|status| line.status == status)
                 && (filter.warning.is_none() || line.warning == filter.warning)
         };
-        for line in lines(block).filter(wants) {
+        for line in lines::<StoredLine<'_>>(block).filter(wants) {
             let mark = Mark {
                 id: line.request.0,
                 time: line.time,
@@ -196,15 +196,6 @@ impl<'a> StoredLine<'a> {
     }
 }
 
-/// The lines of an opened block, in the order they were added; ends early where the bytes are no line.
-fn lines(block: &[u8]) -> impl Iterator<Item = StoredLine<'_>> {
-    let mut decoder = minicbor::Decoder::new(block);
-    std::iter::from_fn(move || match decoder.position() < block.len() {
-        true => decoder.decode().ok(),
-        false => None,
-    })
-}
-
 #[derive(Serialize)]
 struct LineView<'a> {
     id: RequestId,
@@ -253,7 +244,7 @@ mod tests {
         let mut block = Vec::new();
         StoredLine::of(&first).append_to(&mut block);
         StoredLine::of(&second).append_to(&mut block);
-        let read: Vec<_> = lines(&block).collect();
+        let read: Vec<_> = lines::<StoredLine<'_>>(&block).collect();
         assert_eq!(read, [StoredLine::of(&first), StoredLine::of(&second)]);
         assert_eq!(
             String::from_utf8(read[0].rendered()).unwrap(),
@@ -284,6 +275,6 @@ mod tests {
         let mut block = Vec::new();
         StoredLine::of(&first).append_to(&mut block);
         block.extend_from_slice(&[0xff; 9]);
-        assert_eq!(lines(&block).count(), 1);
+        assert_eq!(lines::<StoredLine<'_>>(&block).count(), 1);
     }
 }

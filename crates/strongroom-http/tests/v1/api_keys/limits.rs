@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_testkit::exchange::{Outgoing, Reply};
 use strongroom_testkit::server::{ServerSettings, TestServer};
-use strongroom_testkit::tenant::{Tenant, fresh, payout};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh, payout};
 
 use crate::v1::tenant;
 
@@ -100,6 +100,20 @@ fn currencies_and_directions() {
     ] {
         assert_eq!(try_all(&key(&acme, &limits).1), expected, "{limits}");
     }
+}
+
+#[test]
+fn card_payments_count_as_coming_in() {
+    let acme = tenant();
+    acme.wallet("operating");
+    let token = acme.token(VISA).expect(201).id();
+    let pay = |limits: &Value, minor: i64| {
+        let body = json!({ "payment_token": token, "amount": minor });
+        with(&acme, &key(&acme, limits).1, "/v1/payments", &body).send()
+    };
+    pay(&json!({ "per_transaction": 500 }), 501).refused(403, "key_limit_exceeded");
+    pay(&json!({ "directions": ["out"] }), 1).refused(403, "key_limit_exceeded");
+    pay(&json!({ "directions": ["in"], "per_day": 500 }), 500).expect(201);
 }
 
 #[test]
