@@ -76,6 +76,12 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Whether it may be used from an address, which must not be one of IPv4 in the form of IPv6.
+    pub fn admits(&self, address: impl Into<ipnet::IpNet>) -> bool {
+        let networks = self.networks.as_ref();
+        networks.is_none_or(|networks| networks.report_only || networks.hold(address))
+    }
+
     /// Whether it could hand on more than it has, if it made keys.
     pub fn is_restricted(&self) -> bool {
         self.is_limited || self.networks.is_some()

@@ -21,6 +21,11 @@ impl Range {
         let network: IpNet = text
             .parse()
             .map_err(|_| "is no range such as `203.0.113.0/24`".to_owned())?;
+        if let IpNet::V6(range) = network
+            && range.addr().to_ipv4_mapped().is_some()
+        {
+            return Err("is of IPv4 in the form of IPv6: write it as one of IPv4".to_owned());
+        }
         match network.trunc() {
             whole if whole == network => Ok(Range(network)),
             whole => Err(format!("has bits set behind its prefix: write `{whole}`")),
@@ -168,6 +173,7 @@ mod tests {
                 .unwrap_err()
                 .contains("10.0.0.0/8")
         );
+        assert!(Range::parse("::ffff:10.0.0.0/104").is_err());
         assert!(Range::parse("10.0.0.1").is_err() && Range::parse("").is_err());
         let networks = Networks {
             ranges: vec![

@@ -27,12 +27,7 @@ impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
     /// SECURITY: the text is always hashed and looked up, so every failure takes the same time.
     pub fn credential(&self, unverified_key: &str) -> Option<Arc<Credential>> {
-        let hash = self
-            .inner
-            .shared
-            .credential_key
-            .mac()
-            .tag_fields(&[unverified_key.as_bytes()]);
+        let hash = self.hash_of(unverified_key);
         let now = self.now();
         let credential = self
             .inner
@@ -42,6 +37,11 @@ impl Engine {
             .filter(|c| c.is_usable(now))?;
         self.inner.shared.credentials.note_use(&credential, now);
         Some(credential)
+    }
+
+    fn hash_of(&self, key: &str) -> [u8; 32] {
+        let mac = self.inner.shared.credential_key.mac();
+        mac.tag_fields(&[key.as_bytes()])
     }
 
     /// A credential that is held for longer than a request, as it is now; `None` when it can no longer be used. `seen`
@@ -176,7 +176,10 @@ impl Engine {
         unverified_key: &str,
         envelope: Envelope,
     ) -> Result<(), Failure> {
-        let found = self.credential(unverified_key);
+        // Not as a use of it: when it was used last is what its owner asks now.
+        let hash = self.hash_of(unverified_key);
+        let found = self.inner.shared.credentials.find(&hash);
+        let found = found.filter(|key| key.is_usable(self.now()));
         // A publishable key is made to be seen.
         let Some(key) = found.filter(|key| key.key_type == KeyType::Secret) else {
             return Ok(());

@@ -1,6 +1,7 @@
 //! What a handler gets and gives: a request that passed every check of the edge, and its answer.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -66,6 +67,8 @@ pub struct Call {
     pub(crate) engine: Engine,
     pub(crate) outbound: Outbound,
     pub(crate) webhook_challenge: bool,
+    /// Where it came from.
+    pub(crate) address: IpAddr,
     pub(crate) credential: Arc<Credential>,
     /// The path's parameter as received; empty when the route has none.
     pub(crate) id: String,
@@ -108,6 +111,7 @@ impl Call {
     /// What the key holds, for what it would hand on.
     pub fn held(&self) -> Held {
         Held {
+            id: self.credential.id,
             permissions: self.credential.permissions.clone(),
             is_restricted: self.credential.is_restricted(),
         }

@@ -131,6 +131,7 @@ impl App {
             engine,
             outbound: self.settings().outbound.clone(),
             webhook_challenge: self.settings().webhook_challenge,
+            address: visit.address,
             credential,
             id,
             query,
@@ -228,10 +229,11 @@ impl App {
         head: &Parts,
         credential: &Arc<Credential>,
     ) -> Result<(), Problem> {
+        // What is refused is put on record, so the limits come first.
+        self.limit(visit, credential)?;
         self.refuse_address(visit, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
-        self.refuse_live(visit, credential).await?;
-        self.limit(visit, credential)
+        self.refuse_live(visit, credential).await
     }
 
     /// SECURITY: what a key is held to is asked before anything that it could be told.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -122,6 +123,7 @@ impl Body for Feed {
 pub(crate) struct Source {
     pub engine: Engine,
     pub credential: Arc<Credential>,
+    pub address: IpAddr,
     pub types: Vec<EventType>,
     /// The last event that the reader has.
     pub number: u64,
@@ -180,6 +182,10 @@ impl Source {
 
     fn caller(&mut self, seen: &mut u64) -> Option<Caller<ReadEvents>> {
         self.credential = self.engine.still(&self.credential, seen)?;
+        // SECURITY: who narrows a key after a theft has the thief out.
+        if !self.credential.admits(self.address) {
+            return None;
+        }
         Caller::authorize(&self.credential).ok()
     }
 

@@ -70,6 +70,8 @@ impl Policy {
     pub(crate) fn reaches(&self, network: &IpNet, live: bool) -> bool {
         let overlaps = |range: &IpNet| range.contains(network) || network.contains(range);
         (!live && self.networks.iter().any(overlaps))
+            // Large enough to hold something public, whatever its ends are.
+            || network.prefix_len() < 3
             || is_public(network.network())
             || is_public(network.broadcast())
     }

@@ -104,16 +104,21 @@ impl<C: Command> Command for Limited<C> {
         let Some(limits) = &existing(facts, self.key)?.limits else {
             return Ok(decision);
         };
-        let Some(amount) = moved(&decision) else {
+        let Some(amount) = moved(self.action(), &decision) else {
             return Ok(decision);
         };
         let allowance = match facts.record(allowance_key(self.key)).map(AsRef::as_ref) {
             Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
             _ => Allowance::default().on(moment.now.day()),
         };
-        let used = allowance.used(amount.currency);
+        // A payment counted against the day when it was made.
+        let counts = self.action() != Action::PaymentCaptured;
+        let used = match counts {
+            true => allowance.used(amount.currency),
+            false => 0,
+        };
         limits.admit(direction, amount, used).map_err(refusal)?;
-        if limits.per_day.is_none() {
+        if !counts {
             return Ok(decision);
         }
         let allowance = Record::Allowance(allowance.with(amount));
@@ -125,7 +130,9 @@ impl<C: Command> Command for Limited<C> {
 /// about what leaves, not about what stays away.
 fn direction(action: Action) -> Option<Direction> {
     match action {
-        Action::WalletCredited | Action::PaymentCreated => Some(Direction::In),
+        Action::WalletCredited | Action::PaymentCreated | Action::PaymentCaptured => {
+            Some(Direction::In)
+        }
         Action::WalletDebited | Action::PayoutCreated | Action::RefundCreated => {
             Some(Direction::Out)
         }
@@ -134,7 +141,10 @@ fn direction(action: Action) -> Option<Direction> {
     }
 }
 
-fn moved(decision: &Decision) -> Option<Money> {
+fn moved(action: Action, decision: &Decision) -> Option<Money> {
+    if action == Action::PaymentCaptured {
+        return decision.transactions.first().map(|t| t.amount);
+    }
     let payout = decision.payout.as_ref().map(|payout| payout.amount);
     let refund = decision.refund.as_ref().map(|refund| refund.amount);
     let payment = decision.payment.as_ref().map(|payment| payment.amount);

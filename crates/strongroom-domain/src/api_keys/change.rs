@@ -1,13 +1,13 @@
 //! Changing what a key is called, where it may be used from, what money it may move, and how long.
 
 use strongroom_auth::permission::ManageKeys;
-use strongroom_auth::{MoneyLimits, Networks};
+use strongroom_auth::{MoneyLimits, Networks, Range};
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, existing, one_owner_less, tenant, valid};
+use crate::api_keys::{ApiKey, Held, existing, owners_changed, tenant, valid};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -21,7 +21,9 @@ use crate::view;
 pub struct UpdateApiKey {
     pub id: ApiKeyId,
     pub name: Option<Option<String>>,
-    pub networks: Option<Option<Networks>>,
+    /// None at all: from everywhere.
+    pub networks: Option<Vec<Range>>,
+    pub report_only: Option<bool>,
     pub limits: Option<Option<MoneyLimits>>,
     /// Only ever sooner: what has a known end does not outlive it.
     pub expires_at: Option<Timestamp>,
@@ -46,14 +48,20 @@ impl Command for UpdateApiKey {
         let old = existing(facts, self.id)?;
         let tenant = tenant(facts, moment.scope)?;
         valid(old, moment.now)?;
+        if self.report_only.is_some() && self.networks.is_none() && old.networks.is_none() {
+            let text = "needs `networks`";
+            return Err(Rejection::at(Code::InvalidField, "/networks_mode", text));
+        }
         if let Some(held) = &self.held {
             held.covers(&old.permissions)?;
         }
         self.check_end(old, moment.now)?;
         let key = self.changed(old);
-        let stops_lasting = old.is_lasting_owner() && !key.is_lasting_owner();
-        if stops_lasting && tenant.owner_keys <= 1 {
-            let text = "it is the last owner key without an end: make another one first";
+        let lasting = |key: &ApiKey| i32::from(key.is_lasting_owner());
+        let change = lasting(&key) - lasting(old);
+        if change < 0 && tenant.owner_keys <= 1 {
+            let text =
+                "it is the last owner key without an end, networks and limits: make another first";
             return Err(Rejection::new(Code::LastOwner, text));
         }
 
@@ -73,10 +81,7 @@ impl Command for UpdateApiKey {
         .detail("changed", self.fields().join(","))
         .reply(Reply::Stored(reply))
         .change(self.id.any(), Record::ApiKey(key));
-        Ok(match stops_lasting {
-            true => one_owner_less(decision, tenant),
-            false => decision,
-        })
+        Ok(owners_changed(decision, tenant, change))
     }
 }
 
@@ -95,20 +100,35 @@ impl UpdateApiKey {
     fn changed(&self, old: &ApiKey) -> ApiKey {
         ApiKey {
             name: self.name.clone().unwrap_or_else(|| old.name.clone()),
-            networks: self
-                .networks
-                .clone()
-                .unwrap_or_else(|| old.networks.clone()),
+            networks: self.networks(old),
             limits: self.limits.clone().unwrap_or_else(|| old.limits.clone()),
             expires_at: self.expires_at.or(old.expires_at),
             ..old.clone()
         }
     }
 
+    /// What is not named stays: a trial is no less a trial for one more range.
+    fn networks(&self, old: &ApiKey) -> Option<Networks> {
+        let known = old.networks.as_ref();
+        let ranges = match &self.networks {
+            Some(ranges) => ranges.clone(),
+            None => known?.ranges.clone(),
+        };
+        let report_only = self.report_only.or(known.map(|known| known.report_only));
+        let networks = Networks {
+            ranges,
+            report_only: report_only.unwrap_or(false),
+        };
+        Some(networks).filter(|networks| !networks.ranges.is_empty())
+    }
+
     fn fields(&self) -> Vec<&'static str> {
         [
             ("name", self.name.is_some()),
-            ("networks", self.networks.is_some()),
+            (
+                "networks",
+                self.networks.is_some() || self.report_only.is_some(),
+            ),
             ("limits", self.limits.is_some()),
             ("expires_at", self.expires_at.is_some()),
         ]

@@ -6,7 +6,7 @@ use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, existing, one_owner_less, tenant, valid};
+use crate::api_keys::{ApiKey, existing, owners_changed, tenant, valid};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -56,9 +56,7 @@ impl Command for RevokeLeaked {
         )
         .reply(Reply::Empty)
         .change(self.id.any(), Record::ApiKey(revoked));
-        Ok(match key.is_lasting_owner() {
-            true => one_owner_less(decision, tenant),
-            false => decision,
-        })
+        let change = -i32::from(key.is_lasting_owner());
+        Ok(owners_changed(decision, tenant, change))
     }
 }

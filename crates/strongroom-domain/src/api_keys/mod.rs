@@ -94,6 +94,7 @@ pub struct ApiKey {
 /// What the key that makes or changes another holds itself.
 #[derive(Clone)]
 pub struct Held {
+    pub id: ApiKeyId,
     pub permissions: PermissionSet,
     /// Whether it is held to networks or limits.
     pub is_restricted: bool,
@@ -123,11 +124,14 @@ impl ApiKey {
         }
     }
 
-    /// Whether it counts as an owner the organization can rely on.
+    /// Whether it counts as an owner the organization can rely on: one that is held to something makes no keys, and may not
+    /// even get in.
     fn is_lasting_owner(&self) -> bool {
         self.role == Role::Owner
             && self.status == CredentialStatus::Active
             && self.expires_at.is_none()
+            && self.networks.as_ref().is_none_or(|all| all.report_only)
+            && self.limits.is_none()
     }
 }
 
@@ -244,10 +248,12 @@ fn with_owners(tenant: &Tenant, change: i32) -> Tenant {
     tenant
 }
 
-/// The same, with an owner's key less that the organization could rely on.
-fn one_owner_less(decision: Decision, tenant: &Tenant) -> Decision {
-    let changed = Record::Tenant(with_owners(tenant, -1));
-    decision.change(tenant.id.any(), changed)
+/// The same, with a key less, or more, that the organization can rely on.
+fn owners_changed(decision: Decision, tenant: &Tenant, change: i32) -> Decision {
+    match change {
+        0 => decision,
+        _ => decision.change(tenant.id.any(), Record::Tenant(with_owners(tenant, change))),
+    }
 }
 
 /// Refuses what no longer opens anything.
@@ -363,6 +369,11 @@ impl Command for RevokeApiKey {
                 format!("`{}` is revoked already", self.id),
             ));
         }
+        let is_held = |held: &Held| held.is_restricted && held.id != self.id;
+        if self.held.as_ref().is_some_and(is_held) {
+            let text = "a key that is held to networks or limits revokes itself alone";
+            return Err(Rejection::new(Code::PermissionNotHeld, text));
+        }
         if key.permissions.is_everything()
             && self
                 .held
@@ -397,10 +408,7 @@ impl Command for RevokeApiKey {
         )
         .reply(Reply::Stored(reply))
         .change(self.id.any(), Record::ApiKey(revoked));
-        Ok(match owner {
-            true => one_owner_less(decision, tenant),
-            false => decision,
-        })
+        Ok(owners_changed(decision, tenant, -i32::from(owner)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Asking for deliveries, and giving up on an endpoint.
 
 use strongroom_auth::permission::{ManageWebhooks, Operate};
-use strongroom_types::id::{EventId, WebhookId};
+use strongroom_types::id::{EventId, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
@@ -52,8 +52,13 @@ impl Command for TestWebhook {
 /// What to send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// One event: its id, its entry and its place there.
-    One(EventId, u64, u16),
+    /// One event: its entry, its place there, and the row of its delivery.
+    One {
+        event: EventId,
+        sequence: u64,
+        index: u16,
+        row: RawId,
+    },
     /// The events of the entries behind `after` up to `last`.
     Range { after: u64, last: u64 },
     /// Everything that was given up.
@@ -87,21 +92,25 @@ impl Command for ReplayWebhook {
             done,
             last,
         };
-        let row = moment.fresh();
         let (job, what) = match self.what {
-            Replay::One(event, sequence, index) => {
+            Replay::One {
+                event,
+                sequence,
+                index,
+                row,
+            } => {
                 let delivery = Delivery::now(self.id, (sequence, index), moment);
                 (Job::Delivery(row, delivery), event.to_string())
             }
             Replay::Range { after, last } => {
                 let lane = lane(LaneKind::Again, after, last);
                 (
-                    Job::Lane(row, lane),
+                    Job::Lane(moment.fresh(), lane),
                     format!("entries {} to {last}", after.saturating_add(1)),
                 )
             }
             Replay::GivenUp => (
-                Job::Lane(row, lane(LaneKind::GivenUp, 0, 0)),
+                Job::Lane(moment.fresh(), lane(LaneKind::GivenUp, 0, 0)),
                 "failed".to_owned(),
             ),
         };

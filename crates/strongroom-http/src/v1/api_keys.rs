@@ -52,14 +52,15 @@ pub async fn update(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Pr
     let command = read_object(&call.object()?, |fields| {
         let named = fields.raw("name").is_some();
         let name = fields.text("name", 100);
-        let narrowed = fields.raw("networks").is_some();
-        let networks = networks(fields);
+        let networks = ranges(fields);
+        let report_only = report_only(fields);
         let bounded = fields.raw("limits").is_some();
         let limits = fields.object("limits").and_then(limits);
         Some(UpdateApiKey {
             id,
             name: named.then_some(name),
-            networks: narrowed.then_some(networks),
+            networks,
+            report_only,
             limits: bounded.then_some(limits),
             expires_at: fields.time("expires_at"),
             held: Some(held),
@@ -179,18 +180,20 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
 
 /// Where the key may be used from; an empty list is everywhere.
 fn networks(fields: &mut Fields<'_, '_>) -> Option<Networks> {
-    let texts = fields.texts("networks", MOST_NETWORKS);
-    let report_only = fields.parsed("networks_mode", &expected(MODES), |text| match text {
-        "enforce" => Some(false),
-        "report" => Some(true),
-        _ => None,
-    });
-    let given = texts.as_ref().is_some_and(|texts| !texts.is_empty());
-    if report_only.is_some() && !given {
+    let ranges = ranges(fields).filter(|ranges| !ranges.is_empty());
+    let report_only = report_only(fields);
+    if report_only.is_some() && ranges.is_none() {
         fields.invalid("networks_mode", "needs `networks`");
     }
+    Some(Networks {
+        ranges: ranges?,
+        report_only: report_only.unwrap_or(false),
+    })
+}
+
+fn ranges(fields: &mut Fields<'_, '_>) -> Option<Vec<Range>> {
     let mut ranges = Vec::new();
-    for text in texts.filter(|texts| !texts.is_empty())? {
+    for text in fields.texts("networks", MOST_NETWORKS)? {
         match Range::parse(&text) {
             Ok(range) => ranges.push(range),
             Err(fault) => {
@@ -200,9 +203,14 @@ fn networks(fields: &mut Fields<'_, '_>) -> Option<Networks> {
             }
         }
     }
-    Some(Networks {
-        ranges,
-        report_only: report_only.unwrap_or(false),
+    Some(ranges)
+}
+
+fn report_only(fields: &mut Fields<'_, '_>) -> Option<bool> {
+    fields.parsed("networks_mode", &expected(MODES), |text| match text {
+        "enforce" => Some(false),
+        "report" => Some(true),
+        _ => None,
     })
 }
 

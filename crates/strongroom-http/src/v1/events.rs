@@ -60,6 +60,7 @@ pub async fn stream(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Pr
         id,
         engine: call.engine.clone(),
         credential: call.credential,
+        address: call.address.to_canonical(),
         types,
         arrivals,
     };

@@ -83,16 +83,20 @@ pub async fn update(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer
         let described = fields.raw("description").is_some();
         let description = fields.text("description", 500);
         let narrowed = fields.raw("network").is_some();
+        let (url, enabled) = (url(fields, &call), fields.boolean("enabled"));
+        // SECURITY: an endpoint from before the operator asked it of all is not turned on somebody who never asked for it.
+        let turns = url.is_some() || enabled == Some(true);
+        let asked = (turns && call.requires_challenge()).then_some(true);
         Some(UpdateWebhook {
             id,
-            url: url(fields, &call),
+            url,
             events: events(fields),
             description: described.then_some(description),
-            enabled: fields.boolean("enabled"),
+            enabled,
             ordered: fields.boolean("ordered"),
             network: narrowed.then_some(network(fields, &call)),
             shadow: fields.boolean("shadow"),
-            challenge: challenge(fields, &call),
+            challenge: challenge(fields, &call).or(asked),
             held,
         })
     })?;
@@ -140,10 +144,17 @@ pub async fn challenged(caller: Caller<ManageWebhooks>, call: Call) -> Result<An
 pub async fn replay(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer, Problem> {
     let id = webhook_id(&call);
     let wanted = read_object(&call.object()?, wanted_again)?;
+    let engine = call.engine().clone();
     let work = move |view: &mut strongroom_engine::View<'_>| match wanted {
         Again::Event(event) => {
             let (sequence, index) = view.place_of_event(event)?;
-            Ok(Replay::One(event, sequence, index))
+            Ok(Replay::One {
+                event,
+                sequence,
+                index,
+                // The row of its retries: asked for again and again, it waits once.
+                row: engine.delivery_row(id, event),
+            })
         }
         Again::Range(from, to) => Ok(Replay::Range {
             after: view.entry_before(from.plus(-1))?,

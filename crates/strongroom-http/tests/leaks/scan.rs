@@ -21,6 +21,12 @@ impl Needle {
         }
     }
 
+    /// Whether hexadecimal text of ciphertext would hold it by chance: few of the same digits.
+    pub fn looks_like_hex(&self) -> bool {
+        let name = self.name.as_bytes();
+        name.len() < 8 && name.iter().all(u8::is_ascii_hexdigit)
+    }
+
     /// An amount in minor units: its digits, its decimal form, and its significant bytes in either order, which also
     /// stand inside every wider integer, CBOR's and SQLite's among them.
     pub fn amount(minor: i64) -> Vec<Needle> {

@@ -111,6 +111,8 @@ impl Courier {
                 self.take(scope, row, work);
             }
         }
+        // Challenges that do not count any more.
+        self.endpoints();
         self.loaded = true;
         Ok(())
     }
@@ -280,6 +282,7 @@ impl Courier {
             lane,
             row,
             delivery,
+            endpoint,
             challenge,
             outcome,
         } = ended;
@@ -292,10 +295,16 @@ impl Courier {
         let scope = line.endpoint.scope;
         let work = WebhookWork::Delivery(delivery);
         if challenge && !line.endpoint.webhook.is_challenged_by(&delivery) {
-            // Another challenge took its place.
+            // Another challenge took its place; or none is asked for any more, and nothing is left of this one.
+            if line.endpoint.webhook.status != WebhookStatus::Unverified {
+                self.remove(scope, row, work);
+            }
             return;
         }
+        // What another address answers says nothing of this one.
+        let moved = endpoint.webhook.url != line.endpoint.webhook.url;
         let shadow = line.endpoint.webhook.is_shadow();
+        let gone = matches!(outcome, Outcome::Tried(Verdict::Gone, _)) && !moved;
         let (status, asked) = match outcome {
             Outcome::Tried(Verdict::Delivered, _) => {
                 line.breaker.succeeded();
@@ -306,9 +315,9 @@ impl Courier {
             }
             Outcome::Lost => return self.settle(scope, lane, row, work),
             Outcome::Tried(_, _) if shadow && !challenge => {
-                line.breaker.failed(now);
                 return self.settle(scope, lane, row, work);
             }
+            Outcome::Tried(_, status) if moved => (status, None),
             Outcome::Unread => (None, None),
             Outcome::Tried(Verdict::Failed(asked), status) => (status, asked),
             Outcome::Tried(Verdict::Gone, status) => {
@@ -317,13 +326,17 @@ impl Courier {
                 (status, None)
             }
         };
-        line.breaker.failed(now);
+        if !shadow && !moved {
+            line.breaker.failed(now);
+        }
         if line.breaker.is_lost(now) {
             let act = Act::Disable(key.1, WebhookStatus::Failing);
             self.acts.push((scope, act));
         }
         let attempts = delivery.attempts.saturating_add(1);
         let pause = pause(attempts, row, asked, self.retry);
+        // Whoever wants nothing more is not challenged again, unless it is asked for.
+        let pause = pause.filter(|_| !(challenge && gone));
         let delivery = Delivery {
             attempts,
             due: now.plus(pause.unwrap_or(KEPT)),

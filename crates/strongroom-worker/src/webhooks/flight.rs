@@ -19,6 +19,8 @@ pub(super) struct Ended {
     pub row: RowId,
     /// As it was before the attempt.
     pub delivery: Delivery,
+    /// As the endpoint was then.
+    pub endpoint: Arc<Endpoint>,
     /// Whether it was the endpoint's challenge.
     pub challenge: bool,
     pub outcome: Outcome,
@@ -70,6 +72,7 @@ impl Flight {
             lane,
             row,
             delivery,
+            endpoint: self.endpoint,
             challenge,
             outcome,
         }

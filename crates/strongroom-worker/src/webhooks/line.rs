@@ -220,6 +220,10 @@ impl Line {
 
     /// Takes in a delivery that a commit scheduled, once. A later challenge takes the place of an earlier one.
     pub fn wait(&mut self, row: RowId, delivery: Delivery) {
+        if !delivery.given_up {
+            // Given up, and asked for again by itself.
+            self.given_up.remove(&row);
+        }
         let known = self.pending.iter().find(|((_, other), _)| *other == row);
         let known = known.map(|(key, known)| (*key, known.sequence));
         if let Some((key, _)) = known.filter(|(_, sequence)| *sequence < delivery.sequence) {

@@ -62,7 +62,17 @@ fn an_end_comes_only_sooner_and_never_to_the_last_owner() {
     }
     let last = json!({ "expires_at": "2026-05-01T00:00:00Z" });
     patch(&acme, &acme.owner.id, &last).refused(409, "last_owner");
-    acme.key(Role::Owner);
+    for bound in [
+        json!({ "limits": { "per_day": 1 } }),
+        json!({ "networks": ["192.0.2.0/24"] }),
+    ] {
+        patch(&acme, &acme.owner.id, &bound).refused(409, "last_owner");
+    }
+    let second = acme.key(Role::Owner);
+    let bound = json!({ "limits": { "per_day": 1 } });
+    patch(&acme, &second.id, &bound).expect(200);
+    patch(&acme, &acme.owner.id, &last).refused(409, "last_owner");
+    patch(&acme, &second.id, &json!({ "limits": null })).expect(200);
     patch(&acme, &acme.owner.id, &last).expect(200);
 }
 

@@ -1,6 +1,7 @@
 //! Money limits of a key, asked within the deciding transaction.
 
 use serde_json::{Value, json};
+use strongroom_auth::Role;
 use strongroom_testkit::exchange::{Outgoing, Reply};
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, VISA, fresh, payout};
@@ -114,6 +115,15 @@ fn card_payments_count_as_coming_in() {
     pay(&json!({ "per_transaction": 500 }), 501).refused(403, "key_limit_exceeded");
     pay(&json!({ "directions": ["out"] }), 1).refused(403, "key_limit_exceeded");
     pay(&json!({ "directions": ["in"], "per_day": 500 }), 500).expect(201);
+    // What another key was paid is no way around.
+    let payment = acme.payment(&acme.wallet("master"), 500, false);
+    let (_, held) = key(&acme, &json!({ "per_transaction": 100 }));
+    let capture = |minor: i64| {
+        let path = format!("/v1/payments/{payment}/capture");
+        with(&acme, &held, &path, &json!({ "amount": minor })).send()
+    };
+    capture(101).refused(403, "key_limit_exceeded");
+    capture(100).expect(200);
 }
 
 #[test]
@@ -147,6 +157,9 @@ fn a_limited_key_hands_nothing_on() {
     let own = format!("/v1/api-keys/{id}");
     send("PATCH", &own, json!({ "limits": null })).refused(403, "permission_not_held");
     send("POST", &format!("{own}/roll"), json!({})).refused(403, "permission_not_held");
+    let other = acme.key(Role::Viewer).id;
+    send("POST", &format!("/v1/api-keys/{other}/revoke"), json!({}))
+        .refused(403, "permission_not_held");
     // It may be rolled by its owner, and the new one is bound alike.
     let rolled = acme.post(&format!("{own}/roll"), &json!({})).expect(201);
     assert_eq!(rolled.json()["limits"]["per_day"], 1_000);

@@ -63,13 +63,15 @@ fn report_only_lets_pass_and_lists_who_would_have_been_refused() {
         (&warned[0]["credential_id"], &warned[0]["status"]),
         (&json!(id), &json!(200))
     );
-    // Enforced, at once.
-    let enforce = json!({ "networks": ["198.51.100.0/24"] });
+    // One more range is no end of the trial.
     let path = format!("/v1/api-keys/{id}");
-    acme.request("PATCH", &path)
-        .json(&enforce)
-        .send()
-        .expect(200);
+    let patch = |body: Value| acme.request("PATCH", &path).json(&body).send().expect(200);
+    let more = json!({ "networks": ["198.51.100.0/24", "203.0.113.0/24"] });
+    assert_eq!(patch(more).field("networks_mode"), "report");
+    from(&server, &key, "192.0.2.1").expect(200);
+    // Enforced, at once.
+    let enforced = patch(json!({ "networks_mode": "enforce" })).json();
+    assert_eq!(enforced["networks"].as_array().unwrap().len(), 2);
     from(&server, &key, "192.0.2.1").refused(403, "address_not_allowed");
 }
 
@@ -91,6 +93,8 @@ fn a_key_that_is_found_is_revoked_whoever_sends_it_in() {
     for key in ["sk_test_0000", &open.text, &secret.text, &secret.text] {
         assert_eq!(send(key), received, "nothing is told to whoever asks");
     }
+    let shown = acme.get(&format!("/v1/api-keys/{}", secret.id)).expect(200);
+    assert_eq!(shown.json()["last_used_at"], json!(null), "it was not used");
     let works = |key: &str| {
         acme.server
             .request("GET", "/v1/auth/verify")

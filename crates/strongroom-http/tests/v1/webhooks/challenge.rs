@@ -133,10 +133,21 @@ fn a_challenge_survives_a_restart_and_is_given_up_like_any_delivery() {
     let acme = Tenant::found(&server);
     let receiver = Receiver::start(|_| (410, None));
     let id = hook(&acme, &receiver, &["*"], json!({ "challenge": true })).id();
+    assert_eq!(server.deliver(), 1);
+    server.clock.advance(12 * 3_600_000);
+    assert_eq!(
+        (server.deliver(), receiver.take().len()),
+        (0, 1),
+        "410 is final"
+    );
+    receiver.become_of(|_| (500, None));
+    acme.post(&format!("/v1/webhooks/{id}/challenge"), &json!({}))
+        .expect(200);
     for _ in 0..8 {
-        assert_eq!(server.deliver(), 1);
         server.clock.advance(12 * 3_600_000);
+        assert_eq!(server.deliver(), 1);
     }
+    server.clock.advance(12 * 3_600_000);
     assert_eq!((server.deliver(), receiver.take().len()), (0, 8));
     assert_eq!(
         shown(&acme, &id).0,
@@ -170,4 +181,42 @@ fn an_operator_may_ask_it_of_all() {
     let body = json!({ "url": Receiver::willing().url(), "events": ["*"], "challenge": false });
     let refused = acme.post("/v1/webhooks", &body).expect(422);
     assert_eq!(refused.field("errors/0/pointer"), "/challenge");
+}
+
+#[test]
+fn an_endpoint_from_before_is_challenged_once_it_is_turned_elsewhere() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let id = hook(&acme, &Receiver::willing(), &["*"], json!({})).id();
+    let left = acme.leave();
+    let mut settings = ServerSettings::default();
+    settings.edge.webhook_challenge = true;
+    let server = server.restart(settings);
+    let acme = Tenant::back(&server, left);
+    let victim = Receiver::willing();
+    let turn = json!({ "url": victim.url() });
+    let request = acme.request("PATCH", &format!("/v1/webhooks/{id}"));
+    let turned = request.json(&turn).send().expect(200);
+    assert_eq!(turned.field("disabled_reason"), "unverified");
+    acme.wallet("master");
+    server.clock.advance(1_000);
+    assert_eq!(server.deliver(), 1);
+    assert_eq!(victim.take()[0].event_type(), "webhook.challenge");
+}
+
+#[test]
+fn a_challenge_that_is_taken_back_while_it_is_under_way_leaves_nothing() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let receiver = Receiver::start(|_| (500, None));
+    let id = hook(&acme, &receiver, &["*"], json!({ "challenge": true })).id();
+    assert_eq!(server.deliver(), 1);
+    let request = acme.request("PATCH", &format!("/v1/webhooks/{id}"));
+    request
+        .json(&json!({ "enabled": false }))
+        .send()
+        .expect(200);
+    assert_eq!(server.deliver(), 0);
+    let left = acme.all(&format!("/v1/webhooks/{id}/deliveries"));
+    assert_eq!(left, [json!(null); 0]);
 }

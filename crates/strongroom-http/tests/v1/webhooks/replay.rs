@@ -67,3 +67,27 @@ fn replays_that_are_none() {
     acme.post(&path, &json!({ "event_id": "evt_1" }))
         .refused(404, "not_found");
 }
+
+#[test]
+fn an_event_that_is_asked_for_again_and_again_waits_once() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let receiver = Receiver::start(|_| (500, None));
+    let id = hook(&acme, &receiver, &["wallet.created"], json!({})).id();
+    let mark = acme.mark();
+    acme.wallet("master");
+    assert_eq!(server.deliver(), 1);
+    let event = acme.events_since(&mark)[0]["id"].clone();
+    for _ in 0..5 {
+        let again = json!({ "event_id": event });
+        acme.post(&format!("/v1/webhooks/{id}/replay"), &again)
+            .expect(200);
+    }
+    let left = acme.all(&format!("/v1/webhooks/{id}/deliveries"));
+    assert_eq!(left.len(), 1);
+    receiver.become_of(|_| (200, None));
+    server.clock.advance(66_000);
+    assert!((1..=2).contains(&server.deliver()));
+    let left = acme.all(&format!("/v1/webhooks/{id}/deliveries"));
+    assert_eq!(left, [json!(null); 0]);
+}

@@ -46,6 +46,23 @@ fn a_shadow_is_sent_everything_once_and_never_disabled() {
 }
 
 #[test]
+fn a_failing_shadow_is_not_left_alone_and_has_no_backlog() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let receiver = Receiver::start(|_| (500, None));
+    hook(
+        &acme,
+        &receiver,
+        &["wallet.created"],
+        json!({ "shadow": true }),
+    );
+    for _ in 0..30 {
+        acme.wallet("master");
+    }
+    assert_eq!((server.deliver(), receiver.take().len()), (30, 30));
+}
+
+#[test]
 fn an_endpoint_held_to_a_network_is_reached_nowhere_else() {
     let server = TestServer::start(ServerSettings::default());
     let acme = Tenant::found(&server);
