@@ -33,6 +33,8 @@ use crate::start::{Begin, Settings, StartError, begin};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineState {
     Running,
+    /// The store cannot be shown to be ours: nothing is answered until it can.
+    Unreachable,
     Stopping,
     /// The store failed; nothing is acknowledged any more.
     Halted(String),
@@ -196,10 +198,26 @@ impl Engine {
     }
 
     pub fn state(&self) -> EngineState {
-        if let Err(error) = (self.inner.standing)() {
-            self.inner.shared.halt(error.to_string());
+        let away = self.owned() == Err(Failure::Overloaded);
+        match self.inner.shared.state() {
+            EngineState::Running if away => EngineState::Unreachable,
+            state => state,
         }
-        self.inner.shared.state()
+    }
+
+    /// Whether the store is still ours, and with it what is known here of keys.
+    ///
+    /// # Errors
+    /// `Overloaded` while another server may have it, `Halted` once one has.
+    pub fn owned(&self) -> Result<(), Failure> {
+        match (self.inner.standing)() {
+            Ok(()) => Ok(()),
+            Err(StoreError::Unreachable(_)) => Err(Failure::Overloaded),
+            Err(error) => {
+                self.inner.shared.halt(error.to_string());
+                Err(Failure::Halted)
+            }
+        }
     }
 
     pub fn stats(&self) -> Stats {

@@ -26,6 +26,9 @@ impl App {
             ("/metrics", _) => plain(StatusCode::OK, METRICS, self.inner().metrics.render()),
             ("/health", _) => text(StatusCode::OK, "ok"),
             ("/ready", EngineState::Running) => text(StatusCode::OK, "ready"),
+            ("/ready", EngineState::Unreachable) => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "unreachable")
+            }
             ("/ready", EngineState::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             // The cause is for the operator, who is who asks here.
             ("/ready", EngineState::Halted(cause)) => {

@@ -171,6 +171,7 @@ impl App {
             },
             (Door::Health | Door::Leaks | Door::Guarded(_), _) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),
+            (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),
             (Door::Ready, EngineState::Halted(_)) => status(503, "halted"),
         })
@@ -188,6 +189,7 @@ impl App {
         let body = body::read(body, self.settings().body_time).await?;
         body::check_type(&head.headers)?;
         let found = leaks::read(&body)?;
+        self.engine().owned()?;
         self.engine()
             .revoke_leaked(found.expose(), visit.envelope())
             .await?;
@@ -204,6 +206,8 @@ impl App {
         head: &Parts,
         found: &Found,
     ) -> Result<Arc<Credential>, Problem> {
+        // SECURITY: another server may have revoked the key: nobody is told whether it is good.
+        self.engine().owned()?;
         // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
         let key = unverified_key(&head.headers).unwrap_or("");
         if let Some(credential) = self.engine().credential(key) {
@@ -433,6 +437,8 @@ impl App {
     }
 
     async fn run(&self, handler: Authorized, call: Call) -> Result<Answer, Problem> {
+        // SECURITY: asked again, since the body may have taken longer than the lease lasts.
+        self.engine().owned()?;
         match Caught(handler(call)).await {
             Ok(outcome) => outcome,
             Err(_) => {

@@ -29,7 +29,8 @@ pub trait Store: Send + Sync {
     /// A reader; each thread takes its own.
     fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
 
-    /// Tells `TakenOver` once another process has the store, though nobody wrote since.
+    /// Tells `TakenOver` once another process has the store, though nobody wrote since, and `Unreachable` while another
+    /// one may have it.
     fn standing(&self) -> Standing {
         Arc::new(|| Ok(()))
     }

@@ -76,14 +76,6 @@ impl Tenure {
         let cause = "the lease ran out and is not renewed yet".to_owned();
         Err(StoreError::Unreachable(cause))
     }
-
-    /// `TakenOver` once another store is known to write.
-    pub fn is_held(&self) -> Result<(), StoreError> {
-        match self.lost.load(Ordering::SeqCst) {
-            true => Err(StoreError::TakenOver),
-            false => Ok(()),
-        }
-    }
 }
 
 /// The right to write, until dropped.

@@ -198,7 +198,7 @@ impl Store for PostgresStore {
         match &self.inner.hold {
             Hold::Writing(lease) => {
                 let tenure = Arc::clone(&lease.tenure);
-                Arc::new(move || tenure.is_held())
+                Arc::new(move || tenure.check())
             }
             Hold::Frozen(_) => Arc::new(|| Ok(())),
         }

@@ -12,6 +12,7 @@ use strongroom_testkit::exchange::{Outgoing, Reply};
 use crate::database::{Database, NAME, PASSWORD, config, free_port};
 use crate::program::installation::{Installation, PASSPHRASE, done, failed};
 use crate::program::{Running, strongroom};
+use crate::proxy::Proxy;
 
 /// A lease lasts 6 s; the rest is for the start on a machine that does other things too.
 const HANDED_OVER: Duration = Duration::from_secs(12);
@@ -136,18 +137,21 @@ struct Pair {
 
 impl Pair {
     fn new(database: &Database) -> Pair {
+        Pair::with(database, &database.url())
+    }
+
+    /// The first server reaches the database at an address of its own.
+    fn with(database: &Database, url: &str) -> Pair {
         database.demand_password();
         let ports = [free_port(), free_port()];
-        let store = format!(
-            "postgres = '{}'\npassword_file = 'password'\n",
-            database.url()
-        );
+        let store = |url: &str| format!("postgres = '{url}'\npassword_file = 'password'\n");
         let keyring = PathBuf::from("keyring.toml");
         let secrets = [("password", PASSWORD)];
-        let text = config(ports[0], "data", &keyring, &store);
+        let text = config(ports[0], "data", &keyring, &store(url));
         let made = Installation::configured_with(&text, &secrets);
         let second = made.path("second.toml");
-        fs::write(&second, config(ports[1], "data", &keyring, &store)).unwrap();
+        let text = config(ports[1], "data", &keyring, &store(&database.url()));
+        fs::write(&second, text).unwrap();
         Pair {
             made,
             ports,
@@ -171,10 +175,59 @@ impl Pair {
         Running::start(&mut self.command(number))
     }
 
-    fn get(&self, number: usize, path: &str) -> Reply {
+    fn request(&self, number: usize, method: &str, path: &str) -> Outgoing {
         let address = ([127, 0, 0, 1], self.ports[number]).into();
+        Outgoing::new(address, method, path)
+    }
+
+    fn get(&self, number: usize, path: &str) -> Reply {
         let key = self.made.shown("test secret key");
-        Outgoing::new(address, "GET", path).bearer(&key).send()
+        self.request(number, "GET", path).bearer(&key).send()
+    }
+
+    fn post(&self, number: usize, path: &str, body: &Value) -> Reply {
+        let key = self.made.shown("test secret key");
+        let request = self.request(number, "POST", path).bearer(&key).json(body);
+        request.idempotent(path).send()
+    }
+
+    /// What a server says of a key.
+    fn vouch(&self, number: usize, key: &str) -> Reply {
+        let request = self.request(number, "GET", "/v1/auth/verify");
+        request.bearer(key).send()
+    }
+
+    /// Asks `/ready` until it says so.
+    fn until_ready(&self, number: usize, status: u16, word: &str) {
+        let begun = Instant::now();
+        loop {
+            let ready = self.get(number, "/ready");
+            if ready.status == status {
+                assert_eq!(ready.field("status"), word);
+                return println!("{word} after {:.1} s", begun.elapsed().as_secs_f64());
+            }
+            assert!(begun.elapsed() < HANDED_OVER, "never {word}");
+            pause(Duration::from_millis(20));
+        }
+    }
+
+    /// Past its lease a server tells nobody anything of a key, be it good or not.
+    fn assert_silent(&self, number: usize, key: &str) {
+        for key in [key, "sk_test_unknown"] {
+            let refused = self.vouch(number, key).refused(503, "overloaded");
+            assert_eq!(refused.header("retry-after"), Some("1"));
+        }
+        self.get(number, "/v1/account").refused(503, "overloaded");
+        self.get(number, "/v1/nothing").refused(503, "overloaded");
+        let found = self.request(number, "POST", "/leaks");
+        let found = found.json(&serde_json::json!({ "key": key })).send();
+        found.refused(503, "overloaded");
+        let ready = self.get(number, "/ready");
+        assert_eq!(
+            (ready.status, ready.field("status").as_str()),
+            (503, "unreachable")
+        );
+        assert_eq!(self.get(number, "/health").status, 200);
     }
 
     /// The second stands by and says so to whoever asks.
@@ -282,6 +335,57 @@ fn a_server_that_slept_through_its_lease_gives_up() {
         ended.err
     );
     assert_eq!(pair.get(1, "/v1/account").status, 200);
+    assert_eq!(second.stop(Signal::TERM).status.code(), Some(0));
+    done(&mut pair.made.command("verify"));
+}
+
+/// One that is cut off from the database, not paused, says nothing of any key once its lease is over: another server
+/// may have revoked it, and here one does. It comes back by itself where nobody took over.
+#[test]
+fn a_server_cut_off_from_its_database_vouches_for_nobody() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let port = database.cluster.port;
+    let there = ([127, 0, 0, 1], port).into();
+    let nowhere = ([127, 0, 0, 1], free_port()).into();
+    let proxy = Proxy::start(there, None);
+    let cut = || {
+        proxy.lead_to(nowhere);
+        proxy.cut_all();
+    };
+    let url = database.url();
+    let url = url.replace(&port.to_string(), &proxy.address.port().to_string());
+    let pair = Pair::with(&database, &url);
+    let first = pair.start(0);
+    let made = pair.post(0, "/v1/api-keys", &serde_json::json!({ "role": "viewer" }));
+    assert_eq!(made.status, 201, "{}", made.text());
+    let (id, key) = (made.field("id"), made.field("key"));
+    assert_eq!(pair.vouch(0, &key).status, 200);
+
+    cut();
+    pair.until_ready(0, 503, "unreachable");
+    pair.assert_silent(0, &key);
+    proxy.lead_to(there);
+    pair.until_ready(0, 200, "ready");
+    assert_eq!(pair.vouch(0, &key).status, 200);
+
+    let mut second = pair.start(1);
+    pair.assert_standby(1, &second);
+    cut();
+    second.lines_until("listening on ");
+    pair.assert_silent(0, &key);
+    let path = format!("/v1/api-keys/{id}/revoke");
+    let revoked = pair.post(1, &path, &serde_json::json!({}));
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+    pair.vouch(1, &key).refused(401, "unauthorized");
+    pair.assert_silent(0, &key);
+
+    // Told of its successor, it ends.
+    proxy.lead_to(there);
+    let ended = first.ended();
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.err);
+    assert_eq!(pair.get(1, "/ready").status, 200);
     assert_eq!(second.stop(Signal::TERM).status.code(), Some(0));
     done(&mut pair.made.command("verify"));
 }

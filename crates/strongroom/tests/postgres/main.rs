@@ -16,4 +16,7 @@ mod outages;
 mod patroni;
 #[path = "../program/mod.rs"]
 mod program;
+#[path = "../listening/proxy.rs"]
+#[expect(dead_code, reason = "others cut after some bytes")]
+mod proxy;
 mod refusals;
