@@ -126,9 +126,8 @@ impl App {
             signature,
             ..visit.envelope()
         };
-        let engine = self.engine().clone();
         let call = Call {
-            engine,
+            engine: self.engine().clone(),
             outbound: self.settings().outbound.clone(),
             webhook_challenge: self.settings().webhook_challenge,
             address: visit.address,

@@ -3,13 +3,11 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, ReadKeys};
 use strongroom_auth::{
-    Caller, Dialect, Direction, KeyType, MoneyLimits, Networks, PermissionSet, Range, Role,
-    SigningPolicy,
+    Caller, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
 };
 use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey, UpdateApiKey};
 use strongroom_domain::view::{self, ApiKeyView};
 use strongroom_engine::ReadFault;
-use strongroom_types::currency::Currency;
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
@@ -20,6 +18,9 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::schema;
 use crate::v1::account::mode;
+use crate::v1::restrictions::{
+    MODES, limits, limits_schema, networks, networks_schema, ranges, report_only,
+};
 use crate::v1::wallets::expected;
 
 /// How long a rolled key works on, in seconds: 24 hours, at most 7 days.
@@ -178,75 +179,6 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
     })
 }
 
-/// Where the key may be used from; an empty list is everywhere.
-fn networks(fields: &mut Fields<'_, '_>) -> Option<Networks> {
-    let ranges = ranges(fields).filter(|ranges| !ranges.is_empty());
-    let report_only = report_only(fields);
-    if report_only.is_some() && ranges.is_none() {
-        fields.invalid("networks_mode", "needs `networks`");
-    }
-    Some(Networks {
-        ranges: ranges?,
-        report_only: report_only.unwrap_or(false),
-    })
-}
-
-fn ranges(fields: &mut Fields<'_, '_>) -> Option<Vec<Range>> {
-    let mut ranges = Vec::new();
-    for text in fields.texts("networks", MOST_NETWORKS)? {
-        match Range::parse(&text) {
-            Ok(range) => ranges.push(range),
-            Err(fault) => {
-                let shown: String = text.chars().take(64).collect();
-                fields.invalid("networks", format!("hold `{shown}`, which {fault}"));
-                return None;
-            }
-        }
-    }
-    Some(ranges)
-}
-
-fn report_only(fields: &mut Fields<'_, '_>) -> Option<bool> {
-    fields.parsed("networks_mode", &expected(MODES), |text| match text {
-        "enforce" => Some(false),
-        "report" => Some(true),
-        _ => None,
-    })
-}
-
-/// How much money the key may move.
-fn limits(mut fields: Fields<'_, '_>) -> Option<MoneyLimits> {
-    let per_transaction = fields.integer("per_transaction", 0, MOST_MINOR);
-    let per_day = fields.integer("per_day", 0, MOST_MINOR);
-    let currencies = fields.texts("currencies", 50).unwrap_or_default();
-    let currencies = currencies.iter().map(|text| Currency::parse(text));
-    let currencies: Option<Vec<Currency>> = currencies.collect();
-    if currencies.is_none() {
-        fields.invalid("currencies", "must be codes such as `PHP`");
-    }
-    let directions = fields.texts("directions", 3).unwrap_or_default();
-    let known = |text: &String| Direction::ALL.into_iter().find(|d| d.as_str() == text);
-    let directions: Option<Vec<Direction>> = directions.iter().map(known).collect();
-    if directions.is_none() {
-        let all = Direction::ALL.map(Direction::as_str);
-        fields.invalid("directions", format!("must be {}", expected(&all)));
-    }
-    let limits = MoneyLimits {
-        per_transaction,
-        per_day,
-        currencies: currencies?,
-        directions: directions?,
-    };
-    let bounds = limits.per_transaction.is_some() || limits.per_day.is_some();
-    if !bounds && limits.currencies.is_empty() && limits.directions.is_empty() {
-        fields.invalid(
-            "per_transaction",
-            "or another limit must be given; `null` instead of the object removes all",
-        );
-    }
-    Some(limits)
-}
-
 /// Secret live keys sign what is sensitive unless told otherwise; a publishable key has no secret to sign with.
 fn default_signing(key_type: KeyType, mode: Mode) -> SigningPolicy {
     match (key_type, mode) {
@@ -323,10 +255,6 @@ fn overlap(fields: &mut Fields<'_, '_>) -> Option<i64> {
 const TYPES: &[&str] = &["secret", "publishable"];
 const DIALECTS: &[&str] = &["nextapi", "nopos"];
 const SIGNING: &[&str] = &["never", "sensitive", "always"];
-const MODES: &[&str] = &["enforce", "report"];
-const MOST_NETWORKS: usize = 50;
-/// 2^53 − 1, which every client can write.
-const MOST_MINOR: i64 = 9_007_199_254_740_991;
 const ROLES: &[&str] = &[
     "owner",
     "admin",
@@ -363,25 +291,6 @@ pub fn update_schema() -> Schema {
             ("networks", networks_schema()),
             ("networks_mode", schema::one_of(MODES)),
             ("limits", schema::nullable(limits_schema())),
-        ],
-    )
-}
-
-fn networks_schema() -> Schema {
-    schema::list(schema::text())
-}
-
-fn limits_schema() -> Schema {
-    let amount =
-        || schema::nullable(json!({"type": "integer", "minimum": 0, "maximum": MOST_MINOR}));
-    let directions = Direction::ALL.map(Direction::as_str);
-    schema::object(
-        &[],
-        vec![
-            ("per_transaction", amount()),
-            ("per_day", amount()),
-            ("currencies", schema::list(schema::text())),
-            ("directions", schema::list(schema::one_of(&directions))),
         ],
     )
 }

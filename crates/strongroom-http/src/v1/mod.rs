@@ -14,6 +14,7 @@ pub mod payments;
 pub mod payouts;
 pub mod refunds;
 pub mod request_logs;
+mod restrictions;
 pub mod test_data;
 pub mod tokens;
 pub mod transactions;

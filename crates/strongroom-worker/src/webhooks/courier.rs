@@ -337,13 +337,7 @@ impl Courier {
         let pause = pause(attempts, row, asked, self.retry);
         // Whoever wants nothing more is not challenged again, unless it is asked for.
         let pause = pause.filter(|_| !(challenge && gone));
-        let delivery = Delivery {
-            attempts,
-            due: now.plus(pause.unwrap_or(KEPT)),
-            given_up: pause.is_none(),
-            last: Some(LastAttempt { at: now, status }),
-            ..delivery
-        };
+        let delivery = failed(delivery, LastAttempt { at: now, status }, pause);
         line.put(row, delivery);
         self.keep(scope, row, WebhookWork::Delivery(delivery));
     }
@@ -460,5 +454,16 @@ impl Courier {
             .min();
         let wait = next.map_or(i64::MAX, |next| next.0.saturating_sub(now.0));
         Duration::from_millis(u64::try_from(wait).unwrap_or(1).max(1))
+    }
+}
+
+/// A delivery after an attempt that failed: to be tried again after a pause, or given up.
+fn failed(delivery: Delivery, last: LastAttempt, pause: Option<i64>) -> Delivery {
+    Delivery {
+        attempts: delivery.attempts.saturating_add(1),
+        due: last.at.plus(pause.unwrap_or(KEPT)),
+        given_up: pause.is_none(),
+        last: Some(last),
+        ..delivery
     }
 }
