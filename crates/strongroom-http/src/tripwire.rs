@@ -38,7 +38,7 @@ const AMOUNTS: [&str; 5] = [
 ];
 
 /// Beginnings of the names of tracing headers.
-const TRACING: [&str; 8] = [
+const TRACING: [&str; 14] = [
     "traceparent",
     "tracestate",
     "b3",
@@ -47,6 +47,12 @@ const TRACING: [&str; 8] = [
     "x-cloud-trace-context",
     "x-datadog-",
     "uber-trace-id",
+    "sentry-trace",
+    "baggage",
+    "elastic-apm-traceparent",
+    "newrelic",
+    "x-ot-",
+    "ot-tracer-",
 ];
 
 /// The first card number of a request, if it holds one.
@@ -112,7 +118,8 @@ fn in_object(object: &Object<'_>, path: &str, route: &Route) -> Option<String> {
 fn in_value(value: &Value<'_>, pointer: &str, route: &Route) -> Option<String> {
     let found = match value {
         Value::Text(text) => holds(text.as_bytes()) && !route.exempt.contains(&pointer),
-        Value::Number(text) => holds(text.as_bytes()),
+        // In such a field too: its reader says what is wrong with a number there.
+        Value::Number(text) => holds(text.as_bytes()) && !route.exempt.contains(&pointer),
         Value::Object(object) => return in_object(object, pointer, route),
         Value::List(list) => {
             let mut places = list.iter().enumerate();
@@ -208,6 +215,7 @@ mod tests {
     fn what_the_contract_permits_passes() {
         for (path, body) in [
             ("/v1/tokens", r#"{"card":{"number":"4242424242424242"}}"#),
+            ("/v1/tokens", r#"{"card":{"number":4242424242424242}}"#),
             (
                 "/v1/payouts",
                 r#"{"recipient":{"account_number":"4242424242424242"}}"#,
@@ -267,12 +275,17 @@ mod tests {
             at("/", ("idempotency-key", "4242-4242-4242-4242")),
             header("idempotency-key")
         );
-        assert_eq!(
-            at(
-                "/",
-                ("traceparent", "00-4242424242424242-4242424242424242-01")
-            ),
-            None
-        );
+        for name in [
+            "traceparent",
+            "sentry-trace",
+            "baggage",
+            "elastic-apm-traceparent",
+            "newrelic",
+            "x-ot-span-context",
+            "ot-tracer-traceid",
+        ] {
+            let value = "00-4242424242424242-4242424242424242-01";
+            assert_eq!(at("/", (name, value)), None, "{name}");
+        }
     }
 }

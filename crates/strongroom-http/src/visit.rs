@@ -137,12 +137,17 @@ impl Drop for Visit {
     }
 }
 
+/// Bytes of a `User-Agent` that are looked at: 256 characters are kept, of four bytes at most, and no number that begins
+/// in them ends behind these.
+const SEARCHED: usize = 2_048;
+
 fn user_agent(head: &Parts) -> String {
     let text = head
         .headers
         .get(USER_AGENT)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    // SECURITY: what is cut may leave a number that is one no more, so the whole is searched first.
+        .map(|value| value.as_bytes())
+        .map(|value| String::from_utf8_lossy(value.get(..SEARCHED).unwrap_or(value)));
+    // SECURITY: what is cut may leave a number that is one no more, so more than is kept is searched first.
     let clean = text.map(|text| match scrub(text.as_bytes()) {
         Cow::Borrowed(_) => text.into_owned(),
         Cow::Owned(clean) => String::from_utf8_lossy(&clean).into_owned(),

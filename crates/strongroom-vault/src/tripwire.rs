@@ -3,7 +3,8 @@
 //! A hit is a run of 13 to 19 digits, in groups with spaces or dashes between them, that begins and is as long as the
 //! numbers of a known network and has the right check digit. Nearly three in a hundred random numbers of sixteen digits are
 //! one by chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
-//! (ids, hashes), UUIDs, international phone numbers (a `+` in front) and fractions (`0.` in front). Nothing is said
+//! (ids, hashes), UUIDs, international phone numbers (a `+` in front of 15 digits or
+//! fewer) and fractions (`0.` in front). Nothing is said
 //! about numbers with other marks between their digits, or written in other digits than 0 to 9.
 //!
 //! The search touches every thirteenth byte and looks closer only where that could stand in a number.
@@ -19,6 +20,10 @@ use crate::number::{beginning, passes_luhn};
 const GAP: usize = 3;
 /// Characters from which on a hexadecimal word is taken for an id or a hash.
 const HEX_WORD: usize = 20;
+/// Most digits of an international phone number (E.164).
+const PHONE: usize = 15;
+/// Digits that a masked number shows.
+const KEPT: usize = 4;
 
 /// Whether text holds a card number.
 pub fn holds(text: &[u8]) -> bool {
@@ -27,15 +32,13 @@ pub fn holds(text: &[u8]) -> bool {
 
 /// The first card number in text, with the marks between its digits.
 pub fn find(text: &[u8]) -> Option<Range<usize>> {
-    find_from(text, 0)
+    Search::new(text).next()
 }
 
 /// Text with every card number in it masked but for its last four digits.
 pub fn scrub(text: &[u8]) -> Cow<'_, [u8]> {
     let mut clean = Cow::Borrowed(text);
-    let mut from = 0;
-    while let Some(found) = find_from(text, from) {
-        from = found.end;
+    for found in Search::new(text) {
         mask(clean.to_mut(), found);
     }
     clean
@@ -44,26 +47,164 @@ pub fn scrub(text: &[u8]) -> Cow<'_, [u8]> {
 fn mask(text: &mut [u8], found: Range<usize>) {
     let digits = text.get_mut(found).unwrap_or(&mut []);
     let digits = digits.iter_mut().rev().filter(|byte| byte.is_ascii_digit());
-    digits.skip(4).for_each(|digit| *digit = b'*');
+    digits.skip(KEPT).for_each(|digit| *digit = b'*');
 }
 
-fn find_from(text: &[u8], from: usize) -> Option<Range<usize>> {
-    let mut at = from.saturating_add(SHORTEST - 1);
-    while let Some(byte) = text.get(at) {
-        if !is_part(*byte) {
-            at += SHORTEST;
-            continue;
+/// Where the last four digits begin, which may begin another number.
+fn kept(text: &[u8], found: &Range<usize>) -> usize {
+    let places = found.clone().rev();
+    let mut digits = places.filter(|at| text.get(*at).is_some_and(u8::is_ascii_digit));
+    digits.nth(KEPT - 1).unwrap_or(found.end)
+}
+
+/// The card numbers of a text, one after another.
+///
+/// SECURITY: anybody's request is searched before anything else is known of it, so the cost is linear: each stretch
+/// of digits and each word is measured once, and the search never goes back.
+struct Search<'a> {
+    text: &'a [u8],
+    /// The byte to look at next, behind the stretch that is searched.
+    at: usize,
+    /// What is left of the stretch of digits and marks that is searched.
+    run: Range<usize>,
+    /// The word that was looked at last, and whether it is a hexadecimal one.
+    word: Range<usize>,
+    is_hex: bool,
+    /// Bytes of stretches and words that were measured.
+    #[cfg(test)]
+    measured: usize,
+}
+
+impl Iterator for Search<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            if let Some(found) = self.in_run() {
+                self.run.start = kept(self.text, &found);
+                return Some(found);
+            }
+            self.run = self.next_run()?;
         }
-        let before = text.get(from..at).unwrap_or(&[]);
-        let start = at - before.iter().rev().take_while(|b| is_part(**b)).count();
-        let after = text.get(at..).unwrap_or(&[]);
-        let end = at + after.iter().take_while(|b| is_part(**b)).count();
-        if let Some(found) = in_run(text, start..end) {
-            return Some(found);
-        }
-        at = end + SHORTEST;
     }
-    None
+}
+
+impl<'a> Search<'a> {
+    fn new(text: &'a [u8]) -> Search<'a> {
+        Search {
+            text,
+            at: SHORTEST - 1,
+            run: 0..0,
+            word: 0..0,
+            is_hex: false,
+            #[cfg(test)]
+            measured: 0,
+        }
+    }
+
+    /// The next stretch of digits and marks with enough digits for a number.
+    fn next_run(&mut self) -> Option<Range<usize>> {
+        while let Some(byte) = self.text.get(self.at) {
+            if !is_part(*byte) {
+                self.at += SHORTEST;
+                continue;
+            }
+            // Not before the end of the last stretch: the byte there is no part.
+            let run = around(self.text, self.at, is_part);
+            self.at = run.end + SHORTEST;
+            #[cfg(test)]
+            {
+                self.measured += run.len();
+            }
+            let bytes = self.text.get(run.clone()).unwrap_or(&[]);
+            if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= SHORTEST {
+                return Some(run);
+            }
+        }
+        None
+    }
+
+    /// The next number in the stretch: whole groups, one after another.
+    fn in_run(&mut self) -> Option<Range<usize>> {
+        while let Some(group) = next_group(self.text, self.run.clone()) {
+            self.run.start = group.end;
+            if let Some(end) = self.number_at(group.clone()) {
+                return Some(group.start..end);
+            }
+        }
+        None
+    }
+
+    /// The end of the longest number that begins with `group`, if one does.
+    fn number_at(&mut self, mut group: Range<usize>) -> Option<usize> {
+        let start = group.start;
+        let mut digits = [0u8; LONGEST];
+        let mut length = 0;
+        let mut lengths = None;
+        let mut longest = None;
+        loop {
+            let part = self.text.get(group.clone()).unwrap_or(&[]);
+            let Some(room) = digits.get_mut(length..length + part.len()) else {
+                return longest;
+            };
+            room.copy_from_slice(part);
+            length += part.len();
+            let written = digits.get(..length).unwrap_or(&[]);
+            if length >= 6 {
+                // Most digits begin no number of any network: they are done with here.
+                let lengths = *lengths.get_or_insert_with(|| lengths_of(beginning(written)));
+                if lengths == 0 {
+                    return None;
+                }
+                let is_number = lengths & 1 << length != 0 && passes_luhn(written);
+                if is_number && !self.is_something_else(start..group.end) {
+                    longest = Some(group.end);
+                }
+            }
+            match next_group(self.text, group.end..self.run.end) {
+                Some(next) if next.start - group.end <= GAP => group = next,
+                _ => return longest,
+            }
+        }
+    }
+
+    /// Whether what has the form of a number stands in a form of its own.
+    fn is_something_else(&mut self, found: Range<usize>) -> bool {
+        let before = self.text.get(..found.start).unwrap_or(&[]);
+        let fraction = matches!(before, [.., digit, b'.'] if digit.is_ascii_digit());
+        let phone = before.last() == Some(&b'+') && self.is_short(&found);
+        phone || fraction || self.in_hex_word(&found) || in_uuid(self.text, &found)
+    }
+
+    /// Whether it has no more digits than a phone number.
+    fn is_short(&self, found: &Range<usize>) -> bool {
+        let bytes = self.text.get(found.clone()).unwrap_or(&[]);
+        bytes.iter().filter(|byte| byte.is_ascii_digit()).count() <= PHONE
+    }
+
+    /// Whether it lies inside a long hexadecimal word that has letters too.
+    fn in_hex_word(&mut self, found: &Range<usize>) -> bool {
+        if !self.word.contains(&found.start) {
+            self.word = around(self.text, found.start, |byte| byte.is_ascii_alphanumeric());
+            let word = self.text.get(self.word.clone()).unwrap_or(&[]);
+            self.is_hex = word.len() >= HEX_WORD
+                && word.iter().all(u8::is_ascii_hexdigit)
+                && word.iter().any(u8::is_ascii_alphabetic);
+            #[cfg(test)]
+            {
+                self.measured += word.len();
+            }
+        }
+        self.is_hex && found.end <= self.word.end
+    }
+}
+
+/// The bytes around a place that are all of a kind.
+fn around(text: &[u8], at: usize, is_kind: impl Fn(u8) -> bool) -> Range<usize> {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, &[]));
+    let is_kind = |byte: &&u8| is_kind(**byte);
+    let start = at - before.iter().rev().take_while(is_kind).count();
+    start..at + after.iter().take_while(is_kind).count()
 }
 
 /// Whether a byte can stand in a number: a digit, or (part of) a mark between groups.
@@ -80,22 +221,6 @@ const fn is_gap(byte: u8) -> bool {
     )
 }
 
-/// The first number in a stretch of digits and marks: whole groups, one after another.
-fn in_run(text: &[u8], run: Range<usize>) -> Option<Range<usize>> {
-    let bytes = text.get(run.clone())?;
-    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < SHORTEST {
-        return None;
-    }
-    let mut rest = run.start;
-    while let Some(group) = next_group(text, rest..run.end) {
-        rest = group.end;
-        if let Some(end) = number_at(text, group.clone(), run.end) {
-            return Some(group.start..end);
-        }
-    }
-    None
-}
-
 fn next_group(text: &[u8], within: Range<usize>) -> Option<Range<usize>> {
     let bytes = text.get(within.clone())?;
     let skipped = bytes.iter().take_while(|b| !b.is_ascii_digit()).count();
@@ -103,64 +228,6 @@ fn next_group(text: &[u8], within: Range<usize>) -> Option<Range<usize>> {
     let length = length.iter().take_while(|b| b.is_ascii_digit()).count();
     let start = within.start + skipped;
     (length > 0).then_some(start..start + length)
-}
-
-/// The end of the longest number that begins with `group`, if one does.
-fn number_at(text: &[u8], mut group: Range<usize>, run_end: usize) -> Option<usize> {
-    let start = group.start;
-    let mut digits = [0u8; LONGEST];
-    let mut length = 0;
-    let mut lengths = None;
-    let mut longest = None;
-    loop {
-        let part = text.get(group.clone()).unwrap_or(&[]);
-        let Some(room) = digits.get_mut(length..length + part.len()) else {
-            return longest;
-        };
-        room.copy_from_slice(part);
-        length += part.len();
-        let written = digits.get(..length).unwrap_or(&[]);
-        if length >= 6 {
-            // Most digits begin no number of any network: they are done with here.
-            let lengths = *lengths.get_or_insert_with(|| lengths_of(beginning(written)));
-            if lengths == 0 {
-                return None;
-            }
-            let is_number = lengths & 1 << length != 0 && passes_luhn(written);
-            if is_number && !is_something_else(text, start..group.end) {
-                longest = Some(group.end);
-            }
-        }
-        match next_group(text, group.end..run_end) {
-            Some(next) if next.start - group.end <= GAP => group = next,
-            _ => return longest,
-        }
-    }
-}
-
-/// Whether what has the form of a number stands in a form of its own.
-fn is_something_else(text: &[u8], found: Range<usize>) -> bool {
-    let before = text.get(..found.start).unwrap_or(&[]);
-    let signed = before.last() == Some(&b'+');
-    let fraction = matches!(before, [.., digit, b'.'] if digit.is_ascii_digit());
-    signed || fraction || in_hex_word(text, &found) || in_uuid(text, &found)
-}
-
-/// Whether it begins or ends inside a long hexadecimal word that has letters too.
-fn in_hex_word(text: &[u8], found: &Range<usize>) -> bool {
-    let word_around = |at: usize| {
-        let (before, after) = text.split_at_checked(at).unwrap_or((text, &[]));
-        let is_word = |byte: &&u8| byte.is_ascii_alphanumeric();
-        let start = at - before.iter().rev().take_while(is_word).count();
-        let end = at + after.iter().take_while(is_word).count();
-        text.get(start..end).unwrap_or(&[])
-    };
-    [found.start, found.end - 1].into_iter().any(|at| {
-        let word = word_around(at);
-        word.len() >= HEX_WORD
-            && word.iter().all(u8::is_ascii_hexdigit)
-            && word.iter().any(u8::is_ascii_alphabetic)
-    })
 }
 
 /// Whether it lies inside a UUID (RFC 9562): 8, 4, 4, 4 and 12 hexadecimal digits.
@@ -173,10 +240,11 @@ fn in_uuid(text: &[u8], found: &Range<usize>) -> bool {
 }
 
 fn is_uuid(text: &[u8]) -> bool {
-    text.iter().enumerate().all(|(place, byte)| match place {
-        8 | 13 | 18 | 23 => *byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    })
+    const DASHES: [usize; 4] = [8, 13, 18, 23];
+    let is_digit =
+        |(place, byte): (usize, &u8)| DASHES.contains(&place) || byte.is_ascii_hexdigit();
+    DASHES.iter().all(|place| text.get(*place) == Some(&b'-'))
+        && text.iter().enumerate().all(is_digit)
 }
 
 #[cfg(test)]
@@ -221,6 +289,15 @@ mod tests {
             ("x=4242424242424242&y", "4242424242424242"),
             ("4242424242424242.00", "4242424242424242"),
             ("6759649826438453", "6759649826438453"),
+            ("+4242424242424242", "4242424242424242"),
+            (
+                "abcdefabcdefabcdef42 4242-4242-4242-4242 ",
+                "4242-4242-4242-4242",
+            ),
+            (
+                "abcdefabcdefabcdef4242 4242 4242 4242",
+                "4242 4242 4242 4242",
+            ),
         ] {
             assert_eq!(found(text), Some(number), "{text}");
             for pad in 0..30 {
@@ -267,6 +344,44 @@ mod tests {
             "a ************4242, b ****-****-****-4444; c ***********0005 d 1234"
         );
         assert!(matches!(scrub(b"nothing to hide 42"), Cow::Borrowed(_)));
+        // The last four of one may be the first four of another.
+        assert_eq!(
+            String::from_utf8_lossy(&scrub(b"4242424242424242 4242 4242 4242")),
+            "**************** **** **** 4242"
+        );
+    }
+
+    /// Text of 1 MiB that says the same again and again.
+    fn again(text: &str) -> Vec<u8> {
+        text.bytes().cycle().take(1 << 20).collect()
+    }
+
+    #[test]
+    fn the_search_costs_no_more_than_the_text_is_long() {
+        for (pattern, passes) in [
+            ("4242424242424242a", true),
+            ("4242424242424242z", false),
+            ("4242424242424242 ", false),
+            ("4242-4242-4242-4242-", false),
+            ("4 2 ", false),
+            ("4", true),
+            ("4242424242424242a ", false),
+            ("42424242-4242-4242-8242-424242424242 ", false),
+            (" ", true),
+            ("+378282246310005a", true),
+            ("0.4242424242424242a", true),
+        ] {
+            let text = again(pattern);
+            let mut search = Search::new(&text);
+            let count = search.by_ref().count();
+            assert_eq!(count == 0, passes, "{pattern}");
+            assert!(search.measured <= 2 * text.len(), "{pattern}");
+        }
+        // The square of it would take minutes.
+        let began = std::time::Instant::now();
+        assert!(!holds(&scrub(&again("4242424242424242 "))));
+        assert!(!holds(&again("4242424242424242a")));
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     }
 
     /// A number with the right check digit behind `digits`.
