@@ -2,6 +2,7 @@
 
 use strongroom_auth::permission::{CapturePayments, Operate, VoidPayments};
 use strongroom_ledger::{Bucket, Leg};
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RawId, TransactionId};
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -76,6 +77,8 @@ pub struct CapturePayment {
     pub id: PaymentId,
     /// What can be captured when absent.
     pub amount: Option<Money>,
+    /// What the caller takes the payment's currency to be, with an amount or without.
+    pub currency: Option<Currency>,
 }
 
 impl Command for CapturePayment {
@@ -99,7 +102,8 @@ impl Command for CapturePayment {
         let amount = self
             .amount
             .unwrap_or(Money::new(left, payment.amount.currency));
-        if amount.currency != payment.amount.currency {
+        let named = self.currency.unwrap_or(amount.currency);
+        if [amount.currency, named] != [payment.amount.currency; 2] {
             let text = format!("`{}` is in {}", self.id, payment.amount.currency);
             return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
         }

@@ -2,6 +2,7 @@
 
 use strongroom_auth::permission::CreateRefunds;
 use strongroom_ledger::{Bucket, Leg};
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RawId, RefundId, TransactionId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
@@ -25,6 +26,8 @@ pub struct CreateRefund {
     pub payment: PaymentId,
     /// All that can be given back when absent.
     pub amount: Option<Money>,
+    /// What the caller takes the payment's currency to be, with an amount or without.
+    pub currency: Option<Currency>,
     pub reason: String,
     pub reference_id: Option<ReferenceId>,
     pub metadata: Metadata,
@@ -114,7 +117,8 @@ impl CreateRefund {
     fn amount_of(&self, payment: &PaymentBody) -> Result<Money, Rejection> {
         let (left, currency) = (payment.refundable(), payment.amount.currency);
         let amount = self.amount.unwrap_or(Money::new(left, currency));
-        if amount.currency != currency {
+        let named = self.currency.unwrap_or(amount.currency);
+        if [amount.currency, named] != [currency; 2] {
             let text = format!("`{}` is in {currency}", self.payment);
             return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
         }

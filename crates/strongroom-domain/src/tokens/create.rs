@@ -25,6 +25,8 @@ pub struct CreateToken {
     pub usage: TokenUse,
     /// Milliseconds until it expires.
     pub lifetime: Option<i64>,
+    /// Whether the caller holds `reveal:tokens`.
+    pub reveals: bool,
 }
 
 impl Command for CreateToken {
@@ -52,7 +54,7 @@ impl Command for CreateToken {
             about: Some(id),
         };
         let order = token.body.order;
-        let reply = json(&TokenView::at(&token, moment.now));
+        let reply = json(&TokenView::at(&token, moment.now, self.reveals));
         let expires_at = token.body.expires_at;
         let none = Movement::none();
         let decision = Decision::new(facts, Action::TokenCreated, id, none, vec![event])

@@ -29,32 +29,34 @@ pub struct CardView<'a> {
     pub last4: &'a str,
     pub exp_month: i8,
     pub exp_year: i16,
-    pub fingerprint: String,
+    /// SECURITY: with the first and last digits beside it, whoever may also make tokens can try the numbers between them.
+    /// It is for those who may see the number anyway.
+    pub fingerprint: Option<String>,
 }
 
 impl<'a> CardView<'a> {
-    pub fn new(body: &'a TokenBody) -> CardView<'a> {
+    pub fn new(body: &'a TokenBody, reveals: bool) -> CardView<'a> {
         CardView {
             brand: body.brand,
             bin: &body.bin,
             last4: &body.last4,
             exp_month: body.expiry.month(),
             exp_year: body.expiry.year(),
-            fingerprint: hex(&body.fingerprint),
+            fingerprint: reveals.then(|| hex(&body.fingerprint)),
         }
     }
 }
 
 impl<'a> TokenView<'a> {
-    /// As it looks at some time.
-    pub fn at(token: &'a Token, now: Timestamp) -> TokenView<'a> {
+    /// As it looks at some time, to a caller that may reveal numbers or one that may not.
+    pub fn at(token: &'a Token, now: Timestamp, reveals: bool) -> TokenView<'a> {
         let body = &token.body;
         TokenView {
             id: body.id,
             object: "token",
             status: token.status_at(now),
             usage: body.usage,
-            card: CardView::new(body),
+            card: CardView::new(body, reveals),
             cardholder_name: token.holder.as_ref().map(|holder| holder.name.as_str()),
             expires_at: body.expires_at,
             created_at: body.created_at,

@@ -338,6 +338,7 @@ impl Author {
     fn token(&self, number: &str, usage: TokenUse, lifetime: Option<i64>) -> TokenId {
         let number = CardNumber::parse(number).unwrap_or_else(|fault| panic!("{fault:?}"));
         let command = CreateToken {
+            reveals: false,
             card: self.books.engine.seal_card(&self.books.caller(), &number),
             expiry: Expiry::new(2030, 12).unwrap(),
             name: Some("Ana Cruz".into()),
@@ -373,11 +374,13 @@ impl Author {
         answer(paid, approved());
         let part = Some(money(600));
         self.run(self.books.run(CapturePayment {
+            currency: None,
             id: paid,
             amount: part,
         }));
         advance(paid);
         self.run(self.books.run(CapturePayment {
+            currency: None,
             id: paid,
             amount: None,
         }));
@@ -412,6 +415,7 @@ impl Author {
         answer: Option<AcquirerAnswer<RefundFailure>>,
     ) {
         let command = CreateRefund {
+            currency: None,
             payment,
             amount: Some(money(minor)),
             reason: "returned".into(),

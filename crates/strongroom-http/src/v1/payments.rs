@@ -35,19 +35,24 @@ pub async fn create(caller: Caller<CreatePayments>, call: Call) -> Result<Answer
 /// `POST /v1/payments/{id}/capture`.
 pub async fn capture(caller: Caller<CapturePayments>, call: Call) -> Result<Answer, Problem> {
     let id = payment_id(&call);
-    let amount = match call.body.is_empty() {
-        true => None,
+    let (amount, named) = match call.body.is_empty() {
+        true => (None, None),
         false => {
             let body = call.object()?;
             let currency = currency_of(&caller, &call, &body, Some(id)).await?;
             let dialect = call.dialect();
             read_object(&body, |fields| {
-                let _checked = fields.currency("currency");
-                Some(fields.amount("amount", currency, dialect))
+                let named = fields.currency("currency");
+                Some((fields.amount("amount", currency, dialect), named))
             })?
         }
     };
-    call.execute(&caller, CapturePayment { id, amount }).await
+    let command = CapturePayment {
+        id,
+        amount,
+        currency: named,
+    };
+    call.execute(&caller, command).await
 }
 
 /// The currency of a body's amounts: the one it names, else the payment's. `None` when it names one that is none.

@@ -65,7 +65,7 @@ fn new_refund(
         (text.len() <= 64).then(|| payment_of(text))
     });
     let payment = fields.required("payment_id", payment);
-    let _checked = fields.currency("currency");
+    let named = fields.currency("currency");
     let amount = fields.amount("amount", currency, dialect);
     let reason = fields.text("reason", 200);
     let reason = fields.required("reason", reason);
@@ -74,6 +74,7 @@ fn new_refund(
     Some(CreateRefund {
         payment: payment?,
         amount,
+        currency: named,
         reason: reason?,
         reference_id,
         metadata: metadata.unwrap_or_default(),

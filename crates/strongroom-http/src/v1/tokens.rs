@@ -2,8 +2,8 @@
 //! leaves by one field of another.
 
 use serde_json::{Value as Schema, json};
-use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateTokens, ManageTokens, ReadTokens, RevealTokens};
+use strongroom_auth::{Caller, Permission};
 use strongroom_domain::tokens::{
     CreateToken, DeleteToken, Receipt, RevealToken, RevealView, TokenUse, TokenView,
 };
@@ -41,6 +41,7 @@ pub async fn create(caller: Caller<CreateTokens>, mut call: Call) -> Result<Answ
         name: wanted.name,
         usage: wanted.usage,
         lifetime: wanted.lifetime,
+        reveals: reveals(&call),
     };
     let made = call.commit(&caller, command).await?;
     engine.keep_code(&caller, &made, wanted.code);
@@ -78,23 +79,29 @@ pub async fn delete(caller: Caller<ManageTokens>, call: Call) -> Result<Answer, 
 
 /// `GET /v1/tokens/{id}`.
 pub async fn read(caller: Caller<ReadTokens>, call: Call) -> Result<Answer, Problem> {
-    let (id, now) = (token_id(&call), call.engine().now());
+    let (id, now, reveals) = (token_id(&call), call.engine().now(), reveals(&call));
     call.read(&caller, move |view| {
-        Ok(view::json(&TokenView::at(&view.token(id)?, now)))
+        Ok(view::json(&TokenView::at(&view.token(id)?, now, reveals)))
     })
     .await
 }
 
 /// `GET /v1/tokens`.
 pub async fn list(caller: Caller<ReadTokens>, call: Call) -> Result<Answer, Problem> {
-    let (page, now) = (call.query().page()?, call.engine().now());
+    let (page, now, reveals) = (call.query().page()?, call.engine().now(), reveals(&call));
     call.read(&caller, move |view| {
         let listing = view.tokens(&page)?;
         Ok(pages::render(&listing, |token| {
-            view::json(&TokenView::at(token, now))
+            view::json(&TokenView::at(token, now, reveals))
         }))
     })
     .await
+}
+
+/// Whether the caller may reveal numbers.
+fn reveals(call: &Call) -> bool {
+    let held = &call.credential().permissions;
+    held.allows(RevealTokens::NAME).is_some()
 }
 
 fn token_id(call: &Call) -> TokenId {
@@ -243,7 +250,7 @@ pub fn schema() -> Schema {
         ("last4", schema::text()),
         ("exp_month", month()),
         ("exp_year", year()),
-        ("fingerprint", schema::text()),
+        ("fingerprint", schema::nullable(schema::text())),
     ]);
     let fields = vec![
         ("id", schema::id("tok")),

@@ -80,6 +80,12 @@ fn captures_that_cannot_be() {
                 "/currency",
             ),
             (
+                r#"{"currency":"JPY"}"#,
+                422,
+                "currency_mismatch",
+                "/currency",
+            ),
+            (
                 r#"{"amount":5,"currency":"pesos"}"#,
                 422,
                 "invalid_field",

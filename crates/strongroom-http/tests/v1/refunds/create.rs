@@ -161,6 +161,12 @@ fn refunds_that_cannot_be() {
             "/currency",
         ),
         (
+            json!({ "payment_id": payment, "reason": "x", "currency": "JPY" }),
+            422,
+            "currency_mismatch",
+            "/currency",
+        ),
+        (
             json!({ "payment_id": waiting, "reason": "x" }),
             422,
             "refund_exceeds_payment",
