@@ -106,8 +106,10 @@ impl PostgresStore {
         schema::require_known(found)?;
         schema::require_whole(&mut session)?;
         let store = Self::start(options, session)?;
-        // Only once nobody else writes: an older program may have been at work until now.
-        schema::migrate(&mut connect(&store.inner.options)?, Some(found))?;
+        let mut session = connect(&store.inner.options)?;
+        // Only once nobody else writes: a copy may have been begun and left, an older program been at work until now.
+        schema::require_whole(&mut session)?;
+        schema::migrate(&mut session, Some(found))?;
         Ok(store)
     }
 

@@ -27,6 +27,32 @@ fn a_second_store_is_refused_while_the_first_is_alive() {
     assert!(begun.elapsed().as_secs() < 5);
 }
 
+/// A copy into the store that was begun and killed while an opener waited for the lease.
+#[test]
+fn a_copy_left_unfinished_during_the_wait_is_not_opened() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    drop(server.create());
+    server.sql(
+        "UPDATE strongroom.store SET
+            until = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) + 4000",
+    );
+    let opened = std::thread::scope(|scope| {
+        let opener = scope.spawn(|| server.open().err());
+        std::thread::park_timeout(Duration::from_secs(2));
+        assert!(!opener.is_finished(), "it waits for the lease");
+        server.sql(
+            "INSERT INTO strongroom.store (one, version, epoch, batch, until)
+                VALUES (2, 0, 0, 0, 0)",
+        );
+        opener.join().unwrap()
+    });
+    assert_eq!(opened, Some(StoreError::Unfinished));
+    let until = server.sql("SELECT until FROM strongroom.store WHERE one = 1");
+    assert_eq!(until, "0", "it leaves the lease to the next copy");
+}
+
 #[test]
 fn a_store_whose_lease_ran_out_is_replaced_and_cannot_write_again() {
     let Some(server) = Server::start("") else {
