@@ -192,8 +192,9 @@ impl Courier {
             WebhookWork::Lane(lane) => line.follow(row, lane),
             WebhookWork::Delivery(delivery) => {
                 line.wait(row, delivery);
-                // Its row is stored anew.
+                // Its row is as the commit left it.
                 self.done.remove(&(scope.number, row));
+                self.kept.remove(&(scope.number, row));
             }
         }
     }

@@ -218,7 +218,8 @@ impl Line {
         }
     }
 
-    /// Takes in a delivery that a commit scheduled, once. A later challenge takes the place of an earlier one.
+    /// Takes in a delivery that a commit scheduled, once. A later challenge takes the place of an earlier one, and what is
+    /// asked for now the place of the same event's later try.
     pub fn wait(&mut self, row: RowId, delivery: Delivery) {
         if !delivery.given_up {
             // Given up, and asked for again by itself.
@@ -226,7 +227,10 @@ impl Line {
         }
         let known = self.pending.iter().find(|((_, other), _)| *other == row);
         let known = known.map(|(key, known)| (*key, known.sequence));
-        if let Some((key, _)) = known.filter(|(_, sequence)| *sequence < delivery.sequence) {
+        let gives_way = |((due, _), sequence): &((Timestamp, RowId), u64)| {
+            *sequence < delivery.sequence || *due > delivery.due
+        };
+        if let Some((key, _)) = known.filter(gives_way) {
             self.pending.remove(&key);
         } else if known.is_some() {
             return;

@@ -85,9 +85,10 @@ fn an_event_that_is_asked_for_again_and_again_waits_once() {
     }
     let left = acme.all(&format!("/v1/webhooks/{id}/deliveries"));
     assert_eq!(left.len(), 1);
+    // Now, and not when its next try would have been.
     receiver.become_of(|_| (200, None));
-    server.clock.advance(66_000);
-    assert!((1..=2).contains(&server.deliver()));
+    server.clock.advance(1_000);
+    assert_eq!(server.deliver(), 1);
     let left = acme.all(&format!("/v1/webhooks/{id}/deliveries"));
     assert_eq!(left, [json!(null); 0]);
 }
