@@ -106,7 +106,7 @@ fn a_database_that_is_away_is_told_and_taken_up_again() {
         let begun = Instant::now();
         while let Err(failure) = pay() {
             assert_eq!(failure, Failure::Overloaded);
-            assert!(begun.elapsed() < Duration::from_secs(5));
+            assert!(begun.elapsed() < Duration::from_secs(60));
         }
         books.engine.stop();
         let report = verify(store, root(), 2).ok().unwrap();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use strongroom_crypto::MacKey;
 
 /// How long a test waits for the server; far longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A request on its way out.
 #[derive(Clone)]

@@ -60,7 +60,7 @@ impl Shop {
             .idempotent(&line.key)
             .json(&line.body);
         let mut stream = TcpStream::connect(self.address).ok()?;
-        let patience = Some(Duration::from_secs(30));
+        let patience = Some(Duration::from_secs(120));
         stream.set_read_timeout(patience).unwrap();
         stream.write_all(&request.bytes()).ok()?;
         let mut bytes = Vec::new();
@@ -157,7 +157,7 @@ fn kill_under_load(demo: Demo, cycle: u64, earlier: &[String], acknowledged: usi
         })
         .collect();
     for _ in 0..acknowledged {
-        answers.recv_timeout(Duration::from_secs(60)).unwrap();
+        answers.recv_timeout(Duration::from_secs(300)).unwrap();
     }
     demo.running.kill();
     let journals = writers.into_iter().map(|writer| writer.join().unwrap());
@@ -191,7 +191,7 @@ fn sum(values: &[Value], field: &str) -> i64 {
 
 /// Waits until the worker has nothing left to do.
 fn at_rest(demo: &Demo) -> (Vec<Value>, Vec<Value>) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(300);
     loop {
         let (payments, refunds) = (all(demo, "/v1/payments"), all(demo, "/v1/refunds"));
         let moving = payments.iter().any(|payment| {

@@ -73,7 +73,7 @@ fn a_server_that_crashes_is_waited_for() {
         // The writer finds it again by itself.
         let before = server.sql("SELECT count(*) FROM strongroom.log");
         while server.sql("SELECT count(*) FROM strongroom.log") == before {
-            assert!(begun.elapsed() < Duration::from_secs(5));
+            assert!(begun.elapsed() < Duration::from_secs(60));
         }
         stop.store(true, Ordering::SeqCst);
         writing.join().unwrap()

@@ -138,7 +138,7 @@ fn one_that_was_replaced_learns_it_without_writing() {
     let next = server.open().unwrap();
     let begun = Instant::now();
     while standing() == Ok(()) {
-        assert!(begun.elapsed() < Duration::from_secs(5), "it never learns");
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never learns");
         std::thread::yield_now();
     }
     assert_eq!(standing(), Err(StoreError::TakenOver));

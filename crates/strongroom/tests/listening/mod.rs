@@ -52,6 +52,8 @@ pub fn id(received: &Received) -> String {
 pub struct Listening {
     child: Child,
     folder: PathBuf,
+    /// What stood in the file of its output before.
+    before: usize,
 }
 
 impl Listening {
@@ -63,6 +65,7 @@ impl Listening {
             let file = options.append(true).create(true).open(folder.join(name));
             file.unwrap()
         };
+        let before = read(folder, "out").len();
         let child = command(folder, url, forward)
             .args(more)
             .stdout(add("out"))
@@ -71,6 +74,7 @@ impl Listening {
         Listening {
             child: child.unwrap(),
             folder: folder.to_path_buf(),
+            before,
         }
     }
 
@@ -118,9 +122,10 @@ impl Listening {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks it to stop, and waits until it has; not before it has introduced itself, as from then on it stops in good order.
     #[track_caller]
     pub fn stop(self) {
+        until("it says who it is", || self.out().len() > self.before);
         self.send(Signal::INT);
         let err = self.err();
         assert_eq!(self.ended().code(), Some(0), "{err}");

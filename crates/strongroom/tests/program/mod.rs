@@ -16,7 +16,7 @@ use serde_json::Value;
 use strongroom_testkit::exchange::{Outgoing, Reply};
 
 /// How long a test waits for the program; far longer than anything takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The program, with no terminal and nothing of the caller's environment that it reads.
 pub fn strongroom() -> Command {

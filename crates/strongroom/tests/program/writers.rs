@@ -62,7 +62,7 @@ impl Shop {
             .json(&body);
         let mut stream = TcpStream::connect(self.address).ok()?;
         stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
+            .set_read_timeout(Some(Duration::from_secs(120)))
             .unwrap();
         stream.write_all(&request.bytes()).ok()?;
         let mut bytes = Vec::new();
@@ -133,7 +133,7 @@ pub fn kill_under_load(demo: Demo, cycle: u64, acknowledged: usize) -> Vec<Line>
         })
         .collect();
     for _ in 0..acknowledged {
-        answers.recv_timeout(Duration::from_secs(60)).unwrap();
+        answers.recv_timeout(Duration::from_secs(300)).unwrap();
     }
     demo.running.kill();
     writers

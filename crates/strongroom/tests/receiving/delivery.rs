@@ -7,7 +7,7 @@ use strongroom_testkit::receiver::{Received, Receiver};
 
 use crate::program::Demo;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What an endpoint received, and what it verifies with.
 #[derive(Clone, Debug)]
