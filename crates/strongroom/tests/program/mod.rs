@@ -74,9 +74,20 @@ impl Ended {
     }
 }
 
+/// A process that does not outlive the test that started it.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that was waited for is not touched.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 /// A program that runs.
 pub struct Running {
-    child: Child,
+    process: Process,
     out: BufReader<ChildStdout>,
     err: Receiver<String>,
     /// The first line it printed.
@@ -103,7 +114,7 @@ impl Running {
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let running = Running {
-            child,
+            process: Process(child),
             out,
             err,
             line,
@@ -131,7 +142,7 @@ impl Running {
     }
 
     pub fn send(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        let pid = Pid::from_raw(i32::try_from(self.process.0.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
@@ -142,19 +153,18 @@ impl Running {
     }
 
     /// Kills it as a power cut would.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        drop(self.process);
     }
 
     /// Waits for its end.
-    pub fn ended(mut self) -> Stopped {
+    pub fn ended(self) -> Stopped {
         let (send, receive) = channel();
-        let mut out = self.out;
+        let (mut out, mut process) = (self.out, self.process);
         std::thread::spawn(move || {
             let mut rest = String::new();
             drop(out.read_to_string(&mut rest));
-            drop(send.send((self.child.wait(), rest)));
+            drop(send.send((process.0.wait(), rest)));
         });
         let (status, rest) = receive.recv_timeout(PATIENCE).unwrap();
         Stopped {
