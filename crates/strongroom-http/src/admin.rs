@@ -30,6 +30,7 @@ impl App {
                 text(StatusCode::SERVICE_UNAVAILABLE, "unreachable")
             }
             ("/ready", EngineState::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            ("/ready", EngineState::Replaced) => text(StatusCode::SERVICE_UNAVAILABLE, "replaced"),
             // The cause is for the operator, who is who asks here.
             ("/ready", EngineState::Halted(cause)) => {
                 text(StatusCode::SERVICE_UNAVAILABLE, &format!("halted: {cause}"))

@@ -19,6 +19,7 @@ mod leaks;
 mod metrics;
 mod openapi;
 mod pages;
+mod parcel;
 mod presented;
 mod problem;
 mod query;
