@@ -68,10 +68,9 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// Waits until everything under way is given up.
-    pub async fn broken(&mut self) {
-        // An error means that the holder itself is gone.
-        let _ = self.broken.changed().await;
+    /// The body, and what changes once everything under way is given up.
+    pub fn parts(&mut self) -> (&mut Incoming, watch::Receiver<u64>) {
+        (self.response.body_mut(), self.broken.clone())
     }
 }
 
