@@ -148,6 +148,13 @@ impl Engine {
         let caller = Caller::system(SystemActor::Housekeeping, scope);
         match self.execute_blocking(&caller, Note { action, details }, Envelope::internal()) {
             Ok(_) => Ok(()),
+            Err(Failure::Overloaded | Failure::Away) => {
+                let cause = "the start could not be put on record yet".to_owned();
+                Err(StartError::Store(StoreError::Unreachable(cause)))
+            }
+            Err(_) if self.owned() == Err(Failure::Stopped) => {
+                Err(StartError::Store(StoreError::TakenOver))
+            }
             Err(failure) => Err(StartError::Damage(format!(
                 "the start could not be put on record: {failure:?}"
             ))),

@@ -45,6 +45,8 @@ const ANSWER: Duration = Duration::from_secs(90);
 /// How often the deciding node is asked whether it decides, and how long it may take to say so.
 const PING: Duration = Duration::from_millis(500);
 const PONG: Duration = Duration::from_secs(4);
+/// How long after its last question another node is still counted on.
+const COMPANY: Duration = Duration::from_secs(5);
 /// How often in a row it may fail to before everything under way is given up.
 const SILENCES: u32 = 2;
 
@@ -59,6 +61,8 @@ pub enum Role {
     Holding(App, Notice),
     /// Another one.
     Following(Arc<Holder>),
+    /// Nobody is waited for any more.
+    Ending,
 }
 
 /// A node's edge. Cheap to clone.
@@ -78,6 +82,8 @@ struct Inner {
     budget: Budget,
     numbers: Numbers,
     silences: Mutex<u32>,
+    /// When another node last asked whether this one decides.
+    visited: Mutex<Option<Instant>>,
 }
 
 /// How one try went.
@@ -104,6 +110,7 @@ impl Front {
             budget: Budget::default(),
             numbers: Numbers::new(),
             silences: Mutex::default(),
+            visited: Mutex::default(),
         }))
     }
 
@@ -118,6 +125,20 @@ impl Front {
         if let Role::Holding(app, _) = self.0.role.send_replace(role) {
             app.end_streams();
         }
+    }
+
+    /// Whether the node of this notice is followed already.
+    pub fn follows(&self, notice: &Notice) -> bool {
+        match &*self.0.role.borrow() {
+            Role::Following(holder) => holder.notice == *notice,
+            _ => false,
+        }
+    }
+
+    /// Whether another node followed this one a moment ago, and will take over.
+    pub fn has_company(&self) -> bool {
+        let visited = self.0.visited.lock().unwrap_or_else(PoisonError::into_inner);
+        visited.is_some_and(|visited| visited.elapsed() < COMPANY)
     }
 
     /// Sends load balancers elsewhere; what arrives nevertheless is answered.
@@ -283,6 +304,7 @@ impl Front {
             let tried = match now {
                 Role::Searching => Tried::NotBegun,
                 Role::StandingBy => return answers::standing_by(&head.method),
+                Role::Ending => return answers::nobody(&head.method),
                 Role::Holding(app, _) => self.here(&app, peer, head, &mut parcel).await,
                 Role::Following(holder) => self.there(&holder, peer, head, &mut parcel).await,
             };
@@ -376,6 +398,7 @@ impl Front {
             _ => None,
         };
         if relay::is_ping(&head) {
+            *self.0.visited.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             let runs = deciding.is_some_and(|app| app.engine().state() == EngineState::Running);
             return bare(match runs {
                 true => StatusCode::NO_CONTENT,
