@@ -45,6 +45,8 @@ const ANSWER: Duration = Duration::from_secs(90);
 /// How often the deciding node is asked whether it decides, and how long it may take to say so.
 const PING: Duration = Duration::from_millis(500);
 const PONG: Duration = Duration::from_secs(4);
+/// How long the answers of a node that decided may still be on their way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long after its last question another node is still counted on.
 const COMPANY: Duration = Duration::from_secs(5);
 /// How often in a row it may fail to before everything under way is given up.
@@ -114,7 +116,7 @@ impl Front {
         }))
     }
 
-    /// Takes up another role. What is under way ends in the old one.
+    /// Takes up another role, within a runtime. What is under way ends in the old one.
     pub fn turn(&self, role: Role) {
         let decides = matches!(role, Role::Holding(..));
         self.0.numbers.decides(decides);
@@ -122,8 +124,14 @@ impl Front {
         if decides {
             self.0.reached.send_replace(Some(Instant::now()));
         }
-        if let Role::Holding(app, _) = self.0.role.send_replace(role) {
-            app.end_streams();
+        match self.0.role.send_replace(role) {
+            Role::Holding(app, _) => app.end_streams(),
+            // It decides no more. What it did before that is on its way; what it does not answer it will never.
+            Role::Following(former) => drop(tokio::spawn(async move {
+                sleep(LAST_WORDS).await;
+                former.break_off();
+            })),
+            _ => {}
         }
     }
 

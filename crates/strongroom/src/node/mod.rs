@@ -300,8 +300,8 @@ impl Member {
         } else {
             self.front.turn(Role::Ending);
         }
-        let look_on = tokio::spawn(async move { self.look_on().await });
-        drop(look_on);
+        // What is under way may have to follow yet another node.
+        tokio::spawn(async move { self.look_on().await });
     }
 
     /// Goes on looking who decides.
