@@ -30,6 +30,14 @@ impl RootKeys {
         }
     }
 
+    /// The same keys once more, for a server that takes its books up again.
+    pub fn duplicate(&self) -> Self {
+        Self {
+            root: self.root.duplicate(),
+            shred_root: self.shred_root.duplicate(),
+        }
+    }
+
     /// Version and bytes of the installation root key.
     pub fn root(&self) -> (u32, &[u8; 32]) {
         (self.root.version, &self.root.key)
@@ -63,6 +71,13 @@ impl VersionedKey {
         let mut key = Zeroizing::new([0; 32]);
         fill_random(&mut key[..]);
         Self { version: 1, key }
+    }
+
+    fn duplicate(&self) -> Self {
+        Self {
+            version: self.version,
+            key: Zeroizing::new(*self.key),
+        }
     }
 
     fn split_from(bytes: &[u8]) -> Option<(Self, &[u8])> {

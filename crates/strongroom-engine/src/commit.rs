@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use crate::bases::Bases;
 use crate::cache::Cache;
 use crate::draft::{Draft, spent_hashes};
+use crate::engine::EngineState;
 use crate::envelope::Failure;
 use crate::log::Log;
 use crate::opened::{Opener, store_key};
@@ -61,7 +62,7 @@ impl Commit {
             tracing::error!("the commit thread panicked: nothing more is acknowledged");
             shared.halt("the commit thread panicked".to_owned());
             // Whoever waits learns it as the items go.
-            drop(shared.queue.close());
+            drop(shared.queue.close(Failure::Halted));
         }
     }
 
@@ -92,13 +93,17 @@ impl Commit {
     }
 
     fn is_halted(&self) -> bool {
-        matches!(self.shared.state(), crate::engine::EngineState::Halted(_))
+        matches!(
+            self.shared.state(),
+            EngineState::Halted(_) | EngineState::Replaced
+        )
     }
 
     fn refuse_waiting(&mut self) {
-        for item in self.shared.queue.close() {
+        let failure = self.shared.not_begun();
+        for item in self.shared.queue.close(failure.clone()) {
             match item {
-                Item::Command(pending) => drop(pending.answer.send(Err(Failure::Halted))),
+                Item::Command(pending) => drop(pending.answer.send(Err(failure.clone()))),
                 Item::Derived(_, answer) => drop(answer.send(Err(Failure::Halted))),
                 Item::Run(_) | Item::Stop => {}
             }
@@ -141,6 +146,11 @@ impl Commit {
         match error {
             StoreError::Full => Failure::StorageFull,
             StoreError::Locked | StoreError::Unreachable(_) => Failure::Overloaded,
+            StoreError::TakenOver => {
+                tracing::error!("another server took the store over: nothing more is acknowledged");
+                self.shared.replaced();
+                Failure::Halted
+            }
             other => {
                 tracing::error!(error = %other, "the store failed: nothing more is acknowledged");
                 self.shared.halt(other.to_string());

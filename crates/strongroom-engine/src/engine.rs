@@ -12,7 +12,7 @@ use strongroom_domain::api_keys::Limited;
 use strongroom_domain::command::Command;
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
-use strongroom_store::{Batch, Reader, Standing, Store, StoreError};
+use strongroom_store::{Batch, Reader, Release, Standing, Store, StoreError};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 use strongroom_types::mode::{Mode, Scope};
@@ -36,6 +36,8 @@ pub enum EngineState {
     /// The store cannot be shown to be ours: nothing is answered until it can.
     Unreachable,
     Stopping,
+    /// Another server has the store.
+    Replaced,
     /// The store failed; nothing is acknowledged any more.
     Halted(String),
 }
@@ -66,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) reading: Semaphore,
     /// Whether the store is still ours, though nothing was written since.
     standing: Standing,
+    release: Release,
     thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) journals: Option<Journals>,
     /// Held while an organization is founded: two at once would be given the same scope numbers.
@@ -107,6 +110,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 reading: Semaphore::new(readers.len()),
                 standing: store.standing(),
+                release: store.release(),
                 shared,
                 readers: Mutex::new(readers),
                 thread: Mutex::new(Some(thread)),
@@ -144,6 +148,13 @@ impl Engine {
         let caller = Caller::system(SystemActor::Housekeeping, scope);
         match self.execute_blocking(&caller, Note { action, details }, Envelope::internal()) {
             Ok(_) => Ok(()),
+            Err(Failure::Overloaded | Failure::Away) => {
+                let cause = "the start could not be put on record yet".to_owned();
+                Err(StartError::Store(StoreError::Unreachable(cause)))
+            }
+            Err(_) if self.owned() == Err(Failure::Stopped) => {
+                Err(StartError::Store(StoreError::TakenOver))
+            }
             Err(failure) => Err(StartError::Damage(format!(
                 "the start could not be put on record: {failure:?}"
             ))),
@@ -162,7 +173,8 @@ impl Engine {
         }
     }
 
-    /// Stops taking work, finishes what is queued, puts the stop on record and ends the commit thread.
+    /// Stops taking work, finishes what is queued, puts the stop on record, ends the commit thread and gives the store
+    /// up: who comes next need not wait until the last reader here is gone.
     pub fn stop(&self) {
         {
             let mut state = self
@@ -191,6 +203,7 @@ impl Engine {
             // A panic of the commit thread was logged where it happened.
             drop(thread.join());
         }
+        (self.inner.release)();
     }
 
     pub fn now(&self) -> Timestamp {
@@ -198,7 +211,7 @@ impl Engine {
     }
 
     pub fn state(&self) -> EngineState {
-        let away = self.owned() == Err(Failure::Overloaded);
+        let away = self.owned() == Err(Failure::Away);
         match self.inner.shared.state() {
             EngineState::Running if away => EngineState::Unreachable,
             state => state,
@@ -208,11 +221,15 @@ impl Engine {
     /// Whether the store is still ours, and with it what is known here of keys.
     ///
     /// # Errors
-    /// `Overloaded` while another server may have it, `Halted` once one has.
+    /// `Away` while another server may have it, `Stopped` once one has.
     pub fn owned(&self) -> Result<(), Failure> {
         match (self.inner.standing)() {
             Ok(()) => Ok(()),
-            Err(StoreError::Unreachable(_)) => Err(Failure::Overloaded),
+            Err(StoreError::Unreachable(_)) => Err(Failure::Away),
+            Err(StoreError::TakenOver) => {
+                self.inner.shared.replaced();
+                Err(Failure::Stopped)
+            }
             Err(error) => {
                 self.inner.shared.halt(error.to_string());
                 Err(Failure::Halted)

@@ -102,6 +102,10 @@ pub enum Failure {
     SignatureReplayed,
     /// The queue is full.
     Overloaded,
+    /// The store cannot be shown to be ours now; nothing was done.
+    Away,
+    /// This engine decides no more, by its own will or because another one does; nothing was done.
+    Stopped,
     /// The disk is full; nothing was changed.
     StorageFull,
     /// The store failed and nothing more is acknowledged.

@@ -50,7 +50,7 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
-pub use start::{Settings, StartError};
+pub use start::{Settings, StartError, require_root};
 pub use view::{
     AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
     TransactionFilter, View, WalletFilter,

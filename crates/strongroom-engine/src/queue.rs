@@ -82,7 +82,8 @@ struct Waiting {
     items: Vec<Item>,
     /// Idempotency keys between `push` and the answer, with their scope.
     in_flight: HashSet<(u32, [u8; 16])>,
-    closed: bool,
+    /// What everybody is told from then on.
+    closed: Option<Failure>,
 }
 
 /// Items in order of arrival; `push` never waits.
@@ -108,8 +109,8 @@ impl Queue {
     /// Adds a command unless its idempotency key is in flight, the queue is full or the engine has stopped.
     pub fn push(&self, pending: Pending) -> Result<(), Failure> {
         let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(Failure::Halted);
+        if let Some(failure) = &waiting.closed {
+            return Err(failure.clone());
         }
         if waiting.items.len() >= self.limit {
             return Err(Failure::Overloaded);
@@ -128,8 +129,8 @@ impl Queue {
     /// Adds an item of the server's own.
     pub fn push_own(&self, item: Item) -> Result<(), Failure> {
         let mut waiting = self.lock();
-        if waiting.closed {
-            return Err(Failure::Halted);
+        if let Some(failure) = &waiting.closed {
+            return Err(failure.clone());
         }
         waiting.items.push(item);
         self.arrived.notify_one();
@@ -164,9 +165,9 @@ impl Queue {
     }
 
     /// Refuses everything from now on and gives back what was waiting.
-    pub fn close(&self) -> Vec<Item> {
+    pub fn close(&self, failure: Failure) -> Vec<Item> {
         let mut waiting = self.lock();
-        waiting.closed = true;
+        waiting.closed = Some(failure);
         std::mem::take(&mut waiting.items)
     }
 

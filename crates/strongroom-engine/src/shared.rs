@@ -14,6 +14,7 @@ use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::engine::EngineState;
+use crate::envelope::Failure;
 use crate::failures::Failures;
 use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
@@ -80,6 +81,22 @@ impl Shared {
     pub fn halt(&self, reason: String) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         *state = EngineState::Halted(reason);
+    }
+
+    /// Another server has the store; one that stops has given it up itself.
+    pub fn replaced(&self) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if *state == EngineState::Running {
+            *state = EngineState::Replaced;
+        }
+    }
+
+    /// What somebody is told whose command was not begun.
+    pub fn not_begun(&self) -> Failure {
+        match self.state() {
+            EngineState::Stopping | EngineState::Replaced => Failure::Stopped,
+            _ => Failure::Halted,
+        }
     }
 
     pub fn state(&self) -> EngineState {

@@ -104,6 +104,17 @@ pub(crate) fn hierarchy(
     Ok(hierarchy)
 }
 
+/// Whether a root opens an installation's keys.
+///
+/// # Errors
+/// `Keys` when it is another's.
+pub fn require_root(root: RootKeys, rows: &[strongroom_store::KeyRow]) -> Result<(), StartError> {
+    let rows = rows.iter().map(crypto_key).collect();
+    Hierarchy::open(root, rows)
+        .map(drop)
+        .map_err(StartError::Keys)
+}
+
 /// The highest key number, those of subjects included.
 fn highest_key(reader: &mut dyn Reader, mut highest: u32) -> Result<u32, StoreError> {
     loop {

@@ -23,20 +23,34 @@ impl App {
         }
         let text = |status, word: &str| plain(status, "text/plain", format!("{word}\n"));
         match (request.uri().path(), self.engine().state()) {
-            ("/metrics", _) => plain(StatusCode::OK, METRICS, self.inner().metrics.render()),
+            ("/metrics", _) => metrics(self.inner().metrics.render()),
             ("/health", _) => text(StatusCode::OK, "ok"),
             ("/ready", EngineState::Running) => text(StatusCode::OK, "ready"),
             ("/ready", EngineState::Unreachable) => {
                 text(StatusCode::SERVICE_UNAVAILABLE, "unreachable")
             }
             ("/ready", EngineState::Stopping) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            ("/ready", EngineState::Replaced) => text(StatusCode::SERVICE_UNAVAILABLE, "replaced"),
             // The cause is for the operator, who is who asks here.
             ("/ready", EngineState::Halted(cause)) => {
                 text(StatusCode::SERVICE_UNAVAILABLE, &format!("halted: {cause}"))
             }
-            _ => text(StatusCode::NOT_FOUND, "not found"),
+            _ => not_found(),
         }
     }
+}
+
+/// Numbers as they are fetched.
+pub(crate) fn metrics(text: String) -> Response<Reply> {
+    plain(StatusCode::OK, METRICS, text)
+}
+
+pub(crate) fn not_found() -> Response<Reply> {
+    plain(
+        StatusCode::NOT_FOUND,
+        "text/plain",
+        "not found\n".to_owned(),
+    )
 }
 
 fn plain(status: StatusCode, kind: &'static str, body: String) -> Response<Reply> {

@@ -123,6 +123,11 @@ impl App {
         &self.0.settings
     }
 
+    /// Ends all event streams; their readers come back, wherever the events are told then.
+    pub fn end_streams(&self) {
+        self.0.feeds.drain();
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }

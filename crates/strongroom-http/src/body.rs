@@ -33,16 +33,37 @@ where
     match tokio::time::timeout(patience, std::pin::pin!(collected)).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::new(EdgeCode::InvalidJson, "the body broke off")),
-        Err(_) => Err(Problem::new(
-            EdgeCode::BodyTimeout,
-            "the body did not arrive in time",
-        )),
+        Ok(Err(_)) => Err(fault(EdgeCode::InvalidJson)),
+        Err(_) => Err(fault(EdgeCode::BodyTimeout)),
     }
 }
 
 fn too_large() -> Problem {
-    Problem::new(EdgeCode::BodyTooLarge, "a body has at most 1048576 bytes")
+    fault(EdgeCode::BodyTooLarge)
+}
+
+/// Why a body could not be read.
+pub(crate) fn fault(code: EdgeCode) -> Problem {
+    Problem::new(
+        code,
+        match code {
+            EdgeCode::BodyTooLarge => "a body has at most 1048576 bytes",
+            EdgeCode::BodyTimeout => "the body did not arrive in time",
+            _ => "the body broke off",
+        },
+    )
+}
+
+/// The fault behind a problem of [`read`].
+pub(crate) fn code_of(problem: &Problem) -> Option<EdgeCode> {
+    let faults = [
+        EdgeCode::BodyTooLarge,
+        EdgeCode::BodyTimeout,
+        EdgeCode::InvalidJson,
+    ];
+    faults
+        .into_iter()
+        .find(|fault| fault.code() == problem.code())
 }
 
 /// Refuses a body that says it is something else than JSON.

@@ -28,6 +28,7 @@ use crate::caught::Caught;
 use crate::idempotency;
 use crate::leaks;
 use crate::openapi;
+use crate::parcel::Parcel;
 use crate::presented::unverified_key;
 use crate::problem::{EdgeCode, Problem};
 use crate::query::Query;
@@ -37,7 +38,7 @@ use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
 use crate::tripwire;
-use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Visit};
+use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Origin, Visit};
 
 /// The longest path and query, in bytes.
 const MAX_TARGET: usize = 8_192;
@@ -56,16 +57,34 @@ impl App {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
+        let mut parcel = Parcel::passing(body);
+        self.serve(Origin::Here(peer), &head, &mut parcel).await
+    }
+
+    /// The same for a request that may have come by another node, and may go on to one: it stays with the caller.
+    pub(crate) async fn serve<B>(
+        &self,
+        origin: Origin,
+        head: &Parts,
+        body: &mut Parcel<B>,
+    ) -> Response<Reply>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let _held = self.inner().metrics.in_flight();
-        let mut visit = Visit::begin(self, peer, &head);
-        let mut outcome = self.pass(&mut visit, &head, body).await;
+        let mut visit = Visit::begin(self, origin, head);
+        let mut outcome = self.pass(&mut visit, head, body).await;
         let feed = outcome
             .as_mut()
             .ok()
             .and_then(|passed| passed.answer.feed.take());
-        let mut response = respond::write(self, &visit, &head, &outcome);
+        let mut response = respond::write(self, &visit, head, &outcome);
         if let Some(feed) = feed {
-            respond::stream(&mut response, &head, feed);
+            respond::stream(&mut response, head, feed);
+        }
+        if let Err(problem) = &outcome {
+            response.extensions_mut().insert(problem.fate());
         }
         visit.answered(
             response.status().as_u16(),
@@ -75,7 +94,12 @@ impl App {
     }
 
     /// The steps, in their order.
-    async fn pass<B>(&self, visit: &mut Visit, head: &Parts, body: B) -> Result<Passed, Problem>
+    async fn pass<B>(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        body: &mut Parcel<B>,
+    ) -> Result<Passed, Problem>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -108,7 +132,7 @@ impl App {
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
-        let body = body::read(body, self.settings().body_time).await?;
+        let body = body.read(self.settings().body_time).await?;
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
@@ -172,12 +196,18 @@ impl App {
             (Door::Ready, EngineState::Running) => status(200, "ready"),
             (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),
+            (Door::Ready, EngineState::Replaced) => status(503, "replaced"),
             (Door::Ready, EngineState::Halted(_)) => status(503, "halted"),
         })
     }
 
     /// A key that somebody found. SECURITY: the answer is the same whether there is such a key.
-    async fn leak<B>(&self, visit: &mut Visit, head: &Parts, body: B) -> Result<Passed, Problem>
+    async fn leak<B>(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        body: &mut Parcel<B>,
+    ) -> Result<Passed, Problem>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -185,7 +215,7 @@ impl App {
         let network = network(visit.address);
         let standing = self.inner().unauthenticated.count(network, visit.time);
         allow(visit, standing)?;
-        let body = body::read(body, self.settings().body_time).await?;
+        let body = body.read(self.settings().body_time).await?;
         body::check_type(&head.headers)?;
         let found = leaks::read(&body)?;
         self.engine().owned()?;
@@ -290,7 +320,7 @@ impl App {
         visit: &Visit,
         credential: &Arc<Credential>,
     ) -> Result<(), Problem> {
-        if self.settings().live_allowed || !credential.scope.mode.is_live() {
+        if visit.live_allowed || !credential.scope.mode.is_live() {
             return Ok(());
         }
         let text = "live keys are accepted over TLS or from this machine only";

@@ -97,7 +97,17 @@ impl Drop for Place {
 /// The body of a stream's response.
 pub struct Feed {
     chunks: mpsc::Receiver<Bytes>,
-    _place: Place,
+    _place: Option<Place>,
+}
+
+impl Feed {
+    /// A stream that another node tells.
+    pub(crate) fn relayed(chunks: mpsc::Receiver<Bytes>) -> Feed {
+        Feed {
+            chunks,
+            _place: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Feed {
@@ -141,7 +151,7 @@ impl Source {
         tokio::spawn(self.run(sender, draining));
         Feed {
             chunks,
-            _place: place,
+            _place: Some(place),
         }
     }
 

@@ -119,7 +119,7 @@ impl Metrics {
 pub struct Held(Gauge);
 
 impl Held {
-    fn new(gauge: &Gauge) -> Held {
+    pub(crate) fn new(gauge: &Gauge) -> Held {
         gauge.inc();
         Held(gauge.clone())
     }

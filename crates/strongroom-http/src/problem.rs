@@ -63,9 +63,24 @@ edge_codes! {
     NarrowTheRange = 422, "narrow_the_range", "The range is too wide to search";
     RateLimited = 429, "rate_limited", "Too many requests";
     Internal = 500, "internal_error", "Something went wrong on our side";
+    HandingOver = 503, "handing_over", "Another server takes the books over";
+    OutcomeUnknown = 503, "outcome_unknown", "It is not known whether the request was carried out";
     Overloaded = 503, "overloaded", "The server is overloaded";
     StandingBy = 503, "standing_by", "Another server serves these books";
     StorageUnavailable = 503, "storage_unavailable", "The books cannot be written";
+}
+
+/// What became of a request that is answered with an error, for a node that may send it elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Decided: the answer is the answer.
+    Settled,
+    /// Certainly not begun, for this server may not decide.
+    NotBegun,
+    /// The first request under its key is at work.
+    InUse,
+    /// Perhaps carried out, perhaps not.
+    Unknown,
 }
 
 /// An error on its way to the client.
@@ -83,6 +98,7 @@ struct Parts {
     retry_after: Option<u64>,
     replayed: bool,
     request: Option<RequestId>,
+    fate: Fate,
 }
 
 #[derive(Serialize)]
@@ -128,6 +144,7 @@ impl Problem {
             retry_after: None,
             replayed: false,
             request: None,
+            fate: Fate::Settled,
         }))
     }
 
@@ -175,6 +192,16 @@ impl Problem {
         self.0.request = Some(request);
         self.0.replayed = replayed;
         self
+    }
+
+    #[must_use]
+    pub(crate) fn meets(mut self, fate: Fate) -> Problem {
+        self.0.fate = fate;
+        self
+    }
+
+    pub(crate) fn fate(&self) -> Fate {
+        self.0.fate
     }
 
     pub fn status(&self) -> u16 {

@@ -3,7 +3,7 @@
 use strongroom_domain::rejection::{Nature, Rejection};
 use strongroom_engine::Failure;
 
-use crate::problem::{EdgeCode, Problem};
+use crate::problem::{EdgeCode, Fate, Problem};
 
 /// The HTTP status of a refusal's nature.
 pub const fn status_of(nature: Nature) -> u16 {
@@ -44,7 +44,8 @@ impl From<Failure> for Problem {
                 EdgeCode::KeyInUse,
                 "the first request under this idempotency key is still running",
             )
-            .retry_after(1),
+            .retry_after(1)
+            .meets(Fate::InUse),
             Failure::KeyReused => of(
                 EdgeCode::KeyReused,
                 "this idempotency key belongs to a request with another URL or body",
@@ -59,6 +60,18 @@ impl From<Failure> for Problem {
                 "the server has more to do than it can; try again",
             )
             .retry_after(1),
+            Failure::Away => of(
+                EdgeCode::Overloaded,
+                "the books cannot be reached now; nothing was done, try again",
+            )
+            .retry_after(1)
+            .meets(Fate::NotBegun),
+            Failure::Stopped => of(
+                EdgeCode::HandingOver,
+                "another server takes the books over; nothing was done, try again",
+            )
+            .retry_after(1)
+            .meets(Fate::NotBegun),
             Failure::StorageFull => of(
                 EdgeCode::StorageUnavailable,
                 "the server's disk is full; nothing was changed",
@@ -68,7 +81,8 @@ impl From<Failure> for Problem {
                 EdgeCode::StorageUnavailable,
                 "the server stopped writing because its storage failed",
             )
-            .retry_after(30),
+            .retry_after(30)
+            .meets(Fate::Unknown),
             Failure::Internal => Problem::internal(),
             Failure::NarrowTheRange => of(
                 EdgeCode::NarrowTheRange,
@@ -125,6 +139,8 @@ mod tests {
             (Failure::KeyReused, 409, "idempotency_key_reused"),
             (Failure::SignatureReplayed, 401, "signature_replayed"),
             (Failure::Overloaded, 503, "overloaded"),
+            (Failure::Away, 503, "overloaded"),
+            (Failure::Stopped, 503, "handing_over"),
             (Failure::Halted, 503, "storage_unavailable"),
             (Failure::Internal, 500, "internal_error"),
             (Failure::NarrowTheRange, 422, "narrow_the_range"),

@@ -14,21 +14,25 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use strongroom_nodes::{Identity, NodeKey};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, EdgeSettings};
+use crate::front::{Front, relay};
+use crate::metrics::Held;
 use crate::respond::Reply;
-use crate::standby;
 use crate::watched::{Progress, Watched};
 
 /// Most headers, and the most bytes of a request's head.
-const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 32 * 1_024;
 /// Connections of the admin listener.
 const ADMIN_CONNECTIONS: u32 = 64;
-/// How long what a standby answers may take once it serves itself.
-const STANDBY_DRAIN: Duration = Duration::from_millis(200);
+/// Connections of other nodes, and of those that have not yet proven to be one.
+const NODE_CONNECTIONS: u32 = 16_384;
+const STRANGERS: usize = 256;
 /// The longest time between two looks at a connection.
 const LOOK: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, such as when file descriptors have run out.
@@ -60,28 +64,111 @@ pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<
     run(listener, bounds, answer, shutdown).await;
 }
 
-/// Answers in the place of the API, or of the operator's listener, while another server has the books.
-pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let standard = EdgeSettings::default();
-    let bounds = Bounds {
-        app: None,
-        connections: ADMIN_CONNECTIONS,
-        head_time: standard.head_time,
-        idle_time: standard.idle_time,
-        drain_time: STANDBY_DRAIN,
+/// Serves the API at a node, whichever node decides, until `shutdown` is ready, then drains.
+pub async fn serve_front(listener: TcpListener, front: Front, shutdown: impl Future<Output = ()>) {
+    let counted = front.clone();
+    let count: Count = Arc::new(move || counted.connected());
+    let bounds = Bounds::of(front.settings(), front.settings().connections, Some(count));
+    let streams = front.clone();
+    let shutdown = async move {
+        shutdown.await;
+        streams.end_streams();
     };
-    let answer = |_, request: Request<Incoming>| {
-        let response = standby::answer(&request);
+    let answer = move |peer, request| {
+        let front = front.clone();
+        async move { front.answer(peer, request).await }
+    };
+    run(listener, bounds, answer, shutdown).await;
+}
+
+/// Serves a node's operator until `shutdown` is ready, then drains.
+pub async fn serve_front_admin(
+    listener: TcpListener,
+    front: Front,
+    shutdown: impl Future<Output = ()>,
+) {
+    let bounds = Bounds::of(front.settings(), ADMIN_CONNECTIONS, None);
+    let answer = move |_, request: Request<Incoming>| {
+        let response = front.administer(&request);
         async move { response }
     };
     run(listener, bounds, answer, shutdown).await;
 }
 
+/// Serves the other nodes until `shutdown` is ready, then drains. SECURITY: who is no node gets as far as TLS, in a
+/// bounded number and for a bounded time.
+pub async fn serve_nodes(
+    listener: TcpListener,
+    front: Front,
+    gate: Gate,
+    shutdown: impl Future<Output = ()>,
+) {
+    let bounds = Bounds {
+        headers: MAX_HEADERS + relay::ADDED,
+        ..Bounds::of(front.settings(), NODE_CONNECTIONS, None)
+    };
+    let strangers = Arc::new(Semaphore::new(STRANGERS));
+    let slots = Arc::new(Semaphore::new(
+        usize::try_from(NODE_CONNECTIONS).unwrap_or(1),
+    ));
+    let (stop, stopped) = watch::channel(false);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let next = async {
+            let stranger = Arc::clone(&strangers).acquire_owned().await;
+            (stranger, listener.accept().await)
+        };
+        let (stranger, accepted) = tokio::select! {
+            () = shutdown.as_mut() => break,
+            next = next => next,
+        };
+        let (Ok(stranger), Ok((stream, peer))) = (stranger, accepted) else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let (front, gate, bounds) = (front.clone(), gate.clone(), bounds.clone());
+        let (slots, stopped) = (Arc::clone(&slots), stopped.clone());
+        tokio::spawn(async move {
+            // One that does not decide lets nobody in, so that what is sent to it was certainly not done.
+            let Some(notice) = front.notice() else { return };
+            let session = match gate.identity.admit(stream, &gate.key, &notice).await {
+                Ok(session) => session,
+                Err(error) => {
+                    return tracing::warn!(peer = %peer.ip(), %error, "a connection to the node was refused");
+                }
+            };
+            drop(stranger);
+            let Ok(_slot) = slots.try_acquire_owned() else {
+                return;
+            };
+            let answer = move |request| {
+                let (front, epoch) = (front.clone(), notice.epoch);
+                async move { front.answer_node(epoch, request).await }
+            };
+            drive(session, &bounds, answer, stopped).await;
+        });
+    }
+    drop(listener);
+    stop.send_replace(true);
+    let all = slots.acquire_many(NODE_CONNECTIONS);
+    drop(tokio::time::timeout(bounds.drain_time, all).await);
+}
+
+/// What a node shows to the others, and asks of them.
+#[derive(Clone)]
+pub struct Gate {
+    pub identity: Arc<Identity>,
+    pub key: Arc<NodeKey>,
+}
+
+type Count = Arc<dyn Fn() -> Held + Send + Sync>;
+
 #[derive(Clone)]
 struct Bounds {
-    /// Whose connections are counted.
-    app: Option<App>,
+    /// Counts a connection.
+    count: Option<Count>,
     connections: u32,
+    headers: usize,
     head_time: Duration,
     idle_time: Duration,
     drain_time: Duration,
@@ -89,12 +176,19 @@ struct Bounds {
 
 impl Bounds {
     fn new(app: &App, connections: u32) -> Bounds {
+        let counted = app.clone();
+        let count: Count = Arc::new(move || counted.inner().metrics.connected());
+        Bounds::of(app.settings(), connections, Some(count))
+    }
+
+    fn of(settings: &EdgeSettings, connections: u32, count: Option<Count>) -> Bounds {
         Bounds {
-            app: Some(app.clone()),
+            count,
             connections,
-            head_time: app.settings().head_time,
-            idle_time: app.settings().idle_time,
-            drain_time: app.settings().drain_time,
+            headers: MAX_HEADERS,
+            head_time: settings.head_time,
+            idle_time: settings.idle_time,
+            drain_time: settings.drain_time,
         }
     }
 }
@@ -146,20 +240,32 @@ async fn connection<F, Fut>(
     peer: IpAddr,
     bounds: &Bounds,
     answer: F,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) where
     F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
-    let counted = bounds.app.as_ref();
-    let _held = counted.map(|app| app.inner().metrics.connected());
+    let _held = bounds.count.as_ref().map(|count| count());
     // Answers are small and whole; waiting to fill a segment only delays them.
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    drive(stream, bounds, |request| answer(peer, request), stopped).await;
+}
+
+async fn drive<S, F, Fut>(
+    stream: S,
+    bounds: &Bounds,
+    answer: F,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> Fut + Send + Sync,
+    Fut: Future<Output = Response<Reply>> + Send,
+{
     let progress = Arc::new(Progress::new());
     let service = service_fn(|request| {
-        let (busy, answered) = (progress.busy(), answer(peer, request));
+        let (busy, answered) = (progress.busy(), answer(request));
         let progress = Arc::clone(&progress);
         async move {
             let response = answered.await;
@@ -171,7 +277,7 @@ async fn connection<F, Fut>(
         }
     });
     let stream = Watched::new(stream, Arc::clone(&progress));
-    let mut connection = pin!(builder().serve_connection(stream, service));
+    let mut connection = pin!(builder(bounds.headers).serve_connection(stream, service));
     let pause = LOOK.min(bounds.head_time / 2);
     let mut look = pin!(tokio::time::sleep(pause));
     loop {
@@ -192,13 +298,13 @@ async fn connection<F, Fut>(
     let _ = tokio::time::timeout(bounds.drain_time, connection).await;
 }
 
-fn builder() -> http1::Builder {
+fn builder(max_headers: usize) -> http1::Builder {
     let mut builder = http1::Builder::new();
     // The time of a head is watched here, without a timer per request.
     builder
         .header_read_timeout(None)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD)
+        .max_headers(max_headers)
+        .max_header_size(MAX_HEAD + 64 * (max_headers - MAX_HEADERS))
         .max_buf_size(64 * 1_024);
     builder
 }

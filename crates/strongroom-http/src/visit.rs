@@ -25,6 +25,15 @@ const CLIENT_GONE: u16 = 499;
 /// What the log of requests warns of: the key is held to networks, and was used from elsewhere.
 pub(crate) const ADDRESS_OUTSIDE_NETWORKS: &str = "address_outside_networks";
 
+/// Where a request reached the installation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Origin {
+    /// At a listener of this server; the other end of the connection.
+    Here(IpAddr),
+    /// At another node, which says whose it is and whether live keys may be used where it listens.
+    Node { client: IpAddr, live_allowed: bool },
+}
+
 /// What is known of a request so far. Dropping it counts the request and writes its line of the request log, so none
 /// is left out, not even one whose client went away.
 pub(crate) struct Visit {
@@ -32,6 +41,8 @@ pub(crate) struct Visit {
     pub address: IpAddr,
     pub standing: Option<Standing>,
     pub allow: Option<String>,
+    /// Whether live keys are accepted where it came in.
+    pub live_allowed: bool,
     app: App,
     pub time: Timestamp,
     started: Instant,
@@ -48,13 +59,25 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    pub fn begin(app: &App, peer: IpAddr, head: &Parts) -> Visit {
-        let address = client_address(peer, &head.headers, &app.settings().trusted_proxies);
+    pub fn begin(app: &App, origin: Origin, head: &Parts) -> Visit {
+        let settings = app.settings();
+        let (address, live_allowed) = match origin {
+            Origin::Here(peer) => {
+                let address = client_address(peer, &head.headers, &settings.trusted_proxies);
+                (address, settings.live_allowed)
+            }
+            // SECURITY: that node has read the headers of the proxies before it; they say nothing here.
+            Origin::Node {
+                client,
+                live_allowed,
+            } => (client, live_allowed),
+        };
         Visit {
             request: app.engine().new_request(),
             address,
             standing: None,
             allow: None,
+            live_allowed,
             app: app.clone(),
             time: app.engine().now(),
             started: Instant::now(),

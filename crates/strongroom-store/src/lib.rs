@@ -20,10 +20,12 @@ mod store;
 pub use copy::copy;
 pub use error::StoreError;
 pub use memory::{MemorySnapshot, MemoryStore};
-pub use postgres::{POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore};
+pub use postgres::{
+    POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore, Sighting, Watch,
+};
 pub use rows::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MAX_LOG,
     MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,
 };
 pub use sqlite::{Activity, COLUMNS, Class, SqliteStore, Tuning};
-pub use store::{INDEX_LOAD_LIMIT, Reader, Standing, Store, Writer};
+pub use store::{INDEX_LOAD_LIMIT, Reader, Release, Standing, Store, Writer};

@@ -18,6 +18,9 @@ pub const INDEX_LOAD_LIMIT: usize = 1_000;
 /// Says at any time whether a store is still ours; asked often, so it never waits.
 pub type Standing = Arc<dyn Fn() -> Result<(), StoreError> + Send + Sync>;
 
+/// Gives a store up to whoever waits for it, though readers of it are still about.
+pub type Release = Arc<dyn Fn() + Send + Sync>;
+
 /// One opened store: hands out its only writer and any number of readers.
 pub trait Store: Send + Sync {
     /// The writer, once.
@@ -33,6 +36,11 @@ pub trait Store: Send + Sync {
     /// one may have it.
     fn standing(&self) -> Standing {
         Arc::new(|| Ok(()))
+    }
+
+    /// What gives the store up once its writer has stopped; from then on `standing` tells `TakenOver`.
+    fn release(&self) -> Release {
+        Arc::new(|| ())
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(
         let nap = match advance_due(&engine, &*acquirer, step).await {
             Ok(0) => until_next(&engine).await,
             Ok(_) => Duration::ZERO,
-            Err(Failure::Halted) => return,
+            Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
                 tracing::warn!(failure = ?failure, "the turn of what is due failed");
                 NAP

@@ -153,7 +153,7 @@ async fn every<F, W>(
         }
         if let Err(failure) = work().await {
             tracing::warn!(worker = name, failure = ?failure, "a worker's turn failed");
-            if failure == Failure::Halted {
+            if matches!(failure, Failure::Halted | Failure::Stopped) {
                 return;
             }
         }

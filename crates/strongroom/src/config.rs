@@ -11,6 +11,7 @@ use strongroom_worker::WorkerSettings;
 
 use crate::fault::Fault;
 use crate::folder;
+use crate::node::NodeTable;
 use crate::postgres::{StoreTable, quoted};
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
@@ -35,6 +36,8 @@ pub(crate) struct Config {
     webhooks: Webhooks,
     #[serde(default)]
     store: StoreTable,
+    #[serde(default)]
+    node: NodeTable,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +84,7 @@ impl Config {
         })?;
         config.webhook_networks()?;
         config.store.check()?;
+        config.node.settings()?;
         config.edge().map(|_| config)
     }
 
@@ -105,6 +109,11 @@ impl Config {
     /// Where the books are, when not in the data directory.
     pub fn store(&self) -> &StoreTable {
         &self.store
+    }
+
+    /// How this server is one of several.
+    pub fn node(&self) -> &NodeTable {
+        &self.node
     }
 
     /// What the edge is told.
@@ -244,7 +253,16 @@ admin_listen = "127.0.0.1:7071"
 [store]
 # A PostgreSQL server for the books, instead of files in the data directory; its password in a file. Off this machine
 # it must have TLS, with a certificate that the authorities in `ca_file` signed.
-{store}"#
+{store}
+[node]
+# Several servers on one database: where the others reach this one, by TLS of their own. By default a free port of
+# 127.0.0.1, which is enough for servers on one machine. All servers need the same keyring and the same settings.
+# address = "10.0.0.11:7072"
+# listen = "0.0.0.0:7072"
+# Seconds that a request waits while another server takes over, and that a stopped one still answers what arrives.
+# patience_seconds = 15
+# leave_seconds = 2
+"#
     )
 }
 

@@ -11,13 +11,13 @@ mod fault;
 mod folder;
 mod hardening;
 mod logging;
+mod node;
 mod out;
 mod passphrase;
 mod place;
 mod postgres;
 mod provision;
 mod running;
-mod standby;
 mod table;
 
 use std::process::ExitCode;

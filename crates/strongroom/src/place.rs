@@ -70,8 +70,8 @@ pub(crate) struct Place {
     pub keyring: PathBuf,
     passphrase_file: Option<PathBuf>,
     postgres: Option<PostgresOptions>,
-    /// A folder of the journals, locked for as long as this is there.
-    journals: OnceLock<File>,
+    /// The folder of the journals, locked for as long as this is there.
+    journals: OnceLock<(PathBuf, File)>,
 }
 
 impl PlaceOptions {
@@ -160,9 +160,14 @@ impl Place {
         }
     }
 
-    /// Whether its books are in a database, so that a second server may wait for them.
+    /// Whether its books are in a database, so that further servers may serve them.
     pub fn is_in_database(&self) -> bool {
         self.postgres.is_some()
+    }
+
+    /// The database with its books, if that is where they are.
+    pub fn database(&self) -> Option<&PostgresOptions> {
+        self.postgres.as_ref()
     }
 
     /// The passphrase of its keyring: from a file, or asked for.
@@ -233,19 +238,31 @@ impl Place {
     /// Starts the engine on an opened store.
     pub fn start(&self, store: &dyn Store, root: RootKeys) -> Result<Engine, Fault> {
         let journals = self.journals()?;
-        let started = Engine::start(
+        let started = Place::try_start(store, root, &journals);
+        started.map_err(|error| self.start_fault(&error))
+    }
+
+    /// The same with its journals in that folder.
+    pub fn try_start(
+        store: &dyn Store,
+        root: RootKeys,
+        journals: &Path,
+    ) -> Result<Engine, StartError> {
+        Engine::start(
             store,
             root,
             Arc::new(WallClock),
             Settings::default(),
-            Some(&journals),
-        );
-        started.map_err(|error| self.start_fault(&error))
+            Some(journals),
+        )
     }
 
     /// The folder of the journals. A data directory without books is not locked by them, so the first folder that no
     /// other server writes is taken.
-    fn journals(&self) -> Result<PathBuf, Fault> {
+    pub fn journals(&self) -> Result<PathBuf, Fault> {
+        if let Some((dir, _)) = self.journals.get() {
+            return Ok(dir.clone());
+        }
         for number in 1..=MOST_SERVERS {
             let dir = match number {
                 1 => self.data.clone(),
@@ -262,8 +279,8 @@ impl Place {
             let opened =
                 opened.map_err(|error| Fault::file("cannot open the folder", &locked, &error))?;
             if opened.try_lock().is_ok() {
-                // Held by whoever was first; a second start in one process keeps its own.
-                drop(self.journals.set(opened));
+                // Whoever was first holds it: a second start in one process keeps its own.
+                drop(self.journals.set((dir.clone(), opened)));
                 return Ok(dir);
             }
         }

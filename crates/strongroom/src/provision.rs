@@ -111,6 +111,8 @@ fn fault(what: &str, failure: &Failure) -> Fault {
         Failure::Rejected { rejection, .. } => rejection.detail.clone(),
         Failure::StorageFull => "the disk is full".to_owned(),
         Failure::Halted => "the store failed".to_owned(),
+        Failure::Stopped => "another server took the books over".to_owned(),
+        Failure::Away => "the database was not reached in time".to_owned(),
         other => format!("{other:?}").to_lowercase(),
     };
     Fault::new(format!("{what}: {cause}"))

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use strongroom_engine::{Engine, EngineState};
@@ -13,6 +14,8 @@ use tokio::sync::watch;
 use tokio::time::{Duration, interval};
 
 use crate::fault::Fault;
+use crate::node::{Node, NodeSettings};
+use crate::place::Place;
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -22,16 +25,41 @@ const INTERRUPTED: i32 = 130;
 
 /// Everything a server is made of, ready to run.
 pub(crate) struct Server {
-    pub engine: Engine,
+    pub books: Books,
     pub edge: EdgeSettings,
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
 }
 
+/// Where a server's books are.
+pub(crate) enum Books {
+    /// In files that it alone has, and what holds them.
+    Files(Engine, Arc<Place>),
+    /// In a database, which it may share with others.
+    Database(Node),
+}
+
+impl Books {
+    /// Takes up the books of a place; `waits` is called should a server have them that shares nothing.
+    pub fn of(
+        place: Place,
+        settings: &NodeSettings,
+        waits: impl Fn() + Send + 'static,
+    ) -> Result<Books, Fault> {
+        match place.database().cloned() {
+            None => Ok(Books::Files(place.engine()?, Arc::new(place))),
+            Some(options) => {
+                let place = Arc::new(place);
+                Node::new(place, options, settings.clone(), Box::new(waits)).map(Books::Database)
+            }
+        }
+    }
+}
+
 impl Server {
     /// Serves until `during` is done (its value), or a stop is asked for (`None`); then drains and stops the engine.
-    /// A second Ctrl-C ends the process at once.
+    /// `during` begins once requests are answered. A second Ctrl-C ends the process at once.
     ///
     /// # Errors
     /// When the system gives no runtime, or the store failed while serving.
@@ -40,48 +68,88 @@ impl Server {
             .enable_all()
             .build();
         let runtime = runtime.map_err(without_runtime)?;
-        runtime.block_on(self.serve_until(during))
-    }
-
-    async fn serve_until<T>(self, during: impl Future<Output = T>) -> Result<Option<T>, Fault> {
         let Server {
-            engine,
+            books,
             edge,
             workers,
             listener,
             admin,
         } = self;
-        // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
-        let mut stops = Stops::listen()?;
-        let listener = asynchronous(listener)?;
-        let admin = admin.map(asynchronous).transpose()?;
-        let app = App::new(engine.clone(), edge);
-        let (stop, stopped) = watch::channel(false);
-        let workers = Workers::start(engine.clone(), workers);
-        let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
-        let admin = admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped))));
-
-        let outcome = tokio::select! {
-            value = during => Ok(Some(value)),
-            () = stops.first() => Ok(None),
-            cause = halt(&engine) => Err(Fault::new(cause)
-                .hint("nothing is acknowledged any more; see to the disk or the database, then start again")),
+        let seats = Seats {
+            edge,
+            workers,
+            listener,
+            admin,
         };
-        stops.end_at_the_second();
-        stop.send_replace(true);
-        // A panic in there was logged where it happened; the rest must stop all the same.
-        drop(api.await);
-        if let Some(admin) = admin {
-            drop(admin.await);
-        }
-        workers.stop().await;
-        // What was done in the last second is signed too, so that a stopped directory can be exported whole.
-        if let Err(failure) = engine.checkpoint().await {
-            tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
-        }
-        drop(tokio::task::spawn_blocking(move || engine.stop()).await);
-        outcome
+        runtime.block_on(async {
+            match books {
+                Books::Files(engine, _place) => serve_alone(engine, seats, during).await,
+                Books::Database(node) => node.serve(seats, during).await,
+            }
+        })
     }
+}
+
+/// What a server serves with, whatever its books are in.
+pub(crate) struct Seats {
+    pub edge: EdgeSettings,
+    pub workers: WorkerSettings,
+    pub listener: TcpListener,
+    pub admin: Option<TcpListener>,
+}
+
+async fn serve_alone<T>(
+    engine: Engine,
+    seats: Seats,
+    during: impl Future<Output = T>,
+) -> Result<Option<T>, Fault> {
+    let Seats {
+        edge,
+        workers,
+        listener,
+        admin,
+    } = seats;
+    // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
+    let mut stops = Stops::listen()?;
+    let listener = asynchronous(listener)?;
+    let admin = admin.map(asynchronous).transpose()?;
+    let app = App::new(engine.clone(), edge);
+    let (stop, stopped) = watch::channel(false);
+    let workers = Workers::start(engine.clone(), workers);
+    let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
+    let admin = admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped))));
+
+    let outcome = tokio::select! {
+        value = during => Ok(Some(value)),
+        () = stops.first() => Ok(None),
+        cause = halt(&engine) => Err(halted(cause)),
+    };
+    stops.end_at_the_second();
+    stop.send_replace(true);
+    // A panic in there was logged where it happened; the rest must stop all the same.
+    drop(api.await);
+    if let Some(admin) = admin {
+        drop(admin.await);
+    }
+    end(engine, workers).await;
+    outcome
+}
+
+/// The store failed while serving.
+pub(crate) fn halted(cause: String) -> Fault {
+    Fault::new(cause).hint(
+        "nothing is acknowledged any more; see to the disk or the database, then start again",
+    )
+}
+
+/// Stops workers and engine; what was decided is on record, and the books are free.
+pub(crate) async fn end(engine: Engine, workers: Workers) {
+    workers.stop().await;
+    // What was done in the last second is signed too, so that a stopped directory can be exported whole.
+    if let Err(failure) = engine.checkpoint().await {
+        tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
+    }
+    drop(tokio::task::spawn_blocking(move || engine.stop()).await);
 }
 
 /// What sends to the outside, and to `networks` though they are private.
@@ -185,8 +253,6 @@ impl Stops {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use strongroom_auth::{Caller, SystemActor};
     use strongroom_crypto::RootKeys;
     use strongroom_domain::action::Action;
@@ -197,23 +263,24 @@ mod tests {
     use super::*;
 
     /// A server whose disk the test holds, on any port.
-    fn server(disk: &Disk) -> Server {
+    fn server(disk: &Disk) -> (Server, Engine) {
         let (root, clock) = (RootKeys::generate(), Arc::new(WallClock));
         let engine = Engine::start(&disk.open(), root, clock, Settings::default(), None).unwrap();
-        Server {
-            engine,
+        let place = Arc::new(Place::with("".as_ref(), "".as_ref(), None));
+        let server = Server {
+            books: Books::Files(engine.clone(), place),
             edge: EdgeSettings::default(),
             workers: WorkerSettings::default(),
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
-        }
+        };
+        (server, engine)
     }
 
     #[test]
     fn a_failed_store_ends_the_server_with_a_fault() {
         let disk = Disk::default();
-        let server = server(&disk);
-        let engine = server.engine.clone();
+        let (server, engine) = server(&disk);
         disk.cut_power();
         let ended = server.run(async move {
             let scope = *engine.scopes().first().unwrap();
@@ -232,8 +299,7 @@ mod tests {
     #[test]
     fn what_was_waited_for_ends_the_server_in_good_order() {
         let disk = Disk::default();
-        let server = server(&disk);
-        let engine = server.engine.clone();
+        let (server, engine) = server(&disk);
         assert_eq!(server.run(async { 7 }).unwrap(), Some(7));
         assert_eq!(engine.state(), EngineState::Stopping);
     }

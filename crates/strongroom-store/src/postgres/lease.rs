@@ -5,9 +5,9 @@
 //! epoch can commit, so a process that was paused does no harm when it wakes. Nor does it read: by
 //! its own clock its lease ran out no later than by the server's ([`Tenure`]).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ const LEASE: Duration = Duration::from_secs(6);
 /// How often it is renewed, and looked at while somebody waits for it.
 const RENEW: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(200);
+/// How long a renewal's answer is waited for.
+const ANSWER: Duration = Duration::from_secs(3);
 /// How often it is tried again while the server is away.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -82,8 +84,13 @@ impl Tenure {
 pub(super) struct Lease {
     pub epoch: i64,
     pub tenure: Arc<Tenure>,
-    stop: Option<Sender<()>>,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+/// The thread that keeps it alive, and what stops it.
+struct Keeper {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Lease {
@@ -96,26 +103,37 @@ impl Lease {
         let tenure = Arc::new(Tenure::new(asked));
         let (stop, stopped) = channel();
         let (options, told) = (options.clone(), Arc::clone(&tenure));
-        let keeper = std::thread::Builder::new()
+        session.limit = Some(ANSWER);
+        let thread = std::thread::Builder::new()
             .name("lease".into())
             .spawn(move || keep(&options, session, epoch, &told, &stopped))
             .map_err(|error| StoreError::Io(error.to_string()))?;
         Ok(Self {
             epoch,
             tenure,
-            stop: Some(stop),
-            keeper: Some(keeper),
+            keeper: Mutex::new(Some(Keeper { stop, thread })),
         })
+    }
+
+    /// Gives it up before its time: whoever still reads here is told that it is somebody else's.
+    pub fn release(&self) {
+        self.tenure.lost.store(true, Ordering::SeqCst);
+        let keeper = self
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(Keeper { stop, thread }) = keeper {
+            drop(stop);
+            // A panic in there was told where it happened; the lease runs out by itself.
+            drop(thread.join());
+        }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(keeper) = self.keeper.take() {
-            // A panic in there was told where it happened; the lease runs out by itself.
-            drop(keeper.join());
-        }
+        self.release();
     }
 }
 
@@ -191,6 +209,9 @@ fn renewed(
 ) -> Option<bool> {
     if session.is_none() {
         *session = Session::connect(options).ok();
+        if let Some(session) = session {
+            session.limit = Some(ANSWER);
+        }
     }
     match session.as_mut()?.one(step) {
         Ok(rows) => Some(!rows.is_empty()),

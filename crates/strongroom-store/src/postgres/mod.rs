@@ -1,7 +1,7 @@
 //! The second engine: the same rows on a PostgreSQL server, or on one that speaks its protocol.
 //!
 //! `options.rs` says where the server is and how it is spoken to, `session.rs` is one connection,
-//! `schema.rs` has tables and migrations, `lease.rs` lets one store write at a time, `write.rs` has
+//! `schema.rs` has tables and migrations, `lease.rs` lets one store write at a time, `watch.rs` looks who does, `write.rs` has
 //! the transaction, `load.rs` set-sized reads, `read.rs` and `inspect.rs` the rest, `cells.rs` turns
 //! rows into columns and back, `fault.rs` names what went wrong.
 //! Only constants become SQL here; values are always bound.
@@ -15,6 +15,7 @@ mod options;
 mod read;
 mod schema;
 mod session;
+mod watch;
 mod write;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,10 +28,11 @@ use self::read::PostgresReader;
 use self::session::{Session, Step};
 use self::write::PostgresWriter;
 use crate::copy::continues;
-use crate::{Reader, Standing, Store, StoreError, Writer};
+use crate::{Reader, Release, Standing, Store, StoreError, Writer};
 
 pub use self::options::{PostgresOptions, PostgresSecrets};
 pub use self::schema::POSTGRES_COLUMNS;
+pub use self::watch::{Sighting, Watch};
 
 /// A store in a database: one that it alone writes, or one moment of it that is only read.
 pub struct PostgresStore {
@@ -103,7 +105,7 @@ impl PostgresStore {
     pub fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
-        schema::require_known(found)?;
+        schema::require_known(&mut session, found)?;
         schema::require_whole(&mut session)?;
         let store = Self::start(options, session)?;
         let mut session = connect(&store.inner.options)?;
@@ -121,7 +123,7 @@ impl PostgresStore {
         let mut session = Session::connect_to_any(&options)?;
         schema::require_version(session.version)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
-        schema::require_known(found)?;
+        schema::require_known(&mut session, found)?;
         let known = schema::newest();
         if found < known {
             return Err(StoreError::TooOld { found, known });
@@ -161,6 +163,21 @@ impl PostgresStore {
     pub fn finish(&self) -> Result<(), StoreError> {
         let mut session = connect(&self.inner.options)?;
         Ok(schema::finish(&mut session, self.inner.epoch())?)
+    }
+
+    /// Number of the time that this store writes; it grows with each store that takes the writing over.
+    pub fn epoch(&self) -> i64 {
+        self.inner.epoch()
+    }
+
+    /// Tells the other nodes where this one is found.
+    ///
+    /// # Errors
+    /// `Unreachable`, `Refused`.
+    pub fn publish(&self, notice: &[u8]) -> Result<(), StoreError> {
+        let mut session = connect(&self.inner.options)?;
+        session.limit = Some(write::ANSWER);
+        Ok(watch::publish(&mut session, self.inner.epoch(), notice)?)
     }
 
     fn start(options: PostgresOptions, session: Session) -> Result<Self, StoreError> {
@@ -204,6 +221,15 @@ impl Store for PostgresStore {
             }
             Hold::Frozen(_) => Arc::new(|| Ok(())),
         }
+    }
+
+    fn release(&self) -> Release {
+        let inner = Arc::clone(&self.inner);
+        Arc::new(move || {
+            if let Hold::Writing(lease) = &inner.hold {
+                lease.release();
+            }
+        })
     }
 }
 

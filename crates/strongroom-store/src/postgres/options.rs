@@ -98,6 +98,12 @@ impl PostgresOptions {
             .is_ok_and(|config| config.get_password().is_some())
     }
 
+    /// Whether all its servers are on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.config.get_hosts().iter().all(is_local)
+    }
+
     pub(super) async fn connect(&self, role: Role) -> Result<Client, tokio_postgres::Error> {
         let mut config = self.config.clone();
         config.target_session_attrs(match role {

@@ -1,6 +1,11 @@
 //! Tables, what each column may hold, and the migrations: the rows of the embedded engine, in a
 //! schema of their own, `strongroom`, so that the database may hold other things too.
 //!
+//! A step either expands – adds what older programs do not need to know – or contracts. `store.oldest`
+//! names the oldest program, by the schema it knows, that may still work on it: an expanding step
+//! leaves it, so that old and new nodes run side by side; a contracting one raises it, and is released
+//! only when no program before the expansion is left.
+//!
 //! Only what every engine of the protocol has: `bytea`, integers, primary keys. An entry's key is
 //! its log and sequence, so nothing is numbered by the server. `store` is one row: the schema's
 //! version, and whose the writing is (`lease.rs`).
@@ -12,7 +17,19 @@ use super::session::{Session, Step};
 use crate::{Class, StoreError};
 
 /// One step each, in order; never edit one that was released.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, NODES];
+
+/// Where the node that decides is found, beside the row that every batch updates; and the oldest program that may work
+/// on the schema. Programs that know version 1 alone refuse any newer one.
+const NODES: &str = "
+CREATE TABLE strongroom.holder (
+    one smallint PRIMARY KEY,
+    epoch bigint NOT NULL,
+    notice bytea NOT NULL
+);
+ALTER TABLE strongroom.store ADD COLUMN oldest integer NOT NULL DEFAULT 0;
+UPDATE strongroom.store SET oldest = 2 WHERE one = 1;
+";
 
 const FIRST: &str = "
 CREATE TABLE strongroom.store (
@@ -113,6 +130,9 @@ pub const POSTGRES_COLUMNS: &[(&str, &str, &str, Class)] = &[
     ("head", "organization", "bytea", Class::Id),
     ("head", "seq", "bigint", Class::Number),
     ("head", "time", "bigint", Class::Time),
+    ("holder", "epoch", "bigint", Class::Number),
+    ("holder", "notice", "bytea", Class::Hash),
+    ("holder", "one", "smallint", Class::Number),
     ("index_entry", "field", "integer", Class::Kind),
     ("index_entry", "hash", "bytea", Class::Hash),
     ("index_entry", "id", "bytea", Class::Id),
@@ -152,6 +172,7 @@ pub const POSTGRES_COLUMNS: &[(&str, &str, &str, Class)] = &[
     ("segment", "scope", "bigint", Class::Id),
     ("store", "batch", "bigint", Class::Number),
     ("store", "epoch", "bigint", Class::Number),
+    ("store", "oldest", "integer", Class::Number),
     ("store", "one", "smallint", Class::Number),
     ("store", "until", "bigint", Class::Time),
     ("store", "version", "integer", Class::Number),
@@ -181,11 +202,18 @@ pub(super) fn require_version(version: i32) -> Result<(), StoreError> {
     )))
 }
 
-/// Refuses a schema that is newer than this program.
-pub(super) fn require_known(found: u32) -> Result<(), StoreError> {
-    match newest() {
-        known if found > known => Err(StoreError::TooNew { found, known }),
-        _ => Ok(()),
+/// Refuses a schema that a newer program made and this one may not work on.
+pub(super) fn require_known(session: &mut Session, found: u32) -> Result<(), Trouble> {
+    let known = newest();
+    if found <= known {
+        return Ok(());
+    }
+    let text = "SELECT oldest FROM strongroom.store WHERE one = 1";
+    let rows = session.one(Step::plain(text))?;
+    let oldest: i32 = rows.first().map_or(0, |row| row.get(0));
+    match u32::try_from(oldest) {
+        Ok(oldest @ 1..) if oldest <= known => Ok(()),
+        _ => Err(Trouble::of(StoreError::TooNew { found, known })),
     }
 }
 
@@ -263,8 +291,8 @@ pub(super) fn version(session: &mut Session) -> Result<Option<u32>, Trouble> {
 /// Brings the schema from `found` to the newest version, all of it or nothing.
 pub(super) fn migrate(session: &mut Session, found: Option<u32>) -> Result<(), Trouble> {
     let from = found.unwrap_or(0);
-    require_known(from).map_err(Trouble::of)?;
-    if from == newest() {
+    require_known(session, from)?;
+    if from >= newest() {
         return Ok(());
     }
     session.one(Step::plain("BEGIN"))?;
@@ -298,7 +326,11 @@ pub(super) fn differences(session: &mut Session) -> Result<Vec<String>, Trouble>
         .map(|(table, column, kind, _)| format!("{table}.{column} {kind}"))
         .collect();
     let missing = expected.iter().filter(|column| !found.contains(column));
-    let extra = found.iter().filter(|column| !expected.contains(column));
+    // What a newer program added is its own to check.
+    let is_ours = version(session)?.is_none_or(|version| version <= newest());
+    let extra = found
+        .iter()
+        .filter(|column| is_ours && !expected.contains(column));
     Ok(missing
         .map(|column| format!("the schema: `{column}` is missing or changed"))
         .chain(extra.map(|_| "the schema holds something unknown".to_owned()))

@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Row, Statement};
 use super::fault::{Trouble, from_connect, from_error};
 use super::load::MOMENT;
 use super::options::{PostgresOptions, Role};
+use super::write::ANSWER;
 use crate::StoreError;
 
 /// What a session asks of the planner, where the server knows the word: our statements name rows
@@ -68,6 +69,8 @@ pub(super) struct Session {
     pub backend: i32,
     /// Version of the server, such as 150004.
     pub version: i32,
+    /// Longest time that an answer is waited for: a network that swallows everything tells nobody.
+    pub limit: Option<Duration>,
     /// Taken only when the session ends.
     runtime: Option<Runtime>,
 }
@@ -99,6 +102,7 @@ impl Session {
             statements: HashMap::new(),
             backend: 0,
             version: 0,
+            limit: None,
             runtime: Some(runtime),
         };
         session.run(&[Step::plain(IDLE)])?;
@@ -150,7 +154,7 @@ impl Session {
         };
         let (client, statements) = (&self.client, &self.statements);
         let on_the_way = steps.iter().map(|step| answer(client, statements, step));
-        let outcomes = runtime.block_on(in_order(on_the_way.collect()));
+        let outcomes = runtime.block_on(within(self.limit, in_order(on_the_way.collect())))?;
         let mut answers = Vec::with_capacity(outcomes.len());
         for (outcome, step) in outcomes.into_iter().zip(steps) {
             answers.push(outcome.map_err(|error| from_error(step.text, &error))?);
@@ -172,7 +176,7 @@ impl Session {
         for step in steps.iter().filter(|step| !step.values.is_empty()) {
             if !self.statements.contains_key(step.text) {
                 let prepared = runtime
-                    .block_on(self.client.prepare(step.text))
+                    .block_on(within(self.limit, self.client.prepare(step.text)))?
                     .map_err(|error| from_error(step.text, &error))?;
                 self.statements.insert(step.text, prepared);
             }
@@ -218,6 +222,18 @@ fn answer<'a>(
     }
 }
 
+/// What comes in time; a session that has nothing by then is as good as gone.
+async fn within<T>(
+    limit: Option<Duration>,
+    answer: impl Future<Output = T>,
+) -> Result<T, Trouble> {
+    let Some(limit) = limit else {
+        return Ok(answer.await);
+    };
+    let late = |_| Trouble::Lost("no answer came in time".to_owned());
+    tokio::time::timeout(limit, answer).await.map_err(late)
+}
+
 /// Sends all in order, then waits for all.
 async fn in_order(mut waiting: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, tokio_postgres::Error>> {
     let mut done: Vec<Option<Result<Vec<Row>, tokio_postgres::Error>>> =
@@ -242,5 +258,6 @@ async fn in_order(mut waiting: Vec<Answer<'_>>) -> Vec<Result<Vec<Row>, tokio_po
 pub(super) fn connect_reading(options: &PostgresOptions) -> Result<Session, Trouble> {
     let mut session = Session::connect(options)?;
     session.read_only()?;
+    session.limit = Some(ANSWER);
     Ok(session)
 }

@@ -22,6 +22,8 @@ use crate::{Batch, Id, IndexRow, Loaded, StoreError, Wanted, Writer};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an unknown outcome is asked about before the writer gives up.
 const RESOLVE: Duration = Duration::from_secs(60);
+/// How long one answer is waited for: longer than the lease, after which nothing commits anyway.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// How often a batch that others made fail is tried again.
 const RETRIES: u32 = 10;
 
@@ -73,7 +75,9 @@ impl PostgresWriter {
 
     fn session(&mut self) -> Result<&mut Session, Trouble> {
         if self.session.is_none() {
-            self.session = Some(Session::connect(&self.inner.options)?);
+            let mut session = Session::connect(&self.inner.options)?;
+            session.limit = Some(ANSWER);
+            self.session = Some(session);
         }
         self.session
             .as_mut()

@@ -43,7 +43,7 @@ pub(crate) async fn run(
             },
             _ = stopped.changed() => return leave(&mut courier).await,
         };
-        if failure == Failure::Halted {
+        if matches!(failure, Failure::Halted | Failure::Stopped) {
             return;
         }
         // What was under way is sent again from what is stored.

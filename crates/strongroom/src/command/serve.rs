@@ -1,5 +1,6 @@
 //! `strongroom serve`: the server, for real use.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,19 +11,20 @@ use strongroom_worker::WorkerSettings;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::logging;
+use crate::node::WAITING;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Server};
-use crate::standby::{self, WAITING};
+use crate::running::{self, Books, Server};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
 /// Speaks plain HTTP: put a TLS proxy in front of it, on the same machine. On any address but loopback live keys are
 /// refused. Logs are JSON lines on standard error, filtered by RUST_LOG.
 ///
-/// On a database (--postgres, or `[store]` in the configuration) one server serves; a further one on the same database
-/// stands by, answers 503, and takes over within seconds when the first is gone. It needs a copy of the keyring.
+/// On a database (--postgres, or `[store]` in the configuration) any number of servers may serve, each with a copy of the
+/// keyring. One of them decides; the others hand their requests on to it, and one takes over within seconds when it is
+/// gone. Put them behind a load balancer that asks /ready.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom serve --config /etc/strongroom/strongroom.toml
@@ -42,6 +44,10 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     postgres: PostgresArguments,
+
+    /// Where other servers on the database reach this one, as 10.0.0.11:7072 [default: a port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    node_address: Option<SocketAddr>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
@@ -67,19 +73,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     );
     let named = options.postgres.table();
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
-    let listeners: Vec<_> = std::iter::once(&listener).chain(&admin).collect();
-    let waits = || {
+    let node = config.node().reached_at(options.node_address);
+    let books = Books::of(place, &node.settings().map_err(Fault::new)?, || {
         say!("{WAITING}");
         tracing::info!("standing by");
-    };
-    // What the place holds is held until the server has ended.
-    let Some((engine, _place)) = standby::engine(place, &listeners, waits)? else {
-        tracing::info!("stopped");
-        return Ok(ExitCode::SUCCESS);
-    };
+    })?;
     let api = running::address(&listener)?;
     let server = Server {
-        engine,
+        books,
         edge,
         workers,
         listener,

@@ -13,6 +13,7 @@ mod disk;
 mod handing_over;
 mod migrate;
 mod outages;
+mod pair;
 mod patroni;
 #[path = "../program/mod.rs"]
 mod program;

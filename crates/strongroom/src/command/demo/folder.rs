@@ -4,9 +4,7 @@
 //! folder, locked by the process at work; a folder that holds anything without the one or the other is left alone.
 
 use std::fs::{File, TryLockError};
-use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 
 use strongroom_crypto::{PassphraseCost, RootKeys, random};
 use strongroom_engine::{Engine, JOURNALS};
@@ -16,7 +14,7 @@ use strongroom_types::secret::SecretText;
 use super::account::Account;
 use crate::fault::Fault;
 use crate::place::{DEMO_PASSPHRASE, KEYRING, Place};
-use crate::{custody, folder, standby};
+use crate::{custody, folder};
 
 const ACCOUNT: &str = "demo.json";
 const UNFINISHED: &str = "demo-unfinished";
@@ -45,22 +43,11 @@ const COST: PassphraseCost = PassphraseCost {
     lanes: 1,
 };
 
-/// A demo that was found or made.
-pub(super) struct Prepared {
-    pub engine: Engine,
-    pub place: Arc<Place>,
-    pub account: Account,
-}
-
-/// The demo in a folder, made if there is none; `None` when a stop was asked for while it waited for its database.
-pub(super) fn prepare(
-    place: Place,
-    listeners: &[&TcpListener],
-    waits: impl Fn() + Send + 'static,
-) -> Result<Option<Prepared>, Fault> {
+/// Makes the demo in a folder if there is none.
+pub(super) fn prepare(place: Place) -> Result<(Place, Account), Fault> {
     let dir = place.data.clone();
     if dir.join(ACCOUNT).is_file() {
-        return find(place, listeners, waits);
+        return find(place);
     }
     let unfinished = dir.join(UNFINISHED);
     if !unfinished.exists() && !folder::is_empty(&dir)? {
@@ -72,19 +59,21 @@ pub(super) fn prepare(
     }
     let marker = File::create(&unfinished)
         .map_err(|error| Fault::file("cannot write", &unfinished, &error))?;
-    lock(&marker, &dir)?;
+    match place.is_in_database() {
+        // It is to be shared, so whoever comes second waits until it is there.
+        true => marker
+            .lock()
+            .map_err(|error| Fault::file("cannot lock the folder", &dir, &error))?,
+        false => lock(&marker, &dir)?,
+    }
     // Another process may have come to its end between the first look and the lock.
     if dir.join(ACCOUNT).is_file() {
-        return find(place, listeners, waits);
+        return find(place);
     }
-    create(place).map(Some)
+    create(place)
 }
 
-fn find(
-    place: Place,
-    listeners: &[&TcpListener],
-    waits: impl Fn() + Send + 'static,
-) -> Result<Option<Prepared>, Fault> {
+fn find(place: Place) -> Result<(Place, Account), Fault> {
     folder::remove(&place.data, &[UNFINISHED])?;
     let path = place.data.join(ACCOUNT);
     let account = Account::parse(&folder::read_text(&path)?).map_err(|error| {
@@ -94,15 +83,10 @@ fn find(
         ))
         .hint("put it back, or name a new folder")
     })?;
-    let started = standby::engine(place.again(), listeners, waits)?;
-    Ok(started.map(|(engine, place)| Prepared {
-        engine,
-        place,
-        account,
-    }))
+    Ok((place.again(), account))
 }
 
-fn create(place: Place) -> Result<Prepared, Fault> {
+fn create(place: Place) -> Result<(Place, Account), Fault> {
     let dir = place.data.clone();
     let (engine, place) = match go_on(&place)? {
         Some(engine) => (engine, place),
@@ -111,11 +95,9 @@ fn create(place: Place) -> Result<Prepared, Fault> {
     let account = Account::create(&engine)?;
     folder::write(&dir.join(ACCOUNT), account.file().as_bytes())?;
     folder::remove(&dir, &[UNFINISHED])?;
-    Ok(Prepared {
-        engine,
-        place: Arc::new(place),
-        account,
-    })
+    // Served by whoever takes it up, this process or another.
+    engine.stop();
+    Ok((place.again(), account))
 }
 
 /// What an earlier start left in a database is gone on with, under the keys it was made with: it cannot be removed like

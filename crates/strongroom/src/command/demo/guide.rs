@@ -107,7 +107,7 @@ fn ending(demo: &Demo<'_>) -> String {
     match (demo.home.is_temporary(), demo.place.is_in_database()) {
         (true, _) => "Ctrl-C ends it and removes the data; --data DIR keeps them.\n".to_owned(),
         (_, true) => format!(
-            "Ctrl-C ends it; a second demo on this database takes over then. `{verify}` checks everything.\n"
+            "Ctrl-C ends it; a second demo on this database serves beside it, and takes over then. `{verify}` checks everything.\n"
         ),
         (_, false) => {
             format!("Ctrl-C ends it. After that, `{verify}` checks everything.\n")

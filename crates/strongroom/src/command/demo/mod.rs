@@ -9,7 +9,6 @@ mod tour;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -17,24 +16,23 @@ use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
 use self::account::Account;
-use self::folder::Prepared;
 use self::temporary::Home;
 use crate::fault::Fault;
 use crate::logging;
+use crate::node::{NodeTable, WAITING};
 use crate::out;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Server};
-use crate::standby::WAITING;
+use crate::running::{self, Books, Server};
 
 const PORT: u16 = 7070;
 
 /// Start a sandbox server with an organization, funded wallets and keys
 ///
 /// Listens on 127.0.0.1 and serves until Ctrl-C. Without --data everything lies in a temporary folder that is removed
-/// at the end. With --postgres the books are in that database, and a second demo on it stands by with the same keys;
-/// without --data these are then kept in a folder of the user's own (XDG_STATE_HOME, or ~/.local/state).
+/// at the end. With --postgres the books are in that database, and a second demo on it serves them too, with the same
+/// keys; without --data these are then kept in a folder of the user's own (XDG_STATE_HOME, or ~/.local/state).
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom demo                      a server on port 7070 and some curl lines to try
@@ -73,6 +71,10 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     postgres: PostgresArguments,
+
+    /// Where other demos on the database reach this one [default: a port of 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", requires = "postgres")]
+    node_address: Option<SocketAddr>,
 }
 
 /// A demo that listens.
@@ -80,7 +82,7 @@ struct Demo<'a> {
     base_url: String,
     admin_url: String,
     home: &'a Home,
-    place: Arc<Place>,
+    place: Place,
     account: Account,
 }
 
@@ -107,28 +109,23 @@ fn host(
 ) -> Result<ExitCode, Fault> {
     let outbound = running::outbound(options.webhook_network.clone())?;
     let json = options.json;
-    let prepared = folder::prepare(place, &[&listener, &admin], move || match json {
+    let (place, account) = folder::prepare(place)?;
+    let node = NodeTable::default().reached_at(options.node_address);
+    let shown = folder::place(home.path(), place.database().cloned());
+    let books = Books::of(place, &node.settings().map_err(Fault::new)?, move || match json {
         // There one line is promised, and it comes when it is ready.
         true => tracing::warn!("{WAITING}"),
         false => say!("{WAITING}"),
     })?;
-    let Some(Prepared {
-        engine,
-        place,
-        account,
-    }) = prepared
-    else {
-        return Ok(ExitCode::SUCCESS);
-    };
     let demo = Demo {
         base_url: format!("http://{}", running::address(&listener)?),
         admin_url: format!("http://{}", running::address(&admin)?),
         home,
-        place,
+        place: shown,
         account,
     };
     let server = Server {
-        engine,
+        books,
         edge: EdgeSettings {
             live_allowed: true,
             outbound: outbound.clone(),

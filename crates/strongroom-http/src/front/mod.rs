@@ -1,0 +1,449 @@
+//! The edge of a node: what it is asked is decided here, or by the node that decides.
+//!
+//! Every node answers the whole API; one of them decides, at a time. A request is carried out by this node while it is
+//! the one, is handed to the one that is, and waits while nobody is known to be: bounded in number, size and time. It is
+//! sent again when it was certainly not begun; when that is not certain, only if it is a reading one or has an idempotency
+//! key, under which the second answer is the first. So nothing is ever done twice.
+
+mod answers;
+mod budget;
+mod numbers;
+pub(crate) mod relay;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use strongroom_engine::EngineState;
+use strongroom_nodes::{Holder, Missed, Notice};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::{sleep, timeout};
+
+use self::budget::{Budget, Counted};
+use self::numbers::Numbers;
+use crate::address::client_address;
+use crate::app::{App, EdgeSettings};
+use crate::body;
+use crate::metrics::Held;
+use crate::parcel::Parcel;
+use crate::problem::Fate;
+use crate::respond::Reply;
+use crate::visit::Origin;
+
+/// Most requests that wait for a node that decides.
+const MOST_WAITING: usize = 4_096;
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(50);
+/// How long the deciding node may take for one answer: longer than it looks for the outcome of a commit.
+const ANSWER: Duration = Duration::from_secs(90);
+/// How often the deciding node is asked whether it decides, and how long it may take to say so.
+const PING: Duration = Duration::from_millis(500);
+const PONG: Duration = Duration::from_secs(4);
+/// How long the answers of a node that decided may still be on their way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How long after its last question another node is still counted on.
+const COMPANY: Duration = Duration::from_secs(5);
+/// How often in a row it may fail to before everything under way is given up.
+const SILENCES: u32 = 2;
+
+/// Who decides, as far as this node knows.
+#[derive(Clone)]
+pub enum Role {
+    /// Nobody is known to.
+    Searching,
+    /// A server that takes nothing from other nodes.
+    StandingBy,
+    /// This node, for the time of this notice.
+    Holding(App, Notice),
+    /// Another one.
+    Following(Arc<Holder>),
+    /// Nobody is waited for any more.
+    Ending,
+}
+
+/// A node's edge. Cheap to clone.
+#[derive(Clone)]
+pub struct Front(Arc<Inner>);
+
+struct Inner {
+    settings: EdgeSettings,
+    /// How long a request waits for a node that decides.
+    patience: Duration,
+    role: watch::Sender<Role>,
+    /// When a node that decides was last reached.
+    reached: watch::Sender<Option<Instant>>,
+    leaving: watch::Sender<bool>,
+    streams: watch::Sender<bool>,
+    waiting: Semaphore,
+    budget: Budget,
+    numbers: Numbers,
+    silences: Mutex<u32>,
+    /// When another node last asked whether this one decides.
+    visited: Mutex<Option<Instant>>,
+}
+
+/// How one try went.
+enum Tried {
+    Answered(Response<Reply>),
+    /// Certainly not begun.
+    NotBegun,
+    /// The first request under its key is still at work.
+    InUse(Response<Reply>),
+    /// Perhaps done.
+    Unknown,
+}
+
+impl Front {
+    pub fn new(settings: EdgeSettings, patience: Duration) -> Front {
+        Front(Arc::new(Inner {
+            settings,
+            patience,
+            role: watch::Sender::new(Role::Searching),
+            reached: watch::Sender::new(None),
+            leaving: watch::Sender::new(false),
+            streams: watch::Sender::new(false),
+            waiting: Semaphore::new(MOST_WAITING),
+            budget: Budget::default(),
+            numbers: Numbers::new(),
+            silences: Mutex::default(),
+            visited: Mutex::default(),
+        }))
+    }
+
+    /// Takes up another role, within a runtime. What is under way ends in the old one.
+    pub fn turn(&self, role: Role) {
+        let decides = matches!(role, Role::Holding(..));
+        self.0.numbers.decides(decides);
+        *self.0.silences.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        if decides {
+            self.0.reached.send_replace(Some(Instant::now()));
+        }
+        match self.0.role.send_replace(role) {
+            Role::Holding(app, _) => app.end_streams(),
+            // It decides no more. What it did before that is on its way; what it does not answer it will never.
+            Role::Following(former) => drop(tokio::spawn(async move {
+                sleep(LAST_WORDS).await;
+                former.break_off();
+            })),
+            _ => {}
+        }
+    }
+
+    /// Whether the node of this notice is followed already.
+    pub fn follows(&self, notice: &Notice) -> bool {
+        match &*self.0.role.borrow() {
+            Role::Following(holder) => holder.notice == *notice,
+            _ => false,
+        }
+    }
+
+    /// Whether another node followed this one a moment ago, and will take over.
+    pub fn has_company(&self) -> bool {
+        let visited = self.0.visited.lock().unwrap_or_else(PoisonError::into_inner);
+        visited.is_some_and(|visited| visited.elapsed() < COMPANY)
+    }
+
+    /// Sends load balancers elsewhere; what arrives nevertheless is answered.
+    pub fn leave(&self) {
+        self.0.leaving.send_replace(true);
+    }
+
+    /// Ends the streams that other nodes tell here.
+    pub(crate) fn end_streams(&self) {
+        self.0.streams.send_replace(true);
+        if let Role::Holding(app, _) = &*self.0.role.borrow() {
+            app.end_streams();
+        }
+    }
+
+    /// Waits until a node that decides is reached for the first time.
+    pub async fn ready(&self) {
+        let mut reached = self.0.reached.subscribe();
+        // The sender lives as long as this.
+        let _ = reached.wait_for(Option::is_some).await;
+    }
+
+    /// What this node is known by while it decides.
+    pub(crate) fn notice(&self) -> Option<Notice> {
+        match &*self.0.role.borrow() {
+            Role::Holding(_, notice) => Some(notice.clone()),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &EdgeSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn connected(&self) -> Held {
+        self.0.numbers.connected()
+    }
+
+    /// Asks the deciding node again and again whether it is one, for ever.
+    pub async fn keep_in_touch(&self) {
+        let mut role = self.0.role.subscribe();
+        loop {
+            let following = match &*role.borrow_and_update() {
+                Role::Following(holder) => Some(Arc::clone(holder)),
+                _ => None,
+            };
+            if let Some(holder) = following {
+                self.ping(&holder).await;
+            }
+            tokio::select! {
+                _ = role.changed() => {}
+                () = sleep(PING) => {}
+            }
+        }
+    }
+
+    async fn ping(&self, holder: &Holder) {
+        let mut silent = false;
+        match timeout(PONG, holder.send(relay::ping())).await {
+            Ok(Ok(answered)) => {
+                if answered.response.status() == StatusCode::NO_CONTENT {
+                    self.0.reached.send_replace(Some(Instant::now()));
+                }
+                holder.keep(answered);
+            }
+            Ok(Err(missed)) => tracing::debug!(%missed, "the node that decides was not reached"),
+            Err(_) => silent = true,
+        }
+        let mut silences = self.0.silences.lock().unwrap_or_else(PoisonError::into_inner);
+        *silences = if silent { *silences + 1 } else { 0 };
+        if *silences >= SILENCES {
+            *silences = 0;
+            tracing::warn!("the node that decides does not answer: what was sent to it is given up");
+            holder.break_off();
+        }
+    }
+
+    /// Answers one request of a client.
+    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Reply> {
+        let (head, body) = request.into_parts();
+        let mut response = match self.own(&head) {
+            Some(response) => response,
+            None => self.carry_out(peer, &head, body).await,
+        };
+        if *self.0.leaving.borrow() {
+            let closing = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, closing);
+        }
+        response
+    }
+
+    /// What is asked of this node, not of the installation.
+    fn own(&self, head: &Parts) -> Option<Response<Reply>> {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        match head.uri.path() {
+            "/health" => Some(answers::status(&head.method, true, "ok")),
+            "/ready" => {
+                let (is_good, word) = self.state();
+                Some(answers::status(&head.method, is_good, word))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this node takes work. One that lost the deciding node a moment ago does: it keeps the work until another
+    /// one has taken over.
+    fn state(&self) -> (bool, &'static str) {
+        if *self.0.leaving.borrow() {
+            return (false, "stopping");
+        }
+        if let Role::Holding(app, _) = &*self.0.role.borrow() {
+            return match app.engine().state() {
+                EngineState::Running => (true, "ready"),
+                EngineState::Unreachable => (false, "unreachable"),
+                EngineState::Stopping => (false, "stopping"),
+                EngineState::Replaced => (false, "replaced"),
+                EngineState::Halted(_) => (false, "halted"),
+            };
+        }
+        if matches!(&*self.0.role.borrow(), Role::StandingBy) {
+            return (false, "standing_by");
+        }
+        match *self.0.reached.borrow() {
+            Some(reached) if reached.elapsed() < self.0.patience => (true, "ready"),
+            _ => (false, "no_deciding_node"),
+        }
+    }
+
+    /// Answers the operator.
+    pub(crate) fn administer<B>(&self, request: &Request<B>) -> Response<Reply> {
+        let method = request.method();
+        if let Role::Holding(app, _) = &*self.0.role.borrow() {
+            let mut response = app.administer(request);
+            if request.uri().path() == "/metrics" && response.status() == StatusCode::OK {
+                let edge = app.inner().metrics.render();
+                let text = self.0.numbers.render(Some(edge));
+                *response.body_mut() = Reply::Whole(Full::new(Bytes::from(text)));
+            }
+            return response;
+        }
+        match request.uri().path() {
+            "/health" => answers::status(method, true, "ok"),
+            "/ready" => {
+                let (is_good, word) = self.state();
+                answers::status(method, is_good, word)
+            }
+            "/metrics" => crate::admin::metrics(self.0.numbers.render(None)),
+            _ => crate::admin::not_found(),
+        }
+    }
+
+    async fn carry_out(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Reply> {
+        let (body, share) = self.0.budget.count(body);
+        let mut parcel = Parcel::kept(body);
+        let begun = Instant::now();
+        let mut role = self.0.role.subscribe();
+        let mut waits: Option<(SemaphorePermit<'_>, Held)> = None;
+        let mut is_repeated = false;
+        loop {
+            let now = role.borrow_and_update().clone();
+            let tried = match now {
+                Role::Searching => Tried::NotBegun,
+                Role::StandingBy => return answers::standing_by(&head.method),
+                Role::Ending => return answers::nobody(&head.method),
+                Role::Holding(app, _) => self.here(&app, peer, head, &mut parcel).await,
+                Role::Following(holder) => self.there(&holder, peer, head, &mut parcel).await,
+            };
+            if share.was_refused() {
+                return answers::overloaded(&head.method);
+            }
+            match tried {
+                Tried::Answered(response) => return response,
+                Tried::InUse(response) if !is_repeated => return response,
+                Tried::Unknown if !may_be_repeated(head) => {
+                    return answers::outcome_unknown(&head.method);
+                }
+                Tried::Unknown => is_repeated = true,
+                Tried::NotBegun | Tried::InUse(_) => {}
+            }
+            if begun.elapsed() >= self.0.patience {
+                return match is_repeated {
+                    true => answers::outcome_unknown(&head.method),
+                    false => answers::nobody(&head.method),
+                };
+            }
+            if waits.is_none() {
+                let Ok(place) = self.0.waiting.try_acquire() else {
+                    return answers::overloaded(&head.method);
+                };
+                waits = Some((place, self.0.numbers.waits()));
+            }
+            tokio::select! {
+                _ = role.changed() => {}
+                () = sleep(AGAIN) => {}
+            }
+        }
+    }
+
+    /// Carries a request out here.
+    async fn here(
+        &self,
+        app: &App,
+        peer: IpAddr,
+        head: &Parts,
+        parcel: &mut Parcel<Counted<Incoming>>,
+    ) -> Tried {
+        let response = app.serve(Origin::Here(peer), head, parcel).await;
+        let fate = response.extensions().get().copied();
+        match (fate, app.engine().state()) {
+            (Some(Fate::NotBegun), EngineState::Stopping | EngineState::Replaced) => {
+                Tried::NotBegun
+            }
+            // Its successor knows.
+            (Some(Fate::Unknown), EngineState::Replaced) => Tried::Unknown,
+            (Some(Fate::InUse), _) => Tried::InUse(response),
+            _ => Tried::Answered(response),
+        }
+    }
+
+    /// Has a request carried out by the node that decides.
+    async fn there(
+        &self,
+        holder: &Arc<Holder>,
+        peer: IpAddr,
+        head: &Parts,
+        parcel: &mut Parcel<Counted<Incoming>>,
+    ) -> Tried {
+        let settings = &self.0.settings;
+        let client = client_address(peer, &head.headers, &settings.trusted_proxies);
+        let read = parcel.read(settings.body_time).await;
+        let read = read.map_err(|problem| body::code_of(&problem));
+        let request = relay::request(head, client, settings.live_allowed, read);
+        let exchange = relay::exchange(holder, request, self.0.streams.subscribe());
+        let (tried, outcome) = match timeout(ANSWER, exchange).await {
+            Ok(Ok((response, Fate::Settled))) => (Tried::Answered(response), "answered"),
+            Ok(Ok((response, Fate::InUse))) => (Tried::InUse(response), "answered"),
+            Ok(Ok((_, Fate::NotBegun))) => (Tried::NotBegun, "not_begun"),
+            Ok(Ok((_, Fate::Unknown))) => (Tried::Unknown, "unknown"),
+            Ok(Err(Missed::NotSent(_))) => (Tried::NotBegun, "not_sent"),
+            Ok(Err(Missed::Lost(_))) | Err(_) => (Tried::Unknown, "lost"),
+        };
+        self.0.numbers.forwarded(outcome);
+        tried
+    }
+
+    /// Answers what another node sends, which was let in while this one decided for this epoch.
+    pub(crate) async fn answer_node(
+        &self,
+        epoch: i64,
+        request: Request<Incoming>,
+    ) -> Response<Reply> {
+        let (mut head, body) = request.into_parts();
+        let deciding = match &*self.0.role.borrow() {
+            Role::Holding(app, notice) if notice.epoch == epoch => Some(app.clone()),
+            _ => None,
+        };
+        if relay::is_ping(&head) {
+            *self.0.visited.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            let runs = deciding.is_some_and(|app| app.engine().state() == EngineState::Running);
+            return bare(match runs {
+                true => StatusCode::NO_CONTENT,
+                false => StatusCode::SERVICE_UNAVAILABLE,
+            });
+        }
+        let Some((origin, fault)) = relay::received(&mut head) else {
+            return bare(StatusCode::BAD_REQUEST);
+        };
+        let Some(app) = deciding else {
+            let mut response = answers::nobody(&head.method);
+            relay::mark(&mut response, Fate::NotBegun);
+            return response;
+        };
+        let mut parcel = match fault {
+            Some(fault) => Parcel::faulty(fault),
+            None => Parcel::passing(body),
+        };
+        let mut response = app.serve(origin, &head, &mut parcel).await;
+        if let Some(fate) = response.extensions().get().copied() {
+            relay::mark(&mut response, fate);
+        }
+        response
+    }
+}
+
+/// Whether doing it twice does it once. A key that is none is refused both times.
+fn may_be_repeated(head: &Parts) -> bool {
+    let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    reads
+        || ["idempotency-key", "x-idempotency-key"]
+            .iter()
+            .any(|name| head.headers.contains_key(*name))
+}
+
+fn bare(status: StatusCode) -> Response<Reply> {
+    let mut response = Response::new(Reply::Whole(Full::default()));
+    *response.status_mut() = status;
+    response
+}
