@@ -1,7 +1,8 @@
 //! The accept loop: HTTP/1.1 connections within bounds of number, size and time.
 //!
 //! No client holds a slot for ever: a head has its time, a body has its time, an idle connection is closed, and so is
-//! one whose reader does not take the answer. A shutdown stops accepting, lets requests in flight end, and returns.
+//! one whose reader does not take the answer. TLS comes first where it is asked for, and what its handshake proved stands
+//! among the extensions of every request. A shutdown stops accepting, lets requests in flight end, and returns.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,6 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use strongroom_tls::{Acceptor, Facts};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -37,7 +40,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves the API until `shutdown` is ready, then drains.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     app.engine().answer_on(&tokio::runtime::Handle::current());
-    let bounds = Bounds::new(&app, app.settings().connections);
+    let bounds = Bounds {
+        tls: app.settings().tls.clone(),
+        ..Bounds::new(&app, app.settings().connections)
+    };
     let feeds = Arc::clone(&app.inner().feeds);
     let shutdown = async move {
         shutdown.await;
@@ -61,17 +67,23 @@ pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<
 }
 
 /// Answers in the place of the API, or of the operator's listener, while another server has the books.
-pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output = ()>) {
+pub async fn serve_standby(
+    listener: TcpListener,
+    tls: Option<Acceptor>,
+    shutdown: impl Future<Output = ()>,
+) {
     let standard = EdgeSettings::default();
     let bounds = Bounds {
         app: None,
+        tls: tls.clone(),
         connections: ADMIN_CONNECTIONS,
         head_time: standard.head_time,
         idle_time: standard.idle_time,
         drain_time: STANDBY_DRAIN,
     };
-    let answer = |_, request: Request<Incoming>| {
-        let response = standby::answer(&request);
+    let behind_tls = tls.is_some();
+    let answer = move |_, request: Request<Incoming>| {
+        let response = standby::answer(&request, behind_tls);
         async move { response }
     };
     run(listener, bounds, answer, shutdown).await;
@@ -81,6 +93,7 @@ pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output =
 struct Bounds {
     /// Whose connections are counted.
     app: Option<App>,
+    tls: Option<Acceptor>,
     connections: u32,
     head_time: Duration,
     idle_time: Duration,
@@ -91,6 +104,7 @@ impl Bounds {
     fn new(app: &App, connections: u32) -> Bounds {
         Bounds {
             app: Some(app.clone()),
+            tls: None,
             connections,
             head_time: app.settings().head_time,
             idle_time: app.settings().idle_time,
@@ -128,7 +142,7 @@ async fn run<F, Fut>(
         };
         let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, peer.ip(), &bounds, answer, stopped).await;
+            begin(stream, peer.ip(), &bounds, answer, stopped).await;
             drop(slot);
         });
     }
@@ -141,7 +155,7 @@ async fn run<F, Fut>(
     }
 }
 
-async fn connection<F, Fut>(
+async fn begin<F, Fut>(
     stream: TcpStream,
     peer: IpAddr,
     bounds: &Bounds,
@@ -157,8 +171,49 @@ async fn connection<F, Fut>(
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Some(tls) = &bounds.tls else {
+        let other = Connection { peer, facts: None, clients: None };
+        return connection(stream, other, bounds, answer, stopped).await;
+    };
+    // Before the handshake, so that no change of who may come in falls between.
+    let clients = tls.clients_changed();
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        _ = stopped.changed() => return,
+    };
+    // Why there is none is counted.
+    if let Ok((stream, facts)) = accepted {
+        let clients = facts.client.is_some().then_some(clients);
+        let other = Connection { peer, facts: Some(facts), clients };
+        connection(stream, other, bounds, answer, stopped).await;
+    }
+}
+
+/// The other end, as far as it is known.
+struct Connection {
+    peer: IpAddr,
+    facts: Option<Facts>,
+    /// Tells when the certificate by which it is in must be shown again.
+    clients: Option<watch::Receiver<u64>>,
+}
+
+async fn connection<S, F, Fut>(
+    stream: S,
+    other: Connection,
+    bounds: &Bounds,
+    answer: F,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
+    Fut: Future<Output = Response<Reply>> + Send,
+{
+    let Connection { peer, facts, mut clients } = other;
     let progress = Arc::new(Progress::new());
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(facts) = &facts {
+            request.extensions_mut().insert(facts.clone());
+        }
         let (busy, answered) = (progress.busy(), answer(peer, request));
         let progress = Arc::clone(&progress);
         async move {
@@ -179,6 +234,7 @@ async fn connection<F, Fut>(
             // An error here is the client's: a broken head or a closed socket.
             _ = connection.as_mut() => return,
             _ = stopped.changed() => break,
+            () = changed(&mut clients) => break,
             () = look.as_mut() => {
                 if progress.is_overdue(bounds.head_time, bounds.idle_time) {
                     return;
@@ -190,6 +246,17 @@ async fn connection<F, Fut>(
     Pin::as_mut(&mut connection).graceful_shutdown();
     // The drain's own deadline ends what this does not.
     let _ = tokio::time::timeout(bounds.drain_time, connection).await;
+}
+
+/// Waits for a change of who may come in, for ever where that is nothing to the connection.
+async fn changed(clients: &mut Option<watch::Receiver<u64>>) {
+    // An error means that the acceptor is gone; so the server is, which ends the connection anyway.
+    if let Some(clients) = clients
+        && clients.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 fn builder() -> http1::Builder {

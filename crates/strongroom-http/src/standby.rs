@@ -4,20 +4,19 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue,
-    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use strongroom_types::id::{RawId, RequestId};
 
 use crate::problem::{EdgeCode, Problem};
-use crate::respond::Reply;
+use crate::respond::{Reply, always};
 
 /// Seconds after which it is worth to ask again: a lease that is not renewed ends within them.
 const RETRY: u64 = 5;
 
 /// Answers a request.
-pub(crate) fn answer<B>(request: &Request<B>) -> Response<Reply> {
+pub(crate) fn answer<B>(request: &Request<B>, behind_tls: bool) -> Response<Reply> {
     let (status, kind, body) = match request.uri().path() {
         "/health" => (StatusCode::OK, "application/json", json("ok")),
         "/ready" => (
@@ -38,10 +37,9 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Response<Reply> {
     let mut response = Response::new(Reply::Whole(Full::new(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    let fixed: [(HeaderName, &'static str); 5] = [
+    always(headers, behind_tls);
+    let fixed: [(HeaderName, &'static str); 3] = [
         (CONTENT_TYPE, kind),
-        (CACHE_CONTROL, "no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         // The next request may be for the server that this becomes.
         (CONNECTION, "close"),
@@ -70,7 +68,7 @@ mod tests {
 
     fn told(path: &str) -> (u16, bool) {
         let request = Request::get(path).body(()).unwrap();
-        let response = answer(&request);
+        let response = answer(&request, true);
         let again = response.headers().contains_key(RETRY_AFTER);
         (response.status().as_u16(), again)
     }

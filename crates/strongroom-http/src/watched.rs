@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Phase and time in one number: milliseconds since the start, times four, plus the phase.
 pub struct Progress {
@@ -91,25 +91,25 @@ impl Drop for Busy {
 }
 
 /// A socket that reports what it receives.
-pub struct Watched {
-    stream: TokioIo<TcpStream>,
+pub struct Watched<S> {
+    stream: TokioIo<S>,
     progress: Arc<Progress>,
 }
 
-impl Watched {
-    pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Watched {
+impl<S: Unpin> Watched<S> {
+    pub fn new(stream: S, progress: Arc<Progress>) -> Watched<S> {
         Watched {
             stream: TokioIo::new(stream),
             progress,
         }
     }
 
-    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<S>> {
         Pin::new(&mut self.get_mut().stream)
     }
 }
 
-impl Read for Watched {
+impl<S: AsyncRead + Unpin> Read for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -123,7 +123,7 @@ impl Read for Watched {
     }
 }
 
-impl Write for Watched {
+impl<S: AsyncWrite + Unpin> Write for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

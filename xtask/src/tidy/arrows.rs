@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -13,6 +13,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("ledger", &["types"]),
+    ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto"]),
     ("domain", &["derive", "types", "ledger", "auth"]),
@@ -27,7 +28,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
     (
         "http",
         &[
-            "types", "vault", "crypto", "outbound", "auth", "domain", "engine",
+            "types", "vault", "crypto", "outbound", "tls", "auth", "domain", "engine",
         ],
     ),
     ("client", &["types", "crypto", "audit"]),
@@ -39,7 +40,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client", "vault",
+            "engine", "outbound", "worker", "http", "client", "vault", "tls",
         ],
     ),
     ("", EVERY_ROOM),
@@ -50,7 +51,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "vault", "listen",
+    "http", "client", "outbound", "vault", "listen", "tls",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.
