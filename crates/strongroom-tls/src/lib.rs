@@ -7,6 +7,7 @@
 //! Nothing here knows of HTTP beyond one answer to clients that speak it in clear, and nothing reads the clock.
 
 mod acceptor;
+pub mod acme;
 mod certificate;
 mod challenges;
 mod clients;
