@@ -12,6 +12,7 @@ use strongroom_worker::WorkerSettings;
 use crate::fault::Fault;
 use crate::folder;
 use crate::postgres::{StoreTable, quoted};
+use crate::tls::{NO_TLS, TlsTable};
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
 #[derive(Debug, Deserialize)]
@@ -35,6 +36,10 @@ pub(crate) struct Config {
     webhooks: Webhooks,
     #[serde(default)]
     store: StoreTable,
+    /// Whether TLS ends before this server, at a proxy.
+    #[serde(default)]
+    pub behind_proxy: bool,
+    tls: Option<TlsTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,6 +86,7 @@ impl Config {
         })?;
         config.webhook_networks()?;
         config.store.check()?;
+        config.tls.as_ref().map_or(Ok(()), TlsTable::check)?;
         config.edge().map(|_| config)
     }
 
@@ -89,6 +95,7 @@ impl Config {
         self.data = folder.join(&self.data).components().collect();
         self.keyring = folder.join(&self.keyring).components().collect();
         self.store = self.store.below(folder);
+        self.tls = self.tls.map(|tls| tls.below(folder));
         self
     }
 
@@ -105,6 +112,18 @@ impl Config {
     /// Where the books are, when not in the data directory.
     pub fn store(&self) -> &StoreTable {
         &self.store
+    }
+
+    /// How TLS is spoken, if it is.
+    pub fn tls(&self) -> Option<&TlsTable> {
+        self.tls.as_ref()
+    }
+
+    /// Hosts of the public origins that browsers and SDKs reach over TLS.
+    pub fn hosts(&self) -> Vec<String> {
+        let origins = self.public_origins.iter();
+        let hosts = origins.filter_map(|origin| origin.strip_prefix("https://"));
+        hosts.map(|host| without_port(host).to_owned()).collect()
     }
 
     /// What the edge is told.
@@ -180,6 +199,14 @@ fn is_origin(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
 }
 
+/// The host of an authority; an IPv6 address without its brackets.
+fn without_port(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    authority.split(':').next().unwrap_or(authority)
+}
+
 fn line_of(text: &str, place: usize) -> usize {
     text.bytes()
         .take(place)
@@ -209,9 +236,11 @@ data = {data}
 # The root keys, sealed under your passphrase. Back it up apart from the data.
 keyring = {keyring}
 
-# Where the API listens. It speaks plain HTTP: put a TLS proxy on this machine in front of it.
-# On any address but loopback, live keys are refused.
+# Where the API listens. Beyond loopback it must speak TLS (see [tls]), or say that a proxy before it does.
 listen = "127.0.0.1:7070"
+
+# Whether TLS ends at a proxy before this server. Live keys are then refused on any address but loopback.
+# behind_proxy = true
 
 # Where /metrics, /health and /ready are for you alone. Remove the line for none.
 admin_listen = "127.0.0.1:7071"
@@ -244,7 +273,8 @@ admin_listen = "127.0.0.1:7071"
 [store]
 # A PostgreSQL server for the books, instead of files in the data directory; its password in a file. Off this machine
 # it must have TLS, with a certificate that the authorities in `ca_file` signed.
-{store}"#
+{store}
+{NO_TLS}"#
     )
 }
 

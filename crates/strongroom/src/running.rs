@@ -10,9 +10,11 @@ use strongroom_outbound::{Outbound, Policy};
 use strongroom_worker::{WorkerSettings, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
 use crate::fault::Fault;
+use crate::tls::{self, AcmeSource};
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -27,6 +29,8 @@ pub(crate) struct Server {
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
+    /// Where certificates come from, if not from files of the operator's.
+    pub acme: Option<AcmeSource>,
 }
 
 impl Server {
@@ -50,11 +54,19 @@ impl Server {
             workers,
             listener,
             admin,
+            acme,
         } = self;
         // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
         let mut stops = Stops::listen()?;
         let listener = asynchronous(listener)?;
         let admin = admin.map(asynchronous).transpose()?;
+        let mut tls = JoinSet::new();
+        if let Some(acceptor) = &edge.tls {
+            tls.spawn(tls::watch(acceptor)?);
+            if let Some(acme) = acme {
+                tls.spawn(acme.run(acceptor.clone(), engine.clone()));
+            }
+        }
         let app = App::new(engine.clone(), edge);
         let (stop, stopped) = watch::channel(false);
         let workers = Workers::start(engine.clone(), workers);
@@ -74,6 +86,7 @@ impl Server {
         if let Some(admin) = admin {
             drop(admin.await);
         }
+        tls.shutdown().await;
         workers.stop().await;
         // What was done in the last second is signed too, so that a stopped directory can be exported whole.
         if let Err(failure) = engine.checkpoint().await {
@@ -206,6 +219,7 @@ mod tests {
             workers: WorkerSettings::default(),
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
+            acme: None,
         }
     }
 

@@ -9,11 +9,13 @@ use strongroom_crypto::RootKeys;
 use strongroom_engine::Engine;
 use strongroom_http::serve_standby;
 use strongroom_store::StoreError;
+use strongroom_tls::Acceptor;
 use tokio::sync::watch;
 
 use crate::fault::Fault;
 use crate::place::Place;
 use crate::running::{Stops, asynchronous, told, without_runtime};
+use crate::tls;
 
 /// Between two tries while the database is away.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -23,10 +25,12 @@ pub(crate) const WAITING: &str =
     "standing by: another server serves these books; this one takes over when it is gone";
 
 /// The installation's engine, waited for where another server has the books; `None` when a stop was asked for first.
-/// `waits` is called once, if it must wait.
+/// The
+/// first of the listeners is the API's, which speaks TLS if the server does. `waits` is called once, if it must wait.
 pub(crate) fn engine(
     place: Place,
     listeners: &[&TcpListener],
+    tls: Option<&Acceptor>,
     waits: impl Fn() + Send + 'static,
 ) -> Result<Option<(Engine, Arc<Place>)>, Fault> {
     if !place.is_in_database() {
@@ -39,7 +43,7 @@ pub(crate) fn engine(
         .enable_all()
         .build()
         .map_err(without_runtime)?;
-    let outcome = runtime.block_on(wait(Arc::clone(&place), root, listeners, waits));
+    let outcome = runtime.block_on(wait(Arc::clone(&place), root, listeners, tls, waits));
     // A stop does not wait for a database that does not answer.
     runtime.shutdown_background();
     Ok(outcome?.map(|engine| (engine, place)))
@@ -49,16 +53,19 @@ async fn wait(
     place: Arc<Place>,
     root: RootKeys,
     listeners: &[&TcpListener],
+    tls: Option<&Acceptor>,
     waits: impl Fn() + Send + 'static,
 ) -> Result<Option<Engine>, Fault> {
     let mut stops = Stops::listen()?;
     let (stop, stopped) = watch::channel(false);
     let mut answering = Vec::new();
-    for listener in listeners {
+    let watching = tls.map(tls::watch).transpose()?.map(tokio::spawn);
+    let first = tls.into_iter().cloned().map(Some);
+    for (listener, tls) in listeners.iter().zip(first.chain(std::iter::repeat(None))) {
         let copy = listener.try_clone();
         let copy =
             copy.map_err(|error| Fault::new(format!("the listener cannot be used: {error}")))?;
-        let served = serve_standby(asynchronous(copy)?, told(stopped.clone()));
+        let served = serve_standby(asynchronous(copy)?, tls, told(stopped.clone()));
         answering.push(tokio::spawn(served));
     }
     let opening = tokio::task::spawn_blocking(move || take_up(&place, root, &waits));
@@ -70,6 +77,9 @@ async fn wait(
         () = stops.first() => Ok(None),
     };
     stop.send_replace(true);
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     for served in answering {
         // A panic in there was told where it happened.
         drop(served.await);

@@ -94,7 +94,7 @@ fn find(
         ))
         .hint("put it back, or name a new folder")
     })?;
-    let started = standby::engine(place.again(), listeners, waits)?;
+    let started = standby::engine(place.again(), listeners, None, waits)?;
     Ok(started.map(|(engine, place)| Prepared {
         engine,
         place,

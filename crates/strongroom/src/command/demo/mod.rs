@@ -141,6 +141,7 @@ fn host(
         },
         listener,
         admin: Some(admin),
+        acme: None,
     };
     match options.tour {
         true => tour::play(server, &demo),
