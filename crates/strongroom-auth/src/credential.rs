@@ -8,7 +8,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::permission::{PermissionSet, Role};
-use crate::restrictions::Networks;
+use crate::restrictions::{Networks, Thumbprint};
 
 /// Secret keys act for the organization; publishable keys may only make card tokens and read a payment link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -71,6 +71,8 @@ pub struct Credential {
     pub status: CredentialStatus,
     /// Where it may be used from, if not from everywhere.
     pub networks: Option<Networks>,
+    /// The client certificates it may be used with, if not with any and none.
+    pub certificates: Option<Vec<Thumbprint>>,
     /// Whether its record bounds what money it may move.
     pub is_limited: bool,
 }
@@ -82,9 +84,18 @@ impl Credential {
         networks.is_none_or(|networks| networks.report_only || networks.hold(address))
     }
 
+    /// Whether it may be used on a connection that proved `certificate`, or none.
+    pub fn knows(&self, certificate: Option<Thumbprint>) -> bool {
+        match (&self.certificates, certificate) {
+            (None, _) => true,
+            (Some(known), Some(shown)) => known.contains(&shown),
+            (Some(_), None) => false,
+        }
+    }
+
     /// Whether it could hand on more than it has, if it made keys.
     pub fn is_restricted(&self) -> bool {
-        self.is_limited || self.networks.is_some()
+        self.is_limited || self.networks.is_some() || self.certificates.is_some()
     }
 
     /// Whether the key may be used at `now`.

@@ -15,4 +15,4 @@ pub mod signing;
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
 pub use permission::{Permission, PermissionSet, Role};
-pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range};
+pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};

@@ -79,6 +79,37 @@ impl Networks {
     }
 }
 
+/// SHA-256 over a client's certificate, as in `x5t#S256` (RFC 8705), written in hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Thumbprint(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
+impl Thumbprint {
+    /// Reads 64 hexadecimal digits, with or without colons between the bytes.
+    pub fn parse(text: &str) -> Option<Thumbprint> {
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b':').collect();
+        let pairs = digits.chunks(2).map(|pair| {
+            let pair = std::str::from_utf8(pair).ok()?;
+            let is_pair = pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+            is_pair.then(|| u8::from_str_radix(pair, 16).ok())?
+        });
+        let bytes: Vec<u8> = pairs.collect::<Option<_>>()?;
+        Some(Thumbprint(bytes.try_into().ok()?))
+    }
+}
+
+impl fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Serialize for Thumbprint {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
 /// Which way money goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
 #[cbor(index_only)]
@@ -194,6 +225,20 @@ mod tests {
                 "{address}"
             );
         }
+    }
+
+    #[test]
+    fn a_thumbprint_is_read_as_tools_print_it() {
+        let plain = "00ff".repeat(16);
+        let read = Thumbprint::parse(&plain).unwrap();
+        assert_eq!(read.to_string(), plain);
+        let colons = vec!["00:FF"; 16].join(":");
+        assert_eq!(Thumbprint::parse(&colons), Some(read));
+        for odd in ["", "00ff", &plain[1..], &plain.replacen('0', "g", 1), &plain.replacen('0', "+", 1)] {
+            assert_eq!(Thumbprint::parse(odd), None, "{odd}");
+        }
+        let bytes = minicbor::to_vec(read).unwrap();
+        assert_eq!(minicbor::decode::<Thumbprint>(&bytes).unwrap(), read);
     }
 
     #[test]

@@ -59,6 +59,7 @@ actions! {
     SecretKeyInBrowser = 51, "secret_key_in_browser";
     SignatureRefused = 52, "signature_refused";
     AddressRefused = 56, "address_refused";
+    CertificateRefused = 130, "certificate_refused";
     CardNumberRefused = 55, "card_number_refused";
     RefusalsSummarised = 53, "refusals_summarised";
     FailuresSummarised = 54, "failures_summarised";

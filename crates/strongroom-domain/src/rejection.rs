@@ -87,6 +87,7 @@ codes! {
     TokenNotFound = 32, "token_not_found", Missing, "No such token";
     PaymentNotFound = 33, "payment_not_found", Missing, "No such payment";
     CaptureExceeds = 34, "capture_exceeds_authorization", State, "More than is left to capture";
+    CertificateNotAllowed = 49, "certificate_not_allowed", Forbidden, "The key may not be used with this client certificate";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy, Thumbprint,
 };
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
@@ -305,6 +305,7 @@ pub struct ApiKeyView<'a> {
     pub networks: &'a [Range],
     pub networks_mode: Option<&'static str>,
     pub limits: Option<&'a MoneyLimits>,
+    pub client_certificates: &'a [Thumbprint],
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub created_at: Timestamp,
@@ -335,6 +336,7 @@ impl<'a> ApiKeyView<'a> {
                 false => "enforce",
             }),
             limits: key.limits.as_ref(),
+            client_certificates: key.certificates.as_deref().unwrap_or_default(),
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
             created_at: key.created_at,

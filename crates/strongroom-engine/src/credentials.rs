@@ -34,6 +34,7 @@ impl Credentials {
             expires_at: key.expires_at,
             status: key.status,
             networks: key.networks.clone(),
+            certificates: key.certificates.clone(),
             is_limited: key.limits.is_some(),
         };
         self.by_hash

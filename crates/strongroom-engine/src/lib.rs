@@ -36,6 +36,7 @@ mod shared;
 mod spent;
 mod start;
 mod text;
+mod transport;
 mod vault;
 pub mod verify;
 pub mod view;

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, Response, StatusCode};
 use strongroom_engine::EngineState;
 
 use crate::app::App;
-use crate::respond::Reply;
+use crate::respond::{Reply, always, fixed};
 
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -56,8 +56,8 @@ pub(crate) fn not_found() -> Response<Reply> {
 fn plain(status: StatusCode, kind: &'static str, body: String) -> Response<Reply> {
     let mut response = Response::new(Reply::Whole(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    // It is plain HTTP always, which no browser may be told to leave.
+    always(response.headers_mut(), false);
+    fixed(response.headers_mut(), CONTENT_TYPE, kind);
     response
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
+use strongroom_tls::Acceptor;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 
 use crate::feed::Feeds;
@@ -45,6 +46,8 @@ pub struct EdgeSettings {
     pub drain_time: Duration,
     /// Most connections at a time; further ones wait in the backlog.
     pub connections: u32,
+    /// What makes TLS of the API's connections; `None` where they are in clear.
+    pub tls: Option<Acceptor>,
     /// What checks the addresses that events are to be sent to.
     pub outbound: Outbound,
     /// Whether every webhook must answer a challenge before it is sent anything else.
@@ -68,6 +71,7 @@ impl Default for EdgeSettings {
             body_time: Duration::from_secs(30),
             drain_time: Duration::from_secs(10),
             connections: 8_192,
+            tls: None,
             outbound: Outbound::default(),
             webhook_challenge: false,
         }
@@ -95,7 +99,7 @@ impl App {
         let window = i64::try_from(settings.limit_window.as_millis()).unwrap_or(i64::MAX);
         let inner = Inner {
             table: Table::new(routes()),
-            metrics: Metrics::new(engine.clone()),
+            metrics: Metrics::new(engine.clone(), settings.tls.clone()),
             feeds: Arc::default(),
             unauthenticated: Throttle::new(
                 "unauthenticated",

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use strongroom_auth::{Caller, Credential, Dialect, Permission};
+use strongroom_auth::{Caller, Credential, Dialect, Permission, Thumbprint};
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
@@ -69,6 +69,8 @@ pub struct Call {
     pub(crate) webhook_challenge: bool,
     /// Where it came from.
     pub(crate) address: IpAddr,
+    /// SHA-256 over the certificate that the client's connection proved.
+    pub(crate) certificate: Option<Thumbprint>,
     pub(crate) credential: Arc<Credential>,
     /// The path's parameter as received; empty when the route has none.
     pub(crate) id: String,

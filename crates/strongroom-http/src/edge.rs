@@ -25,6 +25,7 @@ use crate::body;
 use crate::call::{Answer, Call};
 use crate::cards;
 use crate::caught::Caught;
+use crate::certificates;
 use crate::idempotency;
 use crate::leaks;
 use crate::openapi;
@@ -155,6 +156,7 @@ impl App {
             outbound: self.settings().outbound.clone(),
             webhook_challenge: self.settings().webhook_challenge,
             address: visit.address,
+            certificate: certificates::shown(head, visit.time),
             credential,
             id,
             query,
@@ -188,6 +190,7 @@ impl App {
                     ..Answer::default()
                 },
             },
+            (Door::Pins, _) => self.pin_set()?,
             (Door::Page(page), _) => Passed {
                 status: 200,
                 answer: Answer::page(page()),
@@ -265,6 +268,7 @@ impl App {
         // What is refused is put on record, so the limits come first.
         self.limit(visit, credential)?;
         self.refuse_address(visit, credential).await?;
+        self.refuse_certificate(visit, head, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
         self.refuse_live(visit, credential).await
     }
@@ -420,7 +424,7 @@ impl App {
     }
 
     /// Puts a refusal of a proven credential on record and answers it.
-    async fn refuse(
+    pub(crate) async fn refuse(
         &self,
         visit: &Visit,
         credential: &Arc<Credential>,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use strongroom_auth::permission::ReadEvents;
-use strongroom_auth::{Caller, Credential};
+use strongroom_auth::{Caller, Credential, Thumbprint};
 use strongroom_domain::event::{Event, EventType};
 use strongroom_engine::Engine;
 use strongroom_types::id::{ApiKeyId, EventId, OrganizationId};
@@ -134,6 +134,7 @@ pub(crate) struct Source {
     pub engine: Engine,
     pub credential: Arc<Credential>,
     pub address: IpAddr,
+    pub certificate: Option<Thumbprint>,
     pub types: Vec<EventType>,
     /// The last event that the reader has.
     pub number: u64,
@@ -193,7 +194,7 @@ impl Source {
     fn caller(&mut self, seen: &mut u64) -> Option<Caller<ReadEvents>> {
         self.credential = self.engine.still(&self.credential, seen)?;
         // SECURITY: who narrows a key after a theft has the thief out.
-        if !self.credential.admits(self.address) {
+        if !self.credential.admits(self.address) || !self.credential.knows(self.certificate) {
             return None;
         }
         Caller::authorize(&self.credential).ok()

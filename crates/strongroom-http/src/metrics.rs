@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use strongroom_engine::Engine;
+use strongroom_tls::Acceptor;
+
+use crate::tls_metrics::TlsNumbers;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -41,7 +44,7 @@ const BUCKETS: [f64; 12] = [
 ];
 
 impl Metrics {
-    pub fn new(engine: Engine) -> Metrics {
+    pub fn new(engine: Engine, tls: Option<Acceptor>) -> Metrics {
         let requests = Family::default();
         let durations = Histogram::new(BUCKETS);
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
@@ -64,6 +67,9 @@ impl Metrics {
         registry.register("http_refusals", what, failures.clone());
         registry.register("http_panics", "Handlers that panicked", panics.clone());
         registry.register_collector(Box::new(EngineNumbers(engine)));
+        if let Some(tls) = tls {
+            registry.register_collector(Box::new(TlsNumbers(tls)));
+        }
         Metrics {
             registry,
             requests,

@@ -195,6 +195,12 @@ fn problem_response() -> Value {
 }
 
 /// The reply of `/health` and `/ready`.
+/// A JSON Web Signature, flattened.
+pub fn pins_schema() -> Value {
+    let parts = ["protected", "payload", "signature"];
+    schema::reply(parts.map(|part| (part, schema::text())).to_vec())
+}
+
 pub fn status_schema() -> Value {
     schema::reply(vec![("status", schema::text())])
 }

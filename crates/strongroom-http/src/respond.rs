@@ -12,7 +12,7 @@ use hyper::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION,
     CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
     REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -87,7 +87,7 @@ pub(crate) fn write(
         Ok(passed) => (passed.status, passed.answer.body.clone()),
         Err(problem) => (problem.status(), problem.render(visit.request)),
     };
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut headers = HeaderMap::with_capacity(24);
     always(&mut headers, app.settings().behind_tls);
     put(&mut headers, "x-request-id", &visit.request.to_string());
     if head.uri.path().starts_with("/v1") {
@@ -101,8 +101,15 @@ pub(crate) fn write(
     finish(status, headers, head, body)
 }
 
+/// What keeps a page, and what is loaded into other pages, apart from them.
+const ISOLATED: [(&str, &str); 3] = [
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+];
+
 /// What stands on everything: nothing here is ever cached, framed, guessed at or run.
-fn always(headers: &mut HeaderMap, behind_tls: bool) {
+pub(crate) fn always(headers: &mut HeaderMap, behind_tls: bool) {
     fixed(headers, CACHE_CONTROL, "no-store");
     fixed(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     fixed(
@@ -111,6 +118,10 @@ fn always(headers: &mut HeaderMap, behind_tls: bool) {
         "default-src 'none'; frame-ancestors 'none'",
     );
     fixed(headers, REFERRER_POLICY, "no-referrer");
+    fixed(headers, X_FRAME_OPTIONS, "DENY");
+    for (name, value) in ISOLATED {
+        fixed(headers, HeaderName::from_static(name), value);
+    }
     if behind_tls {
         fixed(
             headers,
@@ -189,7 +200,7 @@ fn finish(status: u16, mut headers: HeaderMap, head: &Parts, body: Bytes) -> Res
     response
 }
 
-fn fixed(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+pub(crate) fn fixed(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }
 

@@ -77,6 +77,8 @@ pub enum Door {
     Ready,
     Document,
     Page(fn() -> &'static Page),
+    /// The signed pin set, where there is one.
+    Pins,
     /// Takes a key that was found.
     Leaks,
     Guarded(Guard),

@@ -47,6 +47,10 @@ fn open_rows() -> Vec<Route> {
         Route::open(Verb::Get, "/openapi.json", Door::Document)
             .about("This document.")
             .limited(LimitClass::Pages),
+        Route::open(Verb::Get, "/.well-known/strongroom-pins", Door::Pins)
+            .about("The signed set of keys that clients may hold the server to.")
+            .limited(LimitClass::Pages)
+            .reply(openapi::pins_schema),
         Route::open(
             Verb::Get,
             "/tools/webhook-signature",

@@ -1,7 +1,8 @@
 //! The accept loop: HTTP/1.1 connections within bounds of number, size and time.
 //!
 //! No client holds a slot for ever: a head has its time, a body has its time, an idle connection is closed, and so is
-//! one whose reader does not take the answer. A shutdown stops accepting, lets requests in flight end, and returns.
+//! one whose reader does not take the answer. TLS comes first where it is asked for, and what its handshake proved stands
+//! among the extensions of every request. A shutdown stops accepting, lets requests in flight end, and returns.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use strongroom_nodes::{Identity, NodeKey};
+use strongroom_tls::{Acceptor, ClientCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -41,7 +43,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves the API until `shutdown` is ready, then drains.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     app.engine().answer_on(&tokio::runtime::Handle::current());
-    let bounds = Bounds::new(&app, app.settings().connections);
+    let bounds = Bounds {
+        tls: app.settings().tls.clone(),
+        ..Bounds::new(&app, app.settings().connections)
+    };
     let feeds = Arc::clone(&app.inner().feeds);
     let shutdown = async move {
         shutdown.await;
@@ -68,7 +73,10 @@ pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<
 pub async fn serve_front(listener: TcpListener, front: Front, shutdown: impl Future<Output = ()>) {
     let counted = front.clone();
     let count: Count = Arc::new(move || counted.connected());
-    let bounds = Bounds::of(front.settings(), front.settings().connections, Some(count));
+    let bounds = Bounds {
+        tls: front.settings().tls.clone(),
+        ..Bounds::of(front.settings(), front.settings().connections, Some(count))
+    };
     let streams = front.clone();
     let shutdown = async move {
         shutdown.await;
@@ -145,7 +153,7 @@ pub async fn serve_nodes(
                 let (front, epoch) = (front.clone(), notice.epoch);
                 async move { front.answer_node(epoch, request).await }
             };
-            drive(session, &bounds, answer, stopped).await;
+            drive(session, Shown::default(), &bounds, answer, stopped).await;
         });
     }
     drop(listener);
@@ -167,6 +175,7 @@ type Count = Arc<dyn Fn() -> Held + Send + Sync>;
 struct Bounds {
     /// Counts a connection.
     count: Option<Count>,
+    tls: Option<Acceptor>,
     connections: u32,
     headers: usize,
     head_time: Duration,
@@ -184,6 +193,7 @@ impl Bounds {
     fn of(settings: &EdgeSettings, connections: u32, count: Option<Count>) -> Bounds {
         Bounds {
             count,
+            tls: None,
             connections,
             headers: MAX_HEADERS,
             head_time: settings.head_time,
@@ -222,7 +232,7 @@ async fn run<F, Fut>(
         };
         let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, peer.ip(), &bounds, answer, stopped).await;
+            begin(stream, peer.ip(), &bounds, answer, stopped).await;
             drop(slot);
         });
     }
@@ -235,12 +245,12 @@ async fn run<F, Fut>(
     }
 }
 
-async fn connection<F, Fut>(
+async fn begin<F, Fut>(
     stream: TcpStream,
     peer: IpAddr,
     bounds: &Bounds,
     answer: F,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) where
     F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
@@ -250,21 +260,54 @@ async fn connection<F, Fut>(
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    drive(stream, bounds, |request| answer(peer, request), stopped).await;
+    let Some(tls) = &bounds.tls else {
+        let answer = |request| answer(peer, request);
+        return drive(stream, Shown::default(), bounds, answer, stopped).await;
+    };
+    // Before the handshake, so that no change of who may come in falls between.
+    let clients = tls.clients_changed();
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        _ = stopped.changed() => return,
+    };
+    // Why there is none is counted.
+    if let Ok((stream, facts)) = accepted {
+        let shown = Shown {
+            client: facts.client,
+            clients: facts.client.is_some().then_some(clients),
+        };
+        drive(stream, shown, bounds, |request| answer(peer, request), stopped).await;
+    }
+}
+
+/// What the handshake proved of the other end.
+#[derive(Default)]
+struct Shown {
+    client: Option<ClientCertificate>,
+    /// Tells when the certificate by which it is in must be shown again.
+    clients: Option<watch::Receiver<u64>>,
 }
 
 async fn drive<S, F, Fut>(
     stream: S,
+    shown: Shown,
     bounds: &Bounds,
     answer: F,
     mut stopped: watch::Receiver<bool>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
+    let Shown {
+        client,
+        mut clients,
+    } = shown;
     let progress = Arc::new(Progress::new());
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
         let (busy, answered) = (progress.busy(), answer(request));
         let progress = Arc::clone(&progress);
         async move {
@@ -285,6 +328,7 @@ async fn drive<S, F, Fut>(
             // An error here is the client's: a broken head or a closed socket.
             _ = connection.as_mut() => return,
             _ = stopped.changed() => break,
+            () = changed(&mut clients) => break,
             () = look.as_mut() => {
                 if progress.is_overdue(bounds.head_time, bounds.idle_time) {
                     return;
@@ -296,6 +340,17 @@ async fn drive<S, F, Fut>(
     Pin::as_mut(&mut connection).graceful_shutdown();
     // The drain's own deadline ends what this does not.
     let _ = tokio::time::timeout(bounds.drain_time, connection).await;
+}
+
+/// Waits for a change of who may come in, for ever where that is nothing to the connection.
+async fn changed(clients: &mut Option<watch::Receiver<u64>>) {
+    // An error means that the acceptor is gone; so the server is, which ends the connection anyway.
+    if let Some(clients) = clients
+        && clients.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 fn builder(max_headers: usize) -> http1::Builder {

@@ -96,7 +96,7 @@ pub struct Watched<S> {
     progress: Arc<Progress>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+impl<S: Unpin> Watched<S> {
     pub fn new(stream: S, progress: Arc<Progress>) -> Watched<S> {
         Watched {
             stream: TokioIo::new(stream),
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Read for Watched<S> {
+impl<S: AsyncRead + Unpin> Read for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -123,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Write for Watched<S> {
+impl<S: AsyncWrite + Unpin> Write for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

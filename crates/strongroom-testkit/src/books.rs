@@ -143,6 +143,7 @@ impl Books {
             signing,
             expires_at: None,
             networks: None,
+            certificates: None,
             limits: None,
             minted,
             held: None,

@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::folder;
 use crate::node::NodeTable;
 use crate::postgres::{StoreTable, quoted};
+use crate::tls::{NO_TLS, TlsTable};
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
 #[derive(Debug, Deserialize)]
@@ -38,6 +39,10 @@ pub(crate) struct Config {
     store: StoreTable,
     #[serde(default)]
     node: NodeTable,
+    /// Whether TLS ends before this server, at a proxy.
+    #[serde(default)]
+    pub behind_proxy: bool,
+    tls: Option<TlsTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +90,7 @@ impl Config {
         config.webhook_networks()?;
         config.store.check()?;
         config.node.settings()?;
+        config.tls.as_ref().map_or(Ok(()), TlsTable::check)?;
         config.edge().map(|_| config)
     }
 
@@ -93,6 +99,7 @@ impl Config {
         self.data = folder.join(&self.data).components().collect();
         self.keyring = folder.join(&self.keyring).components().collect();
         self.store = self.store.below(folder);
+        self.tls = self.tls.map(|tls| tls.below(folder));
         self
     }
 
@@ -114,6 +121,18 @@ impl Config {
     /// How this server is one of several.
     pub fn node(&self) -> &NodeTable {
         &self.node
+    }
+
+    /// How TLS is spoken, if it is.
+    pub fn tls(&self) -> Option<&TlsTable> {
+        self.tls.as_ref()
+    }
+
+    /// Hosts of the public origins that browsers and SDKs reach over TLS.
+    pub fn hosts(&self) -> Vec<String> {
+        let origins = self.public_origins.iter();
+        let hosts = origins.filter_map(|origin| origin.strip_prefix("https://"));
+        hosts.map(|host| without_port(host).to_owned()).collect()
     }
 
     /// What the edge is told.
@@ -189,6 +208,14 @@ fn is_origin(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
 }
 
+/// The host of an authority; an IPv6 address without its brackets.
+fn without_port(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    authority.split(':').next().unwrap_or(authority)
+}
+
 fn line_of(text: &str, place: usize) -> usize {
     text.bytes()
         .take(place)
@@ -218,9 +245,11 @@ data = {data}
 # The root keys, sealed under your passphrase. Back it up apart from the data.
 keyring = {keyring}
 
-# Where the API listens. It speaks plain HTTP: put a TLS proxy on this machine in front of it.
-# On any address but loopback, live keys are refused.
+# Where the API listens. Beyond loopback it must speak TLS (see [tls]), or say that a proxy before it does.
 listen = "127.0.0.1:7070"
+
+# Whether TLS ends at a proxy before this server. Live keys are then refused on any address but loopback.
+# behind_proxy = true
 
 # Where /metrics, /health and /ready are for you alone. Remove the line for none.
 admin_listen = "127.0.0.1:7071"
@@ -262,7 +291,7 @@ admin_listen = "127.0.0.1:7071"
 # Seconds that a request waits while another server takes over, and that a stopped one still answers what arrives.
 # patience_seconds = 15
 # leave_seconds = 2
-"#
+{NO_TLS}"#
     )
 }
 

@@ -34,6 +34,11 @@ impl Fault {
         self
     }
 
+    /// What is wrong, without what to do about it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     pub fn print(&self) {
         error_line(format_args!("error: {}", self.text));
         if let Some(hint) = &self.hint {

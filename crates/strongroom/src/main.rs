@@ -19,12 +19,15 @@ mod postgres;
 mod provision;
 mod running;
 mod table;
+mod tls;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, verify};
+use crate::command::{
+    audit, demo, doctor, init, keys, listen, migrate, organization, pins, serve, verify,
+};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -53,6 +56,9 @@ enum Command {
     Organization(organization::Command),
     #[command(subcommand)]
     Keys(keys::Command),
+    #[command(subcommand)]
+    Pins(pins::Command),
+    Doctor(doctor::Options),
 }
 
 fn main() -> ExitCode {
@@ -78,5 +84,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),
+        Command::Pins(command) => pins::run(command),
+        Command::Doctor(options) => doctor::run(options),
     }
 }

@@ -80,6 +80,7 @@ fn key(
         signing,
         expires_at: None,
         networks: None,
+        certificates: None,
         limits: None,
         minted,
         held: None,

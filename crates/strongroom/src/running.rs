@@ -11,11 +11,13 @@ use strongroom_outbound::{Outbound, Policy};
 use strongroom_worker::{WorkerSettings, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
 use crate::fault::Fault;
 use crate::node::{Node, NodeSettings};
 use crate::place::Place;
+use crate::tls::{self, AcmeSource};
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,6 +32,8 @@ pub(crate) struct Server {
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
+    /// Where certificates come from, if not from files of the operator's.
+    pub acme: Option<AcmeSource>,
 }
 
 /// Where a server's books are.
@@ -74,12 +78,14 @@ impl Server {
             workers,
             listener,
             admin,
+            acme,
         } = self;
         let seats = Seats {
             edge,
             workers,
             listener,
             admin,
+            acme,
         };
         runtime.block_on(async {
             match books {
@@ -96,6 +102,8 @@ pub(crate) struct Seats {
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
+    /// Where certificates come from, for a server that is alone.
+    pub acme: Option<AcmeSource>,
 }
 
 async fn serve_alone<T>(
@@ -108,11 +116,19 @@ async fn serve_alone<T>(
         workers,
         listener,
         admin,
+        acme,
     } = seats;
     // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
     let mut stops = Stops::listen()?;
     let listener = asynchronous(listener)?;
     let admin = admin.map(asynchronous).transpose()?;
+    let mut tls = JoinSet::new();
+    if let Some(acceptor) = &edge.tls {
+        tls.spawn(tls::watch(acceptor)?);
+        if let Some(acme) = acme {
+            tls.spawn(acme.run(acceptor.clone(), engine.clone()));
+        }
+    }
     let app = App::new(engine.clone(), edge);
     let (stop, stopped) = watch::channel(false);
     let workers = Workers::start(engine.clone(), workers);
@@ -131,6 +147,7 @@ async fn serve_alone<T>(
     if let Some(admin) = admin {
         drop(admin.await);
     }
+    tls.shutdown().await;
     end(engine, workers).await;
     outcome
 }
@@ -273,6 +290,7 @@ mod tests {
             workers: WorkerSettings::default(),
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
+            acme: None,
         };
         (server, engine)
     }

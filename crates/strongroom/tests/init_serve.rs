@@ -149,7 +149,10 @@ fn nothing_that_exists_is_overwritten() {
 #[test]
 fn live_keys_are_refused_in_clear_beyond_this_machine() {
     let made = Installation::new("0.0.0.0:0");
-    let serving = made.serve();
+    failed(&mut made.command("serve"), "keys would travel in clear");
+    let mut serve = made.command("serve");
+    let serving = Serving { running: Running::start(serve.arg("--behind-proxy")) };
+    let _ = &serving = made.serve();
     assert_eq!(serving.account(&made.shown("test secret key")).0, 200);
     let (status, problem) = serving.account(&made.shown("live secret key"));
     assert_eq!(

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 20] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -14,6 +14,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     ("outbound", &["types"]),
     ("nodes", &["crypto"]),
     ("ledger", &["types"]),
+    ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto"]),
     ("domain", &["derive", "types", "ledger", "auth"]),
@@ -28,7 +29,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     (
         "http",
         &[
-            "types", "vault", "crypto", "outbound", "nodes", "auth", "domain", "engine",
+            "types", "vault", "crypto", "outbound", "nodes", "tls", "auth", "domain", "engine",
         ],
     ),
     ("client", &["types", "crypto", "audit"]),
@@ -40,7 +41,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client", "vault",
+            "engine", "outbound", "worker", "http", "client", "vault", "tls",
         ],
     ),
     ("", EVERY_ROOM),
@@ -51,7 +52,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "nodes", "vault", "listen",
+    "http", "client", "outbound", "nodes", "vault", "listen", "tls",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -1,7 +1,7 @@
 //! Changing what a key is called, where it may be used from, what money it may move, and how long.
 
 use strongroom_auth::permission::ManageKeys;
-use strongroom_auth::{MoneyLimits, Networks, Range};
+use strongroom_auth::{MoneyLimits, Networks, Range, Thumbprint};
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -25,6 +25,8 @@ pub struct UpdateApiKey {
     pub networks: Option<Vec<Range>>,
     pub report_only: Option<bool>,
     pub limits: Option<Option<MoneyLimits>>,
+    /// None at all: any certificate, or none, will do.
+    pub certificates: Option<Vec<Thumbprint>>,
     /// Only ever sooner: what has a known end does not outlive it.
     pub expires_at: Option<Timestamp>,
     /// What the caller holds; `None` for the operator at the command line.
@@ -61,7 +63,7 @@ impl Command for UpdateApiKey {
         let change = lasting(&key) - lasting(old);
         if change < 0 && tenant.owner_keys <= 1 {
             let text =
-                "it is the last owner key without an end, networks and limits: make another first";
+                "it is the last owner key without an end, networks, certificates and limits: make another first";
             return Err(Rejection::new(Code::LastOwner, text));
         }
 
@@ -102,6 +104,10 @@ impl UpdateApiKey {
             name: self.name.clone().unwrap_or_else(|| old.name.clone()),
             networks: self.networks(old),
             limits: self.limits.clone().unwrap_or_else(|| old.limits.clone()),
+            certificates: match &self.certificates {
+                Some(named) => Some(named.clone()).filter(|named| !named.is_empty()),
+                None => old.certificates.clone(),
+            },
             expires_at: self.expires_at.or(old.expires_at),
             ..old.clone()
         }
@@ -130,6 +136,7 @@ impl UpdateApiKey {
                 self.networks.is_some() || self.report_only.is_some(),
             ),
             ("limits", self.limits.is_some()),
+            ("client_certificates", self.certificates.is_some()),
             ("expires_at", self.expires_at.is_some()),
         ]
         .into_iter()

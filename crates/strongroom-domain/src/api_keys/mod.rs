@@ -7,7 +7,7 @@ mod leak;
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
 use strongroom_types::id::{AnyId, ApiKeyId, RawId};
@@ -89,6 +89,10 @@ pub struct ApiKey {
     #[n(16)]
     #[class(operational)]
     pub limits: Option<MoneyLimits>,
+    /// The client certificates it may be used with, if it needs one.
+    #[n(17)]
+    #[class(operational)]
+    pub certificates: Option<Vec<Thumbprint>>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -96,7 +100,7 @@ pub struct ApiKey {
 pub struct Held {
     pub id: ApiKeyId,
     pub permissions: PermissionSet,
-    /// Whether it is held to networks or limits.
+    /// Whether it is held to networks, certificates or limits.
     pub is_restricted: bool,
 }
 
@@ -109,7 +113,7 @@ impl Held {
         }
         // SECURITY: many keys of one limit each would be no limit.
         if self.is_restricted {
-            let text = "a key that is held to networks or limits makes and changes no keys";
+            let text = "a key that is held to networks, certificates or limits makes and changes no keys";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
         Ok(())
@@ -132,6 +136,7 @@ impl ApiKey {
             && self.expires_at.is_none()
             && self.networks.as_ref().is_none_or(|all| all.report_only)
             && self.limits.is_none()
+            && self.certificates.is_none()
     }
 }
 
@@ -154,6 +159,7 @@ pub struct CreateApiKey {
     pub expires_at: Option<Timestamp>,
     pub networks: Option<Networks>,
     pub limits: Option<MoneyLimits>,
+    pub certificates: Option<Vec<Thumbprint>>,
     pub minted: Minted,
     /// What the creator holds; `None` for the operator at the command line.
     pub held: Option<Held>,
@@ -232,6 +238,7 @@ impl CreateApiKey {
             rolled_from: None,
             networks: self.networks.clone(),
             limits: self.limits.clone(),
+            certificates: self.certificates.clone(),
         }
     }
 }
@@ -371,7 +378,7 @@ impl Command for RevokeApiKey {
         }
         let is_held = |held: &Held| held.is_restricted && held.id != self.id;
         if self.held.as_ref().is_some_and(is_held) {
-            let text = "a key that is held to networks or limits revokes itself alone";
+            let text = "a key that is held to networks, certificates or limits revokes itself alone";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
         if key.permissions.is_everything()

@@ -25,6 +25,7 @@ use strongroom_nodes::{Holder, Missed, Notice};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
+use self::answers::Asked;
 use self::budget::{Budget, Counted};
 use self::numbers::Numbers;
 use crate::address::client_address;
@@ -238,16 +239,23 @@ impl Front {
         response
     }
 
+    fn asked<'a>(&self, method: &'a Method) -> Asked<'a> {
+        Asked {
+            method,
+            behind_tls: self.0.settings.behind_tls,
+        }
+    }
+
     /// What is asked of this node, not of the installation.
     fn own(&self, head: &Parts) -> Option<Response<Reply>> {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return None;
         }
         match head.uri.path() {
-            "/health" => Some(answers::status(&head.method, true, "ok")),
+            "/health" => Some(answers::status(self.asked(&head.method), true, "ok")),
             "/ready" => {
                 let (is_good, word) = self.state();
-                Some(answers::status(&head.method, is_good, word))
+                Some(answers::status(self.asked(&head.method), is_good, word))
             }
             _ => None,
         }
@@ -290,10 +298,10 @@ impl Front {
             return response;
         }
         match request.uri().path() {
-            "/health" => answers::status(method, true, "ok"),
+            "/health" => answers::status(self.asked(method), true, "ok"),
             "/ready" => {
                 let (is_good, word) = self.state();
-                answers::status(method, is_good, word)
+                answers::status(self.asked(method), is_good, word)
             }
             "/metrics" => crate::admin::metrics(self.0.numbers.render(None)),
             _ => crate::admin::not_found(),
@@ -311,32 +319,32 @@ impl Front {
             let now = role.borrow_and_update().clone();
             let tried = match now {
                 Role::Searching => Tried::NotBegun,
-                Role::StandingBy => return answers::standing_by(&head.method),
-                Role::Ending => return answers::nobody(&head.method),
+                Role::StandingBy => return answers::standing_by(self.asked(&head.method)),
+                Role::Ending => return answers::nobody(self.asked(&head.method)),
                 Role::Holding(app, _) => self.here(&app, peer, head, &mut parcel).await,
                 Role::Following(holder) => self.there(&holder, peer, head, &mut parcel).await,
             };
             if share.was_refused() {
-                return answers::overloaded(&head.method);
+                return answers::overloaded(self.asked(&head.method));
             }
             match tried {
                 Tried::Answered(response) => return response,
                 Tried::InUse(response) if !is_repeated => return response,
                 Tried::Unknown if !may_be_repeated(head) => {
-                    return answers::outcome_unknown(&head.method);
+                    return answers::outcome_unknown(self.asked(&head.method));
                 }
                 Tried::Unknown => is_repeated = true,
                 Tried::NotBegun | Tried::InUse(_) => {}
             }
             if begun.elapsed() >= self.0.patience {
                 return match is_repeated {
-                    true => answers::outcome_unknown(&head.method),
-                    false => answers::nobody(&head.method),
+                    true => answers::outcome_unknown(self.asked(&head.method)),
+                    false => answers::nobody(self.asked(&head.method)),
                 };
             }
             if waits.is_none() {
                 let Ok(place) = self.0.waiting.try_acquire() else {
-                    return answers::overloaded(&head.method);
+                    return answers::overloaded(self.asked(&head.method));
                 };
                 waits = Some((place, self.0.numbers.waits()));
             }
@@ -417,7 +425,7 @@ impl Front {
             return bare(StatusCode::BAD_REQUEST);
         };
         let Some(app) = deciding else {
-            let mut response = answers::nobody(&head.method);
+            let mut response = answers::nobody(self.asked(&head.method));
             relay::mark(&mut response, Fate::NotBegun);
             return response;
         };

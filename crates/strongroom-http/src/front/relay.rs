@@ -15,7 +15,9 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Method, Request, Response, Uri};
+use strongroom_auth::Thumbprint;
 use strongroom_nodes::{Answered, Holder, Missed};
+use strongroom_tls::ClientCertificate;
 use tokio::sync::{mpsc, watch};
 
 use crate::feed::Feed;
@@ -24,11 +26,12 @@ use crate::respond::Reply;
 use crate::visit::Origin;
 
 /// Headers that a relayed request has more than the client sent.
-pub(crate) const ADDED: usize = 4;
+pub(crate) const ADDED: usize = 5;
 
 const OWN: &str = "strongroom-";
 const CLIENT: HeaderName = HeaderName::from_static("strongroom-client");
 const LIVE: HeaderName = HeaderName::from_static("strongroom-live");
+const CERTIFICATE: HeaderName = HeaderName::from_static("strongroom-certificate");
 const BODY: HeaderName = HeaderName::from_static("strongroom-body");
 const PING: HeaderName = HeaderName::from_static("strongroom-ping");
 const FATE: HeaderName = HeaderName::from_static("strongroom-fate");
@@ -71,6 +74,10 @@ pub(crate) fn request(
         headers.insert(CLIENT, client);
     }
     headers.insert(LIVE, flag(live_allowed));
+    let certificate = head.extensions.get::<ClientCertificate>();
+    if let Some(Ok(certificate)) = certificate.map(|it| HeaderValue::from_str(&told(it))) {
+        headers.insert(CERTIFICATE, certificate);
+    }
     if let Some(fault) = fault {
         headers.insert(BODY, HeaderValue::from_static(fault));
     }
@@ -101,7 +108,15 @@ pub(crate) fn received(head: &mut Parts) -> Option<(Origin, Option<EdgeCode>)> {
         Some("late") => Some(EdgeCode::BodyTimeout),
         Some(_) => Some(EdgeCode::InvalidJson),
     };
+    let certificate = match text(&CERTIFICATE) {
+        None => None,
+        Some(text) => Some(proved(text)?),
+    };
     head.headers = carried(&head.headers);
+    head.extensions.remove::<ClientCertificate>();
+    if let Some(certificate) = certificate {
+        head.extensions.insert(certificate);
+    }
     let origin = Origin::Node {
         client,
         live_allowed,
@@ -215,6 +230,24 @@ fn carried(headers: &HeaderMap) -> HeaderMap {
     carried
 }
 
+/// A certificate that the client proved, in a header's words.
+fn told(certificate: &ClientCertificate) -> String {
+    let ClientCertificate {
+        thumbprint,
+        not_after,
+    } = certificate;
+    format!("{} {not_after}", Thumbprint(*thumbprint))
+}
+
+/// The same, read.
+fn proved(text: &str) -> Option<ClientCertificate> {
+    let (thumbprint, not_after) = text.split_once(' ')?;
+    Some(ClientCertificate {
+        thumbprint: Thumbprint::parse(thumbprint)?.0,
+        not_after: not_after.parse().ok()?,
+    })
+}
+
 fn flag(is: bool) -> HeaderValue {
     HeaderValue::from_static(if is { "yes" } else { "no" })
 }
@@ -237,6 +270,7 @@ mod tests {
             ("strongroom-client", "10.0.0.1"),
             ("strongroom-live", "yes"),
             ("strongroom-ping", "yes"),
+            ("strongroom-certificate", "00 0"),
             ("connection", "authorization, x-signature"),
             ("transfer-encoding", "chunked"),
             ("content-length", "3"),
@@ -267,6 +301,23 @@ mod tests {
         assert_eq!((seen, live_allowed), (client, false));
         assert!(sent.headers.keys().all(|name| !name.as_str().starts_with(OWN)));
         assert!(received(&mut sent).is_none(), "it says so once");
+    }
+
+    #[test]
+    fn a_proven_certificate_goes_along() {
+        let certificate = ClientCertificate {
+            thumbprint: [7; 32],
+            not_after: 1_900_000_000,
+        };
+        let mut asked = head(&[]);
+        asked.extensions.insert(certificate);
+        let client = IpAddr::from([127, 0, 0, 1]);
+        let (mut sent, _) = request(&asked, client, true, Ok(Bytes::new())).into_parts();
+        assert!(received(&mut sent).is_some());
+        assert_eq!(sent.extensions.get(), Some(&certificate));
+        // One that cannot be read lets nobody in.
+        let odd = [("strongroom-client", "10.0.0.1"), ("strongroom-live", "yes"), ("strongroom-certificate", "00 0")];
+        assert!(received(&mut head(&odd)).is_none());
     }
 
     #[test]

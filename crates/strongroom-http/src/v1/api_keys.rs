@@ -3,7 +3,7 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, ReadKeys};
 use strongroom_auth::{
-    Caller, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
+    Caller, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy, Thumbprint,
 };
 use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey, UpdateApiKey};
 use strongroom_domain::view::{self, ApiKeyView};
@@ -19,7 +19,7 @@ use crate::problem::Problem;
 use crate::schema;
 use crate::v1::account::mode;
 use crate::v1::restrictions::{
-    MODES, limits, limits_schema, networks, networks_schema, ranges, report_only,
+    MODES, certificates, certificates_schema, limits, limits_schema, networks, networks_schema, ranges, report_only,
 };
 use crate::v1::wallets::expected;
 
@@ -43,6 +43,7 @@ pub async fn create(caller: Caller<CreateKeys>, call: Call) -> Result<Answer, Pr
         expires_at: wanted.expires_at,
         networks: wanted.networks,
         limits: wanted.limits,
+        certificates: wanted.certificates,
     };
     call.execute(&caller, command).await
 }
@@ -63,6 +64,7 @@ pub async fn update(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Pr
             networks,
             report_only,
             limits: bounded.then_some(limits),
+            certificates: certificates(fields),
             expires_at: fields.time("expires_at"),
             held: Some(held),
         })
@@ -145,6 +147,7 @@ struct Wanted {
     expires_at: Option<Timestamp>,
     networks: Option<Networks>,
     limits: Option<MoneyLimits>,
+    certificates: Option<Vec<Thumbprint>>,
 }
 
 fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
@@ -165,6 +168,7 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
     let expires_at = fields.time("expires_at");
     let networks = networks(fields);
     let limits = fields.object("limits").and_then(limits);
+    let certificates = certificates(fields).filter(|named| !named.is_empty());
     let (role, permissions) = rights?;
     Some(Wanted {
         key_type,
@@ -176,6 +180,7 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
         expires_at,
         networks,
         limits,
+        certificates,
     })
 }
 
@@ -278,6 +283,7 @@ pub fn create_schema() -> Schema {
             ("networks", networks_schema()),
             ("networks_mode", schema::one_of(MODES)),
             ("limits", schema::nullable(limits_schema())),
+            ("client_certificates", certificates_schema()),
         ],
     )
 }
@@ -291,6 +297,7 @@ pub fn update_schema() -> Schema {
             ("networks", networks_schema()),
             ("networks_mode", schema::one_of(MODES)),
             ("limits", schema::nullable(limits_schema())),
+            ("client_certificates", certificates_schema()),
         ],
     )
 }
@@ -318,6 +325,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("networks", networks_schema()),
         ("networks_mode", schema::nullable(schema::one_of(MODES))),
         ("limits", schema::nullable(limits_schema())),
+        ("client_certificates", certificates_schema()),
         ("expires_at", schema::nullable(schema::time())),
         ("last_used_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),

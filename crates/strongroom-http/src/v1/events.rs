@@ -61,6 +61,7 @@ pub async fn stream(caller: Caller<ReadEvents>, call: Call) -> Result<Answer, Pr
         engine: call.engine.clone(),
         credential: call.credential,
         address: call.address.to_canonical(),
+        certificate: call.certificate,
         types,
         arrivals,
     };

@@ -1,7 +1,7 @@
-//! What a key is held to, as requests say it: networks and money limits.
+//! What a key is held to, as requests say it: networks, client certificates and money limits.
 
 use serde_json::{Value as Schema, json};
-use strongroom_auth::{Direction, MoneyLimits, Networks, Range};
+use strongroom_auth::{Direction, MoneyLimits, Networks, Range, Thumbprint};
 use strongroom_types::currency::Currency;
 
 use crate::json::Fields;
@@ -10,6 +10,7 @@ use crate::v1::wallets::expected;
 
 pub const MODES: &[&str] = &["enforce", "report"];
 const MOST_NETWORKS: usize = 50;
+const MOST_CERTIFICATES: usize = 10;
 /// 2^53 − 1, which every client can write.
 const MOST_MINOR: i64 = 9_007_199_254_740_991;
 
@@ -47,6 +48,21 @@ pub fn report_only(fields: &mut Fields<'_, '_>) -> Option<bool> {
         "report" => Some(true),
         _ => None,
     })
+}
+
+/// The client certificates that the key may be used with; an empty list demands none.
+pub fn certificates(fields: &mut Fields<'_, '_>) -> Option<Vec<Thumbprint>> {
+    let texts = fields.texts("client_certificates", MOST_CERTIFICATES)?;
+    let read: Option<Vec<Thumbprint>> = texts.iter().map(|text| Thumbprint::parse(text)).collect();
+    if read.is_none() {
+        let text = "must be SHA-256 thumbprints: 64 hexadecimal digits each";
+        fields.invalid("client_certificates", text);
+    }
+    read
+}
+
+pub fn certificates_schema() -> Schema {
+    schema::list(schema::text())
 }
 
 /// How much money the key may move.

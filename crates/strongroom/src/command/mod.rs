@@ -2,10 +2,12 @@
 
 pub(crate) mod audit;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod organization;
+pub(crate) mod pins;
 pub(crate) mod serve;
 pub(crate) mod verify;

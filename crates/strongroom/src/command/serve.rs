@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use strongroom_http::EdgeSettings;
+use strongroom_outbound::Outbound;
+use strongroom_tls::Acceptor;
 use strongroom_worker::WorkerSettings;
 
 use crate::config::Config;
@@ -16,11 +18,13 @@ use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
 use crate::running::{self, Books, Server};
+use crate::tls::{self, AcmeSource, TlsArguments};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
-/// Speaks plain HTTP: put a TLS proxy in front of it, on the same machine. On any address but loopback live keys are
-/// refused. Logs are JSON lines on standard error, filtered by RUST_LOG.
+/// Speaks TLS with a certificate (--tls-cert and --tls-key, or `[tls]` in the configuration); SIGHUP and a changed file have
+/// it read again, without a connection lost. Without one it speaks plain HTTP, on loopback only, unless TLS ends at a proxy
+/// before it (--behind-proxy); live keys are never taken in clear beyond loopback. Logs are JSON lines on standard error, filtered by RUST_LOG.
 ///
 /// On a database (--postgres, or `[store]` in the configuration) any number of servers may serve, each with a copy of the
 /// keyring. One of them decides; the others hand their requests on to it, and one takes over within seconds when it is
@@ -29,6 +33,7 @@ use crate::running::{self, Books, Server};
 #[command(after_long_help = "Examples:
   strongroom serve --config /etc/strongroom/strongroom.toml
   strongroom serve --config strongroom.toml --passphrase-file /run/secrets/passphrase
+  strongroom serve --config strongroom.toml --tls-cert ./certificate.pem --tls-key ./key.pem
   strongroom serve --config strongroom.toml --postgres postgres://pay@db.example/pay --postgres-ca-file ./ca.pem
 
 The passphrase file may also be named in STRONGROOM_PASSPHRASE_FILE. Exit code 0 after a stop that was asked for,
@@ -43,6 +48,9 @@ pub(crate) struct Options {
     passphrase_file: Option<PathBuf>,
 
     #[command(flatten)]
+    tls: TlsArguments,
+
+    #[command(flatten)]
     postgres: PostgresArguments,
 
     /// Where other servers on the database reach this one, as 10.0.0.11:7072 [default: a port of 127.0.0.1]
@@ -55,10 +63,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let config = Config::read(&options.config)?;
     let networks = config.webhook_networks().map_err(Fault::new)?;
     let outbound = running::outbound(networks)?;
-    let edge = EdgeSettings {
-        outbound: outbound.clone(),
-        ..config.edge().map_err(Fault::new)?
-    };
+    let settings = tls::settings(&config, &options.tls)?;
+    tls::refuse_clear(&config, &options.tls, settings.is_some())?;
+    let acceptor = settings.map(tls::open).transpose()?;
+    let acme = config.tls().and_then(|table| table.acme.as_ref());
+    let acme = acme.map(|acme| AcmeSource::new(acme, config.data())).transpose()?;
+    let edge = edge(&config, outbound.clone(), acceptor.clone())?;
     let workers = WorkerSettings {
         outbound,
         ..config.workers()
@@ -73,6 +83,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     );
     let named = options.postgres.table();
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
+    if acme.is_some() && place.is_in_database() {
+        return Err(Fault::new(
+            "`tls.acme` is for a server that is alone: beside a database a challenge may reach any of the servers",
+        )
+        .hint("name files with --tls-cert and --tls-key, which one tool renews for all servers"));
+    }
     let node = config.node().reached_at(options.node_address);
     let books = Books::of(place, &node.settings().map_err(Fault::new)?, || {
         say!("{WAITING}");
@@ -85,12 +101,27 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         workers,
         listener,
         admin,
+        acme,
     };
+    let scheme = if acceptor.is_some() { "https" } else { "http" };
     server.run(async move {
-        say!("listening on http://{api}");
+        say!("listening on {scheme}://{api}");
         tracing::info!(listen = %api, live_keys = live, "ready");
         std::future::pending::<()>().await;
     })?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the edge is told.
+fn edge(config: &Config, outbound: Outbound, tls: Option<Acceptor>) -> Result<EdgeSettings, Fault> {
+    let edge = config.edge().map_err(Fault::new)?;
+    Ok(EdgeSettings {
+        outbound,
+        // SECURITY: live keys and live money never travel in clear beyond this machine; there is no switch for it.
+        live_allowed: edge.live_allowed || tls.is_some(),
+        behind_tls: edge.behind_tls || tls.is_some(),
+        tls,
+        ..edge
+    })
 }

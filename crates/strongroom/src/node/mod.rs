@@ -85,7 +85,11 @@ impl Node {
             workers,
             listener,
             admin,
+            // Refused beside a database: a challenge may reach any of the servers.
+            acme: _,
         } = seats;
+        let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
+        let watching = watching.map(tokio::spawn);
         let leave = self.settings.leave;
         let front = Front::new(edge.clone(), self.settings.patience);
         let (stop, stopped) = watch::channel(false);
@@ -124,6 +128,9 @@ impl Node {
             drop(served.await);
         }
         touch.abort();
+        if let Some(watching) = watching {
+            watching.abort();
+        }
         outcome
     }
 

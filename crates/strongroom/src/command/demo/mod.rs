@@ -138,6 +138,7 @@ fn host(
         },
         listener,
         admin: Some(admin),
+        acme: None,
     };
     match options.tour {
         true => tour::play(server, &demo),
