@@ -197,7 +197,7 @@ fn streamed(first: &Demo, second: &Demo) {
 
 /// A key held to networks is held to where the client is, not to where the node is or what a client claims.
 fn true_address(first: &Demo, second: &Demo) {
-    let networks = json!({ "role": "viewer", "allowed_networks": ["203.0.113.0/24"] });
+    let networks = json!({ "role": "viewer", "networks": ["203.0.113.0/24"] });
     let made = first.request("POST", "/v1/api-keys").json(&networks);
     let made = made.idempotent("held").send();
     assert_eq!(made.status, 201, "{}", made.text());
