@@ -49,6 +49,9 @@ pub struct Options {
     /// Measures webhooks alone, and writes no results file
     #[arg(long)]
     webhooks: bool,
+    /// Measures a moment of a build without optimisation: whether everything works, not how fast; writes no results file
+    #[arg(long)]
+    smoke: bool,
     /// Runs of each kind; the table shows medians
     #[arg(long, default_value_t = 3)]
     runs: u32,
@@ -80,8 +83,11 @@ enum Which {
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
 pub fn run(options: &Options) -> Outcome<()> {
-    if cfg!(debug_assertions) {
-        return run_optimized();
+    if options.smoke != cfg!(debug_assertions) {
+        return match options.smoke {
+            true => Err("--smoke is for a build without optimisation".into()),
+            false => run_optimized(),
+        };
     }
     let folder = tempfile::Builder::new()
         .prefix("strongroom-bench-")
@@ -100,17 +106,18 @@ pub fn run(options: &Options) -> Outcome<()> {
     if subjects.is_empty() {
         return Err("nothing to measure".into());
     }
-    let plan = Plan {
-        runs: options.runs,
-        time: Duration::from_secs(options.seconds),
-        connections: &options.connections,
-        folder: folder.path(),
-    };
+    let plan = options.plan(folder.path());
     report.samples = measure::alternate(&mut subjects, &plan)?;
     report.footprints = subjects.iter().map(report::Footprint::of).collect();
     let on_files = matches!(options.engine, Engine::Sqlite);
+    if options.only.is_none() && !on_files {
+        subjects.clear();
+        let payouts = if options.smoke { "100" } else { "60000" };
+        let folder = folder.path().to_string_lossy();
+        report.extra = extra::ceiling(&[payouts, &folder, "postgres"])?;
+    }
     if options.only.is_none() && on_files {
-        report.extra = extra::ceiling()?;
+        report.extra = extra::ceiling(&[])?;
         // Alone, for what is measured above keeps its server.
         subjects.truncate(if options.full { usize::MAX } else { 0 });
         report
@@ -124,9 +131,37 @@ pub fn run(options: &Options) -> Outcome<()> {
     }
     print!("{}", report.table());
     match options.only {
+        _ if options.smoke => Ok(()),
         None if on_files => report.write("bench/results.json"),
         None => report.write("bench/results-postgres.json"),
         Some(_) => Ok(()),
+    }
+}
+
+impl Options {
+    /// What is run, how often and for how long.
+    fn plan<'a>(&'a self, folder: &'a Path) -> Plan<'a> {
+        let plan = Plan {
+            runs: self.runs,
+            time: Duration::from_secs(self.seconds),
+            first_payouts: measure::FIRST_PAYOUTS,
+            connections: &self.connections,
+            folder,
+        };
+        match self.smoke {
+            false => plan,
+            true => Plan {
+                runs: 1,
+                time: Duration::from_secs(1),
+                first_payouts: 100,
+                connections: &[8],
+                ..plan
+            },
+        }
+    }
+
+    fn wallets(&self) -> u64 {
+        if self.smoke { 50 } else { self.wallets }
     }
 }
 
@@ -140,15 +175,24 @@ fn start(options: &Options, folder: &Path, report: &mut Report) -> Outcome<Vec<S
     let mut subjects = Vec::new();
     if options.only != Some(Which::Peer) {
         strongroom::build()?;
-        let books = match options.engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(peer::cluster(&folder.join("ours"))?),
-        };
-        subjects.push(strongroom::start(folder, options.wallets, books)?);
+        if matches!(options.engine, Engine::Sqlite) {
+            subjects.push(strongroom::start(folder, options.wallets(), None)?);
+        } else {
+            // Each with a database of its own, set as the peer's is.
+            for name in ["one", "two"] {
+                let folder = folder.join(name);
+                let cluster = peer::cluster(&folder)?;
+                let node = strongroom::start(&folder, options.wallets(), Some(cluster))?;
+                subjects.push(match name {
+                    "two" => strongroom::join(node)?,
+                    _ => node,
+                });
+            }
+        }
     }
     if options.only != Some(Which::Strongroom) {
         match Peer::find() {
-            Ok(peer) => subjects.push(peer.start(folder, options.wallets)?),
+            Ok(peer) => subjects.push(peer.start(folder, options.wallets())?),
             Err(reason) => {
                 println!("== peer: skipped, {reason}");
                 report.skipped = Some(reason);

@@ -33,7 +33,8 @@ pub struct Options {
     /// Kills the sender of webhooks many times while receivers fail, and looks for what is missing
     #[arg(long)]
     webhooks: bool,
-    /// Runs the API's tests and the reference model on a PostgreSQL that is started for them
+    /// Runs the API's tests and the reference model on a PostgreSQL that is started for them, and the long runs of one and
+    /// two nodes on others
     #[arg(long)]
     postgres: bool,
     /// Kills with --webhooks; a hundred events for each
@@ -49,6 +50,9 @@ pub struct Options {
     #[arg(long, default_value_t = 20_000)]
     operations: u32,
 }
+
+/// Kills on files that the tests on PostgreSQL take a tenth of: each of four outages ten times.
+const NODE_CYCLES: &str = "100";
 
 /// One test binary that can run longer.
 #[derive(Clone, Copy)]
@@ -102,7 +106,12 @@ fn on_postgres() -> Outcome<()> {
         let mut command = cargo(arguments.iter().copied());
         step(name, command.env("STRONGROOM_TEST_STORE", &url))?;
     }
-    Ok(())
+    drop(cluster);
+    let mut nodes = cargo(["test", "--package", "strongroom", "--test", "postgres"]);
+    // Each has a server of its own; more at once would measure each other.
+    nodes.args(["--", "--test-threads", "1"]);
+    nodes.env("STRONGROOM_CRASH_CYCLES", NODE_CYCLES);
+    step("the program on PostgreSQL, its nodes too", &mut nodes)
 }
 
 fn long_runs(options: &Options) -> Vec<LongRun> {

@@ -396,6 +396,7 @@ impl Commit {
             Ok(()) => self.stale = false,
             // A server that is away now may be there for the next batch.
             Err(StoreError::Unreachable(_)) => self.stale = true,
+            Err(StoreError::TakenOver) => self.shared.replaced(),
             Err(error) => self.shared.halt(error.to_string()),
         }
     }

@@ -1,7 +1,8 @@
 //! The store ceiling: the group commit alone, without HTTP, at fixed batch sizes.
 //!
 //! Prints one JSON line per figure: `{"name", "value", "unit"}`. Sealing, hashing and every index are on, as in the
-//! server. `ceiling [PAYOUTS] [DIR]`; run it in release mode.
+//! server. `commit_ceiling [PAYOUTS] [DIR] [postgres]`; run it in release mode. The last word puts the books into a
+//! PostgreSQL that is started for it.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 #![expect(clippy::indexing_slicing, reason = "bench")]
 #![expect(
@@ -9,14 +10,16 @@
     reason = "a bench that cannot run has nothing to say"
 )]
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use strongroom_cluster::{Cluster, OWNER, programs};
 use strongroom_domain::funding::{Credit, Funding};
 use strongroom_domain::wallets::WalletType;
 use strongroom_engine::{Envelope, Idempotency, Settings, WallClock};
-use strongroom_store::{SqliteStore, Store};
+use strongroom_store::{PostgresOptions, PostgresSecrets, PostgresStore, SqliteStore, Store};
 use strongroom_testkit::books::{Books, money, new_wallet, payout};
 use strongroom_types::id::WalletId;
 use tokio::task::JoinSet;
@@ -27,25 +30,44 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const WALLETS: usize = 10_000;
 
+/// As the benchmark sets its servers.
+const SETTINGS: &str = "
+shared_buffers = 1GB
+max_wal_size = 4GB
+";
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let payouts: usize = args.next().map_or(60_000, |text| text.parse().unwrap());
     let parent = args.next().map_or_else(std::env::temp_dir, Into::into);
+    let on_postgres = args.next().is_some_and(|word| word == "postgres");
     for (shape, hot) in [("spread", false), ("hot", true)] {
         for batch in [1, 10, 100, 1_000] {
-            let dir = tempfile::tempdir_in(&parent).unwrap();
-            run(dir.path(), shape, hot, batch, payouts.min(batch * 3_000));
+            // The database runs under an account of its own and must reach its folder.
+            let dir = tempfile::Builder::new()
+                .permissions(Permissions::from_mode(0o755))
+                .tempdir_in(&parent)
+                .unwrap();
+            let payouts = payouts.min(batch * 3_000);
+            if on_postgres {
+                let cluster = Cluster::start(programs().unwrap(), dir.path(), SETTINGS).unwrap();
+                let url = cluster.url(OWNER, "postgres");
+                let options = PostgresOptions::new(&url, PostgresSecrets::default()).unwrap();
+                run(&PostgresStore::create(options).unwrap(), shape, hot, batch, payouts);
+            } else {
+                let store = SqliteStore::create(dir.path()).unwrap();
+                run(&store, shape, hot, batch, payouts);
+            }
         }
     }
 }
 
-fn run(dir: &Path, shape: &str, hot: bool, batch: usize, payouts: usize) {
-    let store = SqliteStore::create(dir).unwrap();
+fn run(store: &dyn Store, shape: &str, hot: bool, batch: usize, payouts: usize) {
     let settings = Settings {
         batch_limit: 1_000,
         ..Settings::default()
     };
-    let books = Books::found(&store, Arc::new(WallClock), settings);
+    let books = Books::found(store, Arc::new(WallClock), settings);
     let wallets = Arc::new(funded(&books));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -42,10 +42,10 @@ impl fmt::Display for Extra {
 }
 
 /// The store ceiling: the group commit alone.
-pub fn ceiling() -> Outcome<Vec<Extra>> {
+pub fn ceiling(arguments: &[&str]) -> Outcome<Vec<Extra>> {
     let mut rows = Vec::new();
     for (package, example) in EXAMPLES {
-        rows.extend(from_example(package, example)?);
+        rows.extend(from_example(package, example, arguments)?);
     }
     Ok(rows)
 }
@@ -55,7 +55,7 @@ pub fn with_many_stored(subjects: &mut [Subject], plan: &Plan<'_>) -> Outcome<Ve
     let mut rows = Vec::new();
     if let Some(ours) = subjects
         .iter_mut()
-        .find(|subject| subject.name == "strongroom")
+        .find(|subject| subject.name == super::strongroom::ONE)
     {
         for stored in STORED {
             let mut measured = with_stored(ours, stored, plan)?;
@@ -105,18 +105,14 @@ fn restart(subject: &mut Subject, stored: u64) -> Outcome<Extra> {
     })
 }
 
-/// The figures that a release example of `package` prints.
-fn from_example(package: &str, example: &str) -> Outcome<Vec<Extra>> {
-    let arguments = [
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        package,
-        "--example",
-        example,
-    ];
-    let output = cargo(arguments).current_dir(root()?).output()?;
+/// The figures that an example of `package` prints, built as this program was.
+fn from_example(package: &str, example: &str, arguments: &[&str]) -> Outcome<Vec<Extra>> {
+    let mut command = cargo(["run", "--quiet", "--package", package, "--example", example]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    command.arg("--").args(arguments);
+    let output = command.current_dir(root()?).output()?;
     if !output.status.success() {
         let log = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{package}'s example {example}: {log}").into());

@@ -61,8 +61,15 @@ struct Connection {
 impl Client {
     /// Opens `connections` sockets to `address`.
     pub fn connect(address: SocketAddr, connections: usize) -> Outcome<Self> {
+        Self::connect_all(&[address], connections)
+    }
+
+    /// The same, to several addresses in turn.
+    pub fn connect_all(addresses: &[SocketAddr], connections: usize) -> Outcome<Self> {
         let poll = Poll::new()?;
-        let open = |number| -> Outcome<Connection> {
+        let open = |number: usize| -> Outcome<Connection> {
+            let address = addresses.iter().cycle().nth(number);
+            let address = address.ok_or("there is nobody to send to")?;
             let socket = std::net::TcpStream::connect(address)?;
             socket.set_nodelay(true)?;
             socket.set_nonblocking(true)?;

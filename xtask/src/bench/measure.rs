@@ -14,7 +14,7 @@ use crate::Outcome;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Before the first run, so that caches are filled and a just-in-time compiler has compiled.
-const FIRST_PAYOUTS: u64 = 20_000;
+pub const FIRST_PAYOUTS: u64 = 20_000;
 const FIRST_TIME: Duration = Duration::from_secs(20);
 const FIRST_CONNECTIONS: usize = 64;
 
@@ -25,6 +25,8 @@ pub struct Plan<'a> {
     pub runs: u32,
     /// The length of a run.
     pub time: Duration,
+    /// Payouts before the first run.
+    pub first_payouts: u64,
     /// Numbers of connections to try.
     pub connections: &'a [usize],
     /// Where the data lies, and so where the disk is probed.
@@ -55,8 +57,8 @@ pub struct Sample {
 /// Measures every kind of run on every subject.
 pub fn alternate(subjects: &mut [Subject], plan: &Plan<'_>) -> Outcome<Vec<Sample>> {
     for subject in &mut *subjects {
-        let mut client = Client::connect(subject.address, FIRST_CONNECTIONS)?;
-        subject.payouts.begin(Shape::Spread, 0, FIRST_PAYOUTS);
+        let mut client = Client::connect_all(&subject.addresses(), FIRST_CONNECTIONS)?;
+        subject.payouts.begin(Shape::Spread, 0, plan.first_payouts);
         client
             .drive(&mut subject.payouts, FIRST_TIME)?
             .must_all_succeed()?;
@@ -84,7 +86,7 @@ pub fn one_run(
     plan: &Plan<'_>,
 ) -> Outcome<Sample> {
     let fsync_us = probe::fsync_us(plan.folder)?;
-    let mut client = Client::connect(subject.address, connections)?;
+    let mut client = Client::connect_all(&subject.addresses(), connections)?;
     subject.payouts.begin(shape, u64::from(run), u64::MAX);
     client
         .drive(&mut subject.payouts, WARM_UP)?

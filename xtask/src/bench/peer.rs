@@ -96,6 +96,7 @@ impl Peer {
             base: folder.to_path_buf(),
             store: Store::Process(cluster.pid),
             server,
+            second: None,
             bytes_at_start: 0,
             cluster: Some(cluster),
         };

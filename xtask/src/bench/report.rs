@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use super::extra::Extra;
 use super::measure::Sample;
+use super::strongroom::{ONE, TWO};
 use super::subject::Subject;
 use super::{median, number};
 use crate::Outcome;
 use crate::process::root;
 
-const OURS: &str = "strongroom";
+const OURS: [&str; 2] = [ONE, TWO];
 const PEER: &str = "express-pg";
 
 /// Everything measured in one session.
@@ -56,6 +57,7 @@ struct Row {
 /// Our server against the peer in one kind of run.
 #[derive(Serialize)]
 struct Ratio {
+    subject: &'static str,
     shape: &'static str,
     connections: usize,
     rate: f64,
@@ -69,6 +71,7 @@ struct Results<'a> {
     fsync_us: f64,
     rows: Vec<Row>,
     ratios: Vec<Ratio>,
+    two_nodes_to_one: Vec<TwoToOne>,
     footprints: &'a [Footprint],
     extra: &'a [Extra],
     peer_skipped: Option<&'a str>,
@@ -146,8 +149,15 @@ impl Report {
         for ratio in ratios(rows) {
             let _ = writeln!(
                 out,
-                "{} at {}: {:.1} × the peer's rate, {:.2} × its p99, {:.2} × its CPU",
-                ratio.shape, ratio.connections, ratio.rate, ratio.p99, ratio.cpu
+                "{}, {} at {}: {:.1} × the peer's rate, {:.2} × its p99, {:.2} × its CPU",
+                ratio.subject, ratio.shape, ratio.connections, ratio.rate, ratio.p99, ratio.cpu
+            );
+        }
+        for pair in two_to_one(rows) {
+            let _ = writeln!(
+                out,
+                "two nodes, {} at {}: {:.2} × the rate of one",
+                pair.shape, pair.connections, pair.rate
             );
         }
         for footprint in &self.footprints {
@@ -175,6 +185,7 @@ impl Report {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             fsync_us: self.fsync_us,
             ratios: ratios(&rows),
+            two_nodes_to_one: two_to_one(&rows),
             rows,
             footprints: &self.footprints,
             extra: &self.extra,
@@ -232,14 +243,38 @@ fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
+/// Two nodes on one database against one.
+#[derive(Serialize)]
+struct TwoToOne {
+    shape: &'static str,
+    connections: usize,
+    rate: f64,
+}
+
+fn two_to_one(rows: &[Row]) -> Vec<TwoToOne> {
+    let ratio = |two: &Row| {
+        let one = rows.iter().find(|row| {
+            row.subject == ONE && row.shape == two.shape && row.connections == two.connections
+        })?;
+        Some(TwoToOne {
+            shape: two.shape,
+            connections: two.connections,
+            rate: rounded(two.payouts_per_second / one.payouts_per_second),
+        })
+    };
+    let two = rows.iter().filter(|row| row.subject == TWO);
+    two.filter_map(ratio).collect()
+}
+
 fn ratios(rows: &[Row]) -> Vec<Ratio> {
-    let ours = rows.iter().filter(|row| row.subject == OURS);
+    let ours = rows.iter().filter(|row| OURS.contains(&row.subject));
     let ratio = |our: &Row| {
         let peer = rows.iter().find(|row| {
             row.subject == PEER && row.shape == our.shape && row.connections == our.connections
         })?;
         let cpu = |row: &Row| row.server_cpu_us + row.store_cpu_us;
         Some(Ratio {
+            subject: our.subject,
             shape: our.shape,
             connections: our.connections,
             rate: rounded(our.payouts_per_second / peer.payouts_per_second),
@@ -252,7 +287,7 @@ fn ratios(rows: &[Row]) -> Vec<Ratio> {
 
 #[cfg(test)]
 mod tests {
-    use super::{OURS, PEER, Report, ratios};
+    use super::{ONE, PEER, Report, TWO, ratios, two_to_one};
     use crate::bench::measure::Sample;
     use crate::bench::traffic::Shape;
     use crate::bench::usage::CpuSeconds;
@@ -280,17 +315,22 @@ mod tests {
     fn rows_are_medians_and_ratios_compare_them() {
         let mut report = Report::new(30.0);
         for (ours, peer) in [(900.0, 100.0), (1_000.0, 90.0), (5_000.0, 500.0)] {
-            report.samples.push(sample(OURS, ours));
+            report.samples.push(sample(ONE, ours));
+            report.samples.push(sample(TWO, ours / 2.0));
             report.samples.push(sample(PEER, peer));
         }
         let rows = report.rows();
         let rates: Vec<f64> = rows.iter().map(|row| row.payouts_per_second).collect();
-        assert_eq!(rates, [1_000.0, 100.0]);
+        assert_eq!(rates, [1_000.0, 500.0, 100.0]);
         let ratios = ratios(&rows);
         assert_eq!(
             (ratios.len(), ratios[0].rate, ratios[0].cpu),
-            (1, 10.0, 0.1)
+            (2, 10.0, 0.1)
         );
-        assert!(report.table().contains("hot at 64: 10.0 × the peer's rate"));
+        assert_eq!((ratios[1].subject, ratios[1].rate), (TWO, 5.0));
+        assert_eq!(two_to_one(&rows)[0].rate, 0.5);
+        let table = report.table();
+        assert!(table.contains("strongroom, hot at 64: 10.0 × the peer's rate"));
+        assert!(table.contains("two nodes, hot at 64: 0.50 × the rate of one"));
     }
 }

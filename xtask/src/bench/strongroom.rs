@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use strongroom_cluster::{Cluster, OWNER};
@@ -17,12 +18,25 @@ use crate::{Outcome, process};
 const SETUP_CONNECTIONS: usize = 32;
 const SETUP_TIME: Duration = Duration::from_secs(300);
 
-/// Builds the release binary.
+/// Our server as one node, and as two on one database.
+pub const ONE: &str = "strongroom";
+pub const TWO: &str = "two nodes";
+
+/// Builds the binary: with optimisation, unless it is only to be seen whether everything works.
 pub fn build() -> Outcome<()> {
-    step(
-        "build",
-        &mut cargo(["build", "--release", "--package", "strongroom"]),
-    )
+    let mut command = cargo(["build", "--package", "strongroom"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    step("build", &mut command)
+}
+
+/// Starts a second node beside the first; from then on both are sent to.
+pub fn join(mut subject: Subject) -> Outcome<Subject> {
+    let (server, credentials) = serve(&subject.base, subject.cluster.as_ref(), 0, &[])?;
+    subject.second = Some((address_of(&credentials.base_url)?, server));
+    subject.name = TWO;
+    Ok(subject)
 }
 
 /// Starts the server under `folder` with `wallets` funded wallets, its books in files or in `books`.
@@ -49,7 +63,7 @@ pub fn start_with(
 
     let payouts = Payouts::new(requests(address, &credentials), funding.into_wallets());
     let subject = Subject {
-        name: "strongroom",
+        name: ONE,
         address,
         payouts,
         data: books
@@ -60,6 +74,7 @@ pub fn start_with(
             Store::Process(cluster.pid)
         }),
         server,
+        second: None,
         bytes_at_start: 0,
         cluster: books,
     };
@@ -87,8 +102,11 @@ fn serve(
     port: u16,
     arguments: &[&str],
 ) -> Outcome<(Server, Credentials)> {
-    let binary = process::release_folder()?.join("strongroom");
-    let mut command = Command::new(binary);
+    let folder = match cfg!(debug_assertions) {
+        true => process::release_folder()?.with_file_name("debug"),
+        false => process::release_folder()?,
+    };
+    let mut command = Command::new(folder.join("strongroom"));
     command
         .args(["demo", "--json", "--port", &port.to_string(), "--data"])
         .arg(base)
@@ -96,7 +114,13 @@ fn serve(
     if let Some(cluster) = books {
         command.args(["--postgres", &cluster.url(OWNER, "postgres")]);
     }
-    Server::start(&mut command, &base.with_extension("log"))
+    Server::start(&mut command, &base.with_extension(format!("{}.log", started())))
+}
+
+/// Numbers the servers that were started, for their logs.
+fn started() -> u32 {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    STARTED.fetch_add(1, Ordering::Relaxed)
 }
 
 fn set_up(client: &mut Client, traffic: &mut impl Traffic) -> Outcome<()> {

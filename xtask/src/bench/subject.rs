@@ -34,6 +34,8 @@ pub struct Subject {
     pub store: Store,
     /// The server's process.
     pub server: Server,
+    /// A second node on the same books, and where it listens.
+    pub second: Option<(SocketAddr, Server)>,
     /// Bytes on disk before the first payout.
     pub bytes_at_start: u64,
     /// Its database; ours on files has none beside it.
@@ -50,7 +52,17 @@ impl Subject {
 
     /// CPU spent so far.
     pub fn cpu(&self) -> CpuSeconds {
-        CpuSeconds::now(self.server.pid(), self.store)
+        let spent = CpuSeconds::now(self.server.pid(), self.store);
+        match &self.second {
+            Some((_, server)) => spent.with(server.pid()),
+            None => spent,
+        }
+    }
+
+    /// Where it listens, at all its nodes.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let second = self.second.iter().map(|(address, _)| *address);
+        std::iter::once(self.address).chain(second).collect()
     }
 
     /// `failure` with the server's name and the last lines of its log.

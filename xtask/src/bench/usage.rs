@@ -50,6 +50,14 @@ impl CpuSeconds {
         }
     }
 
+    /// The same with what another process of the server has spent.
+    pub fn with(self, other: u32) -> Self {
+        Self {
+            server: self.server + process_seconds(other),
+            ..self
+        }
+    }
+
     /// What was spent since `earlier`, in microseconds per request.
     pub fn per_request_us(self, earlier: Self, requests: u64) -> Self {
         let per = |now: f64, then: f64| (now - then) * 1e6 / super::number(requests.max(1));

@@ -46,6 +46,8 @@ const ANSWER: Duration = Duration::from_secs(90);
 /// How often the deciding node is asked whether it decides, and how long it may take to say so.
 const PING: Duration = Duration::from_millis(500);
 const PONG: Duration = Duration::from_secs(4);
+/// How long a node that decided until now may take to learn whether it still does.
+const AWAY: Duration = Duration::from_secs(2);
 /// How long the answers of a node that decided may still be on their way.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long after its last question another node is still counted on.
@@ -94,6 +96,8 @@ enum Tried {
     Answered(Response<Reply>),
     /// Certainly not begun.
     NotBegun,
+    /// Neither, for this node cannot tell now whether it still decides.
+    Away(Response<Reply>),
     /// The first request under its key is still at work.
     InUse(Response<Reply>),
     /// Perhaps done.
@@ -329,12 +333,13 @@ impl Front {
             }
             match tried {
                 Tried::Answered(response) => return response,
+                Tried::Away(response) if begun.elapsed() >= AWAY => return response,
                 Tried::InUse(response) if !is_repeated => return response,
                 Tried::Unknown if !may_be_repeated(head) => {
                     return answers::outcome_unknown(self.asked(&head.method));
                 }
                 Tried::Unknown => is_repeated = true,
-                Tried::NotBegun | Tried::InUse(_) => {}
+                Tried::NotBegun | Tried::Away(_) | Tried::InUse(_) => {}
             }
             if begun.elapsed() >= self.0.patience {
                 return match is_repeated {
@@ -368,6 +373,10 @@ impl Front {
         match (fate, app.engine().state()) {
             (Some(Fate::NotBegun), EngineState::Stopping | EngineState::Replaced) => {
                 Tried::NotBegun
+            }
+            // It was paused, and will know in a moment, or is cut off, and will not.
+            (Some(Fate::NotBegun), EngineState::Unreachable | EngineState::Running) => {
+                Tried::Away(response)
             }
             // Its successor knows.
             (Some(Fate::Unknown), EngineState::Replaced) => Tried::Unknown,

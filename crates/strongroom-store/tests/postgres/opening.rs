@@ -1,7 +1,7 @@
 //! What a start says when the server, the database or the schema is not as it must be.
 
 use strongroom_store::{
-    POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore, Store, StoreError,
+    POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore, Store, StoreError, Watch,
 };
 
 use crate::rows::batch_of_entries;
@@ -72,17 +72,17 @@ fn other_schemas_are_left_alone() {
     assert_eq!(refusal(made), StoreError::Foreign);
     server.sql("DROP SCHEMA strongroom CASCADE");
     drop(server.create());
-    server.sql("UPDATE strongroom.store SET version = 99");
+    server.sql("UPDATE strongroom.store SET version = 99, oldest = 99");
     let newer = StoreError::TooNew {
         found: 99,
-        known: 1,
+        known: 2,
     };
     assert_eq!(refusal(server.open()), newer);
     let frozen = PostgresStore::open_read_only(server.options());
     assert_eq!(refusal(frozen), newer);
     server.sql("UPDATE strongroom.store SET version = 0");
     let frozen = PostgresStore::open_read_only(server.options());
-    let older = StoreError::TooOld { found: 0, known: 1 };
+    let older = StoreError::TooOld { found: 0, known: 2 };
     assert_eq!(refusal(frozen), older);
 }
 
@@ -134,4 +134,67 @@ fn a_read_only_server_and_one_that_is_away_are_told_apart() {
     drop(server);
     let refused = refusal(PostgresStore::open(options));
     assert!(matches!(refused, StoreError::Unreachable(_)), "{refused:?}");
+}
+
+/// A newer program has added something that this one need not know: old and new nodes run side by side until the newer one
+/// makes the schema its own.
+#[test]
+fn an_expanded_schema_is_worked_on_and_a_contracted_one_is_not() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    drop(server.create());
+    server.sql(
+        "ALTER TABLE strongroom.job ADD COLUMN later integer NOT NULL DEFAULT 0;
+            UPDATE strongroom.store SET version = 3",
+    );
+    let store = server.open().unwrap();
+    let batch = batch_of_entries(1, 1, 1);
+    store.writer().unwrap().apply(&batch).unwrap();
+    assert_eq!(store.reader().unwrap().check(), Ok(Vec::new()));
+    drop(store);
+    let version = server.sql("SELECT version FROM strongroom.store WHERE one = 1");
+    assert_eq!(version, "3", "it is not brought back");
+    let mut watch = Watch::connect(&server.options()).unwrap();
+    assert!(watch.look().unwrap().is_free);
+
+    server.sql("UPDATE strongroom.store SET version = 4, oldest = 3");
+    let newer = StoreError::TooNew { found: 4, known: 2 };
+    assert_eq!(watch.look().err(), Some(newer.clone()), "seen while it runs");
+    assert_eq!(Watch::connect(&server.options()).err(), Some(newer.clone()));
+    assert_eq!(refusal(server.open()), newer);
+}
+
+/// Before there were notices, who has the lease is seen, and that it tells nothing; afterwards what it told.
+#[test]
+fn who_writes_is_seen_with_what_it_told() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    let first = server.create();
+    let mut watch = Watch::connect(&server.options()).unwrap();
+    let seen = watch.look().unwrap();
+    assert_eq!((seen.epoch, seen.is_free), (first.epoch(), false));
+    assert_eq!((seen.is_silent, seen.notice), (false, None));
+    first.publish(b"here").unwrap();
+    assert_eq!(watch.look().unwrap().notice.unwrap(), b"here");
+    drop(first);
+    assert!(watch.look().unwrap().is_free);
+    let second = server.open().unwrap();
+    let seen = watch.look().unwrap();
+    assert_eq!((seen.epoch, seen.notice), (second.epoch(), None), "no older word");
+    drop(second);
+
+    server.sql(
+        "DROP TABLE strongroom.holder; ALTER TABLE strongroom.store DROP COLUMN oldest;
+            UPDATE strongroom.store SET version = 1",
+    );
+    let mut before = Watch::connect(&server.options()).unwrap();
+    let seen = before.look().unwrap();
+    assert!(seen.is_silent && seen.is_free && seen.notice.is_none());
+    // The first program that knows better brings it up to date, and is seen to.
+    let third = server.open().unwrap();
+    third.publish(b"there").unwrap();
+    drop(before.look());
+    assert_eq!(before.look().unwrap().notice.unwrap(), b"there");
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use strongroom_testkit::dice::Dice;
@@ -19,6 +19,8 @@ struct Inner {
     /// Chooses after how many bytes a connection is cut; none is cut without it.
     dice: Mutex<Option<Dice>>,
     open: Mutex<Vec<TcpStream>>,
+    /// What arrives goes nowhere, and nobody is told.
+    swallows: AtomicBool,
     cuts: AtomicUsize,
 }
 
@@ -35,6 +37,7 @@ impl Proxy {
                 target: Mutex::new(target),
                 dice: Mutex::new(dice),
                 open: Mutex::default(),
+                swallows: AtomicBool::new(false),
                 cuts: AtomicUsize::new(0),
             }),
         };
@@ -54,6 +57,14 @@ impl Proxy {
     /// Leads elsewhere from now on.
     pub fn lead_to(&self, target: SocketAddr) {
         *self.inner.target.lock().unwrap() = target;
+    }
+
+    /// Carries nothing more, and closes nothing; or carries new connections again, those of before being lost.
+    pub fn swallow(&self, swallows: bool) {
+        self.inner.swallows.store(swallows, Ordering::SeqCst);
+        if !swallows {
+            self.cut_all();
+        }
     }
 
     /// Cuts everything that is open.
@@ -94,6 +105,9 @@ impl Inner {
         let mut left = budget.unwrap_or(usize::MAX);
         let mut bytes = [0; 2_048];
         while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if self.swallows.load(Ordering::SeqCst) {
+                continue;
+            }
             let count = count.min(left);
             left -= count;
             if to.write_all(&bytes[..count]).is_err() {

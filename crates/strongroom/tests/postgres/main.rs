@@ -12,6 +12,7 @@ mod database;
 mod disk;
 mod handing_over;
 mod migrate;
+mod nodes;
 mod outages;
 mod pair;
 mod patroni;
@@ -21,3 +22,5 @@ mod program;
 #[expect(dead_code, reason = "others cut after some bytes")]
 mod proxy;
 mod refusals;
+mod rolling;
+mod two_nodes;

@@ -18,7 +18,7 @@ use crate::program::{Demo, Running, run};
 const FUNDS: i64 = 10_000_000;
 pub const WRITERS: u64 = 8;
 /// How soon the server pays again once the database is back.
-const RECOVERED: Duration = Duration::from_secs(5);
+pub const RECOVERED: Duration = Duration::from_secs(5);
 
 /// What the writers share.
 #[derive(Default)]
@@ -33,12 +33,29 @@ impl Work {
     pub fn paid(&self) -> u64 {
         self.acknowledged.load(Ordering::SeqCst)
     }
+
+    /// One more was paid; whether to go on.
+    pub fn goes_on(&self) -> bool {
+        self.acknowledged.fetch_add(1, Ordering::SeqCst);
+        !self.stop.load(Ordering::SeqCst)
+    }
 }
 
-/// Pays on and on; a refusal for now, or no answer, is tried again under the same key until it is paid.
-fn pay_on(shop: &Shop, writer: u64, work: &Work) -> Vec<Line> {
+/// What may be said to somebody who is to try again.
+const FOR_NOW: [&str; 5] = [
+    "overloaded",
+    "idempotency_key_in_use",
+    "handing_over",
+    "outcome_unknown",
+    "storage_unavailable",
+];
+
+/// Pays on and on, at one server and the next; a refusal for now, or no answer, is tried again under the same key until
+/// it is paid.
+fn pay_on(shops: &[Shop], writer: u64, work: &Work) -> Vec<Line> {
     let mut dice = Dice::new(writer);
     let mut journal = Vec::new();
+    let mut turns = shops.iter().cycle();
     while !work.stop.load(Ordering::SeqCst) {
         let mut line = Line {
             key: format!("{writer}-{}", journal.len()),
@@ -47,16 +64,13 @@ fn pay_on(shop: &Shop, writer: u64, work: &Work) -> Vec<Line> {
             answer: None,
         };
         while line.answer.is_none() {
-            match shop.pay(&line) {
+            match turns.next().unwrap().pay(&line) {
                 Some(answer) if answer.status == 201 => line.answer = Some(answer.body),
                 Some(answer) => {
                     let text = String::from_utf8_lossy(&answer.body).into_owned();
                     // Still at work on the first try, or away.
                     assert!(matches!(answer.status, 409 | 503), "{text}");
-                    assert!(
-                        text.contains("overloaded") || text.contains("idempotency_key_in_use"),
-                        "{text}"
-                    );
+                    assert!(FOR_NOW.iter().any(|code| text.contains(code)), "{text}");
                     work.refused.fetch_add(1, Ordering::SeqCst);
                     std::thread::park_timeout(Duration::from_millis(50));
                 }
@@ -74,7 +88,7 @@ pub fn until_paid(work: &Work, before: u64) -> Duration {
     let begun = Instant::now();
     while work.paid() <= before {
         assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_secs(180),
             "it never pays again"
         );
         std::thread::park_timeout(Duration::from_millis(5));
@@ -82,7 +96,7 @@ pub fn until_paid(work: &Work, before: u64) -> Duration {
     begun.elapsed()
 }
 
-fn signal(cluster: &Cluster, signal: Signal) {
+pub fn signal(cluster: &Cluster, signal: Signal) {
     for process in cluster.processes() {
         let pid = Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
         // One of them may have ended by itself.
@@ -91,7 +105,7 @@ fn signal(cluster: &Cluster, signal: Signal) {
 }
 
 /// Takes the database away in one of four ways and gives it back; says how much was paid by then.
-fn take_away(database: &mut Database, way: u64, work: &Work) -> (&'static str, u64) {
+pub fn take_away(database: &mut Database, way: u64, work: &Work) -> (&'static str, u64) {
     let name = match way {
         0 | 1 => {
             let (how, name) = match way {
@@ -118,10 +132,15 @@ fn take_away(database: &mut Database, way: u64, work: &Work) -> (&'static str, u
 
 /// Starts the writers.
 pub fn begin(shop: &Shop, work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
+    begin_at(std::slice::from_ref(shop), work)
+}
+
+/// The same at several servers of one installation.
+pub fn begin_at(shops: &[Shop], work: &Arc<Work>) -> Vec<JoinHandle<Vec<Line>>> {
     (0..WRITERS)
         .map(|writer| {
-            let (shop, work) = (shop.clone(), Arc::clone(work));
-            std::thread::spawn(move || pay_on(&shop, writer, &work))
+            let (shops, work) = (shops.to_vec(), Arc::clone(work));
+            std::thread::spawn(move || pay_on(&shops, writer, &work))
         })
         .collect()
 }

@@ -236,14 +236,14 @@ fn what_is_in_the_database_must_be_ours_and_of_our_time() {
         .failed("there is no installation in this database");
     run(&["verify", "--postgres", &url]).failed("there is no keyring at");
 
-    books("UPDATE strongroom.store SET version = 99");
+    books("UPDATE strongroom.store SET version = 99, oldest = 99");
     for again in [database.demo_command(), verify(&database)] {
         let err = ended(again).failed("schema version 99");
         assert!(err.contains("newer program"), "{err}");
     }
     books("UPDATE strongroom.store SET version = 0");
     ended(verify(&database)).failed("schema version 0");
-    books("UPDATE strongroom.store SET version = 1");
+    books("UPDATE strongroom.store SET version = 2, oldest = 2");
     database.sql("ALTER DATABASE books SET default_transaction_read_only = on");
     ended(database.demo_command()).failed("takes no writes");
     // It can be looked at all the same.

@@ -47,6 +47,31 @@ impl Shop {
         }
     }
 
+    /// The same shop at another server.
+    pub fn at(&self, address: SocketAddr) -> Shop {
+        Shop {
+            address,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a load balancer would send it anything.
+    pub fn is_ready(&self) -> bool {
+        let request = Outgoing::new(self.address, "GET", "/ready").bytes();
+        self.exchange(&request).is_some_and(|ready| ready.status == 200)
+    }
+
+    fn exchange(&self, request: &[u8]) -> Option<Answer> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .unwrap();
+        stream.write_all(request).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        whole(&bytes)
+    }
+
     /// Pays, or learns nothing because the server died.
     pub fn pay(&self, line: &Line) -> Option<Answer> {
         let recipient = match line.to_bank {
@@ -60,14 +85,7 @@ impl Shop {
             .bearer(&self.secret_key)
             .idempotent(&line.key)
             .json(&body);
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream
-            .set_read_timeout(Some(Duration::from_secs(120)))
-            .unwrap();
-        stream.write_all(&request.bytes()).ok()?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).ok()?;
-        whole(&bytes)
+        self.exchange(&request.bytes())
     }
 }
 
