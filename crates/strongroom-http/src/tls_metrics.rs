@@ -28,6 +28,8 @@ impl Collector for TlsNumbers {
             ("tls_handshakes_crowded", "Connections turned away for too many unfinished handshakes", counts.crowded),
             ("tls_reloads", "Reloads that took up the new files", counts.reloads),
             ("tls_reloads_failed", "Reloads that kept what was in use", counts.reloads_failed),
+            ("acme_certificates", "Certificates that came from the ACME server", counts.fetched),
+            ("acme_failures", "Attempts to get a certificate that failed", counts.fetches_failed),
         ] {
             let counter = ConstCounter::new(value);
             let kind = counter.metric_type();

@@ -33,14 +33,14 @@ const SKIP_TIME: Duration = Duration::from_secs(2);
 /// The answer to plain HTTP. No word of what was asked: it went over the wire in clear, keys and all.
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
 content-type: application/problem+json\r\n\
-content-length: 219\r\n\
+content-length: 243\r\n\
 cache-control: no-store\r\n\
 content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
 referrer-policy: no-referrer\r\n\
 x-content-type-options: nosniff\r\n\
 x-frame-options: DENY\r\n\
 connection: close\r\n\r\n";
-const PLAIN_BODY: &[u8] = b"{\"type\":\"about:blank\",\"title\":\"TLS is needed\",\"status\":400,\
+const PLAIN_BODY: &[u8] = b"{\"type\":\"urn:strongroom:problem:tls_required\",\"title\":\"TLS is needed\",\"status\":400,\
 \"detail\":\"this port speaks HTTPS: what was sent went over the network in clear, so replace any key that was in it\",\
 \"code\":\"tls_required\",\"message\":\"use https\"}\n";
 
@@ -231,6 +231,10 @@ impl Acceptor {
 
     pub fn settings(&self) -> &TlsSettings {
         &self.0.settings
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.stats
     }
 
     pub fn counts(&self) -> HandshakeCounts {

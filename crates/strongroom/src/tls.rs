@@ -29,8 +29,8 @@ const REMIND: u32 = 6 * 1_800;
 pub(crate) const SOON: i64 = 14 * 86_400;
 
 /// The lines of a configuration without TLS.
-pub(crate) const NO_TLS: &str = r#"# TLS in this server. Without the table it speaks plain HTTP.
-# [tls]
+pub(crate) const NO_TLS: &str = r#"# TLS in this server. Empty, it speaks plain HTTP.
+[tls]
 # certificate = "tls/certificate.pem"
 # key = "tls/key.pem"
 # Whether TLS 1.2 is spoken too.
@@ -45,17 +45,11 @@ pub(crate) const NO_TLS: &str = r#"# TLS in this server. Without the table it sp
 # handshake_seconds = 10
 # handshakes = 1024
 
-# Certificates from an ACME server instead of the two files; the challenge is TLS-ALPN-01 on this server's port.
-# [tls.acme]
-# directory = "https://acme.example/directory"
-# contact = ["mailto:ops@pay.example"]
-# domains = ["pay.example"]
-# authorities = "tls/acme-ca.pem"
-# key = "tls/key.pem"
+# Certificates from an ACME server instead of the two files: a table [tls.acme], see docs/operating.md.
 "#;
 
 /// `[tls]`. Paths are relative to the configuration's folder.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TlsTable {
     certificate: Option<PathBuf>,
@@ -113,8 +107,6 @@ impl TlsTable {
                 return Err("`tls.certificate` and `tls.acme` exclude each other".to_owned());
             }
             acme.check(self.pins.is_some())?;
-        } else if !certificate && self.names_more() {
-            return Err("`tls.certificate` and `tls.key` are missing, and `tls.acme` too".to_owned());
         }
         let (authorities, demand) = (&self.client_authorities, self.client_certificates);
         let text = "`tls.client_authorities` and `tls.client_certificates` go together";
@@ -130,11 +122,6 @@ impl TlsTable {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether it says anything that makes no sense without a certificate in the configuration or on the command line.
-    fn names_more(&self) -> bool {
-        self.pins.is_some() && self.client_authorities.is_some()
     }
 
     /// With its paths seen from a folder.
@@ -187,7 +174,7 @@ pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Opti
         (None, None) => table.certificate.clone().zip(table.key.clone()),
     };
     let Some((certificate, key)) = files else {
-        return match arguments.tls12 || config.tls().is_some() {
+        return match arguments.tls12 || table != TlsTable::default() {
             true => Err(Fault::new("TLS is set up, but no certificate is named")
                 .hint("name `tls.certificate` and `tls.key`, or `tls.acme`, or --tls-cert and --tls-key")),
             false => Ok(None),

@@ -133,11 +133,13 @@ impl Acme {
             match self.renew(&acceptor, now()).await {
                 Ok(certificate) => {
                     failures = 0;
+                    acceptor.stats().fetched.add();
                     tell(AcmeEvent::Renewed(&certificate));
                 }
                 Err(fault) => {
                     let next = pause(self.settings.first_pause, failures, u32::from_be_bytes(random()));
                     failures += 1;
+                    acceptor.stats().fetches_failed.add();
                     tell(AcmeEvent::Failed { fault: &fault, next });
                     tokio::time::sleep(next).await;
                 }

@@ -89,6 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         return Ok(ExitCode::SUCCESS);
     };
     let api = running::address(&listener)?;
+    let operator = admin.as_ref().map(running::address).transpose()?;
     let server = Server {
         engine,
         edge,
@@ -100,6 +101,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     server.run(async move {
         say!("listening on {scheme}://{api}");
+        if let Some(admin) = operator {
+            say!("metrics on http://{admin}");
+        }
         tracing::info!(listen = %api, live_keys = live, "ready");
         std::future::pending::<()>().await;
     })?;

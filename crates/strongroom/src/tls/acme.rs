@@ -18,7 +18,7 @@ use crate::tls::{now, shown};
 const FOLDER: &str = "acme";
 
 /// `[tls.acme]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AcmeTable {
     directory: String,
