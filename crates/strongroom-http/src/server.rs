@@ -172,7 +172,11 @@ async fn begin<F, Fut>(
         return;
     }
     let Some(tls) = &bounds.tls else {
-        let other = Connection { peer, facts: None, clients: None };
+        let other = Connection {
+            peer,
+            facts: None,
+            clients: None,
+        };
         return connection(stream, other, bounds, answer, stopped).await;
     };
     // Before the handshake, so that no change of who may come in falls between.
@@ -184,7 +188,11 @@ async fn begin<F, Fut>(
     // Why there is none is counted.
     if let Ok((stream, facts)) = accepted {
         let clients = facts.client.is_some().then_some(clients);
-        let other = Connection { peer, facts: Some(facts), clients };
+        let other = Connection {
+            peer,
+            facts: Some(facts),
+            clients,
+        };
         connection(stream, other, bounds, answer, stopped).await;
     }
 }
@@ -208,7 +216,11 @@ async fn connection<S, F, Fut>(
     F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
-    let Connection { peer, facts, mut clients } = other;
+    let Connection {
+        peer,
+        facts,
+        mut clients,
+    } = other;
     let progress = Arc::new(Progress::new());
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(facts) = &facts {

@@ -101,7 +101,11 @@ impl TlsTable {
             false => Err(text.to_owned()),
         };
         let (certificate, key) = (self.certificate.is_some(), self.key.is_some());
-        together(certificate, key, "`tls.certificate` and `tls.key` go together")?;
+        together(
+            certificate,
+            key,
+            "`tls.certificate` and `tls.key` go together",
+        )?;
         if let Some(acme) = &self.acme {
             if certificate {
                 return Err("`tls.certificate` and `tls.acme` exclude each other".to_owned());
@@ -140,9 +144,14 @@ impl TlsTable {
 
     fn settings(&self, certificate: PathBuf, key: PathBuf) -> TlsSettings {
         let standard = TlsSettings::new(certificate, key);
-        let clients = self.client_authorities.clone().zip(self.client_certificates);
+        let clients = self
+            .client_authorities
+            .clone()
+            .zip(self.client_certificates);
         let signer = self.pins_key.as_deref().and_then(from_text);
-        let seconds = self.handshake_seconds.map(|seconds| Duration::from_secs(seconds.max(1).into()));
+        let seconds = self
+            .handshake_seconds
+            .map(|seconds| Duration::from_secs(seconds.max(1).into()));
         TlsSettings {
             may_come_later: self.acme.is_some(),
             tls12: self.tls12,
@@ -151,7 +160,11 @@ impl TlsTable {
                 revoked: self.client_revoked.clone(),
                 required: demand == Demand::Required,
             }),
-            pins: self.pins.clone().zip(signer).map(|(document, signer)| PinSettings { document, signer }),
+            pins: self
+                .pins
+                .clone()
+                .zip(signer)
+                .map(|(document, signer)| PinSettings { document, signer }),
             handshake_time: seconds.unwrap_or(standard.handshake_time),
             handshakes: self.handshakes.unwrap_or(standard.handshakes),
             ..standard
@@ -160,10 +173,16 @@ impl TlsTable {
 }
 
 /// What TLS is to be like; `None` when it is not spoken here.
-pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Option<TlsSettings>, Fault> {
+pub(crate) fn settings(
+    config: &Config,
+    arguments: &TlsArguments,
+) -> Result<Option<TlsSettings>, Fault> {
     let table = config.tls().cloned().unwrap_or_default();
     let named = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
-    let fetched = table.acme.as_ref().map(|acme| acme.certificate(config.data()));
+    let fetched = table
+        .acme
+        .as_ref()
+        .map(|acme| acme.certificate(config.data()));
     let files = match (named, fetched) {
         (Some(_), Some(_)) => {
             return Err(Fault::new("--tls-cert and `tls.acme` exclude each other"));
@@ -194,12 +213,19 @@ pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Opti
 }
 
 /// Refuses to listen in clear beyond this machine, unless it was said that TLS ends before it.
-pub(crate) fn refuse_clear(config: &Config, arguments: &TlsArguments, tls: bool) -> Result<(), Fault> {
+pub(crate) fn refuse_clear(
+    config: &Config,
+    arguments: &TlsArguments,
+    tls: bool,
+) -> Result<(), Fault> {
     let behind_proxy = arguments.behind_proxy || config.behind_proxy;
     if tls || behind_proxy || config.listen.ip().is_loopback() {
         return Ok(());
     }
-    let text = format!("`listen` is {}, where keys would travel in clear", config.listen);
+    let text = format!(
+        "`listen` is {}, where keys would travel in clear",
+        config.listen
+    );
     Err(Fault::new(text).hint(
         "name a certificate (--tls-cert, --tls-key, or `[tls]`), or say --behind-proxy if TLS ends at a proxy before it",
     ))
@@ -242,7 +268,9 @@ pub(crate) fn watch(acceptor: &Acceptor) -> Result<impl Future<Output = ()> + Se
 fn reload(acceptor: &Acceptor) {
     match acceptor.reload(now()) {
         Ok(()) => {
-            let thumbprint = acceptor.certificate().map(|certificate| shown(&certificate));
+            let thumbprint = acceptor
+                .certificate()
+                .map(|certificate| shown(&certificate));
             tracing::info!(certificate = thumbprint, "TLS files read again");
         }
         Err(fault) => {
@@ -254,7 +282,8 @@ fn reload(acceptor: &Acceptor) {
 fn remind(acceptor: &Acceptor) {
     let now = now();
     if let Some(certificate) = acceptor.certificate()
-        && certificate.not_after - now < SOON.min((certificate.not_after - certificate.not_before) / 4)
+        && certificate.not_after - now
+            < SOON.min((certificate.not_after - certificate.not_before) / 4)
     {
         let days = (certificate.not_after - now) / 86_400;
         tracing::warn!(days, "the TLS certificate ends soon");
@@ -262,7 +291,10 @@ fn remind(acceptor: &Acceptor) {
     if let Some(pins) = acceptor.pins()
         && pins.expires_at - now < SOON
     {
-        tracing::warn!(days = (pins.expires_at - now) / 86_400, "the pin set ends soon");
+        tracing::warn!(
+            days = (pins.expires_at - now) / 86_400,
+            "the pin set ends soon"
+        );
     }
 }
 

@@ -61,7 +61,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     tls::refuse_clear(&config, &options.tls, settings.is_some())?;
     let acceptor = settings.map(tls::open).transpose()?;
     let acme = config.tls().and_then(|table| table.acme.as_ref());
-    let acme = acme.map(|acme| AcmeSource::new(acme, config.data())).transpose()?;
+    let acme = acme
+        .map(|acme| AcmeSource::new(acme, config.data()))
+        .transpose()?;
     let edge = edge(&config, outbound.clone(), acceptor.clone())?;
     let workers = WorkerSettings {
         outbound,

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
-    DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SerialNumber, date_time_ymd,
 };
 
@@ -56,11 +56,15 @@ impl Authority {
     pub fn issue(&self, names: &[&str], key: &KeyPair, serial: u64, odd: Odd) -> Issued {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        params.distinguished_name.push(DnType::CommonName, format!("number {serial}"));
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("number {serial}"));
         params.serial_number = Some(SerialNumber::from(serial));
         params.use_authority_key_identifier_extension = true;
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         let (from, until) = match odd {
             Odd::Not => (2020, 2090),
             Odd::Expired => (2020, 2021),
@@ -80,7 +84,12 @@ impl Authority {
 
     /// A client's certificate.
     pub fn client(&self, serial: u64, odd: Odd) -> Issued {
-        self.issue(&["client.example"], &KeyPair::generate().unwrap(), serial, odd)
+        self.issue(
+            &["client.example"],
+            &KeyPair::generate().unwrap(),
+            serial,
+            odd,
+        )
     }
 
     /// The list of those that were taken back.

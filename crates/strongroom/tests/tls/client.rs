@@ -5,15 +5,15 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    StreamOwned, SupportedProtocolVersion,
 };
-use rustix::process::Signal;
 use strongroom_testkit::exchange::{Outgoing, Reply, connect};
 
 use crate::authority::{Authority, Issued};
@@ -151,8 +151,12 @@ pub fn ask(stream: &mut Tls, request: &Outgoing) -> Option<u16> {
         let read = stream.read(&mut one).ok().filter(|read| *read > 0)?;
         bytes.extend_from_slice(&one[..read]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.unwrap().parse::<usize>().unwrap() {
             return head.split(' ').nth(1)?.parse().ok();
         }
@@ -184,7 +188,13 @@ impl Served {
         authority.server(&[HOST]).write(made.dir.path());
         files(&authority, made.dir.path());
         let (running, api, admin) = start(&made, arguments);
-        Served { made, authority, running, api, admin }
+        Served {
+            made,
+            authority,
+            running,
+            api,
+            admin,
+        }
     }
 
     pub fn client(&self) -> Client {
@@ -228,7 +238,12 @@ pub fn start(made: &Installation, arguments: &[&str]) -> (Running, SocketAddr, S
     let mut running = Running::start(made.command("serve").args(arguments));
     let lines = running.lines_until("metrics on");
     let address = |prefix: &str| -> SocketAddr {
-        lines.iter().find_map(|line| line.strip_prefix(prefix)).unwrap().parse().unwrap()
+        lines
+            .iter()
+            .find_map(|line| line.strip_prefix(prefix))
+            .unwrap()
+            .parse()
+            .unwrap()
     };
     let api = address("listening on https://");
     (running, api, address("metrics on http://"))
@@ -237,8 +252,13 @@ pub fn start(made: &Installation, arguments: &[&str]) -> (Running, SocketAddr, S
 /// A number of a server's metrics.
 pub fn metric(admin: SocketAddr, name: &str) -> u64 {
     let text = Outgoing::new(admin, "GET", "/metrics").send().text();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("strongroom_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().parse().unwrap()
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("strongroom_{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+        .trim()
+        .parse()
+        .unwrap()
 }
 
 /// Waits for a state, without spinning.
@@ -251,4 +271,3 @@ pub fn wait(what: &str, mut reached: impl FnMut() -> bool) {
         let _ = never.recv_timeout(Duration::from_millis(50));
     }
 }
-

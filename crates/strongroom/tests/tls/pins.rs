@@ -14,15 +14,30 @@ use crate::program::{Ended, run, strongroom};
 /// A signing key's public part, made in `dir`.
 fn signing_key(dir: &Path) -> String {
     let out = dir.join("pins-key.pem");
-    run(&["pins", "key", "--out", out.to_str().unwrap()]).done().trim().to_owned()
+    run(&["pins", "key", "--out", out.to_str().unwrap()])
+        .done()
+        .trim()
+        .to_owned()
 }
 
 fn sign(dir: &Path, more: &[&str]) -> Ended {
     let file = |name: &str| dir.join(name).to_str().unwrap().to_owned();
     let mut command = strongroom();
     command.args(["pins", "sign", "--signing-key", &file("pins-key.pem")]);
-    command.args(["--certificate", &file("certificate.pem"), "--backup", &file("spare.pem")]);
-    command.args(["--host", HOST, "--previous", &file("pins.json"), "--out", &file("pins.json")]);
+    command.args([
+        "--certificate",
+        &file("certificate.pem"),
+        "--backup",
+        &file("spare.pem"),
+    ]);
+    command.args([
+        "--host",
+        HOST,
+        "--previous",
+        &file("pins.json"),
+        "--out",
+        &file("pins.json"),
+    ]);
     Ended::of(command.args(more).output().unwrap())
 }
 
@@ -46,10 +61,22 @@ fn what_no_pin_covers_is_not_served() {
     let client = served.client();
     let document = Outgoing::new(served.api, "GET", "/.well-known/strongroom-pins");
     let reply = client.send(&document).unwrap().expect(200);
-    assert_eq!(reply.body, std::fs::read(served.made.path("pins.json")).unwrap());
+    assert_eq!(
+        reply.body,
+        std::fs::read(served.made.path("pins.json")).unwrap()
+    );
     assert!(served.metric("tls_pins_expire_seconds") > 0);
     let file = served.made.path("pins.json");
-    let show = |key: &str| run(&["pins", "show", "--pins", file.to_str().unwrap(), "--key", key]);
+    let show = |key: &str| {
+        run(&[
+            "pins",
+            "show",
+            "--pins",
+            file.to_str().unwrap(),
+            "--key",
+            key,
+        ])
+    };
     assert!(show(&public).done().contains("sequence   1"));
     show("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").failed("not signed by the key");
 
@@ -74,7 +101,10 @@ fn what_no_pin_covers_is_not_served() {
     let Served { running, made, .. } = served;
     running.kill();
     let told = failed(&mut made.command("serve"), "no pin in");
-    assert!(told.contains("pins.json") && told.contains("certificate.pem"), "{told}");
+    assert!(
+        told.contains("pins.json") && told.contains("certificate.pem"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -83,7 +113,11 @@ fn a_set_that_is_no_good_is_refused_at_the_start() {
     let dir = made.dir.path();
     let authority = Authority::new("Test Authority");
     authority.server(&[HOST]).write(dir);
-    put(&made.path("spare.pem"), &KeyPair::generate().unwrap().serialize_pem(), 0o600);
+    put(
+        &made.path("spare.pem"),
+        &KeyPair::generate().unwrap().serialize_pem(),
+        0o600,
+    );
     let public = signing_key(dir);
     sign(dir, &[]).done();
     let configured = |key: &str| {
@@ -120,7 +154,10 @@ fn sdks_connect_to_pinned_keys_alone() {
         HOST.to_owned(),
     ];
     for (program, script) in [("node", "pinned.mjs"), ("python3", "pinned.py")] {
-        let ran = Command::new(program).arg(format!("{clients}/{script}")).args(&arguments).output();
+        let ran = Command::new(program)
+            .arg(format!("{clients}/{script}"))
+            .args(&arguments)
+            .output();
         let output = match ran {
             Ok(output) => output,
             Err(error) => {
@@ -133,8 +170,15 @@ fn sdks_connect_to_pinned_keys_alone() {
             println!("{program}: {reason}");
             continue;
         }
-        assert!(output.status.success(), "{program}: {text}{}", String::from_utf8_lossy(&output.stderr));
-        assert!(text.contains("pinned: connected; impostor: refused; forged set: refused"), "{text}");
+        assert!(
+            output.status.success(),
+            "{program}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            text.contains("pinned: connected; impostor: refused; forged set: refused"),
+            "{text}"
+        );
     }
     drop(impostor);
     served.stop();
@@ -152,7 +196,11 @@ impl Impostor {
         let made = Installation::configured(&config(""));
         original.authority.server(&[HOST]).write(made.dir.path());
         let (running, address, _) = crate::client::start(&made, &[]);
-        Impostor { served: Some(running), address, _made: made }
+        Impostor {
+            served: Some(running),
+            address,
+            _made: made,
+        }
     }
 
     fn port(&self) -> u16 {

@@ -21,15 +21,26 @@ fn every_bad_file_is_named_at_the_start() {
         assert!(told.contains(file), "{told}");
         let doctor = made_doctor(&made);
         assert_eq!(doctor.code, Some(1), "{}", doctor.out);
-        assert!(doctor.out.contains("fail  ") && doctor.out.contains(words), "{}", doctor.out);
+        assert!(
+            doctor.out.contains("fail  ") && doctor.out.contains(words),
+            "{}",
+            doctor.out
+        );
     };
     start("cannot be read", "certificate.pem");
     good().write(made.dir.path());
     fs::set_permissions(made.path("key.pem"), Permissions::from_mode(0o640)).unwrap();
     start("may be read by others", "key.pem");
     for (content, words) in [
-        (key.serialize_pem().replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), "an encrypted key"),
-        (KeyPair::generate().unwrap().serialize_pem(), "does not belong to the certificate"),
+        (
+            key.serialize_pem()
+                .replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"),
+            "an encrypted key",
+        ),
+        (
+            KeyPair::generate().unwrap().serialize_pem(),
+            "does not belong to the certificate",
+        ),
         (good().certificate, "a certificate and no private key"),
         (String::new(), "no private key in PEM"),
     ] {
@@ -37,9 +48,18 @@ fn every_bad_file_is_named_at_the_start() {
         start(words, "key.pem");
     }
     for (issued, words) in [
-        (authority.issue(&[HOST], &key, 2, Odd::Expired), "has expired"),
-        (authority.issue(&[HOST], &key, 3, Odd::NotYet), "is not yet valid"),
-        (authority.issue(&["other.example"], &key, 4, Odd::Not), "is not for `pay.example`"),
+        (
+            authority.issue(&[HOST], &key, 2, Odd::Expired),
+            "has expired",
+        ),
+        (
+            authority.issue(&[HOST], &key, 3, Odd::NotYet),
+            "is not yet valid",
+        ),
+        (
+            authority.issue(&["other.example"], &key, 4, Odd::Not),
+            "is not for `pay.example`",
+        ),
     ] {
         issued.write(made.dir.path());
         start(words, "certificate.pem");
@@ -51,11 +71,19 @@ fn every_bad_file_is_named_at_the_start() {
     good().write(made.dir.path());
     let doctor = made_doctor(&made);
     assert_eq!(doctor.code, Some(0), "{}", doctor.out);
-    assert!(doctor.out.contains("ok    the certificate holds until 2090"), "{}", doctor.out);
+    assert!(
+        doctor
+            .out
+            .contains("ok    the certificate holds until 2090"),
+        "{}",
+        doctor.out
+    );
 }
 
 fn made_doctor(made: &Installation) -> Ended {
     let mut doctor = crate::program::strongroom();
-    doctor.args(["doctor", "--config"]).arg(made.path("strongroom.toml"));
+    doctor
+        .args(["doctor", "--config"])
+        .arg(made.path("strongroom.toml"));
     Ended::of(doctor.output().unwrap())
 }

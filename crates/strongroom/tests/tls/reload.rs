@@ -25,7 +25,11 @@ fn a_new_certificate_costs_no_request() {
             std::thread::spawn(move || {
                 let mut lasting = client.open(request.address()).unwrap();
                 while !ended.load(Ordering::Relaxed) {
-                    assert_eq!(ask(&mut lasting, &request), Some(200), "the lasting connection");
+                    assert_eq!(
+                        ask(&mut lasting, &request),
+                        Some(200),
+                        "the lasting connection"
+                    );
                     let reply = client.send(&request).unwrap();
                     assert_eq!(reply.status, 200, "a new connection");
                     asked.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +47,9 @@ fn a_new_certificate_costs_no_request() {
         wait("the new certificate", || {
             shown(&served.client().open(served.api).unwrap()) == next.der
         });
-        wait("requests after it", || asked.load(Ordering::Relaxed) > before + 8);
+        wait("requests after it", || {
+            asked.load(Ordering::Relaxed) > before + 8
+        });
     }
     ended.store(true, Ordering::Relaxed);
     for client in clients {
@@ -57,17 +63,31 @@ fn a_new_certificate_costs_no_request() {
 fn a_broken_file_changes_nothing() {
     let served = Served::start("", |_, _| {});
     let first = shown(&served.client().open(served.api).unwrap());
-    put(&served.made.path("certificate.pem"), "-----BEGIN CERTIFICATE-----\nMIIB\n", 0o644);
+    put(
+        &served.made.path("certificate.pem"),
+        "-----BEGIN CERTIFICATE-----\nMIIB\n",
+        0o644,
+    );
     served.wait("tls_reloads_failed_total", 1);
-    served.client().send(&served.request("GET", "/v1/account")).unwrap().expect(200);
+    served
+        .client()
+        .send(&served.request("GET", "/v1/account"))
+        .unwrap()
+        .expect(200);
     assert_eq!(shown(&served.client().open(served.api).unwrap()), first);
     // One whose key is another's: the two files of a pair come one after the other.
     let next = served.authority.server(&[HOST]);
-    put(&served.made.path("certificate.pem"), &next.certificate, 0o644);
+    put(
+        &served.made.path("certificate.pem"),
+        &next.certificate,
+        0o644,
+    );
     served.wait("tls_reloads_failed_total", 2);
     assert_eq!(shown(&served.client().open(served.api).unwrap()), first);
     put(&served.made.path("key.pem"), &next.key, 0o600);
-    wait("the new certificate", || shown(&served.client().open(served.api).unwrap()) == next.der);
+    wait("the new certificate", || {
+        shown(&served.client().open(served.api).unwrap()) == next.der
+    });
     let log = served.stop();
     assert!(log.contains("what was read before stays in use"), "{log}");
     assert!(!log.contains("BEGIN PRIVATE KEY"), "{log}");

@@ -13,7 +13,10 @@ use crate::program::Running;
 fn tls_13_with_the_hybrid_group_and_nothing_less() {
     let served = Served::start("", |_, _| {});
     let stream = served.client().open(served.api).unwrap();
-    assert_eq!(stream.conn.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+    assert_eq!(
+        stream.conn.protocol_version(),
+        Some(ProtocolVersion::TLSv1_3)
+    );
     let group = stream.conn.negotiated_key_exchange_group().unwrap();
     assert_eq!(group.name(), NamedGroup::X25519MLKEM768);
     assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -52,7 +55,10 @@ fn every_answer_has_the_headers_that_protect() {
     ] {
         let reply = client.send(&request).unwrap().expect(status);
         for (name, part) in [
-            ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+            (
+                "strict-transport-security",
+                "max-age=63072000; includeSubDomains",
+            ),
             ("content-security-policy", "frame-ancestors 'none'"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
@@ -62,12 +68,16 @@ fn every_answer_has_the_headers_that_protect() {
             ("cross-origin-resource-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
-            let value = reply.header(name).unwrap_or_else(|| panic!("no {name} on {status}: {reply:?}"));
+            let value = reply
+                .header(name)
+                .unwrap_or_else(|| panic!("no {name} on {status}: {reply:?}"));
             assert!(value.contains(part), "{name}: {value}");
         }
     }
     // The operator's listener speaks in clear, so it says nothing of TLS.
-    let metrics = Outgoing::new(served.admin, "GET", "/metrics").send().expect(200);
+    let metrics = Outgoing::new(served.admin, "GET", "/metrics")
+        .send()
+        .expect(200);
     assert_eq!(metrics.header("x-frame-options"), Some("DENY"));
     assert_eq!(metrics.header("strict-transport-security"), None);
     served.stop();
@@ -80,17 +90,26 @@ fn tls_12_by_a_switch_alone() {
     let stream = old.open(served.api).unwrap();
     let suite = stream.conn.negotiated_cipher_suite().unwrap().suite();
     let name = suite.as_str().unwrap();
-    assert!(name.contains("ECDHE") && (name.contains("GCM") || name.contains("POLY1305")), "{name}");
-    old.send(&served.request("GET", "/v1/account")).unwrap().expect(200);
+    assert!(
+        name.contains("ECDHE") && (name.contains("GCM") || name.contains("POLY1305")),
+        "{name}"
+    );
+    old.send(&served.request("GET", "/v1/account"))
+        .unwrap()
+        .expect(200);
     let new = Client::with(&served.authority, None, &[&TLS13]);
-    new.send(&served.request("GET", "/v1/account")).unwrap().expect(200);
+    new.send(&served.request("GET", "/v1/account"))
+        .unwrap()
+        .expect(200);
     served.stop();
 }
 
 #[test]
 fn plain_http_is_told_so() {
     let served = Served::start("", |_, _| {});
-    let request = served.request("POST", "/v1/wallets").body(vec![b'x'; 40_000]);
+    let request = served
+        .request("POST", "/v1/wallets")
+        .body(vec![b'x'; 40_000]);
     let reply = request.send().expect(400);
     assert_eq!(reply.field("code"), "tls_required");
     assert_eq!(reply.header("strict-transport-security"), None);
@@ -125,13 +144,23 @@ fn unfinished_handshakes_are_bounded_in_time_and_number() {
 fn beyond_loopback_it_is_tls_or_a_proxy() {
     let served = Served::start("", |_, _| {});
     let text = std::fs::read_to_string(served.made.path("strongroom.toml")).unwrap();
-    std::fs::write(served.made.path("wide.toml"), text.replacen("127.0.0.1:0", "0.0.0.0:0", 1)).unwrap();
+    std::fs::write(
+        served.made.path("wide.toml"),
+        text.replacen("127.0.0.1:0", "0.0.0.0:0", 1),
+    )
+    .unwrap();
     let Served { running, made, .. } = served;
     running.kill();
     let mut serve = crate::program::strongroom();
-    serve.args(["serve", "--config"]).arg(made.path("wide.toml"));
+    serve
+        .args(["serve", "--config"])
+        .arg(made.path("wide.toml"));
     serve.arg("--passphrase-file").arg(made.path("passphrase"));
     let running = Running::start(&mut serve);
-    assert!(running.line.starts_with("listening on https://0.0.0.0:"), "{}", running.line);
+    assert!(
+        running.line.starts_with("listening on https://0.0.0.0:"),
+        "{}",
+        running.line
+    );
     running.kill();
 }
