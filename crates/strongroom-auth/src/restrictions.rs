@@ -234,7 +234,13 @@ mod tests {
         assert_eq!(read.to_string(), plain);
         let colons = vec!["00:FF"; 16].join(":");
         assert_eq!(Thumbprint::parse(&colons), Some(read));
-        for odd in ["", "00ff", &plain[1..], &plain.replacen('0', "g", 1), &plain.replacen('0', "+", 1)] {
+        for odd in [
+            "",
+            "00ff",
+            &plain[1..],
+            &plain.replacen('0', "g", 1),
+            &plain.replacen('0', "+", 1),
+        ] {
             assert_eq!(Thumbprint::parse(odd), None, "{odd}");
         }
         let bytes = minicbor::to_vec(read).unwrap();

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy, Thumbprint,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy,
+    Thumbprint,
 };
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;

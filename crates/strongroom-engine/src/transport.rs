@@ -19,7 +19,8 @@ impl Engine {
         let nonce = random::<24>();
         let mut sealed = Vec::with_capacity(plain.len() + 64);
         write_sealed_header(key.number, &nonce, &mut sealed);
-        key.seal_key().seal(&nonce, &aad(key.number), plain, &mut sealed);
+        key.seal_key()
+            .seal(&nonce, &aad(key.number), plain, &mut sealed);
         sealed
     }
 
@@ -27,7 +28,9 @@ impl Engine {
     pub fn open_transport(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let view = SealedView::parse(sealed).ok()?;
         let key = self.shared().hierarchy.find(view.key)?;
-        let opened = key.seal_key().open(view.nonce, &aad(view.key), view.ciphertext);
+        let opened = key
+            .seal_key()
+            .open(view.nonce, &aad(view.key), view.ciphertext);
         opened.ok().map(Zeroizing::new)
     }
 }

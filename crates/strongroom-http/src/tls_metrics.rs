@@ -22,22 +22,67 @@ impl Collector for TlsNumbers {
         let counts = self.0.counts();
         for (name, help, value) in [
             ("tls_handshakes", "TLS handshakes done", counts.done),
-            ("tls_handshakes_failed", "TLS handshakes that failed", counts.failed),
-            ("tls_handshakes_timed_out", "TLS handshakes that took too long", counts.timed_out),
-            ("tls_plain_http", "Connections to the TLS port that spoke plain HTTP", counts.plain),
-            ("tls_handshakes_crowded", "Connections turned away for too many unfinished handshakes", counts.crowded),
-            ("tls_reloads", "Reloads that took up the new files", counts.reloads),
-            ("tls_reloads_failed", "Reloads that kept what was in use", counts.reloads_failed),
+            (
+                "tls_handshakes_failed",
+                "TLS handshakes that failed",
+                counts.failed,
+            ),
+            (
+                "tls_handshakes_timed_out",
+                "TLS handshakes that took too long",
+                counts.timed_out,
+            ),
+            (
+                "tls_plain_http",
+                "Connections to the TLS port that spoke plain HTTP",
+                counts.plain,
+            ),
+            (
+                "tls_handshakes_crowded",
+                "Connections turned away for too many unfinished handshakes",
+                counts.crowded,
+            ),
+            (
+                "tls_reloads",
+                "Reloads that took up the new files",
+                counts.reloads,
+            ),
+            (
+                "tls_reloads_failed",
+                "Reloads that kept what was in use",
+                counts.reloads_failed,
+            ),
+            (
+                "acme_certificates",
+                "Certificates that came from the ACME server",
+                counts.fetched,
+            ),
+            (
+                "acme_failures",
+                "Attempts to get a certificate that failed",
+                counts.fetches_failed,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             let kind = counter.metric_type();
             counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
         }
-        let certificate = self.0.certificate().map(|certificate| certificate.not_after);
+        let certificate = self
+            .0
+            .certificate()
+            .map(|certificate| certificate.not_after);
         let pins = self.0.pins().map(|pins| pins.expires_at);
         for (name, help, value) in [
-            ("tls_certificate_not_after_seconds", "When the certificate in use ends, in seconds since 1970", certificate),
-            ("tls_pins_expire_seconds", "When the published pin set ends, in seconds since 1970", pins),
+            (
+                "tls_certificate_not_after_seconds",
+                "When the certificate in use ends, in seconds since 1970",
+                certificate,
+            ),
+            (
+                "tls_pins_expire_seconds",
+                "When the published pin set ends, in seconds since 1970",
+                pins,
+            ),
         ] {
             let Some(value) = value else { continue };
             let gauge = ConstGauge::new(value);

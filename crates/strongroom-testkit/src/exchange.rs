@@ -166,7 +166,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    fn parse(bytes: &[u8], headless: bool) -> Reply {
+    /// An answer that was received elsewhere; `headless` if it is one to HEAD.
+    pub fn parse(bytes: &[u8], headless: bool) -> Reply {
         let shown = || String::from_utf8_lossy(bytes).into_owned();
         let end = find(bytes, b"\r\n\r\n")
             .unwrap_or_else(|| panic!("an answer without an end of head: {:?}", shown()));

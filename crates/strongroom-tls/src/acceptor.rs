@@ -33,14 +33,14 @@ const SKIP_TIME: Duration = Duration::from_secs(2);
 /// The answer to plain HTTP. No word of what was asked: it went over the wire in clear, keys and all.
 const PLAIN: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
 content-type: application/problem+json\r\n\
-content-length: 219\r\n\
+content-length: 243\r\n\
 cache-control: no-store\r\n\
 content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
 referrer-policy: no-referrer\r\n\
 x-content-type-options: nosniff\r\n\
 x-frame-options: DENY\r\n\
 connection: close\r\n\r\n";
-const PLAIN_BODY: &[u8] = b"{\"type\":\"about:blank\",\"title\":\"TLS is needed\",\"status\":400,\
+const PLAIN_BODY: &[u8] = b"{\"type\":\"urn:strongroom:problem:tls_required\",\"title\":\"TLS is needed\",\"status\":400,\
 \"detail\":\"this port speaks HTTPS: what was sent went over the network in clear, so replace any key that was in it\",\
 \"code\":\"tls_required\",\"message\":\"use https\"}\n";
 
@@ -90,7 +90,10 @@ impl Acceptor {
         let loaded = Loaded::read(&settings, &provider, now)?;
         let challenges = Challenges::default();
         let challenge_config = challenges.config(&provider).map_err(|_| {
-            TlsFault::at(&settings.certificate, "cannot be served: the TLS library gives no versions")
+            TlsFault::at(
+                &settings.certificate,
+                "cannot be served: the TLS library gives no versions",
+            )
         })?;
         let room = usize::try_from(settings.handshakes.max(1)).unwrap_or(1);
         Ok(Acceptor(Arc::new(Inner {
@@ -133,10 +136,7 @@ impl Acceptor {
         outcome
     }
 
-    async fn handshake(
-        &self,
-        stream: TcpStream,
-    ) -> Result<(TlsStream<TcpStream>, Facts), Refused> {
+    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Facts), Refused> {
         let failed = |_: Error| Refused::Failed;
         let mut first = [0];
         let read = stream.peek(&mut first).await.map_err(failed)?;
@@ -187,12 +187,19 @@ impl Acceptor {
 
     fn replace(&self, now: i64) -> Result<(), TlsFault> {
         let new = Loaded::read(&self.0.settings, &self.0.provider, now)?;
-        let mut current = self.0.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self
+            .0
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let (Some(old), Some(pins)) = (&current.pins, &new.pins)
             && pins.sequence < old.sequence
             && let Some(settings) = &self.0.settings.pins
         {
-            return Err(TlsFault::at(&settings.document, "is an older pin set than the one in use"));
+            return Err(TlsFault::at(
+                &settings.document,
+                "is an older pin set than the one in use",
+            ));
         }
         let others = new.clients != current.clients;
         *current = Arc::new(new);
@@ -217,7 +224,10 @@ impl Acceptor {
     /// The certificate that new connections are served.
     pub fn certificate(&self) -> Option<Certificate> {
         let loaded = self.loaded();
-        loaded.served.as_ref().map(|served| served.certificate.clone())
+        loaded
+            .served
+            .as_ref()
+            .map(|served| served.certificate.clone())
     }
 
     /// The pin set that is published.
@@ -233,18 +243,30 @@ impl Acceptor {
         &self.0.settings
     }
 
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
     pub fn counts(&self) -> HandshakeCounts {
         self.0.stats.read()
     }
 
     fn loaded(&self) -> Arc<Loaded> {
-        let current = self.0.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self
+            .0
+            .current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&current)
     }
 }
 
 fn stamps(settings: &TlsSettings) -> Vec<Option<Stamp>> {
-    settings.files().into_iter().map(|file| stamp(file)).collect()
+    settings
+        .files()
+        .into_iter()
+        .map(|file| stamp(file))
+        .collect()
 }
 
 /// Tells a client that speaks HTTP in clear what is wrong, and reads on for a while, since a socket closed on unread

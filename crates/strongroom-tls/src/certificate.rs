@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::client::verify_server_name;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
@@ -109,7 +109,10 @@ impl Certificate {
         let whole = CertifiedKey::new(self.chain.clone(), signing);
         match whole.keys_match() {
             Ok(()) => Ok(Arc::new(whole)),
-            Err(_) => Err(TlsFault::at(path, "holds a key that does not belong to the certificate")),
+            Err(_) => Err(TlsFault::at(
+                path,
+                "holds a key that does not belong to the certificate",
+            )),
         }
     }
 }

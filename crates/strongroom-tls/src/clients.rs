@@ -31,10 +31,8 @@ impl Clients {
             let added = roots.add(certificate);
             added.map_err(|_| TlsFault::at(path, "holds a certificate that cannot be read"))?;
         }
-        let mut builder = WebPkiClientVerifier::builder_with_provider(
-            Arc::new(roots),
-            Arc::clone(provider),
-        );
+        let mut builder =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
         let mut revoked = Vec::new();
         if let Some(path) = &settings.revoked {
             revoked = read_public(path)?;

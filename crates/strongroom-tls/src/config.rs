@@ -43,7 +43,9 @@ impl Loaded {
         now: i64,
     ) -> Result<Loaded, TlsFault> {
         let clients = settings.clients.as_ref();
-        let clients = clients.map(|clients| Clients::read(clients, provider)).transpose()?;
+        let clients = clients
+            .map(|clients| Clients::read(clients, provider))
+            .transpose()?;
         let pins = read_pins(settings, now)?;
         let digest = clients.as_ref().map(|clients| clients.digest);
         let is_there = settings.certificate.exists() || !settings.may_come_later;
@@ -69,7 +71,9 @@ fn serve(
     let path = &settings.certificate;
     let certificate = read_certificate(path)?;
     let whole = certificate.with_key(&settings.key)?;
-    certificate.check_time(now).map_err(|what| TlsFault::at(path, what))?;
+    certificate
+        .check_time(now)
+        .map_err(|what| TlsFault::at(path, what))?;
     if let Some(host) = settings.hosts.iter().find(|host| !certificate.is_for(host)) {
         let what = format!("holds a certificate that is not for `{host}`");
         return Err(TlsFault::at(path, what));
@@ -78,11 +82,17 @@ fn serve(
         && !pins.covers(&certificate.pin)
     {
         // SECURITY: clients that hold to the published pins would be cut off, or taught to ignore them.
-        let what = format!("holds a certificate whose key no pin in `{}` covers", document.display());
+        let what = format!(
+            "holds a certificate whose key no pin in `{}` covers",
+            document.display()
+        );
         return Err(TlsFault::at(path, what));
     }
     let config = config(settings, provider, clients, whole).map_err(|_| {
-        TlsFault::at(path, "cannot be served: the TLS library refuses the configuration")
+        TlsFault::at(
+            path,
+            "cannot be served: the TLS library refuses the configuration",
+        )
     })?;
     Ok(Served {
         config: Arc::new(config),
@@ -128,5 +138,6 @@ fn read_pins(settings: &TlsSettings, now: i64) -> Result<Option<PinSet>, TlsFaul
     };
     let bytes = read_public(document)?;
     let pins = PinSet::read(&bytes, signer).and_then(|pins| pins.check_time(now).map(|()| pins));
-    pins.map(Some).map_err(|fault| TlsFault::at(document, fault))
+    pins.map(Some)
+        .map_err(|fault| TlsFault::at(document, fault))
 }

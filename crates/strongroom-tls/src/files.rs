@@ -99,11 +99,19 @@ mod tests {
             assert_eq!(read.is_ok(), readable, "{mode:o}");
             if let Err(fault) = read {
                 let text = fault.to_string();
-                assert!(text.contains("key.pem") && text.contains("chmod 600"), "{text}");
+                assert!(
+                    text.contains("key.pem") && text.contains("chmod 600"),
+                    "{text}"
+                );
             }
         }
-        let missing = read_public(&dir.path().join("none")).unwrap_err().to_string();
-        assert!(missing.contains("none") && missing.contains("cannot be read"), "{missing}");
+        let missing = read_public(&dir.path().join("none"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            missing.contains("none") && missing.contains("cannot be read"),
+            "{missing}"
+        );
     }
 
     #[test]

@@ -85,8 +85,7 @@ pub fn key_pin(bytes: &[u8]) -> Result<[u8; 32], &'static str> {
     Ok(sha256(&[&public]))
 }
 
-pub(crate) const UNSUPPORTED: &str =
-    "holds a key that is not supported: use ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
+pub(crate) const UNSUPPORTED: &str = "holds a key that is not supported: use ECDSA on P-256 or P-384, Ed25519, or RSA of 2048 bits or more";
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)

@@ -105,8 +105,8 @@ impl PinSet {
         if !verify_ed25519(signer, signed.as_bytes(), &signature) {
             return Err(PinFault::Signature);
         }
-        let header: Header =
-            serde_json::from_slice(&decode(&envelope.protected)?).map_err(|_| PinFault::Malformed)?;
+        let header: Header = serde_json::from_slice(&decode(&envelope.protected)?)
+            .map_err(|_| PinFault::Malformed)?;
         if header.alg != "EdDSA" || header.typ != TYPE {
             return Err(PinFault::Malformed);
         }
@@ -121,7 +121,9 @@ impl PinSet {
         }
         let mut pins = Vec::new();
         for pin in &payload.pins {
-            let bytes = STANDARD.decode(&pin.spki_sha256).map_err(|_| PinFault::Malformed)?;
+            let bytes = STANDARD
+                .decode(&pin.spki_sha256)
+                .map_err(|_| PinFault::Malformed)?;
             pins.push(<[u8; 32]>::try_from(bytes).map_err(|_| PinFault::Malformed)?);
         }
         let different: BTreeSet<&[u8; 32]> = pins.iter().collect();
@@ -239,7 +241,9 @@ impl PinSigner {
             issued_at: request.issued_at,
             expires_at: request.expires_at,
             hosts: request.hosts.clone(),
-            pins: std::iter::once(pin("current", &request.current)).chain(backups).collect(),
+            pins: std::iter::once(pin("current", &request.current))
+                .chain(backups)
+                .collect(),
         };
         let header = Header {
             alg: "EdDSA".to_owned(),
@@ -262,7 +266,10 @@ impl PinSigner {
 /// A name for a signer, to tell several apart.
 fn key_id(public: &[u8; 32]) -> String {
     let hash = sha256(&[public]);
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<String, PinFault> {
@@ -311,7 +318,10 @@ mod tests {
         ] {
             assert_eq!(set.check_time(now), expected, "{now}");
         }
-        let lone = PinRequest { backups: vec![[1; 32]], ..request() };
+        let lone = PinRequest {
+            backups: vec![[1; 32]],
+            ..request()
+        };
         assert_eq!(signer.sign(&lone), Err(PinFault::TooFew));
         let again = PinSigner::read(signer.to_pem().as_bytes()).unwrap();
         assert_eq!(again.public(), signer.public());
@@ -322,19 +332,31 @@ mod tests {
         let signer = PinSigner::generate();
         let set = signer.sign(&request()).unwrap();
         let other = PinSigner::generate().public();
-        assert_eq!(PinSet::read(set.document(), &other), Err(PinFault::Signature));
+        assert_eq!(
+            PinSet::read(set.document(), &other),
+            Err(PinFault::Signature)
+        );
         for (alg, typ) in [("none", TYPE), ("EdDSA", "JWT")] {
-            let header = Header { alg: alg.into(), kid: String::new(), typ: typ.into() };
+            let header = Header {
+                alg: alg.into(),
+                kid: String::new(),
+                typ: typ.into(),
+            };
             let protected = encode(&header).unwrap();
             let whole: Envelope = serde_json::from_slice(set.document()).unwrap();
-            let signature = signer.key.sign(format!("{protected}.{}", whole.payload).as_bytes());
+            let signature = signer
+                .key
+                .sign(format!("{protected}.{}", whole.payload).as_bytes());
             let forged = Envelope {
                 protected,
                 signature: URL_SAFE_NO_PAD.encode(signature),
                 ..whole
             };
             let forged = serde_json::to_vec(&forged).unwrap();
-            assert_eq!(PinSet::read(&forged, &signer.public()), Err(PinFault::Malformed));
+            assert_eq!(
+                PinSet::read(&forged, &signer.public()),
+                Err(PinFault::Malformed)
+            );
         }
     }
 

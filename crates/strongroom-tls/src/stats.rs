@@ -15,6 +15,9 @@ pub struct HandshakeCounts {
     /// Reloads that took the new files, and those that kept the old.
     pub reloads: u64,
     pub reloads_failed: u64,
+    /// Certificates that came from an ACME server, and attempts that failed.
+    pub fetched: u64,
+    pub fetches_failed: u64,
 }
 
 #[derive(Default)]
@@ -26,6 +29,8 @@ pub(crate) struct Stats {
     pub crowded: Count,
     pub reloads: Count,
     pub reloads_failed: Count,
+    pub fetched: Count,
+    pub fetches_failed: Count,
 }
 
 #[derive(Default)]
@@ -51,6 +56,8 @@ impl Stats {
             crowded: self.crowded.read(),
             reloads: self.reloads.read(),
             reloads_failed: self.reloads_failed.read(),
+            fetched: self.fetched.read(),
+            fetches_failed: self.fetches_failed.read(),
         }
     }
 }

@@ -29,8 +29,8 @@ const REMIND: u32 = 6 * 1_800;
 pub(crate) const SOON: i64 = 14 * 86_400;
 
 /// The lines of a configuration without TLS.
-pub(crate) const NO_TLS: &str = r#"# TLS in this server. Without the table it speaks plain HTTP.
-# [tls]
+pub(crate) const NO_TLS: &str = r#"# TLS in this server. Empty, it speaks plain HTTP.
+[tls]
 # certificate = "tls/certificate.pem"
 # key = "tls/key.pem"
 # Whether TLS 1.2 is spoken too.
@@ -45,17 +45,11 @@ pub(crate) const NO_TLS: &str = r#"# TLS in this server. Without the table it sp
 # handshake_seconds = 10
 # handshakes = 1024
 
-# Certificates from an ACME server instead of the two files; the challenge is TLS-ALPN-01 on this server's port.
-# [tls.acme]
-# directory = "https://acme.example/directory"
-# contact = ["mailto:ops@pay.example"]
-# domains = ["pay.example"]
-# authorities = "tls/acme-ca.pem"
-# key = "tls/key.pem"
+# Certificates from an ACME server instead of the two files: a table [tls.acme], see docs/operating.md.
 "#;
 
 /// `[tls]`. Paths are relative to the configuration's folder.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TlsTable {
     certificate: Option<PathBuf>,
@@ -107,14 +101,16 @@ impl TlsTable {
             false => Err(text.to_owned()),
         };
         let (certificate, key) = (self.certificate.is_some(), self.key.is_some());
-        together(certificate, key, "`tls.certificate` and `tls.key` go together")?;
+        together(
+            certificate,
+            key,
+            "`tls.certificate` and `tls.key` go together",
+        )?;
         if let Some(acme) = &self.acme {
             if certificate {
                 return Err("`tls.certificate` and `tls.acme` exclude each other".to_owned());
             }
             acme.check(self.pins.is_some())?;
-        } else if !certificate && self.names_more() {
-            return Err("`tls.certificate` and `tls.key` are missing, and `tls.acme` too".to_owned());
         }
         let (authorities, demand) = (&self.client_authorities, self.client_certificates);
         let text = "`tls.client_authorities` and `tls.client_certificates` go together";
@@ -130,11 +126,6 @@ impl TlsTable {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether it says anything that makes no sense without a certificate in the configuration or on the command line.
-    fn names_more(&self) -> bool {
-        self.pins.is_some() && self.client_authorities.is_some()
     }
 
     /// With its paths seen from a folder.
@@ -153,9 +144,14 @@ impl TlsTable {
 
     fn settings(&self, certificate: PathBuf, key: PathBuf) -> TlsSettings {
         let standard = TlsSettings::new(certificate, key);
-        let clients = self.client_authorities.clone().zip(self.client_certificates);
+        let clients = self
+            .client_authorities
+            .clone()
+            .zip(self.client_certificates);
         let signer = self.pins_key.as_deref().and_then(from_text);
-        let seconds = self.handshake_seconds.map(|seconds| Duration::from_secs(seconds.max(1).into()));
+        let seconds = self
+            .handshake_seconds
+            .map(|seconds| Duration::from_secs(seconds.max(1).into()));
         TlsSettings {
             may_come_later: self.acme.is_some(),
             tls12: self.tls12,
@@ -164,7 +160,11 @@ impl TlsTable {
                 revoked: self.client_revoked.clone(),
                 required: demand == Demand::Required,
             }),
-            pins: self.pins.clone().zip(signer).map(|(document, signer)| PinSettings { document, signer }),
+            pins: self
+                .pins
+                .clone()
+                .zip(signer)
+                .map(|(document, signer)| PinSettings { document, signer }),
             handshake_time: seconds.unwrap_or(standard.handshake_time),
             handshakes: self.handshakes.unwrap_or(standard.handshakes),
             ..standard
@@ -173,10 +173,16 @@ impl TlsTable {
 }
 
 /// What TLS is to be like; `None` when it is not spoken here.
-pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Option<TlsSettings>, Fault> {
+pub(crate) fn settings(
+    config: &Config,
+    arguments: &TlsArguments,
+) -> Result<Option<TlsSettings>, Fault> {
     let table = config.tls().cloned().unwrap_or_default();
     let named = arguments.tls_cert.clone().zip(arguments.tls_key.clone());
-    let fetched = table.acme.as_ref().map(|acme| acme.certificate(config.data()));
+    let fetched = table
+        .acme
+        .as_ref()
+        .map(|acme| acme.certificate(config.data()));
     let files = match (named, fetched) {
         (Some(_), Some(_)) => {
             return Err(Fault::new("--tls-cert and `tls.acme` exclude each other"));
@@ -187,7 +193,7 @@ pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Opti
         (None, None) => table.certificate.clone().zip(table.key.clone()),
     };
     let Some((certificate, key)) = files else {
-        return match arguments.tls12 || config.tls().is_some() {
+        return match arguments.tls12 || table != TlsTable::default() {
             true => Err(Fault::new("TLS is set up, but no certificate is named")
                 .hint("name `tls.certificate` and `tls.key`, or `tls.acme`, or --tls-cert and --tls-key")),
             false => Ok(None),
@@ -207,12 +213,19 @@ pub(crate) fn settings(config: &Config, arguments: &TlsArguments) -> Result<Opti
 }
 
 /// Refuses to listen in clear beyond this machine, unless it was said that TLS ends before it.
-pub(crate) fn refuse_clear(config: &Config, arguments: &TlsArguments, tls: bool) -> Result<(), Fault> {
+pub(crate) fn refuse_clear(
+    config: &Config,
+    arguments: &TlsArguments,
+    tls: bool,
+) -> Result<(), Fault> {
     let behind_proxy = arguments.behind_proxy || config.behind_proxy;
     if tls || behind_proxy || config.listen.ip().is_loopback() {
         return Ok(());
     }
-    let text = format!("`listen` is {}, where keys would travel in clear", config.listen);
+    let text = format!(
+        "`listen` is {}, where keys would travel in clear",
+        config.listen
+    );
     Err(Fault::new(text).hint(
         "name a certificate (--tls-cert, --tls-key, or `[tls]`), or say --behind-proxy if TLS ends at a proxy before it",
     ))
@@ -255,7 +268,9 @@ pub(crate) fn watch(acceptor: &Acceptor) -> Result<impl Future<Output = ()> + Se
 fn reload(acceptor: &Acceptor) {
     match acceptor.reload(now()) {
         Ok(()) => {
-            let thumbprint = acceptor.certificate().map(|certificate| shown(&certificate));
+            let thumbprint = acceptor
+                .certificate()
+                .map(|certificate| shown(&certificate));
             tracing::info!(certificate = thumbprint, "TLS files read again");
         }
         Err(fault) => {
@@ -267,7 +282,8 @@ fn reload(acceptor: &Acceptor) {
 fn remind(acceptor: &Acceptor) {
     let now = now();
     if let Some(certificate) = acceptor.certificate()
-        && certificate.not_after - now < SOON.min((certificate.not_after - certificate.not_before) / 4)
+        && certificate.not_after - now
+            < SOON.min((certificate.not_after - certificate.not_before) / 4)
     {
         let days = (certificate.not_after - now) / 86_400;
         tracing::warn!(days, "the TLS certificate ends soon");
@@ -275,7 +291,10 @@ fn remind(acceptor: &Acceptor) {
     if let Some(pins) = acceptor.pins()
         && pins.expires_at - now < SOON
     {
-        tracing::warn!(days = (pins.expires_at - now) / 86_400, "the pin set ends soon");
+        tracing::warn!(
+            days = (pins.expires_at - now) / 86_400,
+            "the pin set ends soon"
+        );
     }
 }
 

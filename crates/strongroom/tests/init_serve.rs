@@ -13,8 +13,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use program::installation::{Installation, PASSPHRASE, config, done, failed};
-use program::{assert_clean_with, run, strongroom};
+use program::installation::{Installation, PASSPHRASE, Serving, config, done, failed};
+use program::{Running, assert_clean_with, run, strongroom};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -151,8 +151,8 @@ fn live_keys_are_refused_in_clear_beyond_this_machine() {
     let made = Installation::new("0.0.0.0:0");
     failed(&mut made.command("serve"), "keys would travel in clear");
     let mut serve = made.command("serve");
-    let serving = Serving { running: Running::start(serve.arg("--behind-proxy")) };
-    let _ = &serving = made.serve();
+    let running = Running::start(serve.arg("--behind-proxy"));
+    let serving = Serving { running };
     assert_eq!(serving.account(&made.shown("test secret key")).0, 200);
     let (status, problem) = serving.account(&made.shown("live secret key"));
     assert_eq!(

@@ -12,6 +12,7 @@ import { readEvents } from './stream.js';
  * @property {string} baseUrl As in `https://pay.example.com`.
  * @property {string} secretKey
  * @property {string} [signingSecret] Requests are signed when it is given.
+ * @property {typeof globalThis.fetch} [fetch] What sends, such as `pinnedFetch(set)`; the global one if absent.
  * @property {number} [attempts] In all, the first included; 4 if absent.
  * @property {number} [firstWaitMs] Before the second attempt; doubles each time. 100 if absent.
  * @property {number} [longestWaitMs] A server that asks for a longer wait gets none. 5000 if absent.
@@ -24,16 +25,18 @@ export class Strongroom {
   /** @type {URL} */ #base;
   /** @type {string} */ #secretKey;
   /** @type {string | undefined} */ #signingSecret;
+  /** @type {typeof globalThis.fetch} */ #fetch;
   #patience;
 
   /** @param {Options} options */
-  constructor({ baseUrl, secretKey, signingSecret, ...patience }) {
+  constructor({ baseUrl, secretKey, signingSecret, fetch = globalThis.fetch, ...patience }) {
     this.#base = new URL(baseUrl);
     if (this.#base.pathname !== '/' || this.#base.search) {
       throw new TypeError('`baseUrl` is an origin, without a path');
     }
     this.#secretKey = secretKey;
     this.#signingSecret = signingSecret;
+    this.#fetch = fetch;
     this.#patience = { attempts: 4, firstWaitMs: 100, longestWaitMs: 5000, timeLimitMs: 30000, ...patience };
   }
 
@@ -125,7 +128,8 @@ export class Strongroom {
     const headers = this.#headers(method, url, body, idempotencyKey);
     const signal = AbortSignal.timeout(this.#patience.timeLimitMs);
     try {
-      const response = await fetch(url, { method, headers, body: body ?? null, signal, redirect: 'manual' });
+      const send = this.#fetch;
+      const response = await send(url, { method, headers, body: body ?? null, signal, redirect: 'manual' });
       const text = await response.text();
       return { status: response.status, retryAfter: response.headers.get('retry-after'), json: parsed(text) };
     } catch (cause) {

@@ -7,6 +7,7 @@
 
 export { Strongroom } from './client.js';
 export { MalformedAnswer, Refusal, Unreachable } from './errors.js';
+export { PinRefused, pinnedFetch, verifyPins } from './pins.js';
 export { GapHealer } from './stream.js';
 export { signRequest } from './signing.js';
 export * as webhooks from './webhooks.js';

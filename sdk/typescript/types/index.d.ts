@@ -4,3 +4,4 @@ export { signRequest } from "./signing.js";
 export * as webhooks from "./webhooks.js";
 export type Event = import("./events.js").Event;
 export { MalformedAnswer, Refusal, Unreachable } from "./errors.js";
+export { PinRefused, pinnedFetch, verifyPins } from "./pins.js";

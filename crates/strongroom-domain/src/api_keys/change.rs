@@ -62,8 +62,7 @@ impl Command for UpdateApiKey {
         let lasting = |key: &ApiKey| i32::from(key.is_lasting_owner());
         let change = lasting(&key) - lasting(old);
         if change < 0 && tenant.owner_keys <= 1 {
-            let text =
-                "it is the last owner key without an end, networks, certificates and limits: make another first";
+            let text = "it is the last owner key without an end, networks, certificates and limits: make another first";
             return Err(Rejection::new(Code::LastOwner, text));
         }
 

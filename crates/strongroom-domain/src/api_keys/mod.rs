@@ -7,7 +7,8 @@ mod leak;
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy, Thumbprint,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
+    Thumbprint,
 };
 use strongroom_types::Classified;
 use strongroom_types::id::{AnyId, ApiKeyId, RawId};
@@ -113,7 +114,8 @@ impl Held {
         }
         // SECURITY: many keys of one limit each would be no limit.
         if self.is_restricted {
-            let text = "a key that is held to networks, certificates or limits makes and changes no keys";
+            let text =
+                "a key that is held to networks, certificates or limits makes and changes no keys";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
         Ok(())
@@ -378,7 +380,8 @@ impl Command for RevokeApiKey {
         }
         let is_held = |held: &Held| held.is_restricted && held.id != self.id;
         if self.held.as_ref().is_some_and(is_held) {
-            let text = "a key that is held to networks, certificates or limits revokes itself alone";
+            let text =
+                "a key that is held to networks, certificates or limits revokes itself alone";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
         if key.permissions.is_everything()

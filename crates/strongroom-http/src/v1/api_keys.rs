@@ -19,7 +19,8 @@ use crate::problem::Problem;
 use crate::schema;
 use crate::v1::account::mode;
 use crate::v1::restrictions::{
-    MODES, certificates, certificates_schema, limits, limits_schema, networks, networks_schema, ranges, report_only,
+    MODES, certificates, certificates_schema, limits, limits_schema, networks, networks_schema,
+    ranges, report_only,
 };
 use crate::v1::wallets::expected;
 

@@ -133,12 +133,21 @@ impl Acme {
             match self.renew(&acceptor, now()).await {
                 Ok(certificate) => {
                     failures = 0;
+                    acceptor.stats().fetched.add();
                     tell(AcmeEvent::Renewed(&certificate));
                 }
                 Err(fault) => {
-                    let next = pause(self.settings.first_pause, failures, u32::from_be_bytes(random()));
+                    let next = pause(
+                        self.settings.first_pause,
+                        failures,
+                        u32::from_be_bytes(random()),
+                    );
                     failures += 1;
-                    tell(AcmeEvent::Failed { fault: &fault, next });
+                    acceptor.stats().fetches_failed.add();
+                    tell(AcmeEvent::Failed {
+                        fault: &fault,
+                        next,
+                    });
                     tokio::time::sleep(next).await;
                 }
             }
@@ -151,7 +160,9 @@ impl Acme {
         let file = ordered?;
         let path = self.settings.certificate();
         self.check(&file, now)?;
-        self.custody.write(&path, file.as_bytes()).map_err(AcmeFault::new)?;
+        self.custody
+            .write(&path, file.as_bytes())
+            .map_err(AcmeFault::new)?;
         acceptor.reload(now).map_err(AcmeFault::new)?;
         let served = acceptor.certificate();
         served.ok_or_else(|| AcmeFault::new("the new certificate is not served"))
@@ -178,14 +189,19 @@ fn due(certificate: &Certificate, domains: &[String], shift: u32) -> i64 {
     if domains.iter().any(|domain| !certificate.is_for(domain)) {
         return i64::MIN;
     }
-    let span = certificate.not_after.saturating_sub(certificate.not_before).max(0);
+    let span = certificate
+        .not_after
+        .saturating_sub(certificate.not_before)
+        .max(0);
     let earlier = (span / 12).saturating_mul(i64::from(shift)) / 65_536;
     certificate.not_after - span / 3 - earlier
 }
 
 /// The pause after a failure: doubled each time, then between a half and the whole of that.
 fn pause(first: Duration, failures: u32, dice: u32) -> Duration {
-    let whole = first.saturating_mul(2u32.saturating_pow(failures)).min(LONGEST_PAUSE);
+    let whole = first
+        .saturating_mul(2u32.saturating_pow(failures))
+        .min(LONGEST_PAUSE);
     let half = whole / 2;
     half + half.mul_f64(f64::from(dice) / f64::from(u32::MAX))
 }

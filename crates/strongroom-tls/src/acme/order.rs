@@ -74,7 +74,8 @@ impl Acme {
         let value: serde_json::Value = serde_json::from_slice(&plain).ok()?;
         // One of another directory is no account here.
         let directory = value.get("directory").and_then(serde_json::Value::as_str);
-        (directory == Some(&self.settings.directory)).then(|| serde_json::from_slice(&plain).ok())?
+        (directory == Some(&self.settings.directory))
+            .then(|| serde_json::from_slice(&plain).ok())?
     }
 
     fn builder(&self) -> instant_acme::AccountBuilder {
@@ -90,7 +91,10 @@ impl Acme {
         let text = std::str::from_utf8(&bytes);
         let key = text.ok().and_then(|text| KeyPair::from_pem(text).ok());
         key.ok_or_else(|| {
-            AcmeFault::new(format_args!("`{}` holds no key that can be used", path.display()))
+            AcmeFault::new(format_args!(
+                "`{}` holds no key that can be used",
+                path.display()
+            ))
         })
     }
 }
@@ -104,11 +108,14 @@ async fn answer(order: &mut Order, acceptor: &Acceptor) -> Result<(), AcmeFault>
             continue;
         }
         let challenge = authorization.challenge(ChallengeType::TlsAlpn01);
-        let mut challenge = challenge
-            .ok_or_else(|| AcmeFault::new("the server does not offer the challenge `tls-alpn-01`"))?;
+        let mut challenge = challenge.ok_or_else(|| {
+            AcmeFault::new("the server does not offer the challenge `tls-alpn-01`")
+        })?;
         let name = challenge.identifier().to_string();
         let digest = challenge.key_authorization().digest();
-        acceptor.challenges().show(&name, proof(&name, digest.as_ref())?);
+        acceptor
+            .challenges()
+            .show(&name, proof(&name, digest.as_ref())?);
         let ready = challenge.set_ready().await;
         ready.map_err(|error| said("the challenge", &error))?;
     }
@@ -126,7 +133,10 @@ fn proof(name: &str, digest: &[u8]) -> Result<Arc<CertifiedKey>, AcmeFault> {
     let certificate = params.self_signed(&key).map_err(AcmeFault::new)?;
     let der = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let signing = any_supported_type(&der).map_err(AcmeFault::new)?;
-    Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signing)))
+    Ok(Arc::new(CertifiedKey::new(
+        vec![certificate.der().clone()],
+        signing,
+    )))
 }
 
 /// The request for a certificate: the names, and nothing about who asks.
@@ -141,7 +151,10 @@ fn request(domains: &[String], key: &KeyPair) -> Result<Vec<u8>, AcmeFault> {
 async fn refusal(order: &mut Order) -> String {
     let mut authorizations = order.authorizations();
     while let Some(Ok(authorization)) = authorizations.next().await {
-        let faults = authorization.challenges.iter().filter_map(|one| one.error.as_ref());
+        let faults = authorization
+            .challenges
+            .iter()
+            .filter_map(|one| one.error.as_ref());
         if let Some(fault) = faults.last() {
             return format!("the challenge was refused: {fault}");
         }

@@ -45,7 +45,9 @@ async fn exchange(
     let headers = headers.filter_map(|(name, value)| Some((name?, value)));
     let request = Request {
         method: head.method,
-        headers: headers.filter(|(name, _)| *name != http::header::USER_AGENT).collect(),
+        headers: headers
+            .filter(|(name, _)| *name != http::header::USER_AGENT)
+            .collect(),
         body: body.to_bytes(),
     };
     let sent = outbound.send(&target, request, LIMITS).await;

@@ -49,7 +49,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
             }
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Listener, TLS, certificate and pins.
@@ -108,7 +112,10 @@ fn served(acceptor: &Acceptor) -> Vec<Finding> {
 }
 
 fn ends(what: &str, end: i64) -> Finding {
-    let text = format!("{what} holds until {}", Timestamp(end.saturating_mul(1_000)));
+    let text = format!(
+        "{what} holds until {}",
+        Timestamp(end.saturating_mul(1_000))
+    );
     match end - now() < SOON {
         true => Finding::Warn(format!("{text}: renew it")),
         false => Finding::Ok(text),

@@ -108,9 +108,13 @@ fn sign(options: &Sign) -> Result<ExitCode, Fault> {
     let pem = Zeroizing::new(read(&options.signing_key)?);
     let signer = PinSigner::read(&pem).map_err(|what| at(&options.signing_key, what))?;
     let certificate = read_certificate(&options.certificate);
-    let current = certificate.map_err(|fault| Fault::new(fault.to_string()))?.pin;
+    let current = certificate
+        .map_err(|fault| Fault::new(fault.to_string()))?
+        .pin;
     let previous = options.previous.as_deref().filter(|path| path.exists());
-    let previous = previous.map(|path| set(path, &signer.public())).transpose()?;
+    let previous = previous
+        .map(|path| set(path, &signer.public()))
+        .transpose()?;
     let now = now();
     if let Some(previous) = &previous
         && previous.check_time(now).is_ok()
@@ -136,7 +140,8 @@ fn sign(options: &Sign) -> Result<ExitCode, Fault> {
 
 fn show(options: &Show) -> Result<ExitCode, Fault> {
     let key = from_text(&options.key);
-    let key = key.ok_or_else(|| Fault::new("--key is no public key as `strongroom pins key` shows it"))?;
+    let key =
+        key.ok_or_else(|| Fault::new("--key is no public key as `strongroom pins key` shows it"))?;
     let set = set(&options.pins, &key)?;
     print(&set, &key);
     set.check_time(now())
@@ -149,7 +154,11 @@ fn print(set: &PinSet, public: &[u8; 32]) {
         strongroom_types::time::Timestamp(seconds.saturating_mul(1_000)).to_string()
     });
     let pins: Vec<String> = set.pins.iter().map(to_text).collect();
-    let (sequence, key, hosts) = (set.sequence.to_string(), to_text(public), set.hosts.join(", "));
+    let (sequence, key, hosts) = (
+        set.sequence.to_string(),
+        to_text(public),
+        set.hosts.join(", "),
+    );
     let [issued, expires] = &times;
     let mut rows = vec![
         ("signed by", key.as_str()),
@@ -163,7 +172,8 @@ fn print(set: &PinSet, public: &[u8; 32]) {
 }
 
 fn set(path: &Path, key: &[u8; 32]) -> Result<PinSet, Fault> {
-    PinSet::read(&read(path)?, key).map_err(|fault| Fault::new(format!("`{}` {fault}", path.display())))
+    PinSet::read(&read(path)?, key)
+        .map_err(|fault| Fault::new(format!("`{}` {fault}", path.display())))
 }
 
 /// The pin of a spare key, or of a certificate for one.

@@ -67,7 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     tls::refuse_clear(&config, &options.tls, settings.is_some())?;
     let acceptor = settings.map(tls::open).transpose()?;
     let acme = config.tls().and_then(|table| table.acme.as_ref());
-    let acme = acme.map(|acme| AcmeSource::new(acme, config.data())).transpose()?;
+    let acme = acme
+        .map(|acme| AcmeSource::new(acme, config.data()))
+        .transpose()?;
     let edge = edge(&config, outbound.clone(), acceptor.clone())?;
     let workers = WorkerSettings {
         outbound,
@@ -95,6 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         tracing::info!("standing by");
     })?;
     let api = running::address(&listener)?;
+    let operator = admin.as_ref().map(running::address).transpose()?;
     let server = Server {
         books,
         edge,
@@ -106,6 +109,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     server.run(async move {
         say!("listening on {scheme}://{api}");
+        if let Some(admin) = operator {
+            say!("metrics on http://{admin}");
+        }
         tracing::info!(listen = %api, live_keys = live, "ready");
         std::future::pending::<()>().await;
     })?;

@@ -18,7 +18,7 @@ use crate::tls::{now, shown};
 const FOLDER: &str = "acme";
 
 /// `[tls.acme]`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AcmeTable {
     directory: String,
@@ -40,17 +40,30 @@ impl AcmeTable {
             domain.is_empty() || domain.starts_with('.') || !domain.bytes().all(is_name)
         };
         match self.domains.iter().find(odd) {
-            Some(domain) => return Err(format!("`tls.acme.domains`: `{domain}` is no name of a host")),
+            Some(domain) => {
+                return Err(format!(
+                    "`tls.acme.domains`: `{domain}` is no name of a host"
+                ));
+            }
             None if self.domains.is_empty() => {
                 return Err("`tls.acme.domains` is empty".to_owned());
             }
             None => {}
         }
-        if let Some(contact) = self.contact.iter().find(|contact| !contact.starts_with("mailto:")) {
-            return Err(format!("`tls.acme.contact`: `{contact}` does not begin with `mailto:`"));
+        if let Some(contact) = self
+            .contact
+            .iter()
+            .find(|contact| !contact.starts_with("mailto:"))
+        {
+            return Err(format!(
+                "`tls.acme.contact`: `{contact}` does not begin with `mailto:`"
+            ));
         }
         match pinned && self.key.is_none() {
-            true => Err("`tls.pins` with `tls.acme` needs `tls.acme.key`: pins are of a key that stays".to_owned()),
+            true => Err(
+                "`tls.pins` with `tls.acme` needs `tls.acme.key`: pins are of a key that stays"
+                    .to_owned(),
+            ),
             false => Ok(()),
         }
     }
@@ -70,7 +83,9 @@ impl AcmeTable {
 
     fn settings(&self, data: &Path) -> AcmeSettings {
         let standard = AcmeSettings::new(self.directory.clone(), data.join(FOLDER));
-        let pause = self.retry_seconds.map(|seconds| std::time::Duration::from_secs(seconds.max(1).into()));
+        let pause = self
+            .retry_seconds
+            .map(|seconds| std::time::Duration::from_secs(seconds.max(1).into()));
         AcmeSettings {
             contact: self.contact.clone(),
             domains: self.domains.clone(),
@@ -91,8 +106,14 @@ impl AcmeSource {
     pub fn new(table: &AcmeTable, data: &Path) -> Result<AcmeSource, Fault> {
         let settings = table.settings(data);
         folder::make(&settings.folder)?;
-        let authorities = table.authorities.as_deref().map(folder::read_text).transpose()?;
-        let everywhere = ["0.0.0.0/0", "::/0"].iter().filter_map(|text| text.parse::<IpNet>().ok());
+        let authorities = table
+            .authorities
+            .as_deref()
+            .map(folder::read_text)
+            .transpose()?;
+        let everywhere = ["0.0.0.0/0", "::/0"]
+            .iter()
+            .filter_map(|text| text.parse::<IpNet>().ok());
         // The directory is the operator's own choice, and often within the operator's own network.
         let policy = Policy {
             networks: everywhere.collect(),
@@ -102,7 +123,9 @@ impl AcmeSource {
             ..Policy::default()
         };
         let outbound = Outbound::new(policy);
-        let outbound = outbound.map_err(|_| Fault::new("`tls.acme.authorities` holds no certificate that can be read"))?;
+        let outbound = outbound.map_err(|_| {
+            Fault::new("`tls.acme.authorities` holds no certificate that can be read")
+        })?;
         Ok(AcmeSource { settings, outbound })
     }
 
@@ -120,7 +143,11 @@ fn tell(event: AcmeEvent<'_>) {
     match event {
         AcmeEvent::Renewed(certificate) => {
             let until = certificate.not_after;
-            tracing::info!(certificate = shown(certificate), until, "a certificate was fetched");
+            tracing::info!(
+                certificate = shown(certificate),
+                until,
+                "a certificate was fetched"
+            );
         }
         AcmeEvent::Failed { fault, next } => {
             let seconds = next.as_secs();

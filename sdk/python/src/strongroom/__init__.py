@@ -1,6 +1,6 @@
 """Client for a Strongroom server. Needs Python 3.11 and its standard library."""
 
-from . import webhooks
+from . import pins, webhooks
 from .client import Strongroom
 from .errors import MalformedAnswer, Refusal, Unreachable
 from .signing import sign_request
@@ -12,6 +12,7 @@ __all__ = [
     "Refusal",
     "Strongroom",
     "Unreachable",
+    "pins",
     "sign_request",
     "webhooks",
 ]

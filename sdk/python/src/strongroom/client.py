@@ -4,6 +4,7 @@ import http.client
 import json
 import random
 import secrets
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import MalformedAnswer, Refusal, Unreachable
+from .pins import PinnedConnection, PinSet
 from .signing import sign_request
 from .stream import read_events
 
@@ -39,7 +41,8 @@ class Strongroom:
     """Signs each request and repeats what passes; changes carry an idempotency key, so that repeating them is safe.
 
     ``attempts`` counts the first one; waits are in seconds, double each time, and a server that asks for more than
-    ``longest_wait`` gets none. Every attempt has a connection of its own: an instance may be used from several threads.
+    ``longest_wait`` gets none. ``pins`` is a verified set (``pins.verify``), to connect to those keys alone; ``context`` says
+    which authorities are trusted otherwise. Every attempt has a connection of its own: an instance may be used from several threads.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Strongroom:
         first_wait: float = 0.1,
         longest_wait: float = 5.0,
         time_limit: float = 30.0,
+        pins: PinSet | None = None,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         url = urlsplit(base_url)
         if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
@@ -64,6 +69,10 @@ class Strongroom:
         self._first_wait = first_wait
         self._longest_wait = longest_wait
         self._time_limit = time_limit
+        if pins is not None and not self._secure:
+            raise ValueError("`pins` are of TLS keys: use https")
+        self._pins = pins
+        self._context = context
 
     def get(self, target: str) -> Any:
         """Reads something; ``target`` is a path with its query."""
@@ -104,15 +113,22 @@ class Strongroom:
         raise ValueError("`attempts` is at least 1")
 
     def _attempt(self, method: str, target: str, body: bytes, key: str) -> _Reply:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        host, port = self._authority
-        connection = kind(host, port, timeout=self._time_limit)
+        connection = self._connection()
         try:
             connection.request(method, target, body or None, self._headers(method, target, body, key))
             response = connection.getresponse()
             return _Reply(response.status, response.getheader("Retry-After"), response.read())
         finally:
             connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._authority
+        if not self._secure:
+            return http.client.HTTPConnection(host, port, timeout=self._time_limit)
+        more: dict[str, Any] = {"timeout": self._time_limit, "context": self._context}
+        if self._pins is None:
+            return http.client.HTTPSConnection(host, port, **more)
+        return PinnedConnection(host, port, pins=self._pins, **more)
 
     def _headers(self, method: str, target: str, body: bytes, key: str) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._secret_key}", "User-Agent": _AGENT}
