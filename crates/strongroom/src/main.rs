@@ -16,6 +16,7 @@ mod passphrase;
 mod place;
 mod postgres;
 mod provision;
+mod root;
 mod running;
 mod standby;
 mod table;

@@ -13,6 +13,7 @@ use crate::logging;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
+use crate::root::RootArguments;
 use crate::running::{self, Server};
 use crate::standby::{self, WAITING};
 
@@ -36,9 +37,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     #[command(flatten)]
     postgres: PostgresArguments,
@@ -63,7 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let place = Place::with(
         config.data(),
         config.keyring(),
-        options.passphrase_file.as_deref(),
+        options.root.over(config.root()),
     );
     let named = options.postgres.table();
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
