@@ -26,7 +26,11 @@ pub(crate) fn grouped(bytes: &[u8], groups: usize) -> Zeroizing<String> {
             .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
         for shift in (0..8).rev().map(|fifth| fifth * 5) {
             if written > 0 && written % 4 == 0 {
-                text.push(if written % (4 * groups) == 0 { '\n' } else { ' ' });
+                text.push(if written % (4 * groups) == 0 {
+                    '\n'
+                } else {
+                    ' '
+                });
             }
             text.push(character(bits >> shift));
             written += 1;

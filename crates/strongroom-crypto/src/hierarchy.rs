@@ -149,7 +149,11 @@ impl Hierarchy {
 
     /// The key of that number, looked for among subjects too.
     pub fn find(&self, number: u32) -> Option<Arc<DataKey>> {
-        let found = self.read().by_number.get(&number).map(|held| Arc::clone(&held.key));
+        let found = self
+            .read()
+            .by_number
+            .get(&number)
+            .map(|held| Arc::clone(&held.key));
         found.or_else(|| self.subject(number))
     }
 
@@ -343,7 +347,13 @@ impl Hierarchy {
         key
     }
 
-    pub(crate) fn make(&self, keys: &mut Keys, slot: Slot, version: u32, now_ms: i64) -> Arc<DataKey> {
+    pub(crate) fn make(
+        &self,
+        keys: &mut Keys,
+        slot: Slot,
+        version: u32,
+        now_ms: i64,
+    ) -> Arc<DataKey> {
         let parent = self.parent_for(keys, &slot, now_ms);
         let mut bytes = Zeroizing::new([0; 32]);
         fill_random(&mut bytes[..]);

@@ -62,7 +62,10 @@ impl fmt::Display for KeyringError {
         match self {
             Self::Malformed(what) => write!(f, "keyring file is malformed: {what}"),
             Self::UnsupportedFormat => {
-                write!(f, "keyring file has a format other than `{FIRST}` and `{SECOND}`")
+                write!(
+                    f,
+                    "keyring file has a format other than `{FIRST}` and `{SECOND}`"
+                )
             }
             Self::CostRefused => {
                 f.write_str("keyring file asks for a passphrase cost outside the accepted range")
@@ -172,7 +175,9 @@ impl Keyring {
         let Custody::Passphrase { cost, salt } = &self.custody else {
             return Err(KeyringError::OtherCustody);
         };
-        let key = cost.stretch(passphrase, salt).ok_or(KeyringError::CostRefused)?;
+        let key = cost
+            .stretch(passphrase, salt)
+            .ok_or(KeyringError::CostRefused)?;
         self.open(&key, KeyringError::WrongPassphrase)
     }
 
@@ -181,7 +186,13 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Shares`] names the share that does not belong, and why.
     pub fn with_shares(self, shares: &[Share]) -> Result<(RootKeys, Custodian), KeyringError> {
-        let Custody::Shares { set, threshold, marks, .. } = &self.custody else {
+        let Custody::Shares {
+            set,
+            threshold,
+            marks,
+            ..
+        } = &self.custody
+        else {
             return Err(KeyringError::OtherCustody);
         };
         for share in shares {
@@ -195,7 +206,11 @@ impl Keyring {
             }
         }
         if shares.is_empty() {
-            return Err(ShareError::TooFew { given: 0, needed: *threshold }.into());
+            return Err(ShareError::TooFew {
+                given: 0,
+                needed: *threshold,
+            }
+            .into());
         }
         let key = combine(shares)?;
         self.open(&key, KeyringError::Altered)
@@ -205,8 +220,18 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::Token`]; nothing else is tried in its place.
-    pub fn with_token(self, module: &str, pin: &str) -> Result<(RootKeys, Custodian), KeyringError> {
-        let Custody::Token { token, serial, key, wrapped } = &self.custody else {
+    pub fn with_token(
+        self,
+        module: &str,
+        pin: &str,
+    ) -> Result<(RootKeys, Custodian), KeyringError> {
+        let Custody::Token {
+            token,
+            serial,
+            key,
+            wrapped,
+        } = &self.custody
+        else {
             return Err(KeyringError::OtherCustody);
         };
         let opened = Token::open(module, token, Some(serial), pin)?;
@@ -320,14 +345,23 @@ impl Custodian {
 fn described(custody: &Custody) -> (&'static str, String) {
     match custody {
         Custody::Passphrase { cost, salt } => {
-            let PassphraseCost { memory_kib, passes, lanes } = cost;
+            let PassphraseCost {
+                memory_kib,
+                passes,
+                lanes,
+            } = cost;
             let lines = format!(
                 "format = \"{FIRST}\"\nmemory_kib = {memory_kib}\npasses = {passes}\nlanes = {lanes}\nsalt = \"{}\"\n",
                 BASE64.encode(salt)
             );
             ("a passphrase (Argon2id, XAES-256-GCM)", lines)
         }
-        Custody::Shares { set, threshold, total, marks } => {
+        Custody::Shares {
+            set,
+            threshold,
+            total,
+            marks,
+        } => {
             let lines = format!(
                 "format = \"{SECOND}\"\ncustody = \"shares\"\nset = \"{}\"\nthreshold = {threshold}\nshares = {total}\nmarks = \"{}\"\n",
                 BASE64.encode(set),
@@ -335,12 +369,20 @@ fn described(custody: &Custody) -> (&'static str, String) {
             );
             ("a key that is kept in shares (Shamir, XAES-256-GCM)", lines)
         }
-        Custody::Token { token, serial, key, wrapped } => {
+        Custody::Token {
+            token,
+            serial,
+            key,
+            wrapped,
+        } => {
             let lines = format!(
                 "format = \"{SECOND}\"\ncustody = \"hsm\"\ntoken = \"{token}\"\nserial = \"{serial}\"\nkey = \"{key}\"\nwrapped = \"{}\"\n",
                 BASE64.encode(wrapped)
             );
-            ("a key that a PKCS#11 token wraps (AES-256-GCM, XAES-256-GCM)", lines)
+            (
+                "a key that a PKCS#11 token wraps (AES-256-GCM, XAES-256-GCM)",
+                lines,
+            )
         }
     }
 }
@@ -350,7 +392,11 @@ fn associated_data(custody: &Custody) -> Vec<u8> {
         // The lines themselves: each names its field, and none can hold a line break.
         return described(custody).1.into_bytes();
     };
-    let PassphraseCost { memory_kib, passes, lanes } = cost;
+    let PassphraseCost {
+        memory_kib,
+        passes,
+        lanes,
+    } = cost;
     let mut aad = FIRST.as_bytes().to_vec();
     for number in [memory_kib, passes, lanes] {
         aad.extend_from_slice(&number.to_be_bytes());

@@ -64,7 +64,8 @@ impl<'a> Lines<'a> {
 
     fn shares(&mut self) -> Field<Custody> {
         let set = self.exactly("set")?;
-        let small = |value: u32, name| u8::try_from(value).map_err(|_| KeyringError::Malformed(name));
+        let small =
+            |value: u32, name| u8::try_from(value).map_err(|_| KeyringError::Malformed(name));
         let threshold = small(self.number("threshold")?, "threshold")?;
         let total = small(self.number("shares")?, "shares")?;
         check_counts(threshold, total)?;
@@ -84,7 +85,9 @@ impl<'a> Lines<'a> {
     fn token(&mut self) -> Field<Custody> {
         let [token, serial, key] = ["token", "serial", "key"].map(|name| {
             let text = self.text(name)?;
-            is_label(text).then(|| text.to_owned()).ok_or(KeyringError::Malformed(name))
+            is_label(text)
+                .then(|| text.to_owned())
+                .ok_or(KeyringError::Malformed(name))
         });
         Ok(Custody::Token {
             token: token?,

@@ -67,7 +67,10 @@ impl RootKeys {
 
     /// What only the owner of these keys can say, in eight bytes: shown at ceremonies, to compare.
     pub fn check_value(&self) -> [u8; 8] {
-        let (version, shred) = (self.root.version.to_be_bytes(), self.shred_root.version.to_be_bytes());
+        let (version, shred) = (
+            self.root.version.to_be_bytes(),
+            self.shred_root.version.to_be_bytes(),
+        );
         let parts: [&[u8]; 5] = [
             b"strongroom/root/check/1",
             &version,
@@ -109,7 +112,11 @@ impl RootKeys {
             ENCODED => Some(Box::new(Self::decode(rest)?)),
             _ => return None,
         };
-        Some(Self { root, shred_root, next })
+        Some(Self {
+            root,
+            shred_root,
+            next,
+        })
     }
 }
 

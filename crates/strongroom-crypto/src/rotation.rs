@@ -43,7 +43,12 @@ impl Purpose {
     pub const fn is_resealed(self) -> bool {
         matches!(
             self,
-            Self::Facts | Self::Actor | Self::Changes | Self::Record | Self::StoredReply | Self::Card
+            Self::Facts
+                | Self::Actor
+                | Self::Changes
+                | Self::Record
+                | Self::StoredReply
+                | Self::Card
         )
     }
 }
@@ -70,10 +75,15 @@ impl Hierarchy {
     /// A slot's next version, when its key is worn out.
     pub fn renew_one(&self, number: u32, now_ms: i64) {
         let mut keys = self.write();
-        let Some((slot, version)) = keys.by_number.get(&number).map(|held| (held.slot, held.version)) else {
+        let Some((slot, version)) = keys
+            .by_number
+            .get(&number)
+            .map(|held| (held.slot, held.version))
+        else {
             return;
         };
-        if slot.purpose.is_resealed() && keys.current(&slot).is_some_and(|key| key.number == number) {
+        if slot.purpose.is_resealed() && keys.current(&slot).is_some_and(|key| key.number == number)
+        {
             let key = self.make(&mut keys, slot, version + 1, now_ms);
             keys.insert(slot, version + 1, key);
         }
@@ -86,7 +96,10 @@ impl Hierarchy {
             .by_number
             .values()
             .filter(|held| held.slot.scope == scope && held.slot.purpose.is_resealed())
-            .filter(|held| keys.current(&held.slot).is_some_and(|key| key.number != held.key.number))
+            .filter(|held| {
+                keys.current(&held.slot)
+                    .is_some_and(|key| key.number != held.key.number)
+            })
             .map(|held| held.key.number)
             .collect();
         numbers.sort_unstable();
@@ -108,7 +121,9 @@ impl Hierarchy {
             .values()
             .map(|held| KeyUse {
                 number: held.key.number,
-                newest: keys.current(&held.slot).is_some_and(|key| key.number == held.key.number),
+                newest: keys
+                    .current(&held.slot)
+                    .is_some_and(|key| key.number == held.key.number),
                 uses: held.key.uses(),
             })
             .collect();
@@ -125,13 +140,21 @@ impl Hierarchy {
 
     /// A new installation key (`scope` none) or a new key of a scope, and everything below it wrapped again. `rows` are
     /// all stored rows but those of subjects.
-    pub fn plan_wrapping(&self, scope: Option<u32>, rows: &[KeyRow], now_ms: i64) -> Option<Rewrap> {
+    pub fn plan_wrapping(
+        &self,
+        scope: Option<u32>,
+        rows: &[KeyRow],
+        now_ms: i64,
+    ) -> Option<Rewrap> {
         let mut keys = self.write();
         let slot = match scope {
             None => Slot::installation(),
             Some(scope) => Slot::scope_key(scope),
         };
-        let (version, old) = keys.by_slot.get(&slot).map(|(version, key)| (*version, key.number))?;
+        let (version, old) = keys
+            .by_slot
+            .get(&slot)
+            .map(|(version, key)| (*version, key.number))?;
         let mut waiting = std::mem::take(&mut keys.new_rows);
         let fresh = self.make(&mut keys, slot, version + 1, now_ms);
         let mut made = std::mem::take(&mut keys.new_rows);
@@ -163,7 +186,9 @@ impl Hierarchy {
             made.extend(keys.wrapped_again(row, &parent));
         }
         let depends = |row: &&KeyRow| {
-            ![Purpose::Installation, Purpose::Shred].map(Purpose::number).contains(&row.purpose)
+            ![Purpose::Installation, Purpose::Shred]
+                .map(Purpose::number)
+                .contains(&row.purpose)
         };
         made.extend(waiting.iter().filter(depends).cloned());
         Rewrap {
@@ -176,7 +201,9 @@ impl Hierarchy {
 
     /// Takes up what was stored. Rows made since under the retired key are wrapped again before they are stored.
     pub fn install(&self, stored: Rewrap) {
-        let Rewrap { retired, change, .. } = stored;
+        let Rewrap {
+            retired, change, ..
+        } = stored;
         let mut keys = self.write();
         match change {
             Change::Roots(roots) => {

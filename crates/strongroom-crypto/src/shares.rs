@@ -79,10 +79,16 @@ pub enum ShareError {
 impl fmt::Display for ShareError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Character(place) => write!(f, "character {place} of the share cannot occur in one"),
+            Self::Character(place) => {
+                write!(f, "character {place} of the share cannot occur in one")
+            }
             Self::Length(found) => write!(f, "the share has {found} characters instead of 80"),
-            Self::Checksum => f.write_str("the share has a mistyped character: its checksum does not match"),
-            Self::UnsupportedFormat => f.write_str("the share is of a format this version does not know"),
+            Self::Checksum => {
+                f.write_str("the share has a mistyped character: its checksum does not match")
+            }
+            Self::UnsupportedFormat => {
+                f.write_str("the share is of a format this version does not know")
+            }
             Self::Counts { threshold, total } => write!(
                 f,
                 "{threshold} of {total} shares cannot be: at least 2 must be needed, and no more than there are"
@@ -92,7 +98,9 @@ impl fmt::Display for ShareError {
                 "share {number} belongs to another set: an earlier ceremony, or another installation"
             ),
             Self::Duplicate { number } => write!(f, "share {number} was given twice"),
-            Self::Wrong { number } => write!(f, "share {number} is not the one that was handed out"),
+            Self::Wrong { number } => {
+                write!(f, "share {number} is not the one that was handed out")
+            }
             Self::TooFew { given, needed } => {
                 write!(f, "{given} shares were given, and {needed} are needed")
             }
@@ -129,11 +137,15 @@ impl Share {
     /// # Errors
     /// See [`ShareError`]; every single mistyped character is found.
     pub fn parse(text: &str) -> Result<Self, ShareError> {
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
         let mut plain = Zeroizing::new(String::with_capacity(text.len()));
         lines.for_each(|line| plain.push_str(line));
         let bytes = ungrouped(&plain, BYTES)?;
-        let (body, check) = bytes.split_last_chunk::<CHECK>().ok_or(ShareError::Checksum)?;
+        let (body, check) = bytes
+            .split_last_chunk::<CHECK>()
+            .ok_or(ShareError::Checksum)?;
         if !equal(&checksum(body), check) {
             return Err(ShareError::Checksum);
         }
@@ -223,7 +235,10 @@ fn at(rows: &[Zeroizing<[u8; 32]>], x: u8) -> Zeroizing<[u8; 32]> {
 /// caller's to check, by [`Share::mark`].
 pub fn combine(shares: &[Share]) -> Result<Zeroizing<[u8; 32]>, ShareError> {
     let Some(first) = shares.first() else {
-        return Err(ShareError::TooFew { given: 0, needed: 2 });
+        return Err(ShareError::TooFew {
+            given: 0,
+            needed: 2,
+        });
     };
     let mut seen = [false; 256];
     for share in shares {
@@ -238,7 +253,10 @@ pub fn combine(shares: &[Share]) -> Result<Zeroizing<[u8; 32]>, ShareError> {
     }
     let needed = usize::from(first.threshold);
     let Some(used) = shares.get(..needed) else {
-        return Err(ShareError::TooFew { given: shares.len(), needed: first.threshold });
+        return Err(ShareError::TooFew {
+            given: shares.len(),
+            needed: first.threshold,
+        });
     };
     let mut secret = Zeroizing::new([0; 32]);
     for share in used {
@@ -252,8 +270,13 @@ pub fn combine(shares: &[Share]) -> Result<Zeroizing<[u8; 32]>, ShareError> {
 
 /// Lagrange's weight of share `number` at 0: the product of x ÷ (x − number) over the others. Numbers are not secret.
 fn at_zero(shares: &[Share], number: u8) -> u8 {
-    let others = shares.iter().map(|share| share.number).filter(|x| *x != number);
-    others.fold(1, |weight, x| multiply(weight, multiply(x, inverse(x ^ number))))
+    let others = shares
+        .iter()
+        .map(|share| share.number)
+        .filter(|x| *x != number);
+    others.fold(1, |weight, x| {
+        multiply(weight, multiply(x, inverse(x ^ number)))
+    })
 }
 
 /// Multiplication in GF(2^8), the same steps for all operands.

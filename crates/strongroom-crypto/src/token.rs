@@ -112,7 +112,12 @@ impl Drop for Token {
 
 impl Token {
     /// Opens a session with the token of that label, and serial number if one is known.
-    pub fn open(module: &str, label: &str, serial: Option<&str>, pin: &str) -> Result<Self, TokenError> {
+    pub fn open(
+        module: &str,
+        label: &str,
+        serial: Option<&str>,
+        pin: &str,
+    ) -> Result<Self, TokenError> {
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         if !is_label(label) {
             return Err(TokenError::Label);
@@ -169,7 +174,9 @@ impl Token {
             Attribute::ValueLen(32.into()),
             Attribute::Label(label.as_bytes().to_vec()),
         ];
-        let made = self.session()?.generate_key(&Mechanism::AesKeyGen, &template);
+        let made = self
+            .session()?
+            .generate_key(&Mechanism::AesKeyGen, &template);
         made.map(|_| ()).map_err(|e| told(&e))
     }
 

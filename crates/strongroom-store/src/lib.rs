@@ -23,7 +23,8 @@ pub use memory::{MemorySnapshot, MemoryStore};
 pub use postgres::{POSTGRES_COLUMNS, PostgresOptions, PostgresSecrets, PostgresStore};
 pub use rows::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MAX_LOG,
-    MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,
+    MAX_SEQ, RecordRow, Resealed, ResealedEntry, ResealedJob, ResealedRecord, SUBJECT_PURPOSE,
+    SegmentRow, TableSize, Wanted,
 };
 pub use sqlite::{Activity, COLUMNS, Class, SqliteStore, Tuning};
 pub use store::{INDEX_LOAD_LIMIT, Reader, Standing, Store, Writer};

@@ -97,7 +97,11 @@ impl PlaceOptions {
             }
             (None, Some(config)) => {
                 let config = Config::read(config)?;
-                let place = Place::with(config.data(), config.keyring(), self.root.over(config.root()));
+                let place = Place::with(
+                    config.data(),
+                    config.keyring(),
+                    self.root.over(config.root()),
+                );
                 place.on(named.as_ref().unwrap_or(config.store()))
             }
             (None, None) => {

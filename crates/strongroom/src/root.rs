@@ -85,7 +85,10 @@ impl RootSources {
 
     /// Lines of `[root]` that name the same, if anything is named.
     pub fn lines(&self) -> Result<Option<String>, Fault> {
-        let named = [("pin_file", &self.pin_file), ("hsm_module", &self.hsm_module)];
+        let named = [
+            ("pin_file", &self.pin_file),
+            ("hsm_module", &self.hsm_module),
+        ];
         let mut lines = String::new();
         for (name, path) in named {
             if let Some(path) = path {
@@ -177,7 +180,12 @@ pub(crate) enum Keeping {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct NewRoot {
     /// How the new roots are kept
-    #[arg(long = "root", value_enum, value_name = "KIND", default_value = "passphrase")]
+    #[arg(
+        long = "root",
+        value_enum,
+        value_name = "KIND",
+        default_value = "passphrase"
+    )]
     pub keeping: Keeping,
 
     /// With `--root shares`: how many shares are made
@@ -228,8 +236,7 @@ impl NewRoot {
             }
             Keeping::Shares => {
                 let made = Custodian::of_shares(self.threshold, self.shares);
-                let (custodian, shares) =
-                    made.map_err(|error| Fault::new(error.to_string()))?;
+                let (custodian, shares) = made.map_err(|error| Fault::new(error.to_string()))?;
                 Ok(Kept { custodian, shares })
             }
             Keeping::Hsm => {
@@ -238,7 +245,8 @@ impl NewRoot {
                 let token = token.ok_or_else(|| Fault::new("--hsm-token names the token"))?;
                 let pin = sources.pin()?;
                 let made = Custodian::of_token(module, token, &self.hsm_key, pin.expose());
-                made.map(plain).map_err(|error| custody::token_fault(&error))
+                made.map(plain)
+                    .map_err(|error| custody::token_fault(&error))
             }
         }
     }
@@ -259,7 +267,10 @@ pub(crate) fn hand_out(shares: &[Share], dir: Option<&Path>) -> Result<(), Fault
                 share.total,
                 share.threshold
             );
-            share.text().lines().for_each(|line| crate::out::say!("  {line}"));
+            share
+                .text()
+                .lines()
+                .for_each(|line| crate::out::say!("  {line}"));
         }
         return Ok(());
     };

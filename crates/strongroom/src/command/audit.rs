@@ -220,12 +220,7 @@ fn verify_directory(
         ..
     } = options;
     let data = directory.map(Path::to_path_buf).or_else(|| data.clone());
-    let place = PlaceOptions::of(
-        data,
-        config.clone(),
-        root.clone(),
-        postgres.clone(),
-    );
+    let place = PlaceOptions::of(data, config.clone(), root.clone(), postgres.clone());
     let place = place.place()?;
     let store = place.store_read_only()?;
     let keys = place.root_keys()?;

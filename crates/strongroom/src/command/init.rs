@@ -90,7 +90,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     check(&plan.place, options)?;
     let cost = PassphraseCost::STANDARD;
     let passphrase = options.passphrase_file.as_deref();
-    let kept = options.new_root.kept(passphrase, plan.place.sources(), cost)?;
+    let kept = options
+        .new_root
+        .kept(passphrase, plan.place.sources(), cost)?;
 
     let made = make(&plan, options, &kept);
     if made.is_err() {
@@ -148,7 +150,9 @@ fn undo(plan: &Plan, options: &Options, kept: &Kept) -> Result<(), Fault> {
     folder::remove(data, &place::STORED)?;
     if let Some(dir) = &options.new_root.share_dir {
         let files = kept.shares.iter().map(|share| root::share_file(dir, share));
-        files.into_iter().try_for_each(|file| folder::remove_one(&file))?;
+        files
+            .into_iter()
+            .try_for_each(|file| folder::remove_one(&file))?;
     }
     let files = [Some(keyring), options.recovery_kit.as_ref()];
     files
@@ -225,7 +229,12 @@ fn fresh(
     let lines = store.lines()?;
     Ok(Plan {
         config: file.to_path_buf(),
-        text: Some(config::template(data, keyring, lines.as_deref(), named.as_deref())),
+        text: Some(config::template(
+            data,
+            keyring,
+            lines.as_deref(),
+            named.as_deref(),
+        )),
         place,
     })
 }
