@@ -66,6 +66,8 @@ pub(crate) struct Keys {
     pub by_slot: HashMap<Slot, (u32, Arc<DataKey>)>,
     highest_number: u32,
     pub new_rows: Vec<KeyRow>,
+    /// When the row of a key in memory was removed.
+    pub destroyed: HashMap<u32, i64>,
 }
 
 pub(crate) enum Parent {
@@ -114,6 +116,11 @@ impl Hierarchy {
             errors.push(KeyError::NoInstallationKey);
         }
         drop(keys);
+        // A replacement that was cut short after its commit: everything is under the next roots already.
+        let stands = rows
+            .iter()
+            .find(|row| row.purpose == Purpose::Installation.number());
+        hierarchy.prefer(stands.and_then(|row| row.wrapped_under().ok()));
         (hierarchy, errors)
     }
 
@@ -320,6 +327,17 @@ impl Hierarchy {
         match &held.next {
             Some(next) if wanted(next) => next.clone(),
             _ => held.current.clone(),
+        }
+    }
+
+    /// Puts the next roots in use if the installation key is wrapped under them.
+    fn prefer(&self, version: Option<u32>) {
+        let mut held = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = held.next.clone()
+            && Some(next.root.version) == version
+        {
+            // The ones before stay, for rows that may have been written under them.
+            held.next = Some(std::mem::replace(&mut held.current, next));
         }
     }
 

@@ -106,6 +106,48 @@ impl Hierarchy {
         numbers
     }
 
+    /// Whether any data key has a newer version: asked with every commit.
+    pub fn has_superseded(&self) -> bool {
+        let keys = self.read();
+        keys.by_number.len() != keys.by_slot.len()
+    }
+
+    /// Notes that rows of keys are gone; they stay in memory for who read something before.
+    pub fn destroyed(&self, numbers: &[u32], now_ms: i64) {
+        let mut keys = self.write();
+        keys.destroyed
+            .extend(numbers.iter().map(|number| (*number, now_ms)));
+    }
+
+    /// Drops keys from memory that were destroyed before this time.
+    pub fn forget_destroyed(&self, before_ms: i64) {
+        let gone: Vec<u32> = {
+            let mut keys = self.write();
+            let gone = keys
+                .destroyed
+                .iter()
+                .filter(|(_, time)| **time <= before_ms);
+            let gone: Vec<u32> = gone.map(|(number, _)| *number).collect();
+            keys.destroyed.retain(|number, _| !gone.contains(number));
+            gone
+        };
+        gone.into_iter().for_each(|number| self.forget(number));
+    }
+
+    /// Versions of the installation root and the shred root in use.
+    pub fn root_versions(&self) -> (u32, u32) {
+        let roots = self.current_roots();
+        (roots.root.version, roots.shred_root.version)
+    }
+
+    /// Number, scope and uses of every key that seals and was used.
+    pub fn uses_of_sealing_keys(&self) -> Vec<(u32, u32, u64)> {
+        let keys = self.read();
+        let used = keys.by_number.values().filter(|held| held.key.uses() > 0);
+        used.map(|held| (held.key.number, held.slot.scope, held.key.uses()))
+            .collect()
+    }
+
     /// The newest key of the slot that a key belongs to, if that is another one.
     pub fn successor(&self, number: u32) -> Option<Arc<DataKey>> {
         let keys = self.read();

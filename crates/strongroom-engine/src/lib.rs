@@ -29,6 +29,7 @@ mod queue;
 mod reading;
 mod refusals;
 mod retention;
+mod rotation;
 mod scopes;
 mod seal;
 mod sealers;
@@ -50,6 +51,7 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
+pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated};
 pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
