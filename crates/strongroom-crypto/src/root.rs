@@ -65,6 +65,14 @@ impl RootKeys {
         self.next.as_deref()
     }
 
+    /// The next keys alone, or these where none were begun.
+    #[must_use]
+    pub fn newest(&self) -> Self {
+        self.next
+            .as_ref()
+            .map_or_else(|| self.copy(), |next| next.copy())
+    }
+
     /// What only the owner of these keys can say, in eight bytes: shown at ceremonies, to compare.
     pub fn check_value(&self) -> [u8; 8] {
         let (version, shred) = (

@@ -30,7 +30,7 @@ pub(crate) fn origin(scope: &Scope) -> String {
 }
 
 /// The installation's checkpoint key.
-fn signing_key(hierarchy: &Hierarchy, now: Timestamp) -> SigningKey {
+pub(crate) fn signing_key(hierarchy: &Hierarchy, now: Timestamp) -> SigningKey {
     SigningKey::from_seed(
         hierarchy
             .current(INSTALLATION, Purpose::Checkpoint, 0, now.0)

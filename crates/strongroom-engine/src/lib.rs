@@ -51,7 +51,7 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
-pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated};
+pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use strongroom_engine::{Engine, EngineState};
@@ -12,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Duration, interval};
 
+use crate::control;
 use crate::fault::Fault;
 
 /// How often the engine is asked whether its store failed.
@@ -27,6 +29,8 @@ pub(crate) struct Server {
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
+    /// The directory where operators reach it.
+    pub control: Option<PathBuf>,
 }
 
 impl Server {
@@ -50,6 +54,7 @@ impl Server {
             workers,
             listener,
             admin,
+            control,
         } = self;
         // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
         let mut stops = Stops::listen()?;
@@ -59,7 +64,10 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let workers = Workers::start(engine.clone(), workers);
         let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
-        let admin = admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped))));
+        let admin =
+            admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped.clone()))));
+        let control =
+            control.map(|dir| tokio::spawn(control::serve(dir, engine.clone(), told(stopped))));
 
         let outcome = tokio::select! {
             value = during => Ok(Some(value)),
@@ -73,6 +81,9 @@ impl Server {
         drop(api.await);
         if let Some(admin) = admin {
             drop(admin.await);
+        }
+        if let Some(control) = control {
+            drop(control.await);
         }
         workers.stop().await;
         // What was done in the last second is signed too, so that a stopped directory can be exported whole.
@@ -206,6 +217,7 @@ mod tests {
             workers: WorkerSettings::default(),
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
+            control: None,
         }
     }
 

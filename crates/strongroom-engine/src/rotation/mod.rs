@@ -18,6 +18,7 @@ use strongroom_domain::housekeeping::Note;
 use strongroom_store::{Batch, Resealed};
 use strongroom_types::mode::Scope;
 
+use crate::checkpoints::signing_key;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure};
 use crate::queue::Item;
@@ -174,18 +175,26 @@ impl Engine {
         })
     }
 
-    /// Puts a ceremony on record, by what its transcript hashes to.
+    /// Puts a ceremony on record by the hash of its transcript, and signs that with the key of the checkpoints: gives
+    /// the entry's sequence, the public key and the signature.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
-    pub async fn note_ceremony(&self, details: Vec<(String, String)>) -> Result<u64, Failure> {
+    pub async fn sign_ceremony(
+        &self,
+        hash: &str,
+        mut details: Vec<(String, String)>,
+    ) -> Result<(u64, [u8; 32], [u8; 64]), Failure> {
+        details.push(("transcript".to_owned(), hash.to_owned()));
         let caller = Caller::system(SystemActor::Operator, installation());
         let note = Note {
             action: Action::CeremonyHeld,
             details,
         };
         let noted = self.execute(&caller, note, Envelope::internal()).await?;
-        Ok(noted.sequence())
+        let key = signing_key(&self.shared().hierarchy, self.now());
+        let signature = key.sign(ceremony_message(hash).as_bytes());
+        Ok((noted.sequence(), key.public(), signature))
     }
 
     /// Goes on with what an earlier run began, and replaces keys whose time or uses are over. Says how many books were
@@ -366,6 +375,12 @@ impl Engine {
             .await
             .map(drop)
     }
+}
+
+/// What is signed of a ceremony. Two lines, so that it can be no checkpoint.
+#[must_use]
+pub fn ceremony_message(hash: &str) -> String {
+    format!("strongroom/ceremony/1\n{hash}\n")
 }
 
 /// A purpose as operators and the log read it.

@@ -73,7 +73,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         tracing::info!("standing by");
     };
     // What the place holds is held until the server has ended.
-    let Some((engine, _place)) = standby::engine(place, &listeners, waits)? else {
+    let Some((engine, place)) = standby::engine(place, &listeners, waits)? else {
         tracing::info!("stopped");
         return Ok(ExitCode::SUCCESS);
     };
@@ -84,6 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         workers,
         listener,
         admin,
+        control: Some(place.data.clone()),
     };
     server.run(async move {
         say!("listening on http://{api}");

@@ -141,6 +141,7 @@ fn host(
         },
         listener,
         admin: Some(admin),
+        control: Some(home.path().to_path_buf()),
     };
     match options.tour {
         true => tour::play(server, &demo),
