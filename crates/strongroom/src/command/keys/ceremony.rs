@@ -90,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     root::hand_out(&kept.shares, options.new_root.share_dir.as_deref())?;
     let done = replace_roots(&place, &both, &kept.custodian)?;
     let keyring = folder::read_text(&place.keyring)?;
-    let wrapped = done["keys_wrapped"].clone();
+    let wrapped = done.get("keys_wrapped").cloned();
     transcript.step(
         "wrapped",
         serde_json::json!({ "keys": wrapped, "keyring_sha256": hex(&sha256(&[keyring.as_bytes()])) }),
@@ -157,36 +157,28 @@ fn confirm(people: &[String], keys: &RootKeys) -> Result<bool, Fault> {
 }
 
 fn kept_as(custody: &Custody, keys: &RootKeys) -> serde_json::Value {
-    let mut value = serde_json::json!({
-        "kept_by": custody.name(),
-        "root_version": keys.root().0,
-        "shred_root_version": keys.shred_root().0,
-        "check_value": hex(&keys.check_value()),
-    });
-    match custody {
-        Custody::Passphrase { .. } => {}
+    let keeping = match custody {
+        Custody::Passphrase { .. } => serde_json::json!({}),
         Custody::Shares {
             set,
             threshold,
             total,
             marks,
-        } => {
-            value["set"] = hex(set).into();
-            value["threshold"] = (*threshold).into();
-            value["shares"] = (*total).into();
-            value["share_marks"] = marks
-                .iter()
-                .map(|mark| hex(mark))
-                .collect::<Vec<_>>()
-                .into();
-        }
+        } => serde_json::json!({
+            "set": hex(set),
+            "threshold": threshold,
+            "shares": total,
+            "share_marks": marks.iter().map(|mark| hex(mark)).collect::<Vec<_>>(),
+        }),
         Custody::Token {
             token, serial, key, ..
-        } => {
-            value["token"] = token.as_str().into();
-            value["serial"] = serial.as_str().into();
-            value["key"] = key.as_str().into();
-        }
-    }
-    value
+        } => serde_json::json!({ "token": token, "serial": serial, "key": key }),
+    };
+    serde_json::json!({
+        "kept_by": custody.name(),
+        "keeping": keeping,
+        "root_version": keys.root().0,
+        "shred_root_version": keys.shred_root().0,
+        "check_value": hex(&keys.check_value()),
+    })
 }

@@ -180,8 +180,9 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
         "sealed parts",
         "period"
     );
-    let keys = status["keys"]
-        .as_array()
+    let keys = status
+        .get("keys")
+        .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
     keys.iter().for_each(line);
@@ -197,20 +198,32 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
 }
 
 fn line(key: &Value) {
-    let text = |name: &str| key[name].as_str().unwrap_or("").to_owned();
+    let text = |name: &str| {
+        key.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned()
+    };
     let number = |name: &str| {
-        key[name]
-            .as_u64()
+        key.get(name)
+            .and_then(Value::as_u64)
             .map_or_else(|| "-".to_owned(), |n| n.to_string())
     };
-    let books = match key["organization"].as_str() {
+    let books = match key.get("organization").and_then(Value::as_str) {
         Some(id) => format!("{id} {}", text("mode")),
         None => "installation".to_owned(),
     };
-    let next = match (key["newest"].as_bool(), key["due"].as_bool()) {
+    let next = match (
+        key.get("newest").and_then(Value::as_bool),
+        key.get("due").and_then(Value::as_bool),
+    ) {
         (Some(false), _) => "superseded".to_owned(),
         (_, Some(true)) => "due now".to_owned(),
-        _ => key["next_rotation"].as_str().unwrap_or("-").to_owned(),
+        _ => key
+            .get("next_rotation")
+            .and_then(Value::as_str)
+            .unwrap_or("-")
+            .to_owned(),
     };
     say!(
         "{:>6}  {:<12} {:<16} {:<34} {:<12} {:>7} {:>4}d {:>9} {:>12} {:>10}  {next}",
@@ -228,12 +241,13 @@ fn line(key: &Value) {
 }
 
 fn count(value: &Value, name: &str) -> u64 {
-    value[name].as_u64().unwrap_or(0)
+    value.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn progress(so_far: &Value) {
-    if so_far["rows_resealed"]
-        .as_u64()
+    if so_far
+        .get("rows_resealed")
+        .and_then(Value::as_u64)
         .is_some_and(|rows| rows % 10_000 == 0 && rows > 0)
     {
         error_line(format_args!(

@@ -125,8 +125,14 @@ impl Transcript {
 
     /// The text with what the engine signed.
     pub fn signed(mut self, answer: &Value) -> Result<String, Fault> {
-        let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
-        self.log_sequence = answer["sequence"].as_u64().unwrap_or(0);
+        let text = |name: &str| {
+            answer
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        self.log_sequence = answer.get("sequence").and_then(Value::as_u64).unwrap_or(0);
         self.public_key = text("public_key");
         self.signature = text("signature");
         let mut text =
@@ -207,7 +213,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
 fn check_keyring(read: &Transcript, keyring: &Path, root: &RootArguments) -> Result<(), Fault> {
     let (keys, _) = custody::open(keyring, &root.alone())?;
     let value = hex(&keys.check_value());
-    match read.made()["check_value"].as_str() == Some(value.as_str()) {
+    match read.made().get("check_value").and_then(Value::as_str) == Some(value.as_str()) {
         true => Ok(()),
         false => Err(Fault::new(format!(
             "the keyring's roots have the check value {value}, which is not the one of the transcript"
