@@ -5,6 +5,8 @@
 //! are the same either way. Never reuse a nonce with a key, and never give out plaintext that did not authenticate.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_256, EncryptingKey, UnboundCipherKey};
@@ -49,6 +51,8 @@ pub struct SealKey {
     block: EncryptingKey,
     /// The CMAC subkey K1, computed once.
     k1: Zeroizing<[u8; 16]>,
+    /// Messages sealed so far, by whoever seals with this key.
+    uses: Arc<AtomicU64>,
 }
 
 impl SealKey {
@@ -62,7 +66,11 @@ impl SealKey {
         let mut l = Zeroizing::new([0; 16]);
         encrypt_blocks(&block, &mut l[..]);
         let k1 = Zeroizing::new(double(u128::from_be_bytes(*l)).to_be_bytes());
-        Self { block, k1 }
+        Self {
+            block,
+            k1,
+            uses: Arc::default(),
+        }
     }
 
     /// Appends ciphertext and tag to `out`. The nonce must be random or otherwise never used before with this key.
@@ -90,7 +98,20 @@ impl SealKey {
 
     /// A sealer for many messages whose nonces begin with `prefix`; identical on the wire to [`SealKey::seal`].
     pub fn batch(&self, prefix: [u8; 12]) -> BatchSealer {
-        BatchSealer(self.message_key(prefix))
+        BatchSealer {
+            key: self.message_key(prefix),
+            uses: Arc::clone(&self.uses),
+        }
+    }
+
+    /// How many messages were sealed with it.
+    pub fn uses(&self) -> u64 {
+        self.uses.load(Ordering::Relaxed)
+    }
+
+    /// Takes in what was counted before.
+    pub fn add_uses(&self, earlier: u64) {
+        self.uses.fetch_add(earlier, Ordering::Relaxed);
     }
 
     /// Kx of the specification: CMAC over two counter blocks, each a single AES call.
@@ -111,7 +132,10 @@ impl SealKey {
 }
 
 /// Seals messages under one nonce prefix. The caller never repeats a suffix under the same key and prefix.
-pub struct BatchSealer(LessSafeKey);
+pub struct BatchSealer {
+    key: LessSafeKey,
+    uses: Arc<AtomicU64>,
+}
 
 impl BatchSealer {
     /// Appends ciphertext and tag to `out`; the full nonce is prefix and suffix.
@@ -124,8 +148,9 @@ impl BatchSealer {
             fatal("a buffer shrank while sealing")
         };
         let nonce = Nonce::assume_unique_for_key(suffix);
+        self.uses.fetch_add(1, Ordering::Relaxed);
         match self
-            .0
+            .key
             .seal_in_place_separate_tag(nonce, Aad::from(aad), body)
         {
             Ok(tag) => out.extend_from_slice(tag.as_ref()),

@@ -34,6 +34,15 @@ impl DataKey {
         self.seal_key.get_or_init(|| SealKey::new(*self.bytes))
     }
 
+    /// How many messages were sealed with it, as far as it is counted.
+    pub fn uses(&self) -> u64 {
+        self.seal_key.get().map_or(0, SealKey::uses)
+    }
+
+    pub(crate) fn bytes(&self) -> &Zeroizing<[u8; 32]> {
+        &self.bytes
+    }
+
     /// The key for keyed hashes; derived, so that it is independent of the cipher key.
     pub fn mac(&self) -> &MacKey {
         self.mac

@@ -28,35 +28,56 @@ const ROOT: u32 = 0;
 
 /// What a key is for and whose it is; the newest version in a slot is the current key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Slot {
-    scope: u32,
-    purpose: Purpose,
-    period: u32,
-    subject: [u8; 12],
+pub(crate) struct Slot {
+    pub scope: u32,
+    pub purpose: Purpose,
+    pub period: u32,
+    pub subject: [u8; 12],
 }
 
-struct RootSeal {
-    version: u32,
-    key: SealKey,
+pub(crate) struct RootSeal {
+    pub version: u32,
+    pub key: SealKey,
+}
+
+/// Both roots in one version.
+#[derive(Clone)]
+pub(crate) struct Roots {
+    pub root: Arc<RootSeal>,
+    pub shred_root: Arc<RootSeal>,
+}
+
+/// The roots in use and, while they are being replaced, the next ones.
+struct HeldRoots {
+    current: Roots,
+    next: Option<Roots>,
+}
+
+/// A key with its place.
+pub(crate) struct Held {
+    pub key: Arc<DataKey>,
+    pub slot: Slot,
+    pub version: u32,
 }
 
 #[derive(Default)]
-struct Keys {
-    by_number: HashMap<u32, Arc<DataKey>>,
-    by_slot: HashMap<Slot, (u32, Arc<DataKey>)>,
+pub(crate) struct Keys {
+    pub by_number: HashMap<u32, Held>,
+    pub by_slot: HashMap<Slot, (u32, Arc<DataKey>)>,
     highest_number: u32,
-    new_rows: Vec<KeyRow>,
+    pub new_rows: Vec<KeyRow>,
+    /// When the row of a key in memory was removed.
+    pub destroyed: HashMap<u32, i64>,
 }
 
-enum Parent<'a> {
-    Root(&'a RootSeal),
+pub(crate) enum Parent {
+    Root(Arc<RootSeal>),
     Key(Arc<DataKey>),
 }
 
 /// All keys of an installation, shared by reference between threads.
 pub struct Hierarchy {
-    root: RootSeal,
-    shred_root: RootSeal,
+    roots: RwLock<HeldRoots>,
     keys: RwLock<Keys>,
     subjects: Mutex<SubjectCache>,
 }
@@ -95,6 +116,11 @@ impl Hierarchy {
             errors.push(KeyError::NoInstallationKey);
         }
         drop(keys);
+        // A replacement that was cut short after its commit: everything is under the next roots already.
+        let stands = rows
+            .iter()
+            .find(|row| row.purpose == Purpose::Installation.number());
+        hierarchy.prefer(stands.and_then(|row| row.wrapped_under().ok()));
         (hierarchy, errors)
     }
 
@@ -130,7 +156,11 @@ impl Hierarchy {
 
     /// The key of that number, looked for among subjects too.
     pub fn find(&self, number: u32) -> Option<Arc<DataKey>> {
-        let found = self.read().by_number.get(&number).map(Arc::clone);
+        let found = self
+            .read()
+            .by_number
+            .get(&number)
+            .map(|held| Arc::clone(&held.key));
         found.or_else(|| self.subject(number))
     }
 
@@ -203,9 +233,12 @@ impl Hierarchy {
     }
 
     fn without_keys(root: &RootKeys) -> Self {
+        let roots = HeldRoots {
+            current: Roots::new(root),
+            next: root.next().map(Roots::new),
+        };
         Self {
-            root: RootSeal::new(root.root()),
-            shred_root: RootSeal::new(root.shred_root()),
+            roots: RwLock::new(roots),
             keys: RwLock::default(),
             subjects: Mutex::default(),
         }
@@ -246,8 +279,9 @@ impl Hierarchy {
         row: &KeyRow,
         purpose: Purpose,
     ) -> Result<Zeroizing<[u8; 32]>, KeyError> {
-        let parent = self.stored_parent(keys, row, purpose)?;
-        let (label, wrapped_under) = (parent.label(), row.wrapped_under()?);
+        let wrapped_under = row.wrapped_under()?;
+        let parent = self.stored_parent(keys, row, purpose, wrapped_under)?;
+        let label = parent.label();
         match parent {
             Parent::Root(root) if label != wrapped_under => Err(KeyError::RootVersion {
                 number: row.number,
@@ -264,18 +298,61 @@ impl Hierarchy {
         keys: &Keys,
         row: &KeyRow,
         purpose: Purpose,
-    ) -> Result<Parent<'_>, KeyError> {
+        version: u32,
+    ) -> Result<Parent, KeyError> {
         match (purpose, row.parent) {
-            (Purpose::Installation, ROOT) => Ok(Parent::Root(&self.root)),
-            (Purpose::Shred, ROOT) => Ok(Parent::Root(&self.shred_root)),
+            (Purpose::Installation, ROOT) => Ok(Parent::Root(self.roots(version).root)),
+            (Purpose::Shred, ROOT) => Ok(Parent::Root(self.shred_roots(version).shred_root)),
             (_, parent) => match keys.by_number.get(&parent) {
-                Some(key) => Ok(Parent::Key(Arc::clone(key))),
+                Some(held) => Ok(Parent::Key(Arc::clone(&held.key))),
                 None => Err(KeyError::MissingParent {
                     number: row.number,
                     parent,
                 }),
             },
         }
+    }
+
+    /// The next roots if the installation root has this version there, else those in use.
+    fn roots(&self, version: u32) -> Roots {
+        self.held_roots(|next| next.root.version == version)
+    }
+
+    fn shred_roots(&self, version: u32) -> Roots {
+        self.held_roots(|next| next.shred_root.version == version)
+    }
+
+    fn held_roots(&self, wanted: impl Fn(&Roots) -> bool) -> Roots {
+        let held = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        match &held.next {
+            Some(next) if wanted(next) => next.clone(),
+            _ => held.current.clone(),
+        }
+    }
+
+    /// Puts the next roots in use if the installation key is wrapped under them.
+    fn prefer(&self, version: Option<u32>) {
+        let mut held = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = held.next.clone()
+            && Some(next.root.version) == version
+        {
+            // The ones before stay, for rows that may have been written under them.
+            held.next = Some(std::mem::replace(&mut held.current, next));
+        }
+    }
+
+    /// The roots in use.
+    pub(crate) fn current_roots(&self) -> Roots {
+        self.held_roots(|_| false)
+    }
+
+    /// Puts other roots in use, from now on the only ones.
+    pub(crate) fn install_roots(&self, roots: Roots) {
+        let mut held = self.roots.write().unwrap_or_else(PoisonError::into_inner);
+        *held = HeldRoots {
+            current: roots,
+            next: None,
+        };
     }
 
     fn get_or_make(&self, keys: &mut Keys, slot: Slot, now_ms: i64) -> Arc<DataKey> {
@@ -288,7 +365,13 @@ impl Hierarchy {
         key
     }
 
-    fn make(&self, keys: &mut Keys, slot: Slot, version: u32, now_ms: i64) -> Arc<DataKey> {
+    pub(crate) fn make(
+        &self,
+        keys: &mut Keys,
+        slot: Slot,
+        version: u32,
+        now_ms: i64,
+    ) -> Arc<DataKey> {
         let parent = self.parent_for(keys, &slot, now_ms);
         let mut bytes = Zeroizing::new([0; 32]);
         fill_random(&mut bytes[..]);
@@ -309,28 +392,23 @@ impl Hierarchy {
         key
     }
 
-    fn parent_for(&self, keys: &mut Keys, slot: &Slot, now_ms: i64) -> Parent<'_> {
+    fn parent_for(&self, keys: &mut Keys, slot: &Slot, now_ms: i64) -> Parent {
         let above = match slot.purpose {
-            Purpose::Installation => return Parent::Root(&self.root),
-            Purpose::Shred => return Parent::Root(&self.shred_root),
+            Purpose::Installation => return Parent::Root(self.current_roots().root),
+            Purpose::Shred => return Parent::Root(self.current_roots().shred_root),
             Purpose::Scope => Slot::installation(),
             Purpose::Subject => Slot::shred(slot.scope, &slot.subject),
-            _ => Slot {
-                scope: slot.scope,
-                purpose: Purpose::Scope,
-                period: 0,
-                subject: NO_SUBJECT,
-            },
+            _ => Slot::scope_key(slot.scope),
         };
         Parent::Key(self.get_or_make(keys, above, now_ms))
     }
 
     // A poisoned lock is entered all the same: no code here panics between two writes that belong together.
-    fn read(&self) -> RwLockReadGuard<'_, Keys> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Keys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Keys> {
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Keys> {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -340,10 +418,19 @@ impl Hierarchy {
 }
 
 impl Slot {
-    fn installation() -> Self {
+    pub fn installation() -> Self {
         Self {
             scope: 0,
             purpose: Purpose::Installation,
+            period: 0,
+            subject: NO_SUBJECT,
+        }
+    }
+
+    pub fn scope_key(scope: u32) -> Self {
+        Self {
+            scope,
+            purpose: Purpose::Scope,
             period: 0,
             subject: NO_SUBJECT,
         }
@@ -365,6 +452,15 @@ impl Slot {
     }
 }
 
+impl Roots {
+    pub fn new(keys: &RootKeys) -> Self {
+        Self {
+            root: Arc::new(RootSeal::new(keys.root())),
+            shred_root: Arc::new(RootSeal::new(keys.shred_root())),
+        }
+    }
+}
+
 impl RootSeal {
     fn new((version, key): (u32, &[u8; 32])) -> Self {
         Self {
@@ -374,15 +470,15 @@ impl RootSeal {
     }
 }
 
-impl Parent<'_> {
-    fn seal_key(&self) -> &SealKey {
+impl Parent {
+    pub fn seal_key(&self) -> &SealKey {
         match self {
             Self::Root(root) => &root.key,
             Self::Key(key) => key.seal_key(),
         }
     }
 
-    fn number(&self) -> u32 {
+    pub fn number(&self) -> u32 {
         match self {
             Self::Root(_) => ROOT,
             Self::Key(key) => key.number,
@@ -390,7 +486,7 @@ impl Parent<'_> {
     }
 
     /// What the wrapped body's clear header says: the root's version, or the parent's number.
-    fn label(&self) -> u32 {
+    pub fn label(&self) -> u32 {
         match self {
             Self::Root(root) => root.version,
             Self::Key(key) => key.number,
@@ -399,19 +495,24 @@ impl Parent<'_> {
 }
 
 impl Keys {
-    fn current(&self, slot: &Slot) -> Option<Arc<DataKey>> {
+    pub fn current(&self, slot: &Slot) -> Option<Arc<DataKey>> {
         self.by_slot.get(slot).map(|(_, key)| Arc::clone(key))
     }
 
-    fn insert(&mut self, slot: Slot, version: u32, key: Arc<DataKey>) {
-        self.by_number.insert(key.number, Arc::clone(&key));
+    pub fn insert(&mut self, slot: Slot, version: u32, key: Arc<DataKey>) {
+        let held = Held {
+            key: Arc::clone(&key),
+            slot,
+            version,
+        };
+        self.by_number.insert(key.number, held);
         match self.by_slot.get(&slot) {
             Some((held, _)) if *held > version => {}
             _ => drop(self.by_slot.insert(slot, (version, key))),
         }
     }
 
-    fn next_number(&mut self) -> u32 {
+    pub fn next_number(&mut self) -> u32 {
         match self.highest_number.checked_add(1) {
             Some(number) => self.highest_number = number,
             None => fatal("all 4,294,967,295 key numbers are used"),

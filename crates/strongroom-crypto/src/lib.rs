@@ -1,7 +1,7 @@
 //! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
 //!
 //! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
-//! [`hkdf_sha256`], [`fill_random`], root custody ([`RootKeys`], [`KeyringFile`]) and the keys below the root
+//! [`hkdf_sha256`], [`fill_random`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
 //! ([`Hierarchy`]).
 //! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
 //!
@@ -9,6 +9,7 @@
 //! going on would mean predictable keys or bodies that nobody can open.
 
 pub mod aead;
+mod base32;
 pub mod data_key;
 pub mod derive;
 mod fatal;
@@ -16,14 +17,18 @@ pub mod hash;
 pub mod hierarchy;
 pub mod key_row;
 pub mod keyring;
+mod keyring_text;
 pub mod mac;
 pub mod passphrase;
 pub mod random;
 pub mod recovery;
 pub mod root;
+pub mod rotation;
 pub mod sealed;
+pub mod shares;
 pub mod sign;
 mod subject_cache;
+pub mod token;
 
 pub use aead::{BatchSealer, Nonce24, OpenError, SealKey};
 pub use data_key::DataKey;
@@ -31,11 +36,14 @@ pub use derive::hkdf_sha256;
 pub use hash::{Sha256Stream, equal, sha256};
 pub use hierarchy::Hierarchy;
 pub use key_row::{KeyError, KeyRow, Purpose};
-pub use keyring::{KeyringError, KeyringFile};
+pub use keyring::{Custodian, Custody, Keyring, KeyringError, KeyringFile};
 pub use mac::MacKey;
 pub use passphrase::PassphraseCost;
 pub use random::{RandomPool, fill_random, random};
 pub use recovery::RecoveryError;
 pub use root::RootKeys;
+pub use rotation::{KeyUse, Rewrap};
 pub use sealed::{SealedView, write_sealed_header};
+pub use shares::{Share, ShareError};
 pub use sign::{SigningKey, verify_ed25519};
+pub use token::TokenError;

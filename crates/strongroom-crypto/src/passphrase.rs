@@ -5,8 +5,6 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
-use crate::aead::SealKey;
-
 /// What one guess at a passphrase costs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PassphraseCost {
@@ -50,11 +48,7 @@ impl PassphraseCost {
     }
 
     /// The key of `passphrase` under this cost, or none where the parameters are not acceptable.
-    pub(crate) fn seal_key(&self, passphrase: &[u8], salt: &[u8; 16]) -> Option<SealKey> {
-        self.stretch(passphrase, salt).map(|key| SealKey::new(*key))
-    }
-
-    fn stretch(&self, passphrase: &[u8], salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    pub(crate) fn stretch(&self, passphrase: &[u8], salt: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
         if !self.is_acceptable() {
             return None;
         }

@@ -57,7 +57,7 @@ fn wrong_passphrases_are_told_apart_from_other_files() {
         KeyringError::Malformed("format")
     );
     assert_eq!(
-        refusal(&text.replace("keyring/1", "keyring/2"), PASSPHRASE),
+        refusal(&text.replace("keyring/1", "keyring/3"), PASSPHRASE),
         KeyringError::UnsupportedFormat
     );
     assert_eq!(

@@ -96,6 +96,9 @@ actions! {
     RefundCompleted = 102, "refund_completed";
     RefundFailed = 103, "refund_failed";
     RefundUnanswered = 104, "refund_unanswered";
+    KeysRotated = 110, "keys_rotated";
+    RootsReplaced = 111, "roots_replaced";
+    CeremonyHeld = 112, "ceremony_held";
 }
 
 impl Serialize for Action {

@@ -52,6 +52,11 @@ impl Cache {
         self.absent.insert(key);
     }
 
+    /// Forgets one record.
+    pub fn forget(&mut self, key: Key) {
+        self.slots.remove(&key);
+    }
+
     /// Ends a batch: forgets what was absent, and everything when there is too much.
     pub fn settle(&mut self) {
         self.absent.clear();

@@ -30,7 +30,7 @@ pub(crate) fn origin(scope: &Scope) -> String {
 }
 
 /// The installation's checkpoint key.
-fn signing_key(hierarchy: &Hierarchy, now: Timestamp) -> SigningKey {
+pub(crate) fn signing_key(hierarchy: &Hierarchy, now: Timestamp) -> SigningKey {
     SigningKey::from_seed(
         hierarchy
             .current(INSTALLATION, Purpose::Checkpoint, 0, now.0)
@@ -99,7 +99,7 @@ fn newest_size(reader: &mut dyn Reader, scope: &Scope) -> Result<u64, StoreError
 }
 
 /// A checkpoint's place: its time takes part, since no entry tells it.
-fn checkpoint_seat(scope: &Scope, id: AnyId, time: Timestamp) -> Seat {
+pub(crate) fn checkpoint_seat(scope: &Scope, id: AnyId, time: Timestamp) -> Seat {
     let time = RawId::from_parts(u64::try_from(time.0).unwrap_or(0), 0);
     Seat {
         subject: time,

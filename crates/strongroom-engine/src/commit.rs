@@ -75,11 +75,15 @@ impl Commit {
                 match item {
                     Item::Command(pending) => commands.push(pending),
                     Item::Derived(batch, answer) => {
-                        let done = self.derived(&batch);
+                        let done = self.derived(batch);
                         // Whoever asked may have given up waiting.
                         let _ = answer.send(done);
                     }
                     Item::Run(run) => self.store_run(*run),
+                    Item::Keys(order, answer) => {
+                        let done = self.keys(order);
+                        let _ = answer.send(done);
+                    }
                     Item::Stop => stop = true,
                 }
             }
@@ -105,18 +109,28 @@ impl Commit {
             match item {
                 Item::Command(pending) => drop(pending.answer.send(Err(failure.clone()))),
                 Item::Derived(_, answer) => drop(answer.send(Err(Failure::Halted))),
+                Item::Keys(_, answer) => drop(answer.send(Err(Failure::Halted))),
                 Item::Run(_) | Item::Stop => {}
             }
         }
     }
 
     /// Rows that follow from the log, in a transaction of their own.
-    fn derived(&mut self, batch: &Batch) -> Result<(), Failure> {
-        self.apply(&mut batch.clone())
+    fn derived(&mut self, mut batch: Batch) -> Result<(), Failure> {
+        self.apply(&mut batch)?;
+        // What memory holds of them carries ciphertext under the old key.
+        for row in &batch.resealed.records {
+            if let Some(kind) = Kind::from_code(row.kind) {
+                let raw = RawId(row.id);
+                self.cache.forget((row.scope, AnyId { kind, raw }));
+            }
+        }
+        Ok(())
     }
 
     /// Commits a batch together with the keys made for it.
-    fn apply(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+    pub(crate) fn apply(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        self.reseal_late(batch);
         let keys = self.shared.hierarchy.take_new_rows();
         batch.keys.extend(keys.iter().cloned().map(store_key));
         // INVARIANT(ack-durable): nobody is answered before this returns.
@@ -142,7 +156,7 @@ impl Commit {
     }
 
     /// Halts unless the store rolled back cleanly; says what callers are told.
-    fn failed(&mut self, error: &StoreError) -> Failure {
+    pub(crate) fn failed(&mut self, error: &StoreError) -> Failure {
         match error {
             StoreError::Full => Failure::StorageFull,
             StoreError::Locked | StoreError::Unreachable(_) => Failure::Overloaded,

@@ -25,6 +25,7 @@ use crate::envelope::{Committed, Envelope, Failure};
 use crate::journal::Journals;
 use crate::queue::{Decide, Item, Pending, answer};
 use crate::refusals::RefusalKey;
+use crate::rotation::KeyPolicy;
 use crate::scopes::installation;
 use crate::shared::Shared;
 use crate::start::{Begin, Settings, StartError, begin};
@@ -73,6 +74,9 @@ pub(crate) struct Inner {
     pub(crate) journals: Option<Journals>,
     /// Held while an organization is founded: two at once would be given the same scope numbers.
     founding: Mutex<()>,
+    /// Held while keys are replaced.
+    pub(crate) rotating: tokio::sync::Mutex<()>,
+    pub(crate) key_policy: KeyPolicy,
 }
 
 impl Engine {
@@ -116,6 +120,8 @@ impl Engine {
                 thread: Mutex::new(Some(thread)),
                 journals,
                 founding: Mutex::default(),
+                rotating: tokio::sync::Mutex::default(),
+                key_policy: settings.keys,
             }),
         };
         if let Err(error) = engine.note_start(&mut *first, unclean) {
@@ -192,6 +198,14 @@ impl Engine {
         }
         // A store that has failed cannot say so; the next start finds the stop missing.
         drop(self.note(installation(), Action::ServerStopped, Vec::new()));
+        let (answer, _) = oneshot::channel();
+        let uses = self.uses_batch(0);
+        drop(
+            self.inner
+                .shared
+                .queue
+                .push_own(Item::Derived(uses, answer)),
+        );
         drop(self.inner.shared.queue.push_own(Item::Stop));
         let thread = self
             .inner

@@ -29,6 +29,7 @@ mod queue;
 mod reading;
 mod refusals;
 mod retention;
+mod rotation;
 mod scopes;
 mod seal;
 mod sealers;
@@ -52,6 +53,8 @@ pub use journal::{
 pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
 pub use start::{Settings, StartError, require_root};
+pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
+pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
     TransactionFilter, View, WalletFilter,

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure};
+use crate::rotation::KeyOrder;
 use crate::spent::BuiltRun;
 
 /// A [`Command`] without its permission type: that was checked when it was queued.
@@ -74,6 +75,8 @@ pub(crate) enum Item {
     /// Rows that follow from the log: checkpoints, runs of spent hashes, removed keys.
     Derived(Batch, oneshot::Sender<Result<(), Failure>>),
     Run(Box<BuiltRun>),
+    /// Keys that are replaced or destroyed.
+    Keys(KeyOrder, oneshot::Sender<Result<usize, Failure>>),
     Stop,
 }
 

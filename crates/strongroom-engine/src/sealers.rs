@@ -11,7 +11,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::seal::Seat;
 
-struct Sealer {
+pub(crate) struct Sealer {
     key: u32,
     period: u32,
     prefix: [u8; 12],
@@ -63,7 +63,7 @@ impl Sealers {
 }
 
 impl Sealer {
-    fn new(key: &DataKey, period: u32, random: &mut RandomPool) -> Sealer {
+    pub fn new(key: &DataKey, period: u32, random: &mut RandomPool) -> Sealer {
         let prefix = random.take();
         Sealer {
             key: key.number,
@@ -74,7 +74,7 @@ impl Sealer {
         }
     }
 
-    fn seal(&mut self, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
+    pub fn seal(&mut self, seat: &Seat, plaintext: &[u8], out: &mut Vec<u8>) {
         self.counter += 1;
         let mut nonce = [0; 24];
         let counter = self.counter.to_be_bytes();

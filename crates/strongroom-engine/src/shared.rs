@@ -1,5 +1,6 @@
 //! What the commit thread and the rest of the engine both see.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub arrivals: Arrivals,
     /// Security codes of cards, each waiting for its authorization. In memory only.
     pub codes: SecurityCodes,
+    /// What is on disk of the uses of keys: scope and blocks by number.
+    pub uses_on_disk: Mutex<HashMap<u32, (u32, u64)>>,
 }
 
 /// Running totals since start.

@@ -26,6 +26,7 @@ use crate::log::Log;
 use crate::opened::{Opener, crypto_key};
 use crate::queue::Queue;
 use crate::refusals::Refusals;
+use crate::rotation::{KeyPolicy, load_uses};
 use crate::scopes::{Scopes, installation};
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared, installation_keys};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub refusals_per_second: u32,
     /// Readers beside the writer.
     pub readers: usize,
+    /// How long keys may be used.
+    pub keys: KeyPolicy,
 }
 
 impl Default for Settings {
@@ -55,6 +58,7 @@ impl Default for Settings {
             cache_limit: 200_000,
             refusals_per_second: 10,
             readers: 4,
+            keys: KeyPolicy::default(),
         }
     }
 }
@@ -170,6 +174,17 @@ pub(crate) fn begin(
         webhooks.load(&mut *reader, &opener, scope)?;
     }
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
+    let mut uses_on_disk = HashMap::new();
+    for scope in scopes.all() {
+        load_uses(
+            &mut *reader,
+            &hierarchy,
+            std::iter::once(scope),
+            &mut |number, blocks| {
+                uses_on_disk.insert(number, (scope.number, blocks));
+            },
+        )?;
+    }
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
     let shared = Arc::new(Shared {
         clock,
@@ -188,6 +203,7 @@ pub(crate) fn begin(
         webhooks,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
+        uses_on_disk: Mutex::new(uses_on_disk),
     });
     let commit = Commit {
         shared: Arc::clone(&shared),

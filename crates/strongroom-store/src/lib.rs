@@ -25,7 +25,8 @@ pub use postgres::{
 };
 pub use rows::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow, MAX_LOG,
-    MAX_SEQ, RecordRow, SUBJECT_PURPOSE, SegmentRow, TableSize, Wanted,
+    MAX_SEQ, RecordRow, Resealed, ResealedEntry, ResealedJob, ResealedRecord, SUBJECT_PURPOSE,
+    SegmentRow, TableSize, Wanted,
 };
 pub use sqlite::{Activity, COLUMNS, Class, SqliteStore, Tuning};
 pub use store::{INDEX_LOAD_LIMIT, Reader, Release, Standing, Store, Writer};

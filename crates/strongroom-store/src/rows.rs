@@ -128,7 +128,7 @@ pub struct JobRow {
     pub body: Vec<u8>,
 }
 
-/// Everything one commit changes. Removals come first; a removed row need not exist.
+/// Everything one commit changes. Removals come first; a removed row need not exist, and may be put anew.
 /// Of two rows with one key in an upserted list the later one stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
@@ -153,6 +153,62 @@ pub struct Batch {
     /// Upserted.
     pub jobs: Vec<JobRow>,
     pub removed_jobs: Vec<(u32, u8, Id)>,
+    /// Other ciphertext in rows that stay as they are; last of all.
+    pub resealed: Resealed,
+}
+
+/// Ciphertext that takes the place of other ciphertext of the same plaintext. A row that is gone, or is not any more
+/// what was read, is left alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// Sealed parts of entries.
+    pub entries: Vec<ResealedEntry>,
+    /// Bodies of records, if they still have that version.
+    pub records: Vec<ResealedRecord>,
+    /// Bodies of jobs, if they still have the old one.
+    pub jobs: Vec<ResealedJob>,
+}
+
+impl Resealed {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.entries.len() + self.records.len() + self.jobs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// An entry's parts, sealed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResealedEntry {
+    pub log: u32,
+    pub seq: u64,
+    pub parts: Vec<u8>,
+}
+
+/// A record's body, sealed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResealedRecord {
+    pub scope: u32,
+    pub kind: u8,
+    pub id: Id,
+    /// The version that was read.
+    pub version: u64,
+    pub body: Vec<u8>,
+}
+
+/// A job's body, sealed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResealedJob {
+    pub scope: u32,
+    pub kind: u8,
+    pub id: Id,
+    /// The body that was read.
+    pub old: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 /// The keys of a set-sized read.

@@ -6,6 +6,7 @@
 
 mod acquirer;
 mod due;
+mod keys;
 mod payments;
 mod rail;
 mod retention;
@@ -39,6 +40,8 @@ pub struct WorkerSettings {
     pub checkpoint_every: Duration,
     pub summaries_every: Duration,
     pub retention_every: Duration,
+    /// How often keys are looked at: whether one is due, or a replacement was cut short.
+    pub keys_every: Duration,
     /// What webhooks are sent by.
     pub outbound: Outbound,
     /// What card payments are sent to.
@@ -54,6 +57,7 @@ impl Default for WorkerSettings {
             checkpoint_every: Duration::from_secs(1),
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
+            keys_every: Duration::from_mins(1),
             outbound: Outbound::default(),
             acquirer: Arc::new(SandboxAcquirer::default()),
             webhook_retry: 60_000,
@@ -113,6 +117,11 @@ impl Workers {
                 let engine = task.clone();
                 async move { write_summaries(&engine).await }
             },
+        ));
+        tasks.spawn(keys::run(
+            engine.clone(),
+            settings.keys_every,
+            stopped.clone(),
         ));
         tasks.spawn(every(
             settings.retention_every,

@@ -14,6 +14,7 @@ use crate::folder;
 use crate::node::NodeTable;
 use crate::postgres::{StoreTable, quoted};
 use crate::tls::{NO_TLS, TlsTable};
+use crate::root::RootSources;
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
 #[derive(Debug, Deserialize)]
@@ -43,6 +44,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub behind_proxy: bool,
     tls: Option<TlsTable>,
+    #[serde(default)]
+    root: RootSources,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -100,6 +103,7 @@ impl Config {
         self.keyring = folder.join(&self.keyring).components().collect();
         self.store = self.store.below(folder);
         self.tls = self.tls.map(|tls| tls.below(folder));
+        self.root = self.root.below(folder);
         self
     }
 
@@ -111,6 +115,11 @@ impl Config {
     /// The keyring file.
     pub fn keyring(&self) -> &Path {
         &self.keyring
+    }
+
+    /// What opens the keyring.
+    pub fn root(&self) -> &RootSources {
+        &self.root
     }
 
     /// Where the books are, when not in the data directory.
@@ -232,8 +241,23 @@ const NO_STORE: &str = "# postgres = \"postgres://strongroom@127.0.0.1:5432/stro
 # key_file = \"postgres-client-key.pem\"
 ";
 
-/// The text of a new configuration file, with the lines of its `[store]` if the books are in a database.
-pub(crate) fn template(data: &str, keyring: &str, store: Option<&str>) -> String {
+/// The lines of `[root]` for files yet to be named.
+const NO_ROOT: &str = "# passphrase_file = \"/run/secrets/passphrase\"
+# share_files = [\"/run/secrets/share-1\", \"/run/secrets/share-2\", \"/run/secrets/share-3\"]
+# pin_file = \"/run/secrets/pin\"
+# The PKCS#11 library of the HSM whose key wraps the keyring.
+# hsm_module = \"/usr/lib/softhsm/libsofthsm2.so\"
+";
+
+/// The text of a new configuration file, with the lines of its `[root]`, and of its `[store]` if the books are in a
+/// database.
+pub(crate) fn template(
+    data: &str,
+    keyring: &str,
+    store: Option<&str>,
+    root: Option<&str>,
+) -> String {
+    let root = root.unwrap_or(NO_ROOT);
     let (data, keyring) = (quoted(data), quoted(keyring));
     let store = store.unwrap_or(NO_STORE);
     format!(
@@ -242,7 +266,7 @@ pub(crate) fn template(data: &str, keyring: &str, store: Option<&str>) -> String
 # The books, and the log of requests. Back it up.
 data = {data}
 
-# The root keys, sealed under your passphrase. Back it up apart from the data.
+# The root keys, sealed by a passphrase, by shares or by an HSM. Back it up apart from the data.
 keyring = {keyring}
 
 # Where the API listens. Beyond loopback it must speak TLS (see [tls]), or say that a proxy before it does.
@@ -260,6 +284,9 @@ admin_listen = "127.0.0.1:7071"
 # Proxies whose X-Forwarded-For is believed.
 # trusted_proxies = ["127.0.0.1/32"]
 
+[root]
+# What opens the keyring, in files; what is not named here or on the command line is asked for at the terminal.
+{root}
 [sandbox]
 # Milliseconds between two steps of a test payout to a bank.
 # rail_step_ms = 1000
@@ -303,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_template_is_valid_with_and_without_its_comments() {
-        let text = template("data", "it's/keyring.toml", None);
+        let text = template("data", "it's/keyring.toml", None, None);
         let plain = Config::parse(&text).unwrap();
         assert_eq!(plain.admin_listen, Some("127.0.0.1:7071".parse().unwrap()));
         assert_eq!(plain.keyring, Path::new("it's/keyring.toml"));

@@ -1,17 +1,42 @@
-//! The keyring file on disk: root keys in, root keys out.
+//! The keyring file on disk: root keys in, root keys out, however they are kept.
 
 use std::path::Path;
 
-use strongroom_crypto::{KeyringError, KeyringFile, PassphraseCost, RootKeys};
+use strongroom_crypto::{Custodian, Custody, Keyring, KeyringError, PassphraseCost, RootKeys};
 use strongroom_types::secret::SecretText;
 
 use crate::fault::Fault;
 use crate::folder;
+use crate::passphrase;
+use crate::root::RootSources;
 
-/// Opens the keyring.
-pub(crate) fn open(keyring: &Path, passphrase: &SecretText) -> Result<RootKeys, Fault> {
+/// Opens the keyring with what its keeping asks for. A source of another kind is never tried in its place.
+pub(crate) fn open(keyring: &Path, sources: &RootSources) -> Result<(RootKeys, Custodian), Fault> {
     let text = folder::read_text(keyring)?;
-    KeyringFile::open(&text, passphrase.expose().as_bytes()).map_err(|error| fault(keyring, &error))
+    let read = Keyring::parse(&text).map_err(|error| fault(keyring, &error))?;
+    let opened = match read.custody() {
+        Custody::Passphrase { .. } => {
+            let passphrase = passphrase::existing(sources.passphrase_file.as_deref())?;
+            read.with_passphrase(passphrase.expose().as_bytes())
+        }
+        Custody::Shares { threshold, .. } => {
+            let shares = sources.shares(*threshold)?;
+            read.with_shares(&shares)
+        }
+        Custody::Token { .. } => {
+            let module = sources.module()?;
+            let pin = sources.pin()?;
+            read.with_token(module, pin.expose())
+        }
+    };
+    opened.map_err(|error| fault(keyring, &error))
+}
+
+/// How the keyring is kept, without opening it.
+pub(crate) fn kept(keyring: &Path) -> Result<Custody, Fault> {
+    let text = folder::read_text(keyring)?;
+    let read = Keyring::parse(&text).map_err(|error| fault(keyring, &error))?;
+    Ok(read.custody().clone())
 }
 
 /// Says early, before anybody types a passphrase, that there is no keyring.
@@ -26,9 +51,16 @@ pub(crate) fn require(keyring: &Path) -> Result<(), Fault> {
     )
 }
 
-/// The text of a keyring file.
+/// The text of a keyring file under a passphrase.
 pub(crate) fn sealed(keys: &RootKeys, passphrase: &SecretText, cost: PassphraseCost) -> String {
-    KeyringFile::seal(keys, passphrase.expose().as_bytes(), cost)
+    Custodian::of_passphrase(passphrase.expose().as_bytes(), cost).seal(keys)
+}
+
+/// Why a token gave no key, for an operator.
+pub(crate) fn token_fault(error: &KeyringError) -> Fault {
+    Fault::new(error.to_string()).hint(
+        "nothing else is tried in its place; where the token is lost for good, `strongroom keys recover` takes the recovery kit",
+    )
 }
 
 fn fault(keyring: &Path, error: &KeyringError) -> Fault {
@@ -38,6 +70,9 @@ fn fault(keyring: &Path, error: &KeyringError) -> Fault {
             keyring.display()
         ))
         .hint("it is wrong, or the file was altered; the two cannot be told apart"),
+        KeyringError::Token(_) => token_fault(error),
+        KeyringError::Shares(_) => Fault::new(format!("`{}`: {error}", keyring.display()))
+            .hint("shares are those of the newest ceremony of this installation, each given once"),
         other => Fault::new(format!("`{}`: {other}", keyring.display())).hint(
             "put it back from its own backup, or make it anew with `strongroom keys recover`",
         ),

@@ -4,8 +4,10 @@
 //! standard output, everything else to standard error. Exit codes: 0 done, 1 not done or damage found, 2 wrong usage.
 //! No secret is ever taken from the command line or from the value of an environment variable.
 
+mod acts;
 mod command;
 mod config;
+mod control;
 mod custody;
 mod fault;
 mod folder;
@@ -17,6 +19,7 @@ mod passphrase;
 mod place;
 mod postgres;
 mod provision;
+mod root;
 mod running;
 mod table;
 mod tls;

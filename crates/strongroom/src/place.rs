@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use clap::Args;
-use strongroom_crypto::RootKeys;
+use strongroom_crypto::{Custodian, RootKeys};
 use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
 use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
-use strongroom_types::secret::SecretText;
 
 use crate::config::Config;
 use crate::custody;
 use crate::fault::Fault;
 use crate::folder;
-use crate::passphrase;
 use crate::postgres::{PostgresArguments, StoreTable, demo_folder};
+use crate::root::{RootArguments, RootSources};
 
 /// The keyring's name where no configuration says otherwise.
 pub(crate) const KEYRING: &str = "keyring.toml";
@@ -56,9 +55,8 @@ pub(crate) struct PlaceOptions {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     #[command(flatten)]
     postgres: PostgresArguments,
@@ -68,7 +66,7 @@ pub(crate) struct PlaceOptions {
 pub(crate) struct Place {
     pub data: PathBuf,
     pub keyring: PathBuf,
-    passphrase_file: Option<PathBuf>,
+    sources: RootSources,
     postgres: Option<PostgresOptions>,
     /// The folder of the journals, locked for as long as this is there.
     journals: OnceLock<(PathBuf, File)>,
@@ -79,28 +77,31 @@ impl PlaceOptions {
     pub fn of(
         data: Option<PathBuf>,
         config: Option<PathBuf>,
-        passphrase_file: Option<PathBuf>,
+        root: RootArguments,
         postgres: PostgresArguments,
     ) -> PlaceOptions {
         PlaceOptions {
             data,
             config,
-            passphrase_file,
+            root,
             postgres,
         }
     }
 
     pub fn place(&self) -> Result<Place, Fault> {
         let named = self.postgres.table();
-        let passphrase = self.passphrase_file.as_deref();
         match (&self.data, &self.config) {
             (Some(data), _) => {
-                let place = Place::with(data, &data.join(KEYRING), passphrase);
+                let place = Place::with(data, &data.join(KEYRING), self.root.alone());
                 place.on(&named.unwrap_or_default())
             }
             (None, Some(config)) => {
                 let config = Config::read(config)?;
-                let place = Place::with(config.data(), config.keyring(), passphrase);
+                let place = Place::with(
+                    config.data(),
+                    config.keyring(),
+                    self.root.over(config.root()),
+                );
                 place.on(named.as_ref().unwrap_or(config.store()))
             }
             (None, None) => {
@@ -109,7 +110,7 @@ impl PlaceOptions {
                 let options =
                     options.ok_or_else(|| Fault::new("neither --data nor --config was given"))?;
                 let data = demo_folder(&options);
-                let place = Place::with(&data, &data.join(KEYRING), passphrase);
+                let place = Place::with(&data, &data.join(KEYRING), self.root.alone());
                 Ok(place.in_database(Some(options)))
             }
         }
@@ -117,13 +118,14 @@ impl PlaceOptions {
 }
 
 impl Place {
-    pub fn with(data: &Path, keyring: &Path, passphrase_file: Option<&Path>) -> Place {
+    pub fn with(data: &Path, keyring: &Path, mut sources: RootSources) -> Place {
         // A demo holds what unseals it, so that nobody is asked.
         let demo = Some(data.join(DEMO_PASSPHRASE)).filter(|path| path.is_file());
+        sources.passphrase_file = sources.passphrase_file.or(demo);
         Place {
             data: data.to_path_buf(),
             keyring: keyring.to_path_buf(),
-            passphrase_file: passphrase_file.map(Path::to_path_buf).or(demo),
+            sources,
             postgres: None,
             journals: OnceLock::new(),
         }
@@ -145,11 +147,11 @@ impl Place {
         let Place {
             data,
             keyring,
-            passphrase_file,
+            sources,
             postgres,
             ..
         } = self;
-        Place::with(&data, &keyring, passphrase_file.as_deref()).in_database(postgres)
+        Place::with(&data, &keyring, sources).in_database(postgres)
     }
 
     /// Where its books are, for an operator.
@@ -170,15 +172,21 @@ impl Place {
         self.postgres.as_ref()
     }
 
-    /// The passphrase of its keyring: from a file, or asked for.
-    pub fn passphrase(&self) -> Result<SecretText, Fault> {
-        passphrase::existing(self.passphrase_file.as_deref())
+    /// What opens its keyring.
+    pub fn sources(&self) -> &RootSources {
+        &self.sources
     }
 
     /// Opens the keyring.
     pub fn root_keys(&self) -> Result<RootKeys, Fault> {
+        let (keys, _) = self.open_keyring()?;
+        Ok(keys)
+    }
+
+    /// The same, with who can write it again.
+    pub fn open_keyring(&self) -> Result<(RootKeys, Custodian), Fault> {
         custody::require(&self.keyring)?;
-        custody::open(&self.keyring, &self.passphrase()?)
+        custody::open(&self.keyring, &self.sources)
     }
 
     /// Opens the store for this process alone.

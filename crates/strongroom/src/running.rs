@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use strongroom_engine::{Engine, EngineState};
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
+use crate::control;
 use crate::fault::Fault;
 use crate::node::{Node, NodeSettings};
 use crate::place::Place;
@@ -34,6 +36,8 @@ pub(crate) struct Server {
     pub admin: Option<TcpListener>,
     /// Where certificates come from, if not from files of the operator's.
     pub acme: Option<AcmeSource>,
+    /// The directory where operators reach it.
+    pub control: Option<PathBuf>,
 }
 
 /// Where a server's books are.
@@ -79,6 +83,7 @@ impl Server {
             listener,
             admin,
             acme,
+            control,
         } = self;
         let seats = Seats {
             edge,
@@ -86,6 +91,7 @@ impl Server {
             listener,
             admin,
             acme,
+            control,
         };
         runtime.block_on(async {
             match books {
@@ -104,6 +110,8 @@ pub(crate) struct Seats {
     pub admin: Option<TcpListener>,
     /// Where certificates come from, for a server that is alone.
     pub acme: Option<AcmeSource>,
+    /// The directory where operators reach it.
+    pub control: Option<PathBuf>,
 }
 
 async fn serve_alone<T>(
@@ -117,6 +125,7 @@ async fn serve_alone<T>(
         listener,
         admin,
         acme,
+        control,
     } = seats;
     // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
     let mut stops = Stops::listen()?;
@@ -133,7 +142,10 @@ async fn serve_alone<T>(
     let (stop, stopped) = watch::channel(false);
     let workers = Workers::start(engine.clone(), workers);
     let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
-    let admin = admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped))));
+    let admin =
+        admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped.clone()))));
+    let control =
+        control.map(|dir| tokio::spawn(control::serve(dir, engine.clone(), told(stopped))));
 
     let outcome = tokio::select! {
         value = during => Ok(Some(value)),
@@ -146,6 +158,9 @@ async fn serve_alone<T>(
     drop(api.await);
     if let Some(admin) = admin {
         drop(admin.await);
+    }
+    if let Some(control) = control {
+        drop(control.await);
     }
     tls.shutdown().await;
     end(engine, workers).await;
@@ -291,6 +306,7 @@ mod tests {
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
             acme: None,
+            control: None,
         };
         (server, engine)
     }

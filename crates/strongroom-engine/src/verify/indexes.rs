@@ -19,6 +19,7 @@ use strongroom_types::time::DAY;
 
 use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
 use crate::opened::Opener;
+use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
@@ -367,6 +368,15 @@ impl Jobs {
         for row in reader.jobs_due(i64::MAX, usize::MAX)? {
             if [LANE_JOB, DELIVERY_JOB].contains(&row.kind) {
                 self.work(&row, opening, damages);
+                continue;
+            }
+            if row.kind == USES_JOB {
+                if !is_uses_row(&row, marks) {
+                    damages.note(format!(
+                        "the uses of a key of log {}: they were altered",
+                        row.scope
+                    ));
+                }
                 continue;
             }
             let name = format!(

@@ -25,7 +25,9 @@ use crate::start::StartError;
 
 pub use outbox::{OutEvent, Outbox};
 pub use signing::{Signer, base64};
-pub(crate) use work::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, is_lane_of, open_work, seal_work};
+pub(crate) use work::{
+    DELIVERY_JOB, LANE_JOB, UNSCHEDULED, is_lane_of, open_work, seal_work, work_seat,
+};
 pub use work::{RowId, ShownDelivery, WebhookWork};
 
 /// An endpoint, ready to be sent to.

@@ -73,7 +73,7 @@ pub(crate) fn is_lane_of(id: RowId, work: &WebhookWork) -> bool {
     matches!(work, WebhookWork::Lane(lane) if lane.kind == LaneKind::Follow && lane.endpoint.0 == id)
 }
 
-fn seat(scope: &Scope, kind: u8, id: RowId) -> Seat {
+pub(crate) fn work_seat(scope: &Scope, kind: u8, id: RowId) -> Seat {
     let any = strongroom_types::id::AnyId {
         kind: Kind::Webhook,
         raw: id,
@@ -102,7 +102,7 @@ pub(crate) fn seal_work(
     seal_personal(
         &key,
         random,
-        &seat(scope, work.kind(), id),
+        &work_seat(scope, work.kind(), id),
         &plain,
         &mut body,
     );
@@ -123,7 +123,7 @@ pub(crate) fn open_work(
     row: &JobRow,
 ) -> Result<WebhookWork, OpenFault> {
     let name = format!("the work `{}` of log {}", RawId(row.id), row.scope);
-    let seat = seat(scope, row.kind, RawId(row.id));
+    let seat = work_seat(scope, row.kind, RawId(row.id));
     let plain = opener.blob(&row.body, &seat, &name, &mut |_| None)?;
     let malformed = |_| OpenFault::Malformed(name.clone());
     match row.kind {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     Batch, EntryRow, HeadRow, INDEX_LOAD_LIMIT, Id, IndexRow, JobRow, KeyRow, Loaded, LocatorRow,
-    MAX_LOG, MAX_SEQ, RecordRow, SegmentRow, StoreError, Wanted,
+    MAX_LOG, MAX_SEQ, RecordRow, Resealed, SegmentRow, StoreError, Wanted,
 };
 
 pub(super) type IndexKey = (u32, u16, [u8; 16], u8, Id);
@@ -105,6 +105,29 @@ impl State {
             (row.scope, row.kind, row.number)
         });
         put(&mut self.jobs, &b.jobs, |row| (row.scope, row.kind, row.id));
+        self.reseal(&b.resealed);
+    }
+
+    fn reseal(&mut self, resealed: &Resealed) {
+        for row in &resealed.entries {
+            if let Some(entry) = Arc::make_mut(&mut self.entries).get_mut(&(row.log, row.seq)) {
+                entry.parts.clone_from(&row.parts);
+            }
+        }
+        for row in &resealed.records {
+            let records = Arc::make_mut(&mut self.records);
+            match records.get_mut(&(row.scope, row.kind, row.id)) {
+                Some(record) if record.version == row.version => record.body.clone_from(&row.body),
+                _ => {}
+            }
+        }
+        for row in &resealed.jobs {
+            let jobs = Arc::make_mut(&mut self.jobs);
+            match jobs.get_mut(&(row.scope, row.kind, row.id)) {
+                Some(job) if job.body == row.old => job.body.clone_from(&row.body),
+                _ => {}
+            }
+        }
     }
 
     fn remove(&mut self, batch: &Batch) {

@@ -13,6 +13,7 @@ mod lease;
 mod load;
 mod options;
 mod read;
+mod reseal;
 mod schema;
 mod session;
 mod watch;

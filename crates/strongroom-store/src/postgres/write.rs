@@ -15,6 +15,7 @@ use super::Inner;
 use super::cells::Table;
 use super::fault::Trouble;
 use super::load::load;
+use super::reseal::reseal;
 use super::session::{Session, Step};
 use crate::{Batch, Id, IndexRow, Loaded, StoreError, Wanted, Writer};
 
@@ -310,6 +311,7 @@ fn steps(batch: &Batch, epoch: i64, number: i64, before: i64) -> Result<Vec<Step
     put_last(&batch.heads, &mut steps)?;
     put(&batch.segments, &mut steps)?;
     put_last(&batch.jobs, &mut steps)?;
+    reseal(&batch.resealed, &mut steps)?;
     Ok(steps)
 }
 

@@ -20,7 +20,7 @@ const WALKED: [&str; 3] = [
 
 fn statements() -> Vec<&'static str> {
     let texts = SOURCES.iter().flat_map(|source| source.split('"'));
-    let verbs = ["SELECT ", "DELETE "];
+    let verbs = ["SELECT ", "DELETE ", "UPDATE "];
     texts
         .filter(|text| verbs.iter().any(|verb| text.starts_with(verb)))
         .collect()

@@ -14,9 +14,9 @@ use super::Inner;
 use super::checkpoint::{Checkpointer, WalWatch};
 use super::fault::Naming;
 use super::load::{load, run};
-use super::numbers::signed;
+use super::numbers::{entry_number, signed};
 use super::table::{Binder, Table, Texts};
-use crate::{Batch, IndexRow, Loaded, StoreError, Wanted, Writer};
+use crate::{Batch, IndexRow, Loaded, Resealed, StoreError, Wanted, Writer};
 
 pub(super) struct SqliteWriter {
     connection: Connection,
@@ -100,7 +100,34 @@ impl Changes<'_> {
         self.put(&texts.keys, &batch.keys)?;
         self.put(&texts.heads, &batch.heads)?;
         self.put(&texts.segments, &batch.segments)?;
-        self.put(&texts.jobs, &batch.jobs)
+        self.put(&texts.jobs, &batch.jobs)?;
+        self.reseal(&batch.resealed)
+    }
+
+    /// In the order of each table's key, so that neighbours share a page.
+    fn reseal(&mut self, resealed: &Resealed) -> Result<(), StoreError> {
+        let entry = "UPDATE log SET parts = ?2 WHERE entry = ?1";
+        for row in &resealed.entries {
+            let number = entry_number(row.log, row.seq)?;
+            self.change("log", entry, params![number, row.parts])?;
+        }
+        let record = "UPDATE record SET body = ?5
+            WHERE scope = ?1 AND kind = ?2 AND id = ?3 AND version = ?4";
+        for row in &resealed.records {
+            let version = signed("version", row.version)?;
+            let values = params![row.scope, row.kind, row.id, version, row.body];
+            self.change("record", record, values)?;
+        }
+        let job =
+            "UPDATE job SET body = ?5 WHERE scope = ?1 AND kind = ?2 AND id = ?3 AND body = ?4";
+        for row in &resealed.jobs {
+            self.change(
+                "job",
+                job,
+                params![row.scope, row.kind, row.id, row.old, row.body],
+            )?;
+        }
+        Ok(())
     }
 
     fn remove(&mut self, batch: &Batch) -> Result<(), StoreError> {

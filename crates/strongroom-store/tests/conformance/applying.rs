@@ -3,7 +3,8 @@
 use crate::on_each;
 use crate::rows::{batch_of_entries, entry, head, id, index, job, key, locator, record, segment};
 use strongroom_store::{
-    Batch, IdRange, Loaded, MAX_LOG, MAX_SEQ, SUBJECT_PURPOSE, StoreError, Wanted,
+    Batch, EntryRow, IdRange, JobRow, KeyRow, Loaded, MAX_LOG, MAX_SEQ, RecordRow, Resealed,
+    ResealedEntry, ResealedJob, ResealedRecord, SUBJECT_PURPOSE, StoreError, Wanted,
 };
 
 #[test]
@@ -296,5 +297,101 @@ fn numbers_that_do_not_fit_are_refused_by_name() {
             }
         }
         writer.apply(&batch_of_entries(1, 1, 1)).unwrap();
+    });
+}
+
+#[test]
+fn ciphertext_is_replaced_where_the_row_is_still_what_was_read() {
+    on_each(|store| {
+        let batch = Batch {
+            entries: vec![entry(1, 1), entry(1, 2)],
+            records: vec![record(1, 1, 1), record(1, 1, 2)],
+            keys: vec![key(1, 3, 1)],
+            jobs: vec![job(1, 1, 1, 5), job(1, 1, 2, 5)],
+            ..Batch::default()
+        };
+        let mut writer = store.writer().unwrap();
+        writer.apply(&batch).unwrap();
+        let [first, second] = [&batch.records[0], &batch.records[1]];
+        let resealed = |row: &RecordRow, version| ResealedRecord {
+            scope: row.scope,
+            kind: row.kind,
+            id: row.id,
+            version,
+            body: vec![7, 7],
+        };
+        let of_job = |row: &JobRow, old: &[u8]| ResealedJob {
+            scope: row.scope,
+            kind: row.kind,
+            id: row.id,
+            old: old.to_vec(),
+            body: vec![8, 8],
+        };
+        let again = KeyRow {
+            parent: 9,
+            wrapped: vec![5; 80],
+            ..batch.keys[0].clone()
+        };
+        let gone = ResealedEntry {
+            log: 1,
+            seq: 3,
+            parts: vec![1],
+        };
+        let change = Batch {
+            removed_keys: vec![1],
+            keys: vec![again.clone()],
+            resealed: Resealed {
+                entries: vec![
+                    ResealedEntry {
+                        log: 1,
+                        seq: 2,
+                        parts: vec![9, 9],
+                    },
+                    gone,
+                ],
+                records: vec![
+                    resealed(first, first.version),
+                    resealed(second, second.version + 1),
+                ],
+                jobs: vec![
+                    of_job(&batch.jobs[0], &batch.jobs[0].body),
+                    of_job(&batch.jobs[1], b"other"),
+                ],
+            },
+            ..Batch::default()
+        };
+        writer.apply(&change).unwrap();
+        let loaded = writer.load(&all_of(&batch)).unwrap();
+        let mut entries = loaded.entries;
+        entries.sort_by_key(|row| row.seq);
+        assert_eq!(entries[0], batch.entries[0]);
+        assert_eq!(
+            entries[1],
+            EntryRow {
+                parts: vec![9, 9],
+                ..batch.entries[1].clone()
+            }
+        );
+        let mut records = loaded.records;
+        records.sort_by_key(|row| row.id);
+        let expected = [
+            RecordRow {
+                body: vec![7, 7],
+                ..first.clone()
+            },
+            second.clone(),
+        ];
+        assert!(
+            expected.iter().all(|row| records.contains(row)),
+            "{records:?}"
+        );
+        assert_eq!(loaded.keys, [again]);
+        let jobs = store
+            .reader()
+            .unwrap()
+            .jobs(1, 1, IdRange::default(), 9)
+            .unwrap();
+        assert_eq!(jobs[0].body, [8, 8]);
+        assert_eq!(jobs[1], batch.jobs[1]);
     });
 }

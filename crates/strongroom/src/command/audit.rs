@@ -18,6 +18,7 @@ use crate::out;
 use crate::out::say;
 use crate::place::PlaceOptions;
 use crate::postgres::PostgresArguments;
+use crate::root::RootArguments;
 use crate::{folder, table};
 
 /// The provable log: verify it, or a bundle taken from it, and export it
@@ -49,9 +50,8 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     /// A checkpoint (signed note) kept elsewhere, which the log must continue
     #[arg(long, value_name = "FILE")]
@@ -215,21 +215,16 @@ fn verify_directory(
     let Verify {
         data,
         config,
-        passphrase_file,
+        root,
         postgres,
         ..
     } = options;
     let data = directory.map(Path::to_path_buf).or_else(|| data.clone());
-    let place = PlaceOptions::of(
-        data,
-        config.clone(),
-        passphrase_file.clone(),
-        postgres.clone(),
-    );
+    let place = PlaceOptions::of(data, config.clone(), root.clone(), postgres.clone());
     let place = place.place()?;
     let store = place.store_read_only()?;
-    let root = place.root_keys()?;
-    let report = audit_verify(&*store, root, note).map_err(|error| place.start_fault(&error))?;
+    let keys = place.root_keys()?;
+    let report = audit_verify(&*store, keys, note).map_err(|error| place.start_fault(&error))?;
     Ok(verify::show(&report))
 }
 

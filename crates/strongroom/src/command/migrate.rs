@@ -1,6 +1,6 @@
 //! `strongroom migrate`: the books of a data directory into a database.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::out::say;
 use crate::place::{KEYRING, Place};
 use crate::postgres::StoreTable;
+use crate::root::{RootArguments, RootSources};
 use crate::{logging, out};
 
 /// Copy the books of a stopped data directory into a PostgreSQL database, and verify both
@@ -37,9 +38,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     /// A file that holds the database's password on one line
     #[arg(long, value_name = "FILE")]
@@ -64,11 +64,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         Some(keyring) => keyring.clone(),
         None => options.from.join(KEYRING),
     };
-    let place = |passphrase: Option<&Path>| Place::with(&options.from, &keyring, passphrase);
-    let from = place(options.passphrase_file.as_deref());
+    let place = |sources: RootSources| Place::with(&options.from, &keyring, sources);
+    let from = place(options.root.alone());
     let database = table(options).options()?;
     let database = database.ok_or_else(|| Fault::new("no database is named"))?;
-    let to = place(None).in_database(Some(database.clone()));
+    let to = place(RootSources::default()).in_database(Some(database.clone()));
     let root = from.root_keys()?;
     let source = from.store_read_only()?;
     let before = verified(&from, &*source, &root, "the directory")?;
@@ -95,7 +95,7 @@ fn table(options: &Options) -> StoreTable {
         from: _,
         to,
         keyring: _,
-        passphrase_file: _,
+        root: _,
         password_file,
         ca_file,
         certificate_file,
@@ -117,9 +117,7 @@ fn verified(
     what: &str,
 ) -> Result<VerifyReport, Fault> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let keys = RootKeys::from_recovery_text(&root.recovery_text())
-        .map_err(|error| Fault::new(error.to_string()))?;
-    let report = verify(store, keys, threads).map_err(|error| place.start_fault(&error))?;
+    let report = verify(store, root.copy(), threads).map_err(|error| place.start_fault(&error))?;
     match report.is_clean() {
         true => Ok(report),
         false => {

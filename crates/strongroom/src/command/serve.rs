@@ -17,8 +17,12 @@ use crate::node::WAITING;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
+use crate::root::RootArguments;
 use crate::running::{self, Books, Server};
 use crate::tls::{self, AcmeSource, TlsArguments};
+use crate::root::RootArguments;
+use crate::running::{self, Server};
+use crate::standby::{self, WAITING};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
@@ -43,9 +47,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     #[command(flatten)]
     tls: TlsArguments,
@@ -81,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let place = Place::with(
         config.data(),
         config.keyring(),
-        options.passphrase_file.as_deref(),
+        options.root.over(config.root()),
     );
     let named = options.postgres.table();
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
@@ -105,6 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         listener,
         admin,
         acme,
+        control: Some(config.data().to_path_buf()),
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     server.run(async move {

@@ -9,6 +9,7 @@ mod settings;
 
 use std::future::Future;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use tokio::time::{interval, timeout};
 
 use self::candidate::{Candidate, News, Wish};
 pub(crate) use self::settings::{NodeSettings, NodeTable};
+use crate::control;
 use crate::fault::Fault;
 use crate::place::Place;
 use crate::running::{Seats, Stops, asynchronous, bind, end, halted, told};
@@ -87,6 +89,7 @@ impl Node {
             admin,
             // Refused beside a database: a challenge may reach any of the servers.
             acme: _,
+            control,
         } = seats;
         let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
         let watching = watching.map(tokio::spawn);
@@ -103,7 +106,7 @@ impl Node {
             let admin = asynchronous(admin)?;
             serving.push(tokio::spawn(serve_front_admin(admin, front.clone(), told())));
         }
-        let mut member = self.join(front.clone(), edge, workers, told(), &mut serving)?;
+        let mut member = self.join(front.clone(), (edge, workers, control), told(), &mut serving)?;
         let touching = front.clone();
         let touch = tokio::spawn(async move { touching.keep_in_touch().await });
         let mut during = pin!(async {
@@ -138,8 +141,7 @@ impl Node {
     fn join(
         self,
         front: Front,
-        edge: EdgeSettings,
-        workers: WorkerSettings,
+        (edge, workers, control): (EdgeSettings, WorkerSettings, Option<PathBuf>),
         stopped: impl Future<Output = ()> + Send + 'static,
         serving: &mut Vec<JoinHandle<()>>,
     ) -> Result<Member, Fault> {
@@ -184,6 +186,7 @@ impl Node {
             front,
             edge,
             workers,
+            control,
             key,
             fingerprint: identity.fingerprint,
             news,
@@ -199,6 +202,8 @@ struct Member {
     front: Front,
     edge: EdgeSettings,
     workers: WorkerSettings,
+    /// The directory where operators reach it while it decides.
+    control: Option<PathBuf>,
     key: Arc<NodeKey>,
     fingerprint: [u8; 32],
     news: UnboundedReceiver<News>,
@@ -211,6 +216,9 @@ struct Member {
 struct Office {
     engine: Engine,
     workers: Workers,
+    control: Option<JoinHandle<()>>,
+    /// Dropped, it ends what operators ask.
+    stop: watch::Sender<bool>,
 }
 
 /// What becomes of a node.
@@ -257,7 +265,16 @@ impl Member {
         let workers = Workers::start(engine.clone(), self.workers.clone());
         tracing::info!(epoch = notice.epoch, "this node decides");
         self.front.turn(Role::Holding(app, notice));
-        self.office = Some(Office { engine, workers });
+        let (stop, stopped) = watch::channel(false);
+        let control = self.control.clone();
+        let control = control
+            .map(|dir| tokio::spawn(control::serve(dir, engine.clone(), told(stopped))));
+        self.office = Some(Office {
+            engine,
+            workers,
+            control,
+            stop,
+        });
     }
 
     fn follow(&mut self, seen: &Sighting) {
@@ -289,8 +306,18 @@ impl Member {
 
     /// Decides no more; whoever comes next need not wait for the lease to run out.
     async fn resign(&mut self) {
-        if let Some(Office { engine, workers }) = self.office.take() {
+        if let Some(office) = self.office.take() {
+            let Office {
+                engine,
+                workers,
+                control,
+                stop,
+            } = office;
             self.front.turn(Role::Searching);
+            drop(stop);
+            if let Some(control) = control {
+                drop(control.await);
+            }
             end(engine, workers).await;
         }
     }
@@ -366,6 +393,6 @@ fn require_same_root(
     if rows.is_empty() {
         return Ok(());
     }
-    strongroom_engine::require_root(root.duplicate(), &rows)
+    strongroom_engine::require_root(root.copy(), &rows)
         .map_err(|error| place.start_fault(&error))
 }

@@ -283,3 +283,22 @@ pub fn assert_clean_with(command: &mut Command) {
             .contains("no damage found")
     );
 }
+
+/// The hashes of ceremonies in an opened export of the installation's log.
+pub fn ceremony_hashes(bundle: &str) -> Vec<String> {
+    let bundle: strongroom_audit::Bundle = serde_json::from_str(bundle).unwrap();
+    let facts = bundle.entries.iter().filter_map(|entry| {
+        let part = entry
+            .parts
+            .iter()
+            .find(|part| part.tag == strongroom_domain::entry::tag::FACTS)?;
+        let plain = &part.opened.as_ref()?.plaintext.0;
+        strongroom_domain::entry::decode::<strongroom_domain::entry::EntryFacts>(plain).ok()
+    });
+    facts
+        .filter(|facts| facts.action.as_str() == "ceremony_held")
+        .flat_map(|facts| facts.details)
+        .filter(|(name, _)| name == "transcript")
+        .map(|(_, value)| value)
+        .collect()
+}

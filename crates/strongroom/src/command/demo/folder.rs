@@ -14,6 +14,7 @@ use strongroom_types::secret::SecretText;
 use super::account::Account;
 use crate::fault::Fault;
 use crate::place::{DEMO_PASSPHRASE, KEYRING, Place};
+use crate::root::RootSources;
 use crate::{custody, folder};
 
 const ACCOUNT: &str = "demo.json";
@@ -134,7 +135,7 @@ fn make(place: Place) -> Result<(Engine, Place), Fault> {
 
 /// Where the demo in a folder lies, and in a database if one is named.
 pub(super) fn place(dir: &Path, database: Option<PostgresOptions>) -> Place {
-    Place::with(dir, &dir.join(KEYRING), None).in_database(database)
+    Place::with(dir, &dir.join(KEYRING), RootSources::default()).in_database(database)
 }
 
 fn passphrase() -> SecretText {

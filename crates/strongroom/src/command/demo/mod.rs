@@ -139,6 +139,7 @@ fn host(
         listener,
         admin: Some(admin),
         acme: None,
+        control: Some(home.path().to_path_buf()),
     };
     match options.tour {
         true => tour::play(server, &demo),

@@ -1,4 +1,8 @@
-//! `strongroom keys`: the keyring's passphrase and its recovery.
+//! `strongroom keys`: what keys there are, new ones for old ones, and the keyring that is above them.
+
+mod ceremony;
+mod rotate;
+mod transcript;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,11 +16,32 @@ use crate::out::say;
 use crate::place::PlaceOptions;
 use crate::{custody, folder, passphrase};
 
-/// The keyring: change its passphrase, or make it anew from the recovery kit
+/// Keys: list them, replace them while the server runs, change who keeps the roots
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Status(rotate::Status),
+    Rotate(rotate::Rotate),
+    Ceremony(ceremony::Options),
+    #[command(subcommand)]
+    Transcript(transcript::Command),
     Passphrase(Change),
+    Kit(Kit),
     Recover(Recover),
+}
+
+/// Make a new recovery kit from the keyring
+///
+/// Whoever holds it needs neither passphrase nor shares nor HSM. It is void after the next rotation of the roots.
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom keys kit --config strongroom.toml --recovery-kit ./kit.txt")]
+pub(crate) struct Kit {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// Write the recovery kit to this new file
+    #[arg(long, value_name = "FILE")]
+    recovery_kit: PathBuf,
 }
 
 /// Seal the keyring under a new passphrase
@@ -55,7 +80,12 @@ pub(crate) struct Recover {
 
 pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     match command {
+        Command::Status(options) => rotate::status(options),
+        Command::Rotate(options) => rotate::rotate(options),
+        Command::Ceremony(options) => ceremony::run(options),
+        Command::Transcript(command) => transcript::run(command),
         Command::Passphrase(options) => change(options),
+        Command::Kit(options) => kit(options),
         Command::Recover(options) => recover(options),
     }
 }
@@ -69,6 +99,16 @@ fn change(options: &Change) -> Result<ExitCode, Fault> {
     say!(
         "`{}` is sealed under the new passphrase. Replace its backups too.",
         place.keyring.display()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kit(options: &Kit) -> Result<ExitCode, Fault> {
+    let root = options.place.place()?.root_keys()?;
+    folder::write_new(&options.recovery_kit, root.recovery_text().as_bytes())?;
+    say!(
+        "The recovery kit is in `{}`. Print it, lock it away, remove the file.",
+        options.recovery_kit.display()
     );
     Ok(ExitCode::SUCCESS)
 }

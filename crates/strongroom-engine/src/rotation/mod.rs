@@ -1,0 +1,408 @@
+//! Keys that are replaced while they are in use.
+//!
+//! Data keys get a new version, what they sealed is sealed again page by page beside the payments, a scan shows that
+//! nothing is left under the old version, and its row is removed. Wrapping keys are replaced in one commit. All of it
+//! can be cut short anywhere: what is superseded and not yet destroyed is found at the next start, and gone on with.
+//! No leaf of the log changes: it commits to plaintext.
+
+mod order;
+mod pages;
+mod reseal;
+mod status;
+mod uses;
+
+use strongroom_auth::{Caller, SystemActor};
+use strongroom_crypto::{Purpose, RootKeys};
+use strongroom_domain::action::Action;
+use strongroom_domain::housekeeping::Note;
+use strongroom_store::{Batch, Resealed};
+use strongroom_types::mode::Scope;
+
+use crate::checkpoints::signing_key;
+use crate::engine::Engine;
+use crate::envelope::{Envelope, Failure};
+use crate::queue::Item;
+use crate::scopes::installation;
+
+use pages::Place;
+
+pub(crate) use order::KeyOrder;
+pub use status::{KeyLine, KeyStatus};
+pub(crate) use uses::{USES_JOB, is_uses_row, load_uses};
+
+/// Passes over the rows before a rotation gives up: the second finds what was written during the first.
+const MOST_PASSES: usize = 8;
+
+/// How long a destroyed key stays in memory, for requests that read a row before it was sealed again.
+const GRACE: i64 = 60_000;
+
+const DAY: i64 = 86_400_000;
+
+/// How long keys may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPolicy {
+    /// Days after which data keys without a period of their own are replaced.
+    pub data_days: u32,
+    /// Days after which the installation key and the keys of organizations are replaced.
+    pub wrapping_days: u32,
+    /// Messages after which a data key is replaced.
+    pub max_uses: u64,
+}
+
+impl Default for KeyPolicy {
+    fn default() -> KeyPolicy {
+        KeyPolicy {
+            data_days: 365,
+            wrapping_days: 365,
+            // NIST SP 800-38D's bound for random nonces; what XAES-256-GCM bears is far beyond it.
+            max_uses: 1 << 32,
+        }
+    }
+}
+
+/// Which keys are to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyLevel {
+    /// All data keys of an organization and mode, or only those of a purpose.
+    Data(Scope, Option<Purpose>),
+    /// The key of an organization and mode, which wraps its data keys.
+    Scope(Scope),
+    /// The installation key, which wraps those of all organizations.
+    Installation,
+}
+
+/// How far a rotation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Keys that were made.
+    pub made: usize,
+    /// Keys that were wrapped again.
+    pub wrapped: usize,
+    /// Rows that were sealed again.
+    pub resealed: u64,
+    /// Rows under an old version, by the last scan.
+    pub left: u64,
+    /// Old versions that were destroyed.
+    pub destroyed: usize,
+}
+
+/// Told after each page.
+pub type Watch<'a> = &'a (dyn Fn(Rotated) + Send + Sync);
+
+impl Engine {
+    /// Replaces keys, seals again what they sealed, and destroys them.
+    ///
+    /// # Errors
+    /// [`Failure`] of a commit or a read; what was begun is gone on with by [`Engine::resume_rotation`].
+    pub async fn rotate(&self, level: KeyLevel, watch: Watch<'_>) -> Result<Rotated, Failure> {
+        let _one = self.inner.rotating.lock().await;
+        match level {
+            KeyLevel::Data(scope, only) => {
+                let words = only.map_or("all", purpose_name);
+                self.note_keys(
+                    scope,
+                    Action::KeysRotated,
+                    vec![("level", "data".into()), ("purpose", words.into())],
+                )
+                .await?;
+                let made = self
+                    .order(KeyOrder::Renew {
+                        scope: scope.number,
+                        only,
+                    })
+                    .await?;
+                self.reseal_scope(
+                    scope,
+                    Rotated {
+                        made,
+                        ..Rotated::default()
+                    },
+                    watch,
+                )
+                .await
+            }
+            KeyLevel::Scope(scope) => self.rewrap(Some(scope)).await,
+            KeyLevel::Installation => self.rewrap(None).await,
+        }
+    }
+
+    async fn rewrap(&self, scope: Option<Scope>) -> Result<Rotated, Failure> {
+        let level = if scope.is_some() {
+            "scope"
+        } else {
+            "installation"
+        };
+        let log = scope.unwrap_or_else(installation);
+        self.note_keys(log, Action::KeysRotated, vec![("level", level.into())])
+            .await?;
+        let wrapped = self
+            .order(KeyOrder::Wrap {
+                scope: scope.map(|scope| scope.number),
+            })
+            .await?;
+        Ok(Rotated {
+            made: 1,
+            wrapped,
+            destroyed: 1,
+            ..Rotated::default()
+        })
+    }
+
+    /// Wraps what the root keys wrap under other ones, which the keyring must hold already. Doing it twice is the same
+    /// as once.
+    ///
+    /// # Errors
+    /// [`Failure`] of a commit or a read.
+    pub async fn replace_roots(&self, next: RootKeys) -> Result<Rotated, Failure> {
+        let _one = self.inner.rotating.lock().await;
+        let check = next.check_value();
+        let check = check
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
+        let details = vec![
+            ("root_version", next.root().0.to_string()),
+            ("check_value", check),
+        ];
+        self.note_keys(installation(), Action::RootsReplaced, details)
+            .await?;
+        let wrapped = self.order(KeyOrder::Roots(Box::new(next))).await?;
+        Ok(Rotated {
+            made: 2,
+            wrapped,
+            destroyed: 2,
+            ..Rotated::default()
+        })
+    }
+
+    /// Puts a ceremony on record by the hash of its transcript, and signs that with the key of the checkpoints: gives
+    /// the entry's sequence, the public key and the signature.
+    ///
+    /// # Errors
+    /// [`Failure`] of the commit.
+    pub async fn sign_ceremony(
+        &self,
+        hash: &str,
+        mut details: Vec<(String, String)>,
+    ) -> Result<(u64, [u8; 32], [u8; 64]), Failure> {
+        details.push(("transcript".to_owned(), hash.to_owned()));
+        let caller = Caller::system(SystemActor::Operator, installation());
+        let note = Note {
+            action: Action::CeremonyHeld,
+            details,
+        };
+        let noted = self.execute(&caller, note, Envelope::internal()).await?;
+        let key = signing_key(&self.shared().hierarchy, self.now());
+        let signature = key.sign(ceremony_message(hash).as_bytes());
+        Ok((noted.sequence(), key.public(), signature))
+    }
+
+    /// Goes on with what an earlier run began, and replaces keys whose time or uses are over. Says how many books were
+    /// sealed again.
+    ///
+    /// # Errors
+    /// [`Failure`] of a commit or a read.
+    pub async fn resume_rotation(&self) -> Result<usize, Failure> {
+        self.save_uses().await?;
+        self.replace_due().await?;
+        let Ok(_one) = self.inner.rotating.try_lock() else {
+            return Ok(0);
+        };
+        let hierarchy = &self.shared().hierarchy;
+        hierarchy.forget_destroyed(self.now().0 - GRACE);
+        let mut books = 0;
+        for scope in self.scopes() {
+            if !hierarchy.superseded(scope.number).is_empty() {
+                self.reseal_scope(scope, Rotated::default(), &|_| {})
+                    .await?;
+                books += 1;
+            }
+        }
+        Ok(books)
+    }
+
+    async fn replace_due(&self) -> Result<(), Failure> {
+        let status = self.key_status(false).await?;
+        let mut data: Vec<(u32, Purpose)> = Vec::new();
+        let mut wrapping: Vec<u32> = Vec::new();
+        for line in status.keys.iter().filter(|line| line.is_due) {
+            match line.purpose {
+                Purpose::Installation | Purpose::Scope => wrapping.push(line.scope),
+                purpose if purpose.is_resealed() => data.push((line.scope, purpose)),
+                _ => {}
+            }
+        }
+        data.sort_unstable();
+        data.dedup();
+        for scope in self.scopes() {
+            let due = data.iter().filter(|(number, _)| *number == scope.number);
+            for (_, purpose) in due {
+                tracing::info!(
+                    log = scope.number,
+                    purpose = purpose_name(*purpose),
+                    "a key's time or uses are over: it is replaced"
+                );
+                self.rotate(KeyLevel::Data(scope, Some(*purpose)), &|_| {})
+                    .await?;
+            }
+            let due = status.keys.iter().any(|line| {
+                line.is_due && line.purpose == Purpose::Scope && line.scope == scope.number
+            });
+            if due {
+                self.rotate(KeyLevel::Scope(scope), &|_| {}).await?;
+            }
+        }
+        let due = status
+            .keys
+            .iter()
+            .any(|line| line.is_due && line.purpose == Purpose::Installation);
+        if due {
+            self.rotate(KeyLevel::Installation, &|_| {}).await?;
+        }
+        Ok(())
+    }
+
+    /// Seals again what is under superseded keys, until a scan finds nothing, and destroys them.
+    async fn reseal_scope(
+        &self,
+        scope: Scope,
+        mut so_far: Rotated,
+        watch: Watch<'_>,
+    ) -> Result<Rotated, Failure> {
+        let old = self.shared().hierarchy.superseded(scope.number);
+        for _ in 0..MOST_PASSES {
+            self.reseal_once(scope, &mut so_far, watch).await?;
+            so_far.left = self.count_under(scope, &old).await?;
+            watch(so_far);
+            if so_far.left == 0 {
+                break;
+            }
+        }
+        if so_far.left > 0 || old.is_empty() {
+            return Ok(so_far);
+        }
+        let numbers: Vec<String> = old.iter().map(u32::to_string).collect();
+        let details = vec![
+            ("policy", "superseded".to_owned()),
+            ("keys", numbers.join(",")),
+            ("resealed", so_far.resealed.to_string()),
+            ("left", so_far.left.to_string()),
+        ];
+        self.note_keys(scope, Action::KeysDestroyed, details)
+            .await?;
+        so_far.destroyed = self
+            .order(KeyOrder::Destroy {
+                scope: scope.number,
+                numbers: old,
+            })
+            .await?;
+        watch(so_far);
+        Ok(so_far)
+    }
+
+    async fn reseal_once(
+        &self,
+        scope: Scope,
+        so_far: &mut Rotated,
+        watch: Watch<'_>,
+    ) -> Result<(), Failure> {
+        let mut place = Some(Place::start());
+        let mut under_way = None;
+        while let Some(at) = place {
+            // The next page is read and sealed while the one before is being written.
+            let page = self
+                .with_view(scope, move |view| pages::resealed(view, at))
+                .await?;
+            place = page.next;
+            if let Some(written) = under_way.take() {
+                self.written(written, so_far, watch).await?;
+            }
+            if !page.resealed.is_empty() {
+                let rows = page.resealed.len();
+                under_way = Some((self.begin_reseal(page.resealed)?, rows));
+            }
+        }
+        match under_way {
+            Some(written) => self.written(written, so_far, watch).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn written(
+        &self,
+        (answer, rows): (tokio::sync::oneshot::Receiver<Result<(), Failure>>, usize),
+        so_far: &mut Rotated,
+        watch: Watch<'_>,
+    ) -> Result<(), Failure> {
+        answer.await.unwrap_or(Err(Failure::Halted))?;
+        so_far.resealed += u64::try_from(rows).unwrap_or(0);
+        watch(*so_far);
+        Ok(())
+    }
+
+    fn begin_reseal(
+        &self,
+        resealed: Resealed,
+    ) -> Result<tokio::sync::oneshot::Receiver<Result<(), Failure>>, Failure> {
+        let (answer, outcome) = tokio::sync::oneshot::channel();
+        let batch = Batch {
+            resealed,
+            ..Batch::default()
+        };
+        self.shared().queue.push_own(Item::Derived(batch, answer))?;
+        Ok(outcome)
+    }
+
+    async fn order(&self, order: KeyOrder) -> Result<usize, Failure> {
+        let (answer, outcome) = tokio::sync::oneshot::channel();
+        self.shared().queue.push_own(Item::Keys(order, answer))?;
+        outcome.await.unwrap_or(Err(Failure::Halted))
+    }
+
+    async fn note_keys(
+        &self,
+        scope: Scope,
+        action: Action,
+        details: Vec<(&str, String)>,
+    ) -> Result<(), Failure> {
+        let caller = Caller::system(SystemActor::Operator, scope);
+        let details = details
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let note = Note { action, details };
+        self.execute(&caller, note, Envelope::internal())
+            .await
+            .map(drop)
+    }
+}
+
+/// What is signed of a ceremony. Two lines, so that it can be no checkpoint.
+#[must_use]
+pub fn ceremony_message(hash: &str) -> String {
+    format!("strongroom/ceremony/1\n{hash}\n")
+}
+
+/// A purpose as operators and the log read it.
+pub(crate) const fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Installation => "installation",
+        Purpose::Scope => "scope",
+        Purpose::Facts => "facts",
+        Purpose::Actor => "actor",
+        Purpose::Changes => "changes",
+        Purpose::Record => "record",
+        Purpose::StoredReply => "stored_reply",
+        Purpose::RequestLog => "request_log",
+        Purpose::Shred => "shred",
+        Purpose::Subject => "subject",
+        Purpose::BlindIndex => "blind_index",
+        Purpose::Spent => "spent",
+        Purpose::Checkpoint => "checkpoint",
+        Purpose::Credential => "credential",
+        Purpose::Personal => "personal",
+        Purpose::Card => "card",
+        Purpose::CardFingerprint => "card_fingerprint",
+        Purpose::Attempts => "attempts",
+    }
+}

@@ -1,0 +1,107 @@
+//! The commit thread's part: keys change only where rows change.
+
+use std::sync::Arc;
+
+use strongroom_crypto::{KeyRow, Purpose, Rewrap, RootKeys};
+use strongroom_store::Batch;
+
+use crate::commit::Commit;
+use crate::envelope::Failure;
+use crate::opened::{crypto_key, store_key};
+use crate::rotation::reseal::Resealer;
+
+/// What is to be done with keys.
+pub(crate) enum KeyOrder {
+    /// New versions of a scope's data keys.
+    Renew { scope: u32, only: Option<Purpose> },
+    /// A new key for a scope, or for the installation, with all it wraps.
+    Wrap { scope: Option<u32> },
+    /// Other roots.
+    Roots(Box<RootKeys>),
+    /// Superseded data keys that nothing is sealed under.
+    Destroy { scope: u32, numbers: Vec<u32> },
+}
+
+impl Commit {
+    /// Says how many keys it was about.
+    pub(crate) fn keys(&mut self, order: KeyOrder) -> Result<usize, Failure> {
+        match order {
+            KeyOrder::Renew { scope, only } => self.renew(scope, only),
+            KeyOrder::Wrap { scope } => {
+                let (rows, now) = (self.key_rows()?, self.shared.now());
+                let planned = self.shared.hierarchy.plan_wrapping(scope, &rows, now.0);
+                match planned {
+                    Some(planned) => self.wrapped(planned, &rows),
+                    None => Ok(0),
+                }
+            }
+            KeyOrder::Roots(roots) => {
+                let rows = self.key_rows()?;
+                let planned = self.shared.hierarchy.plan_roots(&roots, &rows);
+                self.wrapped(planned, &rows)
+            }
+            KeyOrder::Destroy { scope, numbers } => self.destroy(scope, numbers),
+        }
+    }
+
+    fn renew(&mut self, scope: u32, only: Option<Purpose>) -> Result<usize, Failure> {
+        let now = self.shared.now();
+        let made = self.shared.hierarchy.renew(scope, only, now.0);
+        // From here on this thread seals under the new versions alone.
+        self.sealers.clear();
+        self.apply(&mut Batch::default())?;
+        Ok(made)
+    }
+
+    fn key_rows(&mut self) -> Result<Vec<KeyRow>, Failure> {
+        let rows = self.reader.keys().map_err(|error| self.failed(&error))?;
+        Ok(rows.iter().map(crypto_key).collect())
+    }
+
+    fn wrapped(&mut self, planned: Rewrap, stored: &[KeyRow]) -> Result<usize, Failure> {
+        let is_stored = |number: u32| stored.iter().any(|row| row.number == number);
+        let replaced = planned.rows.iter().map(|row| row.number);
+        let replaced: Vec<u32> = replaced.filter(|number| is_stored(*number)).collect();
+        let count = replaced.len();
+        let batch = Batch {
+            removed_keys: replaced.into_iter().chain(planned.retired).collect(),
+            keys: planned.rows.iter().cloned().map(store_key).collect(),
+            ..Batch::default()
+        };
+        match self.writer.apply(&batch) {
+            Ok(()) => {
+                self.shared.hierarchy.install(planned);
+                Ok(count)
+            }
+            Err(error) => {
+                self.shared.hierarchy.put_back_rows(planned.waiting);
+                Err(self.failed(&error))
+            }
+        }
+    }
+
+    fn destroy(&mut self, scope: u32, numbers: Vec<u32>) -> Result<usize, Failure> {
+        let hierarchy = Arc::clone(&self.shared.hierarchy);
+        let old = hierarchy.superseded(scope);
+        let numbers: Vec<u32> = numbers.into_iter().filter(|n| old.contains(n)).collect();
+        let mut batch = Batch {
+            removed_keys: numbers.clone(),
+            ..Batch::default()
+        };
+        self.apply(&mut batch)?;
+        hierarchy.destroyed(&numbers, self.shared.now().0);
+        Ok(numbers.len())
+    }
+
+    /// Seals rows again that were sealed elsewhere, under a key that was superseded since.
+    pub(crate) fn reseal_late(&self, batch: &mut Batch) {
+        if !self.shared.hierarchy.has_superseded() {
+            return;
+        }
+        let shared = &self.shared;
+        let mut resealer = Resealer::new(Arc::clone(&shared.hierarchy));
+        if let Err(fault) = resealer.late(|number| shared.scope(number), batch) {
+            tracing::error!(fault = %fault, "a row could not be sealed again");
+        }
+    }
+}

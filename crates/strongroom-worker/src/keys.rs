@@ -1,0 +1,28 @@
+//! Keys whose time or uses are over, and replacements that were cut short.
+
+use std::time::Duration;
+
+use strongroom_engine::Engine;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+/// Looks at once and then every `pause`. A stop does not wait for rows to be sealed again: the next start goes on.
+pub(crate) async fn run(engine: Engine, pause: Duration, mut stopped: watch::Receiver<bool>) {
+    let mut turns = tokio::time::interval(pause);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            // An error means that the sender is gone, which is a stop too.
+            _ = stopped.wait_for(|stop| *stop) => return,
+            _ = turns.tick() => {}
+        }
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            done = engine.resume_rotation() => match done {
+                Ok(0) => {}
+                Ok(books) => tracing::info!(books, "what superseded keys sealed is sealed again"),
+                Err(failure) => tracing::warn!(failure = ?failure, "keys were not replaced; tried again later"),
+            },
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What operators ask of an engine about its keys, whoever carries the question.
+
+use serde_json::{Value, json};
+use strongroom_crypto::{Purpose, RootKeys};
+use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, Rotated};
+use strongroom_types::id::OrganizationId;
+use strongroom_types::mode::{Mode, Scope};
+
+use crate::control::Request;
+
+type Told<'a> = &'a (dyn Fn(Value) + Send + Sync);
+
+/// Does what was asked.
+pub(crate) async fn act(
+    engine: &Engine,
+    request: Request,
+    told: Told<'_>,
+) -> Result<Value, String> {
+    match request {
+        Request::Status { scan } => {
+            let status = engine
+                .key_status(scan)
+                .await
+                .map_err(|failure| words(&failure))?;
+            Ok(status_json(engine, &status))
+        }
+        Request::Rotate {
+            level,
+            organization,
+            mode,
+            purpose,
+        } => {
+            let scopes = scopes(engine, organization.as_deref(), mode.as_deref())?;
+            rotate(engine, &level, &scopes, purpose.as_deref(), told).await
+        }
+        Request::Roots { keys } => {
+            let keys = zeroize::Zeroizing::new(keys);
+            let roots = RootKeys::from_recovery_text(&keys).map_err(|error| error.to_string())?;
+            let done = engine.replace_roots(roots).await;
+            done.map(counts).map_err(|failure| words(&failure))
+        }
+        Request::Ceremony { hash, details } => {
+            let signed = engine.sign_ceremony(&hash, details).await;
+            let (sequence, public, signature) = signed.map_err(|failure| words(&failure))?;
+            Ok(
+                json!({ "sequence": sequence, "public_key": hex(&public), "signature": hex(&signature) }),
+            )
+        }
+    }
+}
+
+async fn rotate(
+    engine: &Engine,
+    level: &str,
+    scopes: &[Scope],
+    purpose: Option<&str>,
+    told: Told<'_>,
+) -> Result<Value, String> {
+    let purpose = purpose.map(purpose_of).transpose()?;
+    let mut levels = Vec::new();
+    if ["installation", "all"].contains(&level) {
+        levels.push(KeyLevel::Installation);
+    }
+    if ["scope", "all"].contains(&level) {
+        levels.extend(scopes.iter().map(|scope| KeyLevel::Scope(*scope)));
+    }
+    if ["data", "all"].contains(&level) {
+        levels.extend(scopes.iter().map(|scope| KeyLevel::Data(*scope, purpose)));
+    }
+    if levels.is_empty() {
+        return Err(format!("there is no level `{level}`"));
+    }
+    let mut total = Rotated::default();
+    for level in levels {
+        let before = total;
+        let watch = |so_far| told(counts(sum(before, so_far)));
+        let done = engine
+            .rotate(level, &watch)
+            .await
+            .map_err(|failure| words(&failure))?;
+        total = sum(before, done);
+    }
+    Ok(counts(total))
+}
+
+fn sum(one: Rotated, other: Rotated) -> Rotated {
+    Rotated {
+        made: one.made + other.made,
+        wrapped: one.wrapped + other.wrapped,
+        resealed: one.resealed + other.resealed,
+        left: one.left + other.left,
+        destroyed: one.destroyed + other.destroyed,
+    }
+}
+
+fn counts(done: Rotated) -> Value {
+    json!({
+        "keys_made": done.made,
+        "keys_wrapped": done.wrapped,
+        "rows_resealed": done.resealed,
+        "parts_on_old_versions": done.left,
+        "versions_destroyed": done.destroyed,
+    })
+}
+
+fn purpose_of(name: &str) -> Result<Purpose, String> {
+    let all = [
+        ("facts", Purpose::Facts),
+        ("actor", Purpose::Actor),
+        ("changes", Purpose::Changes),
+        ("record", Purpose::Record),
+        ("stored_reply", Purpose::StoredReply),
+        ("card", Purpose::Card),
+    ];
+    let found = all.into_iter().find(|(known, _)| *known == name);
+    let known: Vec<&str> = all.iter().map(|(known, _)| *known).collect();
+    let none = || {
+        format!(
+            "keys of purpose `{name}` are not replaced; {} are",
+            known.join(", ")
+        )
+    };
+    found.map(|(_, purpose)| purpose).ok_or_else(none)
+}
+
+fn scopes(
+    engine: &Engine,
+    organization: Option<&str>,
+    mode: Option<&str>,
+) -> Result<Vec<Scope>, String> {
+    let organization = organization
+        .map(|text| {
+            OrganizationId::parse(text).ok_or_else(|| format!("`{text}` is no organization's id"))
+        })
+        .transpose()?;
+    let fits = |scope: &Scope| {
+        organization.is_none_or(|id| scope.organization == id)
+            && mode.is_none_or(|mode| mode_name(scope.mode) == mode)
+    };
+    let found: Vec<Scope> = engine.scopes().into_iter().filter(fits).collect();
+    match found.is_empty() {
+        true => Err("there are no such books here".to_owned()),
+        false => Ok(found),
+    }
+}
+
+const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Test => "test",
+        Mode::Live => "live",
+    }
+}
+
+fn status_json(engine: &Engine, status: &KeyStatus) -> Value {
+    let now = engine.now();
+    let scopes = engine.scopes();
+    let line = |line: &KeyLine| {
+        let scope = scopes.iter().find(|scope| scope.number == line.scope);
+        let owner = scope.filter(|scope| scope.number != 0);
+        json!({
+            "number": line.number,
+            "level": line.level(),
+            "purpose": line.name(),
+            "organization": owner.map(|scope| scope.organization.to_string()),
+            "mode": owner.map(|scope| mode_name(scope.mode)),
+            "algorithm": line.algorithm(),
+            "period": (line.period != 0).then_some(line.period),
+            "version": line.version,
+            "newest": line.newest,
+            "parent": line.parent,
+            "created": line.created.to_string(),
+            "age_days": (now.0 - line.created.0) / 86_400_000,
+            "uses": line.uses,
+            "sealed_parts": line.sealed,
+            "next_rotation": line.due.map(|due| due.to_string()),
+            "due": line.is_due,
+        })
+    };
+    let keys: Vec<Value> = status.keys.iter().map(line).collect();
+    let (root, shred) = status.roots;
+    let old = status.keys.iter().filter(|key| !key.newest);
+    let left: u64 = old.filter_map(|key| key.sealed).sum();
+    json!({
+        "root_version": root,
+        "shred_root_version": shred,
+        "keys": keys,
+        "subject_keys": status.subjects,
+        "parts_on_old_versions": left,
+        "parts_under_missing_keys": status.orphans,
+    })
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn words(failure: &Failure) -> String {
+    match failure {
+        Failure::Overloaded => "the store cannot be reached now; try again".to_owned(),
+        Failure::StorageFull => "the disk is full; nothing was lost".to_owned(),
+        Failure::Halted => "the server's store has failed, or it is stopping".to_owned(),
+        other => format!("it was not done: {}", format!("{other:?}").to_lowercase()),
+    }
+}

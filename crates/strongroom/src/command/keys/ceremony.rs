@@ -1,0 +1,184 @@
+//! `strongroom keys ceremony`: new roots in new hands, with witnesses and a transcript.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use strongroom_crypto::{Custody, PassphraseCost, RootKeys, sha256};
+use strongroom_engine::{Clock, WallClock};
+
+use crate::acts::hex;
+use crate::command::keys::rotate::replace_roots;
+use crate::command::keys::transcript::Transcript;
+use crate::control::{self, Request};
+use crate::fault::Fault;
+use crate::folder;
+use crate::out::{error_line, say};
+use crate::place::PlaceOptions;
+use crate::root::{self, NewRoot, RootSources};
+
+/// Make new root keys and give them to a new keeping, before witnesses, with a signed transcript
+///
+/// The keyring is opened as it is kept now. New root keys are made, sealed as `--root` says, and everything is wrapped
+/// again, also by a running server. At least two participants are named; at a terminal each confirms the new roots'
+/// check value. The transcript's hash is put on the installation's log and signed.
+#[derive(Args)]
+#[command(after_long_help = "Examples:
+  strongroom keys ceremony --config strongroom.toml --root shares --shares 5 --threshold 3 \\
+      --participant 'Ana Cruz, security' --participant 'Ben Reyes, operations' --transcript ./ceremony.json
+  strongroom keys ceremony --config strongroom.toml --root hsm --hsm-module /usr/lib/softhsm/libsofthsm2.so \\
+      --hsm-token pay --participant 'Ana Cruz' --participant 'Ben Reyes' --transcript ./ceremony.json
+
+What opened the old keyring opens nothing any more: old shares, old passphrase, old recovery kit.")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    #[command(flatten)]
+    new_root: NewRoot,
+
+    /// With `--root passphrase`: a file that holds the new passphrase; asked twice at the terminal when absent
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+
+    /// With `--root hsm`: a file that holds the new token's PIN, where it is not that of `--pin-file`
+    #[arg(long, value_name = "FILE")]
+    new_pin_file: Option<PathBuf>,
+
+    /// Who is present; at least twice
+    #[arg(long = "participant", value_name = "NAME", required = true)]
+    participants: Vec<String>,
+
+    /// Write the transcript to this new file
+    #[arg(long, value_name = "FILE")]
+    transcript: PathBuf,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
+    let people = participants(&options.participants)?;
+    let place = options.place.place()?;
+    if options.transcript.exists() {
+        return Err(Fault::new(format!(
+            "`{}` exists already",
+            options.transcript.display()
+        )));
+    }
+    let (keys, before) = place.open_keyring()?;
+    let sources = RootSources {
+        pin_file: options
+            .new_pin_file
+            .clone()
+            .or(place.sources().pin_file.clone()),
+        ..place.sources().clone()
+    };
+    let passphrase = options.new_passphrase_file.as_deref();
+    let kept = options
+        .new_root
+        .kept(passphrase, &sources, PassphraseCost::STANDARD)?;
+    let both = keys.with_next();
+    let confirmed = confirm(&people, &both.newest())?;
+
+    let mut transcript = Transcript::begin(WallClock.now());
+    transcript.step(
+        "participants",
+        serde_json::json!({ "names": people, "confirmed_at_terminal": confirmed }),
+    );
+    transcript.step("opened", kept_as(before.custody(), &keys));
+    transcript.step("made", kept_as(kept.custodian.custody(), &both.newest()));
+    // In the holders' hands before anything depends on them.
+    root::hand_out(&kept.shares, options.new_root.share_dir.as_deref())?;
+    let done = replace_roots(&place, &both, &kept.custodian)?;
+    let keyring = folder::read_text(&place.keyring)?;
+    let wrapped = done.get("keys_wrapped").cloned();
+    transcript.step(
+        "wrapped",
+        serde_json::json!({ "keys": wrapped, "keyring_sha256": hex(&sha256(&[keyring.as_bytes()])) }),
+    );
+    let request = Request::Ceremony {
+        hash: transcript.hash(),
+        details: vec![
+            (
+                "kept_by".to_owned(),
+                kept.custodian.custody().name().to_owned(),
+            ),
+            ("participants".to_owned(), people.len().to_string()),
+        ],
+    };
+    let signed = control::ask_with(&place, both.newest(), request, &|_| {})?;
+    let text = transcript.signed(&signed)?;
+    folder::write_new(&options.transcript, text.as_bytes())?;
+    say!(
+        "\nNew roots, version {}, kept by {}, check value {}. The transcript is in `{}`.",
+        both.newest().root().0,
+        kept.custodian.custody().name(),
+        hex(&both.newest().check_value()),
+        options.transcript.display()
+    );
+    say!(
+        "Replace all copies of the keyring, and destroy the old ones: with them old backups of the data become unreadable."
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// At least two different people.
+fn participants(names: &[String]) -> Result<Vec<String>, Fault> {
+    let mut people: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    let folded: std::collections::BTreeSet<String> =
+        people.iter().map(|name| name.to_lowercase()).collect();
+    if folded.contains("") || folded.len() != people.len() || people.len() < 2 {
+        return Err(
+            Fault::new("a ceremony needs two participants or more, each named once")
+                .hint("name them with --participant, once each"),
+        );
+    }
+    people.truncate(64);
+    Ok(people)
+}
+
+/// Each participant types the check value; without a terminal the transcript says that nobody did.
+fn confirm(people: &[String], keys: &RootKeys) -> Result<bool, Fault> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    let value = hex(&keys.check_value());
+    say!("The new roots have the check value {value}.");
+    for person in people {
+        error_line(format_args!("{person}: type the check value to confirm it"));
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        if read.is_err() || line.trim() != value {
+            return Err(Fault::new(format!(
+                "{person} did not confirm the check value; nothing was changed"
+            )));
+        }
+    }
+    Ok(true)
+}
+
+fn kept_as(custody: &Custody, keys: &RootKeys) -> serde_json::Value {
+    let keeping = match custody {
+        Custody::Passphrase { .. } => serde_json::json!({}),
+        Custody::Shares {
+            set,
+            threshold,
+            total,
+            marks,
+        } => serde_json::json!({
+            "set": hex(set),
+            "threshold": threshold,
+            "shares": total,
+            "share_marks": marks.iter().map(|mark| hex(mark)).collect::<Vec<_>>(),
+        }),
+        Custody::Token {
+            token, serial, key, ..
+        } => serde_json::json!({ "token": token, "serial": serial, "key": key }),
+    };
+    serde_json::json!({
+        "kept_by": custody.name(),
+        "keeping": keeping,
+        "root_version": keys.root().0,
+        "shred_root_version": keys.shred_root().0,
+        "check_value": hex(&keys.check_value()),
+    })
+}

@@ -1,0 +1,158 @@
+//! Ceremonies: roots in new hands, and a transcript that can be verified again.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::custody::{Kept, Kind, wallet};
+use crate::program::{Ended, strongroom};
+
+fn transcript_verify(kept: &Kept, name: &str, more: &[&str]) -> Ended {
+    let mut command = strongroom();
+    command
+        .args(["keys", "transcript", "verify"])
+        .arg(kept.path(name))
+        .args(more);
+    if let Some(hsm) = &kept.hsm {
+        command.env("SOFTHSM2_CONF", &hsm.conf);
+    }
+    Ended::of(command.output().unwrap())
+}
+
+#[test]
+fn from_a_passphrase_to_shares_under_a_running_server() {
+    let mut kept = Kept::new(Kind::Passphrase).unwrap();
+    let serving = kept.serve();
+    wallet(&serving, &kept.key(), "before");
+    let path = |name: &str| kept.path(name).to_str().unwrap().to_owned();
+    let (transcript, shares) = (path("ceremony.json"), path("handed-out"));
+    let to_shares = |people: &[&str]| {
+        let mut arguments = vec!["--root", "shares", "--shares", "3", "--threshold", "2"];
+        arguments.extend(["--share-dir", &shares, "--transcript", &transcript]);
+        people
+            .iter()
+            .for_each(|name| arguments.extend(["--participant", name]));
+        kept.run("keys ceremony", &arguments)
+    };
+    to_shares(&["Ana Cruz"]).failed("two participants or more");
+    to_shares(&["Ana Cruz", "ana cruz"]).failed("each named once");
+    let told = to_shares(&["Ana Cruz", "Ben Reyes"]).done();
+    assert!(
+        told.contains("New roots, version 2, kept by shares"),
+        "{told}"
+    );
+    wallet(&serving, &kept.key(), "after");
+    assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
+
+    kept.run("verify", &[])
+        .failed("shares of the root are needed");
+    let opening = [1, 3]
+        .into_iter()
+        .flat_map(|n| ["--share-file".to_owned(), format!("{shares}/share-{n}.txt")]);
+    kept.opening = opening.collect();
+    kept.assert_clean();
+
+    let keyring = kept.path("keyring.toml").to_str().unwrap().to_owned();
+    let mut with_keyring = vec!["--keyring", keyring.as_str()];
+    with_keyring.extend(kept.opening.iter().map(String::as_str));
+    let told = transcript_verify(&kept, "ceremony.json", &with_keyring).done();
+    assert!(
+        told.contains("verified: 4 steps") && told.contains("check value is the one"),
+        "{told}"
+    );
+    transcript_verify(&kept, "ceremony.json", &["--key", &"ab".repeat(32)])
+        .failed("signed by another key");
+
+    // The entry on the log holds the transcript's hash.
+    let text = fs::read_to_string(kept.path("ceremony.json")).unwrap();
+    let read: Value = serde_json::from_str(&text).unwrap();
+    let hash = read["steps"][3]["hash"].as_str().unwrap();
+    let exported = kept.run("audit export", &["--opened"]).done();
+    assert!(exported.contains("log_sequence") || read["log_sequence"].as_u64().unwrap() > 0);
+    let opened = crate::program::ceremony_hashes(&exported);
+    assert!(opened.contains(&hash.to_owned()), "{opened:?}");
+
+    // Every changed value is found.
+    let altered = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        fs::write(kept.path("altered.json"), text.replacen(from, to, 1)).unwrap();
+        transcript_verify(&kept, "altered.json", &[])
+    };
+    altered("Ben Reyes", "Bea Reyes").failed("hash of step 1");
+    altered("\"threshold\": 2", "\"threshold\": 1").failed("hash of step 3");
+    let signature = read["signature"].as_str().unwrap();
+    let other = match signature.starts_with('0') {
+        true => format!("1{}", &signature[1..]),
+        false => format!("0{}", &signature[1..]),
+    };
+    altered(signature, &other).failed("its signature does not fit");
+    for (at, byte) in text
+        .bytes()
+        .enumerate()
+        .filter(|(_, byte)| byte.is_ascii_digit())
+        .step_by(7)
+    {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] = if byte == b'9' { b'8' } else { byte + 1 };
+        fs::write(kept.path("altered.json"), bytes).unwrap();
+        let code = transcript_verify(&kept, "altered.json", &[]).code;
+        // The sequence alone is the log's to say; everything else is signed.
+        let line = text[..at].lines().count() - 1;
+        let sequence = text.lines().nth(line).unwrap().contains("log_sequence");
+        assert!(sequence || code != Some(0), "byte {at} may be changed");
+    }
+}
+
+#[test]
+fn from_a_passphrase_to_an_hsm_and_back() {
+    let Some(hsm) = Kept::new(Kind::Hsm) else {
+        return;
+    };
+    let kept = Kept::new(Kind::Passphrase).unwrap();
+    let softhsm = hsm.hsm.as_ref().unwrap();
+    let module = softhsm.module.to_str().unwrap();
+    let path = |name: &str| kept.path(name).to_str().unwrap().to_owned();
+    let ceremony = |opening: &[&str], new: &[&str], name: &str| {
+        let mut command = kept.bare("keys ceremony");
+        command
+            .env("SOFTHSM2_CONF", &softhsm.conf)
+            .args(opening)
+            .args(new);
+        command
+            .args([
+                "--participant",
+                "Ana",
+                "--participant",
+                "Ben",
+                "--transcript",
+            ])
+            .arg(kept.path(name));
+        Ended::of(command.output().unwrap())
+    };
+    let (pin, passphrase) = (path("pin"), path("passphrase"));
+    let by_hsm = ["--hsm-module", module, "--pin-file", &pin];
+    let by_passphrase = ["--passphrase-file", passphrase.as_str()];
+    let to_hsm = ["--root", "hsm", "--hsm-token", "pay", "--hsm-key", "second"];
+    let opening = [by_hsm.as_slice(), by_passphrase.as_slice()].concat();
+    assert!(
+        ceremony(&opening, &to_hsm, "to.json")
+            .done()
+            .contains("kept by hsm")
+    );
+    assert_eq!(
+        softhsm.objects().len(),
+        2,
+        "the second installation has a key of its own"
+    );
+    let back = ["--new-passphrase-file", passphrase.as_str()];
+    assert!(
+        ceremony(&by_hsm, &back, "back.json")
+            .done()
+            .contains("New roots, version 3, kept by passphrase")
+    );
+    for name in ["to.json", "back.json"] {
+        transcript_verify(&kept, name, &[]).done();
+    }
+    kept.assert_clean();
+}
