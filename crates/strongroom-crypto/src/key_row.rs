@@ -51,11 +51,13 @@ pub enum Purpose {
     CardFingerprint = 17,
     /// Segments of the journal of webhook deliveries.
     Attempts = 18,
+    /// What backups of the installation are sealed to.
+    Backup = 29,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -74,6 +76,7 @@ impl Purpose {
         Self::Card,
         Self::CardFingerprint,
         Self::Attempts,
+        Self::Backup,
     ];
 
     /// The number that is stored.

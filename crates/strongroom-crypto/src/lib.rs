@@ -1,7 +1,7 @@
 //! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
 //!
 //! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
-//! [`hkdf_sha256`], [`fill_random`], root custody ([`RootKeys`], [`KeyringFile`]) and the keys below the root
+//! [`hkdf_sha256`], [`fill_random`], [`Recipient`] and [`Identity`] (X25519), [`StreamSealer`], root custody ([`RootKeys`], [`KeyringFile`]) and the keys below the root
 //! ([`Hierarchy`]).
 //! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
 //!
@@ -19,10 +19,12 @@ pub mod keyring;
 pub mod mac;
 pub mod passphrase;
 pub mod random;
+pub mod recipient;
 pub mod recovery;
 pub mod root;
 pub mod sealed;
 pub mod sign;
+pub mod stream;
 mod subject_cache;
 
 pub use aead::{BatchSealer, Nonce24, OpenError, SealKey};
@@ -35,7 +37,9 @@ pub use keyring::{KeyringError, KeyringFile};
 pub use mac::MacKey;
 pub use passphrase::PassphraseCost;
 pub use random::{RandomPool, fill_random, random};
+pub use recipient::{Identity, Recipient};
 pub use recovery::RecoveryError;
 pub use root::RootKeys;
 pub use sealed::{SealedView, write_sealed_header};
 pub use sign::{SigningKey, verify_ed25519};
+pub use stream::{StreamOpener, StreamSealer};
