@@ -26,6 +26,12 @@ pub(crate) fn require(keyring: &Path) -> Result<(), Fault> {
     )
 }
 
+/// The same keys once more: what opens a store takes them.
+pub(crate) fn again(keys: &RootKeys) -> Result<RootKeys, Fault> {
+    RootKeys::from_recovery_text(&keys.recovery_text())
+        .map_err(|error| Fault::new(error.to_string()))
+}
+
 /// The text of a keyring file.
 pub(crate) fn sealed(keys: &RootKeys, passphrase: &SecretText, cost: PassphraseCost) -> String {
     KeyringFile::seal(keys, passphrase.expose().as_bytes(), cost)

@@ -10,6 +10,7 @@ mod custody;
 mod fault;
 mod folder;
 mod hardening;
+mod journals;
 mod logging;
 mod out;
 mod passphrase;
@@ -19,12 +20,15 @@ mod provision;
 mod running;
 mod standby;
 mod table;
+mod unfinished;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, verify};
+use crate::command::{
+    audit, backup, demo, init, keys, listen, migrate, organization, restore, serve, verify,
+};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -46,6 +50,8 @@ enum Command {
     Serve(serve::Options),
     Listen(listen::Options),
     Verify(verify::Options),
+    Backup(backup::Options),
+    Restore(Box<restore::Options>),
     Migrate(migrate::Options),
     #[command(subcommand)]
     Audit(audit::Command),
@@ -74,6 +80,8 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Backup(options) => backup::run(options),
+        Command::Restore(options) => restore::run(options),
         Command::Migrate(options) => migrate::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),

@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::out::say;
 use crate::place::{KEYRING, Place};
 use crate::postgres::StoreTable;
-use crate::{logging, out};
+use crate::{custody, logging, out};
 
 /// Copy the books of a stopped data directory into a PostgreSQL database, and verify both
 ///
@@ -117,9 +117,8 @@ fn verified(
     what: &str,
 ) -> Result<VerifyReport, Fault> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let keys = RootKeys::from_recovery_text(&root.recovery_text())
-        .map_err(|error| Fault::new(error.to_string()))?;
-    let report = verify(store, keys, threads).map_err(|error| place.start_fault(&error))?;
+    let report =
+        verify(store, custody::again(root)?, threads).map_err(|error| place.start_fault(&error))?;
     match report.is_clean() {
         true => Ok(report),
         false => {

@@ -1,11 +1,13 @@
 //! One file per command.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod organization;
+pub(crate) mod restore;
 pub(crate) mod serve;
 pub(crate) mod verify;
