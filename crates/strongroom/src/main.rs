@@ -27,7 +27,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, backup, demo, init, keys, listen, migrate, organization, restore, serve, verify,
+    audit, backup, demo, init, keys, listen, migrate, organization, restore, secret_scan, serve,
+    verify,
 };
 use crate::fault::Fault;
 
@@ -53,6 +54,7 @@ enum Command {
     Backup(backup::Options),
     Restore(Box<restore::Options>),
     Migrate(migrate::Options),
+    SecretScan(secret_scan::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -83,6 +85,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Backup(options) => backup::run(options),
         Command::Restore(options) => restore::run(options),
         Command::Migrate(options) => migrate::run(options),
+        Command::SecretScan(options) => secret_scan::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

@@ -5,13 +5,14 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 19] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
     ("vault", &["types"]),
     ("crypto", &["types"]),
     ("outbound", &["types"]),
+    ("scan", &["crypto"]),
     ("ledger", &["types"]),
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto"]),
@@ -50,7 +51,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "vault", "listen",
+    "http", "client", "outbound", "vault", "listen", "scan",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -9,5 +9,6 @@ pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod organization;
 pub(crate) mod restore;
+pub(crate) mod secret_scan;
 pub(crate) mod serve;
 pub(crate) mod verify;

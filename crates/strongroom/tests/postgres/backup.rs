@@ -72,6 +72,10 @@ fn a_sealed_backup_of_a_running_server_goes_into_either_engine() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (data, url) = (demo.text("data_dir").to_owned(), database.url());
     let (file, note) = (path("sealed"), path("note"));
+    let journal = || std::fs::read_dir(format!("{data}/requests")).map(Iterator::count);
+    while journal().unwrap_or(0) == 0 {
+        std::thread::yield_now();
+    }
     std::thread::scope(|scope| {
         let backup = scope.spawn(|| {
             let arguments = [
