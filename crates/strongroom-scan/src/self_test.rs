@@ -121,14 +121,16 @@ fn in_files(canary: &str, scanner: &Scanner, folder: &Path, test: &mut SelfTest)
     Ok(())
 }
 
-/// Each form across the border of two reads, at every place.
+/// Each form before, after and across the border of two reads.
 fn in_streams(canary: &str, scanner: &Scanner, test: &mut SelfTest) -> io::Result<()> {
     let longest = forms(canary).iter().map(|(_, bytes)| bytes.len()).max();
     let border = CHUNK + longest.unwrap_or(0);
     let mut stream = vec![0; border + 1_000];
     for (form, bytes) in forms(canary) {
-        for start in (border - bytes.len() - 1..=border + 1).step_by(3) {
-            let planted = stream.get_mut(start..start + bytes.len());
+        let length = bytes.len();
+        for inside in [0, 1, length / 2, length - 1, length] {
+            let start = border - inside;
+            let planted = stream.get_mut(start..start + length);
             let planted = planted.ok_or_else(|| io::Error::other("too long"))?;
             planted.copy_from_slice(&bytes);
             let mut hits = 0;
@@ -142,7 +144,7 @@ fn in_streams(canary: &str, scanner: &Scanner, test: &mut SelfTest) -> io::Resul
                     .missed
                     .push(format!("{form} at a border, {hits} times")),
             }
-            if let Some(planted) = stream.get_mut(start..start + bytes.len()) {
+            if let Some(planted) = stream.get_mut(start..start + length) {
                 planted.fill(0);
             }
         }
