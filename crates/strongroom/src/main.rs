@@ -27,8 +27,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, backup, demo, init, keys, listen, migrate, organization, restore, secret_scan, serve,
-    verify,
+    audit, backup, demo, doctor, init, keys, listen, migrate, organization, restore, secret_scan,
+    serve, verify,
 };
 use crate::fault::Fault;
 
@@ -55,6 +55,7 @@ enum Command {
     Restore(Box<restore::Options>),
     Migrate(migrate::Options),
     SecretScan(secret_scan::Options),
+    Doctor(doctor::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -86,6 +87,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Restore(options) => restore::run(options),
         Command::Migrate(options) => migrate::run(options),
         Command::SecretScan(options) => secret_scan::run(options),
+        Command::Doctor(options) => doctor::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

@@ -9,6 +9,7 @@ use strongroom_worker::WorkerSettings;
 
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::hardening;
 use crate::logging;
 use crate::out::say;
 use crate::place::Place;
@@ -47,6 +48,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::json();
     let config = Config::read(&options.config)?;
+    let memory = hardening::lock_memory();
     let networks = config.webhook_networks().map_err(Fault::new)?;
     let outbound = running::outbound(networks)?;
     let edge = EdgeSettings {
@@ -87,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     };
     server.run(async move {
         say!("listening on http://{api}");
-        tracing::info!(listen = %api, live_keys = live, "ready");
+        tracing::info!(listen = %api, live_keys = live, memory = ?memory, "ready");
         std::future::pending::<()>().await;
     })?;
     tracing::info!("stopped");
