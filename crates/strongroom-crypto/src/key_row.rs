@@ -53,6 +53,8 @@ pub enum Purpose {
     Attempts = 18,
     /// What lies beside the store for TLS.
     Transport = 26,
+    /// What backups of the installation are sealed to.
+    Backup = 29,
 }
 
 impl Purpose {
@@ -77,6 +79,7 @@ impl Purpose {
         Self::CardFingerprint,
         Self::Attempts,
         Self::Transport,
+        Self::Backup,
     ];
 
     /// The number that is stored.

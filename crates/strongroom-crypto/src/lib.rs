@@ -1,7 +1,7 @@
 //! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
 //!
 //! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
-//! [`hkdf_sha256`], [`fill_random`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
+//! [`hkdf_sha256`], [`fill_random`], [`Recipient`] and [`Identity`] (X25519), [`StreamSealer`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
 //! ([`Hierarchy`]).
 //! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
 //!
@@ -21,12 +21,14 @@ mod keyring_text;
 pub mod mac;
 pub mod passphrase;
 pub mod random;
+pub mod recipient;
 pub mod recovery;
 pub mod root;
 pub mod rotation;
 pub mod sealed;
 pub mod shares;
 pub mod sign;
+pub mod stream;
 mod subject_cache;
 pub mod token;
 
@@ -40,6 +42,7 @@ pub use keyring::{Custodian, Custody, Keyring, KeyringError, KeyringFile};
 pub use mac::MacKey;
 pub use passphrase::PassphraseCost;
 pub use random::{RandomPool, fill_random, random};
+pub use recipient::{Identity, Recipient};
 pub use recovery::RecoveryError;
 pub use root::RootKeys;
 pub use rotation::{KeyUse, Rewrap};
@@ -47,3 +50,4 @@ pub use sealed::{SealedView, write_sealed_header};
 pub use shares::{Share, ShareError};
 pub use sign::{SigningKey, verify_ed25519};
 pub use token::TokenError;
+pub use stream::{StreamOpener, StreamSealer};

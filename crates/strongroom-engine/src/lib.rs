@@ -7,6 +7,7 @@
 
 mod accept;
 mod arrivals;
+pub mod backup;
 mod bases;
 mod cache;
 mod checkpoints;

@@ -164,5 +164,7 @@ pub(crate) fn installation_keys(
     let spent = hierarchy.current(INSTALLATION, Purpose::Spent, 0, now.0);
     // Made with the first commit: a key that signs a note must never be lost with the process.
     hierarchy.current(INSTALLATION, Purpose::Checkpoint, 0, now.0);
+    // There before the first backup, which cannot store a key.
+    hierarchy.current(INSTALLATION, Purpose::Backup, 0, now.0);
     (credential, spent)
 }

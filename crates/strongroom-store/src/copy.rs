@@ -1,12 +1,22 @@
-//! One store's rows into another, empty one, as they are: nothing is opened, nothing made anew.
+//! All rows of a store, one after another, and rows put into another, empty one: as they are, nothing opened, nothing
+//! made anew.
 //!
-//! The source must not be written meanwhile. What is compared at the end is the number of rows; what is in them is for
-//! `verify`.
+//! The source must not be written meanwhile, or be read within a snapshot. What is compared at the end of a copy is the
+//! number of rows; what is in them is for `verify`.
 
-use crate::{Batch, KeyRow, MAX_SEQ, Reader, Store, StoreError, Writer};
+use crate::{
+    Batch, EntryRow, HeadRow, IndexRow, JobRow, KeyRow, LocatorRow, MAX_SEQ, Reader, RecordRow,
+    SegmentRow, Store, StoreError, Writer,
+};
 
 /// Rows written at once.
 const ROWS: usize = 500;
+
+/// Segments read at once: one may have megabytes.
+const SEGMENTS: usize = 16;
+
+/// Bytes of bodies written at once, roughly.
+const BYTES: usize = 4 << 20;
 
 /// The tables that hold rows of ours, in every engine.
 const TABLES: [&str; 8] = [
@@ -20,38 +30,33 @@ const TABLES: [&str; 8] = [
     "wrapped_key",
 ];
 
+/// A row of any table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    Entry(EntryRow),
+    Key(KeyRow),
+    Record(RecordRow),
+    Locator(LocatorRow),
+    Index(IndexRow),
+    Segment(SegmentRow),
+    Job(JobRow),
+    /// After all else, so that a store without its heads was not copied whole.
+    Head(HeadRow),
+}
+
 /// Copies every row; says how many entries there were.
 ///
 /// # Errors
 /// Those of either store; `Corrupt` when a table has more or fewer rows afterwards.
 pub fn copy(from: &dyn Store, to: &dyn Store) -> Result<u64, StoreError> {
     let mut reader = from.reader()?;
-    let mut sink = Sink {
-        writer: to.writer()?,
-        batch: Batch::default(),
-        rows: 0,
-        failed: None,
-    };
-    let heads = reader.heads()?;
+    let mut filler = Filler::new(to)?;
     let mut entries = 0;
-    for head in &heads {
-        entries += copy_entries(&mut *reader, head.log, &mut sink)?;
-    }
-    keys(&mut *reader, &mut sink)?;
-    reader.all_records(&mut |row| sink.put(row, |batch| &mut batch.records))?;
-    reader.all_locators(&mut |row| sink.put(row, |batch| &mut batch.locators))?;
-    reader.all_indexes(&mut |row| sink.put(row, |batch| &mut batch.indexes))?;
-    let scopes = std::iter::once(0).chain(heads.iter().map(|head| head.log));
-    for scope in scopes {
-        segments(&mut *reader, scope, &mut sink)?;
-    }
-    for row in reader.jobs_due(i64::MAX, usize::MAX)? {
-        sink.put(row, |batch| &mut batch.jobs);
-    }
-    for head in heads {
-        sink.put(head, |batch| &mut batch.heads);
-    }
-    sink.end()?;
+    each_row(&mut *reader, &mut |row| {
+        entries += u64::from(matches!(row, Row::Entry(_)));
+        filler.put(row)
+    })?;
+    filler.end()?;
     compare(&mut *reader, &mut *to.reader()?)?;
     Ok(entries)
 }
@@ -74,69 +79,128 @@ pub fn continues(from: &dyn Store, other: &dyn Store) -> Result<bool, StoreError
     Ok(true)
 }
 
-/// Gathers rows and writes them when there are enough.
-struct Sink {
+/// Hands every row to `each`, until it fails.
+///
+/// # Errors
+/// Those of the store, and what `each` failed with.
+pub fn each_row<E: From<StoreError>>(
+    reader: &mut dyn Reader,
+    each: &mut dyn FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let heads = reader.heads()?;
+    for head in &heads {
+        entries(reader, head.log, each)?;
+    }
+    keys(reader, each)?;
+    let mut failed = None;
+    let mut put = |row: Row| {
+        if failed.is_none() {
+            failed = each(row).err();
+        }
+    };
+    reader.all_records(&mut |row| put(Row::Record(row)))?;
+    reader.all_locators(&mut |row| put(Row::Locator(row)))?;
+    reader.all_indexes(&mut |row| put(Row::Index(row)))?;
+    failed.map_or(Ok(()), Err)?;
+    for scope in std::iter::once(0).chain(heads.iter().map(|head| head.log)) {
+        segments(reader, scope, each)?;
+    }
+    for row in reader.jobs_due(i64::MAX, usize::MAX)? {
+        each(Row::Job(row))?;
+    }
+    heads.into_iter().try_for_each(|head| each(Row::Head(head)))
+}
+
+/// Gathers rows for an empty store and writes them when there are enough.
+pub struct Filler {
     writer: Box<dyn Writer>,
     batch: Batch,
     rows: usize,
-    /// The first failure; after it nothing is written any more.
-    failed: Option<StoreError>,
+    bytes: usize,
 }
 
-impl Sink {
-    fn put<T>(&mut self, row: T, list: fn(&mut Batch) -> &mut Vec<T>) {
-        if self.failed.is_some() {
-            return;
-        }
-        list(&mut self.batch).push(row);
+impl Filler {
+    /// Takes the store's writer.
+    ///
+    /// # Errors
+    /// `WriterTaken`, `ReadOnly`.
+    pub fn new(store: &dyn Store) -> Result<Filler, StoreError> {
+        Ok(Filler {
+            writer: store.writer()?,
+            batch: Batch::default(),
+            rows: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Takes a row; written with others, later.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn put(&mut self, row: Row) -> Result<(), StoreError> {
+        let batch = &mut self.batch;
         self.rows += 1;
-        if self.rows >= ROWS {
-            self.write();
+        self.bytes += match row {
+            Row::Entry(row) => kept(row, &mut batch.entries, |row| row.parts.len()),
+            Row::Key(row) => kept(row, &mut batch.keys, |row| row.wrapped.len()),
+            Row::Record(row) => kept(row, &mut batch.records, |row| row.body.len()),
+            Row::Locator(row) => kept(row, &mut batch.locators, |_| 0),
+            Row::Index(row) => kept(row, &mut batch.indexes, |_| 0),
+            Row::Segment(row) => kept(row, &mut batch.segments, |row| row.body.len()),
+            Row::Job(row) => kept(row, &mut batch.jobs, |row| row.body.len()),
+            Row::Head(row) => kept(row, &mut batch.heads, |row| row.frontier.len()),
+        };
+        match self.rows >= ROWS || self.bytes >= BYTES {
+            true => self.write(),
+            false => Ok(()),
         }
     }
 
-    fn write(&mut self) {
-        self.rows = 0;
+    /// Writes what is left.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn end(mut self) -> Result<(), StoreError> {
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), StoreError> {
+        (self.rows, self.bytes) = (0, 0);
         let batch = std::mem::take(&mut self.batch);
-        if let Err(error) = self.writer.apply(&batch) {
-            self.failed = Some(error);
-        }
-    }
-
-    /// Stops early once nothing more can be written.
-    fn check(&self) -> Result<(), StoreError> {
-        self.failed.clone().map_or(Ok(()), Err)
-    }
-
-    fn end(mut self) -> Result<(), StoreError> {
-        self.check()?;
-        self.write();
-        self.check()
+        self.writer.apply(&batch)
     }
 }
 
-fn copy_entries(reader: &mut dyn Reader, log: u32, sink: &mut Sink) -> Result<u64, StoreError> {
-    let (mut next, mut copied) = (1, 0);
+/// Adds a row to its list; says how many bytes of body it has.
+fn kept<T>(row: T, list: &mut Vec<T>, bytes: fn(&T) -> usize) -> usize {
+    let bytes = bytes(&row);
+    list.push(row);
+    bytes
+}
+
+fn entries<E: From<StoreError>>(
+    reader: &mut dyn Reader,
+    log: u32,
+    each: &mut dyn FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut next = 1;
     loop {
         let page = reader.entries(log, next, MAX_SEQ, false, ROWS)?;
         let Some(last) = page.last() else {
-            return Ok(copied);
+            return Ok(());
         };
         next = last.seq.saturating_add(1);
-        for row in page {
-            sink.put(row, |batch| &mut batch.entries);
-            copied += 1;
-        }
-        sink.check()?;
+        page.into_iter().try_for_each(|row| each(Row::Entry(row)))?;
     }
 }
 
-fn keys(reader: &mut dyn Reader, sink: &mut Sink) -> Result<(), StoreError> {
-    let put = |rows: Vec<KeyRow>, sink: &mut Sink| {
-        rows.into_iter()
-            .for_each(|row| sink.put(row, |batch| &mut batch.keys));
-    };
-    put(reader.keys()?, sink);
+fn keys<E: From<StoreError>>(
+    reader: &mut dyn Reader,
+    each: &mut dyn FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    for row in reader.keys()? {
+        each(Row::Key(row))?;
+    }
     let mut after = 0;
     loop {
         let page = reader.subject_keys(after, ROWS)?;
@@ -144,25 +208,26 @@ fn keys(reader: &mut dyn Reader, sink: &mut Sink) -> Result<(), StoreError> {
             return Ok(());
         };
         after = last.number;
-        put(page, sink);
-        sink.check()?;
+        page.into_iter().try_for_each(|row| each(Row::Key(row)))?;
     }
 }
 
 /// Segments of a scope; their kinds are not listed anywhere, so each is asked for.
-fn segments(reader: &mut dyn Reader, scope: u32, sink: &mut Sink) -> Result<(), StoreError> {
+fn segments<E: From<StoreError>>(
+    reader: &mut dyn Reader,
+    scope: u32,
+    each: &mut dyn FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
     for kind in 0..=u8::MAX {
         let mut next = 0;
         loop {
-            let page = reader.segments(scope, kind, next, ROWS)?;
+            let page = reader.segments(scope, kind, next, SEGMENTS)?;
             let Some(last) = page.last() else {
                 break;
             };
             next = last.number.saturating_add(1);
-            for row in page {
-                sink.put(row, |batch| &mut batch.segments);
-            }
-            sink.check()?;
+            page.into_iter()
+                .try_for_each(|row| each(Row::Segment(row)))?;
         }
     }
     Ok(())

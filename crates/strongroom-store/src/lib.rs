@@ -17,7 +17,7 @@ mod search;
 mod sqlite;
 mod store;
 
-pub use copy::copy;
+pub use copy::{Filler, Row, copy, each_row};
 pub use error::StoreError;
 pub use memory::{MemorySnapshot, MemoryStore};
 pub use postgres::{

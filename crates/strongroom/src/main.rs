@@ -12,6 +12,7 @@ mod custody;
 mod fault;
 mod folder;
 mod hardening;
+mod journals;
 mod logging;
 mod node;
 mod out;
@@ -23,13 +24,15 @@ mod root;
 mod running;
 mod table;
 mod tls;
+mod unfinished;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, demo, doctor, init, keys, listen, migrate, organization, pins, serve, verify,
+    audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore, secret_scan,
+    serve, verify,
 };
 use crate::fault::Fault;
 
@@ -52,7 +55,11 @@ enum Command {
     Serve(serve::Options),
     Listen(listen::Options),
     Verify(verify::Options),
+    Backup(backup::Options),
+    Restore(Box<restore::Options>),
     Migrate(migrate::Options),
+    SecretScan(secret_scan::Options),
+    Doctor(doctor::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -83,7 +90,11 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
         Command::Verify(options) => verify::run(options),
+        Command::Backup(options) => backup::run(options),
+        Command::Restore(options) => restore::run(options),
         Command::Migrate(options) => migrate::run(options),
+        Command::SecretScan(options) => secret_scan::run(options),
+        Command::Doctor(options) => doctor::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

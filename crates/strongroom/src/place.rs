@@ -10,6 +10,7 @@ use strongroom_crypto::{Custodian, RootKeys};
 use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
 use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 
+use crate::command::backup;
 use crate::config::Config;
 use crate::custody;
 use crate::fault::Fault;
@@ -21,6 +22,8 @@ use crate::root::{RootArguments, RootSources};
 pub(crate) const KEYRING: &str = "keyring.toml";
 /// What unseals a demo; real installations have no such file.
 pub(crate) const DEMO_PASSPHRASE: &str = "demo-passphrase";
+/// The folder of a vault that keeps its own store in the data directory.
+pub(crate) const VAULT: &str = "vault";
 /// Servers on one data directory and one database, each with journals of its own.
 const MOST_SERVERS: u32 = 16;
 
@@ -214,6 +217,15 @@ impl Place {
     /// Opens the store without changing it: one that nobody writes, or one moment of a database.
     pub fn store_read_only(&self) -> Result<Box<dyn Store>, Fault> {
         self.try_reading().map_err(|error| self.store_fault(&error))
+    }
+
+    /// Opens the store for reading, whoever writes it: one moment of a database, or files within a reader's snapshot.
+    pub fn store_beside(&self) -> Result<Box<dyn Store>, Fault> {
+        let opened = match &self.postgres {
+            Some(_) => self.try_reading(),
+            None => backup::beside(&self.data),
+        };
+        opened.map_err(|error| self.store_fault(&error))
     }
 
     /// Says early, before anybody types a passphrase, that its database is not there or holds something.

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 20] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 21] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -13,6 +13,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 20] = [
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("nodes", &["crypto"]),
+    ("scan", &["crypto"]),
     ("ledger", &["types"]),
     ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
@@ -52,7 +53,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "nodes", "vault", "listen", "tls",
+    "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -144,12 +144,31 @@ impl PostgresStore {
     /// # Errors
     /// As [`PostgresStore::create`].
     pub fn receive(options: PostgresOptions, from: &dyn Store) -> Result<Self, StoreError> {
+        Self::emptied(options, |store| continues(from, store))
+    }
+
+    /// The same for rows that are in no store. The database holds nothing, or what such a copy left that did not come
+    /// to its end.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::create`].
+    pub fn receive_anew(options: PostgresOptions) -> Result<Self, StoreError> {
+        Self::emptied(options, |store| {
+            let mut reader = store.reader()?;
+            Ok(reader.heads()?.is_empty() && reader.keys()?.is_empty())
+        })
+    }
+
+    fn emptied(
+        options: PostgresOptions,
+        may_go: impl FnOnce(&Self) -> Result<bool, StoreError>,
+    ) -> Result<Self, StoreError> {
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?;
         schema::migrate(&mut session, found)?;
         let unfinished = schema::require_whole(&mut session).is_err();
         let store = Self::start(options, session)?;
-        if !unfinished && !continues(from, &store)? {
+        if !unfinished && !may_go(&store)? {
             return Err(StoreError::AlreadyThere);
         }
         let mut session = connect(&store.inner.options)?;

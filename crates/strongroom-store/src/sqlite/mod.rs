@@ -149,6 +149,28 @@ impl SqliteStore {
         }))
     }
 
+    /// Opens a store for reading beside another process that writes it, which goes on. Each reader sees one moment only
+    /// within a snapshot, and while it lasts the writer's WAL is not started over.
+    ///
+    /// # Errors
+    /// `NotFound`, `Foreign`, `TooNew`, `TooOld`.
+    pub fn open_beside(dir: &Path) -> Result<Self, StoreError> {
+        let database = dir.join(DATABASE);
+        if !database.exists() {
+            return Err(StoreError::NotFound);
+        }
+        let tuning = Tuning::default();
+        let connection = connection::open(&database, Access::Read, &tuning)?;
+        schema::require_current(&connection)?;
+        Ok(Self::with(Inner {
+            database,
+            access: Access::Read,
+            tuning,
+            checkpointer: None,
+            _lock: None,
+        }))
+    }
+
     /// What writer and checkpointer did since the store was opened.
     #[must_use]
     pub fn activity(&self) -> Activity {

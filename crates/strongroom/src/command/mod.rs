@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod init;
@@ -9,5 +10,7 @@ pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod organization;
 pub(crate) mod pins;
+pub(crate) mod restore;
+pub(crate) mod secret_scan;
 pub(crate) mod serve;
 pub(crate) mod verify;

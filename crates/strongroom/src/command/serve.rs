@@ -12,6 +12,7 @@ use strongroom_worker::WorkerSettings;
 
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::hardening;
 use crate::logging;
 use crate::node::WAITING;
 use crate::out::say;
@@ -64,6 +65,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::json();
     let config = Config::read(&options.config)?;
+    let memory = hardening::lock_memory();
     let networks = config.webhook_networks().map_err(Fault::new)?;
     let outbound = running::outbound(networks)?;
     let settings = tls::settings(&config, &options.tls)?;
@@ -116,7 +118,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         if let Some(admin) = operator {
             say!("metrics on http://{admin}");
         }
-        tracing::info!(listen = %api, live_keys = live, "ready");
+        tracing::info!(listen = %api, live_keys = live, memory = ?memory, "ready");
         std::future::pending::<()>().await;
     })?;
     tracing::info!("stopped");

@@ -141,6 +141,11 @@ impl Running {
         lines
     }
 
+    /// By which the system knows it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn send(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.process.0.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();

@@ -1,63 +1,14 @@
-//! `strongroom doctor`: looks at what the server would need, before it is started or while it runs. Changes nothing and
-//! needs no passphrase.
+//! What the server needs of TLS: listener, certificate, key, pins.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
-use clap::Args;
 use strongroom_tls::Acceptor;
 use strongroom_types::time::Timestamp;
 
+use super::Finding;
 use crate::config::Config;
-use crate::fault::Fault;
-use crate::out::say;
 use crate::tls::{self, SOON, TlsArguments, now};
 
-/// Check what the server needs to serve: listener, certificate, key, pins
-///
-/// Every line begins with `ok`, `warn` or `fail`. Exit code 1 when one fails.
-#[derive(Args)]
-#[command(after_long_help = "Example:
-  strongroom doctor --config /etc/strongroom/strongroom.toml")]
-pub(crate) struct Options {
-    /// The configuration file, as `strongroom init` writes it
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-
-    #[command(flatten)]
-    tls: TlsArguments,
-}
-
-/// What a check found.
-enum Finding {
-    Ok(String),
-    Warn(String),
-    Fail(String),
-}
-
-pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
-    let config = Config::read(&options.config)?;
-    let findings = transport(&config, &options.tls);
-    let mut failed = false;
-    for finding in findings {
-        match finding {
-            Finding::Ok(text) => say!("ok    {text}"),
-            Finding::Warn(text) => say!("warn  {text}"),
-            Finding::Fail(text) => {
-                failed = true;
-                say!("fail  {text}");
-            }
-        }
-    }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
 /// Listener, TLS, certificate and pins.
-fn transport(config: &Config, arguments: &TlsArguments) -> Vec<Finding> {
+pub(super) fn findings(config: &Config, arguments: &TlsArguments) -> Vec<Finding> {
     let settings = match tls::settings(config, arguments) {
         Ok(settings) => settings,
         Err(fault) => return vec![Finding::Fail(fault.text().to_owned())],

@@ -1,0 +1,155 @@
+//! Making a backup: one moment of each store, then the files beside them.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+
+use strongroom_crypto::{Hierarchy, Recipient, RootKeys};
+use strongroom_store::{HeadRow, Reader, Row, Store, each_row};
+use zeroize::Zeroizing;
+
+use super::error::BackupError;
+use super::header::{self, Header, Opening};
+use super::pieces::FrameWriter;
+use super::{BOOKS, Contents, FILE_PART, VAULT, frame, rows};
+use crate::checkpoints::{head_root, sign};
+use crate::clock::{Clock, WallClock};
+use crate::start::{hierarchy, scope_of};
+
+/// What is backed up.
+pub struct Source<'a> {
+    pub books: &'a dyn Store,
+    /// The store of a vault beside it.
+    pub vault: Option<&'a dyn Store>,
+    /// Files that are taken as far as they are there: their names in the backup, and where they are.
+    pub files: Vec<(String, PathBuf)>,
+}
+
+/// Whom it is sealed to.
+pub enum SealTo {
+    /// The installation's own key, which the keyring opens. Checkpoints are signed over what is taken.
+    Installation(RootKeys),
+    /// A recipient that was told earlier, so that no secret is needed. Nothing is signed anew.
+    Recipient(Recipient),
+}
+
+/// The installation's recipient.
+///
+/// # Errors
+/// [`BackupError`] when the keys do not open, or the installation has no key for backups yet.
+pub fn recipient(store: &dyn Store, root: RootKeys) -> Result<Recipient, BackupError> {
+    let keys = hierarchy(&mut *store.reader()?, root, WallClock.now())?;
+    let identity = header::identity(&keys).ok_or(BackupError::NoBackupKey)?;
+    Ok(identity.recipient())
+}
+
+/// Writes a backup of one moment; says what is in it and how many bytes it has.
+///
+/// # Errors
+/// [`BackupError`]; what was written until then is worth nothing.
+pub fn write_backup(
+    source: &Source<'_>,
+    to: SealTo,
+    out: &mut dyn Write,
+) -> Result<(Contents, u64), BackupError> {
+    let mut books = source.books.reader()?;
+    books.snapshot()?;
+    // After the books: what these name was in the vault before.
+    let mut vault = source.vault.map(Store::reader).transpose()?;
+    if let Some(vault) = &mut vault {
+        vault.snapshot()?;
+    }
+    let now = WallClock.now();
+    let (recipient, checkpoints) = match to {
+        SealTo::Recipient(recipient) => (recipient, Vec::new()),
+        SealTo::Installation(root) => {
+            let keys = hierarchy(&mut *books, root, now)?;
+            let identity = header::identity(&keys).ok_or(BackupError::NoBackupKey)?;
+            (identity.recipient(), signed(&mut *books, &keys)?)
+        }
+    };
+    let chain = header::chain(books.keys()?);
+    let (header, key) = Header::new(&recipient, chain, now);
+    let (bytes, context) = header.encode();
+    out.write_all(&bytes)?;
+    let mut pack = Pack {
+        frames: FrameWriter::new(out, &opening(key, context)),
+        contents: Contents {
+            checkpoints,
+            ..Contents::default()
+        },
+        row: Vec::new(),
+    };
+    pack.store(BOOKS, &mut *books)?;
+    books.release()?;
+    if let Some(vault) = &mut vault {
+        pack.store(VAULT, &mut **vault)?;
+    }
+    for (name, path) in &source.files {
+        pack.file(name, path)?;
+    }
+    let (contents, written) = pack.end()?;
+    Ok((contents, written + u64::try_from(bytes.len()).unwrap_or(0)))
+}
+
+fn opening(key: Zeroizing<[u8; 32]>, context: [u8; 32]) -> Opening {
+    Opening { key, context }
+}
+
+/// A checkpoint over each log as it is in the snapshot.
+fn signed(reader: &mut dyn Reader, keys: &Hierarchy) -> Result<Vec<String>, BackupError> {
+    let grown = |head: &HeadRow| head.seq > 0;
+    let heads = reader.heads()?;
+    let notes = heads.iter().filter(|head| grown(head)).map(|head| {
+        let (size, root) = head_root(head)?;
+        Ok(sign(keys, &scope_of(head)?, size, root, WallClock.now()))
+    });
+    notes.collect()
+}
+
+struct Pack<'a> {
+    frames: FrameWriter<'a>,
+    contents: Contents,
+    row: Vec<u8>,
+}
+
+impl Pack<'_> {
+    fn store(&mut self, name: &str, reader: &mut dyn Reader) -> Result<(), BackupError> {
+        self.frames.frame(frame::STORE, name.as_bytes())?;
+        each_row(reader, &mut |row| self.row(name, &row))
+    }
+
+    fn row(&mut self, store: &str, row: &Row) -> Result<(), BackupError> {
+        self.row.clear();
+        let kind = rows::encode(row, &mut self.row);
+        self.contents.count(Some(store), kind);
+        self.frames.frame(kind, &self.row)
+    }
+
+    /// A journal's file: only ever appended to, or gone by now.
+    fn file(&mut self, name: &str, path: &PathBuf) -> Result<(), BackupError> {
+        let mut file = match File::open(path) {
+            Ok(file) => file.take(u64::MAX),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        self.frames.frame(frame::FILE, name.as_bytes())?;
+        self.contents.files += 1;
+        let mut part = Vec::new();
+        loop {
+            part.clear();
+            let limit = u64::try_from(FILE_PART).unwrap_or(0);
+            if (&mut file).take(limit).read_to_end(&mut part)? == 0 {
+                return Ok(());
+            }
+            self.contents.file_bytes += u64::try_from(part.len()).unwrap_or(0);
+            self.frames.frame(frame::BYTES, &part)?;
+        }
+    }
+
+    fn end(mut self) -> Result<(Contents, u64), BackupError> {
+        let end = self.contents.encode();
+        self.frames.frame(frame::END, &end)?;
+        Ok((self.contents, self.frames.end()?))
+    }
+}

@@ -1,0 +1,174 @@
+//! Where secrets could lie: files below a folder, and what the system shows of a process.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::scanner::{Hit, Scanner};
+
+/// Hits of one form of one canary that are told of one place; more are only counted.
+const TOLD: usize = 3;
+
+/// A canary in a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    pub place: String,
+    pub hit: Hit,
+}
+
+/// A place that could not be searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub place: String,
+    pub cause: String,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// At most a few of each form in each place.
+    pub found: Vec<Found>,
+    /// All hits.
+    pub hits: u64,
+    /// Files, and regions of memory.
+    pub places: u64,
+    pub bytes: u64,
+    /// What could not be read is not clean.
+    pub unread: Vec<Unread>,
+}
+
+impl Report {
+    pub fn is_clean(&self) -> bool {
+        self.hits == 0 && self.unread.is_empty()
+    }
+
+    fn stream(&mut self, scanner: &Scanner, place: &str, input: impl Read) {
+        let mut hits: Vec<Hit> = Vec::new();
+        let read = scanner.scan(input, &mut |hit| {
+            self.hits += 1;
+            let same = |told: &&Hit| (told.line, told.form) == (hit.line, hit.form);
+            if hits.iter().filter(same).count() < TOLD {
+                hits.push(hit);
+            }
+        });
+        self.places += 1;
+        let place = || place.to_owned();
+        self.found.extend(hits.into_iter().map(|hit| Found {
+            place: place(),
+            hit,
+        }));
+        match read {
+            Ok(bytes) => self.bytes += bytes,
+            Err(error) => self.unread(&place(), &error),
+        }
+    }
+
+    fn unread(&mut self, place: &str, error: &io::Error) {
+        self.unread.push(Unread {
+            place: place.to_owned(),
+            cause: error.to_string().to_lowercase(),
+        });
+    }
+}
+
+/// Searches a file, or every file below a folder, names included. Links are not followed: what they lead to is another place.
+pub fn scan_path(scanner: &Scanner, path: &Path, report: &mut Report) {
+    let mut waiting: Vec<(PathBuf, String)> = vec![(path.to_owned(), path.display().to_string())];
+    let mut first = true;
+    while let Some((path, shown)) = waiting.pop() {
+        let kind = match std::mem::take(&mut first) {
+            // What was named is looked at, wherever it leads.
+            true => fs::metadata(&path),
+            false => fs::symlink_metadata(&path),
+        };
+        match kind.map(|found| found.file_type()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && report.places > 0 => {}
+            Err(error) => report.unread(&shown, &error),
+            Ok(kind) if kind.is_dir() => folder(scanner, &path, &shown, report, &mut waiting),
+            Ok(kind) if kind.is_file() => match File::open(&path) {
+                Ok(file) => report.stream(scanner, &shown, file),
+                Err(error) => report.unread(&shown, &error),
+            },
+            Ok(_) => {}
+        }
+    }
+}
+
+fn folder(
+    scanner: &Scanner,
+    path: &Path,
+    shown: &str,
+    report: &mut Report,
+    waiting: &mut Vec<(PathBuf, String)>,
+) {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) => return report.unread(shown, &error),
+    };
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return report.unread(shown, &error),
+        };
+        let name = entry.file_name();
+        let before = report.hits;
+        let place = format!("{shown} (a name in it)");
+        report.stream(scanner, &place, name.as_encoded_bytes());
+        // SECURITY: a name that holds a canary is not shown.
+        let shown = match report.hits == before {
+            true => format!("{shown}/{}", name.display()),
+            false => format!("{shown}/(a name that holds a canary)"),
+        };
+        waiting.push((entry.path(), shown));
+    }
+}
+
+/// Searches a process: its arguments, its environment at the start, its readable memory.
+pub fn scan_process(scanner: &Scanner, pid: u32, report: &mut Report) {
+    let folder = PathBuf::from(format!("/proc/{pid}"));
+    for name in ["cmdline", "environ"] {
+        let path = folder.join(name);
+        match File::open(&path) {
+            Ok(file) => report.stream(scanner, &path.display().to_string(), file),
+            Err(error) => report.unread(&path.display().to_string(), &error),
+        }
+    }
+    let place = folder.join("mem").display().to_string();
+    if let Err(error) = memory(scanner, &folder, &place, report) {
+        report.unread(&place, &error);
+    }
+}
+
+fn memory(scanner: &Scanner, folder: &Path, place: &str, report: &mut Report) -> io::Result<()> {
+    let maps = BufReader::new(File::open(folder.join("maps"))?);
+    let mut memory = File::open(folder.join("mem"))?;
+    for line in maps.lines() {
+        let line = line?;
+        let Some((from, to, name)) = region(&line) else {
+            continue;
+        };
+        // Time and entry points of the kernel: not the process's, and not readable this way.
+        if ["[vvar]", "[vvar_vclock]", "[vsyscall]"].contains(&name) {
+            continue;
+        }
+        memory.seek(SeekFrom::Start(from))?;
+        let shown = format!("{place} from {from:#x}");
+        let before = report.unread.len();
+        report.stream(scanner, &shown, (&mut memory).take(to - from));
+        // A region that is gone by now holds nothing any more; one of a device cannot be read.
+        report.unread.truncate(before);
+    }
+    Ok(())
+}
+
+/// Begin, end and name of a readable region.
+fn region(line: &str) -> Option<(u64, u64, &str)> {
+    let mut fields = line.split_whitespace();
+    let (from, to) = fields.next()?.split_once('-')?;
+    if !fields.next()?.starts_with('r') {
+        return None;
+    }
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    let name = fields.nth(3).unwrap_or_default();
+    Some((number(from)?, number(to)?, name)).filter(|(from, to, _)| from < to)
+}
