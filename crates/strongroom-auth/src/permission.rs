@@ -27,6 +27,8 @@ macro_rules! permissions {
 
 permissions! {
     ReadAccount = "read:account";
+    ReadAlerts = "read:alerts";
+    WriteAlerts = "write:alerts";
     CreateKeys = "create:api_keys";
     ManageKeys = "manage:api_keys";
     ReadKeys = "read:api_keys";
@@ -198,6 +200,7 @@ impl Role {
                 "manage:api_keys",
                 "manage:webhooks",
                 "manage:tokens",
+                "write:alerts",
                 "capture:payments",
                 "void:payments",
                 "cancel:payouts",
@@ -229,6 +232,7 @@ impl Role {
                 "read:webhooks",
                 "read:payments",
                 "read:refunds",
+                "read:alerts",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
@@ -304,7 +308,12 @@ mod tests {
             .collect();
         assert_eq!(
             beyond,
-            ["read:audit_logs", "read:request_logs", "read:webhooks"]
+            [
+                "read:audit_logs",
+                "read:request_logs",
+                "read:webhooks",
+                "read:alerts"
+            ]
         );
     }
 

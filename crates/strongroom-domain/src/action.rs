@@ -95,6 +95,10 @@ actions! {
     RefundCompleted = 102, "refund_completed";
     RefundFailed = 103, "refund_failed";
     RefundUnanswered = 104, "refund_unanswered";
+    AlertRaised = 149, "alert_raised";
+    AlertRepeated = 150, "alert_repeated";
+    AlertAcknowledged = 151, "alert_acknowledged";
+    AlertResolved = 152, "alert_resolved";
 }
 
 impl Serialize for Action {

@@ -6,8 +6,8 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadKeys, ReadPayments, ReadPayouts, ReadRefunds, ReadTokens, ReadTransactions,
-    ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadKeys, ReadPayments, ReadPayouts, ReadRefunds, ReadTokens,
+    ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -95,6 +95,9 @@ events! {
     RefundCreated = 70, "refund.created";
     RefundCompleted = 71, "refund.completed";
     RefundFailed = 72, "refund.failed";
+    AlertRaised = 100, "alert.raised";
+    AlertAcknowledged = 101, "alert.acknowledged";
+    AlertResolved = 102, "alert.resolved";
 }
 
 impl EventType {
@@ -108,6 +111,7 @@ impl EventType {
             Some("token") => ReadTokens::NAME,
             Some("payment") => ReadPayments::NAME,
             Some("refund") => ReadRefunds::NAME,
+            Some("alert") => ReadAlerts::NAME,
             _ => ReadKeys::NAME,
         }
     }
@@ -164,6 +168,7 @@ enum Data<'a> {
     Refund(RefundData),
     Balance(BalanceData),
     Challenge(ChallengeData),
+    Alert(AlertData<'a>),
     Resource(ResourceData),
 }
 
@@ -225,6 +230,17 @@ struct ChallengeData {
     challenge: EventId,
 }
 
+/// From the entry's details, so that a reader need not ask for what has happened.
+#[derive(Serialize)]
+struct AlertData<'a> {
+    alert_id: AnyId,
+    #[serde(rename = "type")]
+    rule: &'a str,
+    severity: &'a str,
+    status: &'a str,
+    subject_id: &'a str,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -281,6 +297,9 @@ fn data<'a>(
             challenge: id,
         });
     }
+    if about.kind == Kind::Alert {
+        return Data::Alert(alert_data(facts, about));
+    }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }
@@ -302,6 +321,16 @@ fn data<'a>(
             transaction_id: transaction.id.any(),
         }),
         _ => Data::Resource(ResourceData { id: about }),
+    }
+}
+
+fn alert_data(facts: &EntryFacts, about: AnyId) -> AlertData<'_> {
+    AlertData {
+        alert_id: about,
+        rule: facts.detail("type"),
+        severity: facts.detail("severity"),
+        status: facts.detail("status"),
+        subject_id: facts.detail("subject"),
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId, WebhookId,
+    AlertId, AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId,
+    WebhookId,
 };
 
+use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::organizations::Tenant;
 use crate::payments::PaymentBody;
@@ -31,6 +33,8 @@ pub enum Field {
     BankAccount,
     PaymentReference,
     RefundReference,
+    /// The open alert of a rule and a subject.
+    OpenAlert,
 }
 
 impl Field {
@@ -43,6 +47,7 @@ impl Field {
         Field::BankAccount,
         Field::PaymentReference,
         Field::RefundReference,
+        Field::OpenAlert,
     ];
 
     pub const fn code(self) -> u16 {
@@ -55,6 +60,7 @@ impl Field {
             Field::BankAccount => 6,
             Field::PaymentReference => 7,
             Field::RefundReference => 8,
+            Field::OpenAlert => 15,
         }
     }
 
@@ -220,6 +226,13 @@ impl Facts {
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Token(token)) => Some(token),
+            _ => None,
+        }
+    }
+
+    pub fn alert(&self, id: AlertId) -> Option<&Alert> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Alert(alert)) => Some(alert),
             _ => None,
         }
     }

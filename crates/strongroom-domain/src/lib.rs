@@ -7,6 +7,7 @@
 //! [`entry`], [`event`] and [`view`]: pure, versioned, the same bytes for ever.
 
 pub mod action;
+pub mod alerts;
 pub mod api_keys;
 pub mod command;
 pub mod decision;

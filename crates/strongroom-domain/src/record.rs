@@ -6,6 +6,7 @@
 use strongroom_ledger::Account;
 use strongroom_types::id::{Kind, SubjectId};
 
+use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
@@ -30,6 +31,7 @@ pub enum Record {
     Token(Token),
     Payment(PaymentBody),
     Refund(RefundBody),
+    Alert(Alert),
 }
 
 /// A personal part, in clear.
@@ -53,6 +55,7 @@ impl Record {
             Record::Token(_) => Kind::Token,
             Record::Payment(_) => Kind::Payment,
             Record::Refund(_) => Kind::Refund,
+            Record::Alert(_) => Kind::Alert,
         }
     }
 
@@ -71,6 +74,7 @@ impl Record {
             Record::Token(token) => token.body.status.code(),
             Record::Payment(payment) => payment.status.code(),
             Record::Refund(refund) => refund.status.code(),
+            Record::Alert(alert) => alert.status.code(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Record {
             Record::Token(value) => encode(&value.body, out),
             Record::Payment(value) => encode(value, out),
             Record::Refund(value) => encode(value, out),
+            Record::Alert(value) => encode(value, out),
         }
     }
 
@@ -143,6 +148,7 @@ impl Record {
             Kind::Allowance => Record::Allowance(decode(business)?),
             Kind::Payment => Record::Payment(decode(business)?),
             Kind::Refund => Record::Refund(decode(business)?),
+            Kind::Alert => Record::Alert(decode(business)?),
             Kind::Wallet => {
                 let owner = personal
                     .first()

@@ -39,6 +39,7 @@ mod text;
 mod vault;
 pub mod verify;
 pub mod view;
+mod watch;
 mod webhooks;
 
 pub use clock::{Clock, WallClock};
@@ -52,8 +53,8 @@ pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
 pub use start::{Settings, StartError};
 pub use view::{
-    AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
-    TransactionFilter, View, WalletFilter,
+    AlertFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault,
+    RefundFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

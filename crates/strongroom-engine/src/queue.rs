@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure};
 use crate::spent::BuiltRun;
+use crate::watch::Noticed;
 
 /// A [`Command`] without its permission type: that was checked when it was queued.
 pub(crate) trait Decide: Send {
@@ -74,6 +75,8 @@ pub(crate) enum Item {
     /// Rows that follow from the log: checkpoints, runs of spent hashes, removed keys.
     Derived(Batch, oneshot::Sender<Result<(), Failure>>),
     Run(Box<BuiltRun>),
+    /// Something that may raise an alert; nothing for what was counted before.
+    Noticed(Option<Noticed>),
     Stop,
 }
 
@@ -134,6 +137,15 @@ impl Queue {
         waiting.items.push(item);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Adds an item that may be lost, unless the queue is full.
+    pub fn offer(&self, item: Item) {
+        let mut waiting = self.lock();
+        if !waiting.closed && waiting.items.len() < self.limit {
+            waiting.items.push(item);
+            self.arrived.notify_one();
+        }
     }
 
     /// Waits for items and takes up to `most` of them, oldest first.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission};
+use strongroom_domain::alerts::Rule;
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
@@ -115,6 +116,13 @@ impl Call {
             permissions: self.credential.permissions.clone(),
             is_restricted: self.credential.is_restricted(),
         }
+    }
+
+    /// Says that the key has done what an alert is raised for, where no refusal goes on record.
+    pub fn notice(&self, rule: Rule) {
+        let (key, request) = (&self.credential, self.envelope.request);
+        self.engine
+            .notice(key.scope, rule, key.id.any(), Some(request));
     }
 
     pub fn mode(&self) -> Mode {

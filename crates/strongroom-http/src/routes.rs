@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod hooks;
+mod watch;
 
 use std::sync::LazyLock;
 
@@ -30,6 +31,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(key_rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
+        rows.extend(watch::alert_rows());
         rows.extend(log_rows());
         rows
     });

@@ -219,6 +219,8 @@ registry! {
     WebhookAttempt = 18, "wha", WebhookAttemptId;
     /// What a key with a daily limit has moved. Shares its key's number.
     Allowance = 19, "alw", AllowanceId;
+    /// Something that somebody should look at.
+    Alert = 35, "alert", AlertId;
 }
 
 /// An id together with its kind.

@@ -130,6 +130,10 @@ impl Claims {
                 refund.reference_id.as_ref().map(|r| r.as_str()),
                 refund.id.any(),
             ),
+            Record::Alert(alert) => {
+                let open = alert.open_text();
+                claim(Field::OpenAlert, open.as_deref(), alert.id.any());
+            }
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
                     claim(

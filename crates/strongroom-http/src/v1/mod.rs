@@ -4,6 +4,7 @@
 //! answers. It decides nothing.
 
 pub mod account;
+pub mod alerts;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod checkpoints;

@@ -71,6 +71,7 @@ fn noun(route: &Route) -> &'static str {
         Some("tokens") => "token",
         Some("payments") => "payment",
         Some("refunds") => "refund",
+        Some("alerts") => "alert",
         other => panic!("no noun for {other:?}"),
     }
 }

@@ -132,6 +132,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
+        path if path.starts_with("/v1/alerts/") => alert(acme),
         path if path.starts_with("/v1/events/") => newest(acme, "/v1/events"),
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
         path => panic!("no sample for `{path}`: say here how it is used well"),
@@ -143,8 +144,24 @@ fn hook() -> Value {
     json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
 }
 
+/// An open alert: a secret key sent by a browser.
+fn alert(acme: &Tenant<'_>) -> String {
+    let key = acme.key(Role::Viewer);
+    TestServer::shared()
+        .request("GET", "/v1/account")
+        .bearer(&key.text)
+        .header("Origin", "https://shop.example")
+        .send()
+        .refused(403, "secret_key_in_browser");
+    newest_of(acme, "/v1/alerts")
+}
+
 fn newest(acme: &Tenant<'_>, path: &str) -> String {
     acme.wallet("master");
+    newest_of(acme, path)
+}
+
+fn newest_of(acme: &Tenant<'_>, path: &str) -> String {
     acme.get(&format!("{path}?limit=1"))
         .expect(200)
         .field("data/0/id")

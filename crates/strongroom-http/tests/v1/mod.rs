@@ -1,6 +1,7 @@
 //! What the routes' tests share.
 
 mod account;
+mod alerts;
 mod api_keys;
 mod audit_logs;
 mod auth;
