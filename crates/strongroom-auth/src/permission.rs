@@ -32,6 +32,11 @@ permissions! {
     CreateKeys = "create:api_keys";
     ManageKeys = "manage:api_keys";
     ReadKeys = "read:api_keys";
+    ManagePolicies = "manage:approval_policies";
+    ReadPolicies = "read:approval_policies";
+    ApproveApprovals = "approve:approvals";
+    ReadApprovals = "read:approvals";
+    WithdrawApprovals = "withdraw:approvals";
     ReadAudit = "read:audit_logs";
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
@@ -201,6 +206,8 @@ impl Role {
                 "manage:webhooks",
                 "manage:tokens",
                 "write:alerts",
+                "approve:approvals",
+                "withdraw:approvals",
                 "capture:payments",
                 "void:payments",
                 "cancel:payouts",
@@ -220,6 +227,8 @@ impl Role {
                 "capture:payments",
                 "void:payments",
                 "read:refunds",
+                "read:approvals",
+                "withdraw:approvals",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -233,6 +242,8 @@ impl Role {
                 "read:payments",
                 "read:refunds",
                 "read:alerts",
+                "read:approvals",
+                "read:approval_policies",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
@@ -312,7 +323,8 @@ mod tests {
                 "read:audit_logs",
                 "read:request_logs",
                 "read:webhooks",
-                "read:alerts"
+                "read:alerts",
+                "read:approval_policies"
             ]
         );
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId,
-    WebhookId,
+    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId,
+    TokenId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
+use crate::approvals::{Approval, Policies, policies_key};
 use crate::organizations::Tenant;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
@@ -233,6 +234,21 @@ impl Facts {
     pub fn alert(&self, id: AlertId) -> Option<&Alert> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Alert(alert)) => Some(alert),
+            _ => None,
+        }
+    }
+
+    pub fn approval(&self, id: ApprovalId) -> Option<&Approval> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Approval(approval)) => Some(approval),
+            _ => None,
+        }
+    }
+
+    /// The policies of approvals, once there was one.
+    pub fn policies(&self) -> Option<&Policies> {
+        match self.record(policies_key()).map(Arc::as_ref) {
+            Some(Record::Policies(policies)) => Some(policies),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@
 pub mod action;
 pub mod alerts;
 pub mod api_keys;
+pub mod approvals;
 pub mod command;
 pub mod decision;
 pub mod entry;

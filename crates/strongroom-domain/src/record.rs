@@ -8,6 +8,7 @@ use strongroom_types::id::{Kind, SubjectId};
 
 use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
+use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payments::PaymentBody;
@@ -32,6 +33,8 @@ pub enum Record {
     Payment(PaymentBody),
     Refund(RefundBody),
     Alert(Alert),
+    Approval(Approval),
+    Policies(Policies),
 }
 
 /// A personal part, in clear.
@@ -56,6 +59,8 @@ impl Record {
             Record::Payment(_) => Kind::Payment,
             Record::Refund(_) => Kind::Refund,
             Record::Alert(_) => Kind::Alert,
+            Record::Approval(_) => Kind::Approval,
+            Record::Policies(_) => Kind::ApprovalPolicy,
         }
     }
 
@@ -66,7 +71,8 @@ impl Record {
             | Record::Tenant(_)
             | Record::Wallet(_)
             | Record::External(_)
-            | Record::Allowance(_) => 0,
+            | Record::Allowance(_)
+            | Record::Policies(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -75,6 +81,7 @@ impl Record {
             Record::Payment(payment) => payment.status.code(),
             Record::Refund(refund) => refund.status.code(),
             Record::Alert(alert) => alert.status.code(),
+            Record::Approval(approval) => approval.body.status.code(),
         }
     }
 
@@ -94,6 +101,8 @@ impl Record {
             Record::Payment(value) => encode(value, out),
             Record::Refund(value) => encode(value, out),
             Record::Alert(value) => encode(value, out),
+            Record::Approval(value) => encode(&value.body, out),
+            Record::Policies(value) => encode(value, out),
         }
     }
 
@@ -109,6 +118,10 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, token.holder.as_ref())),
+            Record::Approval(approval) => approval
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
             _ => Vec::new(),
         }
     }
@@ -149,6 +162,17 @@ impl Record {
             Kind::Payment => Record::Payment(decode(business)?),
             Kind::Refund => Record::Refund(decode(business)?),
             Kind::Alert => Record::Alert(decode(business)?),
+            Kind::ApprovalPolicy => Record::Policies(decode(business)?),
+            Kind::Approval => {
+                let request = personal
+                    .first()
+                    .map(|p| decode::<PersonalRequest>(&p.bytes))
+                    .transpose()?;
+                Record::Approval(Approval {
+                    body: decode::<ApprovalBody>(business)?,
+                    personal: request,
+                })
+            }
             Kind::Wallet => {
                 let owner = personal
                     .first()

@@ -53,8 +53,8 @@ pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
 pub use start::{Settings, StartError};
 pub use view::{
-    AlertFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault,
-    RefundFilter, TransactionFilter, View, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter,
+    ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

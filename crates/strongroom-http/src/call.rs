@@ -31,6 +31,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Whether it is the answer that an earlier request got.
     pub replayed: bool,
+    /// Whether nothing was done yet: others have to agree to it.
+    pub waits: bool,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
     /// What follows for as long as the reader stays, instead of a body.
@@ -50,6 +52,7 @@ impl Answer {
         Answer {
             body: Bytes::from(committed.body()),
             replayed: committed.replayed(),
+            waits: committed.waits(),
             ..Answer::default()
         }
     }

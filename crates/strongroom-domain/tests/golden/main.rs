@@ -301,6 +301,7 @@ fn api_key() -> ApiKey {
         rolled_from: Some(ApiKeyId(raw(8))),
         networks: None,
         limits: None,
+        person: None,
     }
 }
 

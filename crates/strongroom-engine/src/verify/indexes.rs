@@ -17,7 +17,7 @@ use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
-use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
+use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
 use crate::opened::Opener;
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
@@ -350,6 +350,11 @@ impl Jobs {
                 let key = (scope, REFUND_JOB, refund.id.0.0);
                 self.expected.insert(key, Due::Soon(changed));
             }
+            Record::Approval(approval) if approval.body.is_waiting() => {
+                let key = (scope, APPROVAL_JOB, approval.body.id.0.0);
+                self.expected
+                    .insert(key, Due::At(approval.body.expires_at.0));
+            }
             Record::Token(token) => {
                 let waits = token.body.status == TokenStatus::Active;
                 if let Some(end) = token.body.expires_at.filter(|_| waits) {
@@ -400,6 +405,7 @@ impl Jobs {
                 RAIL_JOB => "payout",
                 TOKEN_JOB => "token",
                 PAYMENT_JOB => "payment",
+                APPROVAL_JOB => "approval",
                 _ => "refund",
             };
             damages.note(format!(

@@ -2,6 +2,7 @@
 
 use strongroom_domain::action::Action;
 use strongroom_domain::alerts::{AlertStatus, Rule, Severity};
+use strongroom_domain::approvals::{Act, ApprovalStatus};
 use strongroom_domain::entry::TransactionKind;
 use strongroom_domain::payments::PaymentStatus;
 use strongroom_domain::payouts::PayoutStatus;
@@ -48,6 +49,14 @@ pub struct RefundFilter {
     pub status: Option<RefundStatus>,
     pub payment: Option<PaymentId>,
     pub reference_id: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ApprovalFilter {
+    pub status: Option<ApprovalStatus>,
+    pub act: Option<Act>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
 }

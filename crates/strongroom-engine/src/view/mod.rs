@@ -4,6 +4,7 @@
 //! there; there is no reading by id alone. Lists come newest first (events oldest first), a page at a time.
 
 mod alerts;
+mod approvals;
 mod audit;
 mod events;
 mod filters;
@@ -32,8 +33,8 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{
-    AlertFilter, AuditFilter, PaymentFilter, PayoutFilter, RefundFilter, TransactionFilter,
-    WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PayoutFilter, RefundFilter,
+    TransactionFilter, WalletFilter,
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};

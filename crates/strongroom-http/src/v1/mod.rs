@@ -6,6 +6,8 @@
 pub mod account;
 pub mod alerts;
 pub mod api_keys;
+pub mod approval_policies;
+pub mod approvals;
 pub mod audit_logs;
 pub mod checkpoints;
 pub mod contact;

@@ -72,6 +72,7 @@ fn noun(route: &Route) -> &'static str {
         Some("payments") => "payment",
         Some("refunds") => "refund",
         Some("alerts") => "alert",
+        Some("approvals" | "approval-policies") => "approval",
         other => panic!("no noun for {other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod alerts;
 mod api_keys;
+mod approvals;
 mod audit_logs;
 mod auth;
 mod checkpoints;
