@@ -31,6 +31,8 @@ pub enum SystemActor {
     Leaks,
     /// Who talks to the acquirer of card payments.
     Acquirer,
+    /// What raises alerts.
+    Watch,
 }
 
 impl SystemActor {
@@ -42,6 +44,7 @@ impl SystemActor {
             SystemActor::Webhooks => "system:webhooks",
             SystemActor::Leaks => "system:leaks",
             SystemActor::Acquirer => "system:acquirer",
+            SystemActor::Watch => "system:watch",
         }
     }
 }

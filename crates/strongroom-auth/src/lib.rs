@@ -16,3 +16,8 @@ pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
 pub use permission::{Permission, PermissionSet, Role};
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};
+
+/// The hash that approvers sign, of the text of a request.
+pub fn sha256(text: &[u8]) -> [u8; 32] {
+    strongroom_crypto::sha256(&[text])
+}

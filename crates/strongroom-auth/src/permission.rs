@@ -27,9 +27,16 @@ macro_rules! permissions {
 
 permissions! {
     ReadAccount = "read:account";
+    ReadAlerts = "read:alerts";
+    WriteAlerts = "write:alerts";
     CreateKeys = "create:api_keys";
     ManageKeys = "manage:api_keys";
     ReadKeys = "read:api_keys";
+    ManagePolicies = "manage:approval_policies";
+    ReadPolicies = "read:approval_policies";
+    ApproveApprovals = "approve:approvals";
+    ReadApprovals = "read:approvals";
+    WithdrawApprovals = "withdraw:approvals";
     ReadAudit = "read:audit_logs";
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
@@ -198,6 +205,9 @@ impl Role {
                 "manage:api_keys",
                 "manage:webhooks",
                 "manage:tokens",
+                "write:alerts",
+                "approve:approvals",
+                "withdraw:approvals",
                 "capture:payments",
                 "void:payments",
                 "cancel:payouts",
@@ -217,6 +227,8 @@ impl Role {
                 "capture:payments",
                 "void:payments",
                 "read:refunds",
+                "read:approvals",
+                "withdraw:approvals",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -229,6 +241,9 @@ impl Role {
                 "read:webhooks",
                 "read:payments",
                 "read:refunds",
+                "read:alerts",
+                "read:approvals",
+                "read:approval_policies",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
@@ -304,7 +319,13 @@ mod tests {
             .collect();
         assert_eq!(
             beyond,
-            ["read:audit_logs", "read:request_logs", "read:webhooks"]
+            [
+                "read:audit_logs",
+                "read:request_logs",
+                "read:webhooks",
+                "read:alerts",
+                "read:approval_policies"
+            ]
         );
     }
 

@@ -99,6 +99,19 @@ actions! {
     KeysRotated = 110, "keys_rotated";
     RootsReplaced = 111, "roots_replaced";
     CeremonyHeld = 112, "ceremony_held";
+    ApprovalRequested = 140, "approval_requested";
+    ApprovalApproved = 141, "approval_approved";
+    ApprovalRejected = 142, "approval_rejected";
+    ApprovalWithdrawn = 143, "approval_withdrawn";
+    ApprovalExpired = 144, "approval_expired";
+    ApprovalFailed = 145, "approval_failed";
+    ApprovalPolicyCreated = 146, "approval_policy_created";
+    ApprovalPolicyUpdated = 147, "approval_policy_updated";
+    ApprovalPolicyDeleted = 148, "approval_policy_deleted";
+    AlertRaised = 149, "alert_raised";
+    AlertRepeated = 150, "alert_repeated";
+    AlertAcknowledged = 151, "alert_acknowledged";
+    AlertResolved = 152, "alert_resolved";
 }
 
 impl Serialize for Action {

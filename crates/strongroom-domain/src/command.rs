@@ -6,6 +6,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
 use crate::rejection::Rejection;
@@ -17,6 +18,16 @@ pub trait Command: Send + Sync + 'static {
 
     /// The act it would be, also when it is refused.
     fn action(&self) -> Action;
+
+    /// The command as it waits for approvals where a policy asks for them, and nothing for what never waits.
+    fn parked(&self, _facts: &Facts, _scope: Scope) -> Option<Parked> {
+        None
+    }
+
+    /// Whether a policy could hold it up.
+    fn act(&self) -> Option<Act> {
+        None
+    }
 
     /// What it needs to know, given what it knows. Asked again until nothing new is wanted, at most three times.
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys;

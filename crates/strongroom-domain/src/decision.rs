@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
-use strongroom_types::id::{AnyId, Kind, PaymentId, PayoutId, RawId, RefundId, TokenId};
+use strongroom_types::id::{
+    AnyId, ApprovalId, Kind, PaymentId, PayoutId, RawId, RefundId, TokenId,
+};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
@@ -66,6 +68,9 @@ pub enum Job {
     /// The same for a refund.
     Refund(RefundId, Timestamp),
     RefundDone(RefundId),
+    /// Write down that this approval's time is over, at the given time.
+    Approval(ApprovalId, Timestamp),
+    ApprovalDone(ApprovalId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.

@@ -82,6 +82,12 @@ impl EntryFacts {
         )
     }
 
+    /// A particular of the audit record; nothing when it has none of that name.
+    pub fn detail(&self, name: &str) -> &str {
+        let found = self.details.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
     /// The posting and transaction that touched an account, if any.
     pub fn posting_of(&self, account: AnyId) -> Option<(&Transaction, &Posting)> {
         self.transactions.iter().find_map(|t| {

@@ -6,8 +6,8 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadKeys, ReadPayments, ReadPayouts, ReadRefunds, ReadTokens, ReadTransactions,
-    ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPayments, ReadPayouts, ReadPolicies,
+    ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -95,6 +95,19 @@ events! {
     RefundCreated = 70, "refund.created";
     RefundCompleted = 71, "refund.completed";
     RefundFailed = 72, "refund.failed";
+    ApprovalRequested = 93, "approval.requested";
+    ApprovalApproved = 94, "approval.approved";
+    ApprovalRejected = 95, "approval.rejected";
+    ApprovalExpired = 96, "approval.expired";
+    ApprovalExecuted = 97, "approval.executed";
+    ApprovalFailed = 98, "approval.failed";
+    ApprovalWithdrawn = 99, "approval.withdrawn";
+    AlertRaised = 100, "alert.raised";
+    AlertAcknowledged = 101, "alert.acknowledged";
+    AlertResolved = 102, "alert.resolved";
+    ApprovalPolicyCreated = 103, "approval_policy.created";
+    ApprovalPolicyUpdated = 104, "approval_policy.updated";
+    ApprovalPolicyDeleted = 105, "approval_policy.deleted";
 }
 
 impl EventType {
@@ -108,6 +121,9 @@ impl EventType {
             Some("token") => ReadTokens::NAME,
             Some("payment") => ReadPayments::NAME,
             Some("refund") => ReadRefunds::NAME,
+            Some("alert") => ReadAlerts::NAME,
+            Some("approval") => ReadApprovals::NAME,
+            Some("approval_policy") => ReadPolicies::NAME,
             _ => ReadKeys::NAME,
         }
     }
@@ -164,6 +180,8 @@ enum Data<'a> {
     Refund(RefundData),
     Balance(BalanceData),
     Challenge(ChallengeData),
+    Alert(AlertData<'a>),
+    Approval(ApprovalData<'a>),
     Resource(ResourceData),
 }
 
@@ -225,6 +243,26 @@ struct ChallengeData {
     challenge: EventId,
 }
 
+/// From the entry's details, so that a reader need not ask for what has happened.
+#[derive(Serialize)]
+struct AlertData<'a> {
+    alert_id: AnyId,
+    #[serde(rename = "type")]
+    rule: &'a str,
+    severity: &'a str,
+    status: &'a str,
+    subject_id: &'a str,
+}
+
+/// The same, of an approval: of the act, its kind alone.
+#[derive(Serialize)]
+struct ApprovalData<'a> {
+    approval_id: AnyId,
+    act: &'a str,
+    status: &'a str,
+    hash: &'a str,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -281,6 +319,17 @@ fn data<'a>(
             challenge: id,
         });
     }
+    if about.kind == Kind::Alert {
+        return Data::Alert(alert_data(facts, about));
+    }
+    if about.kind == Kind::Approval {
+        return Data::Approval(ApprovalData {
+            approval_id: about,
+            act: facts.detail("approval_act"),
+            status: facts.detail("approval_status"),
+            hash: facts.detail("approval_hash"),
+        });
+    }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
         return Data::Payout(payout_data(payout, place, event));
     }
@@ -302,6 +351,16 @@ fn data<'a>(
             transaction_id: transaction.id.any(),
         }),
         _ => Data::Resource(ResourceData { id: about }),
+    }
+}
+
+fn alert_data(facts: &EntryFacts, about: AnyId) -> AlertData<'_> {
+    AlertData {
+        alert_id: about,
+        rule: facts.detail("type"),
+        severity: facts.detail("severity"),
+        status: facts.detail("status"),
+        subject_id: facts.detail("subject"),
     }
 }
 

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId, TokenId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId,
+    TokenId, WalletId, WebhookId,
 };
 
+use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
+use crate::approvals::{Approval, Policies, policies_key};
 use crate::organizations::Tenant;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
@@ -31,6 +34,8 @@ pub enum Field {
     BankAccount,
     PaymentReference,
     RefundReference,
+    /// The open alert of a rule and a subject.
+    OpenAlert,
 }
 
 impl Field {
@@ -43,6 +48,7 @@ impl Field {
         Field::BankAccount,
         Field::PaymentReference,
         Field::RefundReference,
+        Field::OpenAlert,
     ];
 
     pub const fn code(self) -> u16 {
@@ -55,6 +61,7 @@ impl Field {
             Field::BankAccount => 6,
             Field::PaymentReference => 7,
             Field::RefundReference => 8,
+            Field::OpenAlert => 15,
         }
     }
 
@@ -220,6 +227,28 @@ impl Facts {
     pub fn token(&self, id: TokenId) -> Option<&Token> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Token(token)) => Some(token),
+            _ => None,
+        }
+    }
+
+    pub fn alert(&self, id: AlertId) -> Option<&Alert> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Alert(alert)) => Some(alert),
+            _ => None,
+        }
+    }
+
+    pub fn approval(&self, id: ApprovalId) -> Option<&Approval> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Approval(approval)) => Some(approval),
+            _ => None,
+        }
+    }
+
+    /// The policies of approvals, once there was one.
+    pub fn policies(&self) -> Option<&Policies> {
+        match self.record(policies_key()).map(Arc::as_ref) {
+            Some(Record::Policies(policies)) => Some(policies),
             _ => None,
         }
     }

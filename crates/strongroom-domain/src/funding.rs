@@ -1,5 +1,6 @@
 //! Credit and debit: money entering and leaving by the organization's account with the outside world.
 
+use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateCredits, CreateDebits};
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::id::{TransactionId, WalletId};
@@ -7,6 +8,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement};
 use crate::entry::{EventFact, Transaction, TransactionKind};
@@ -16,11 +18,16 @@ use crate::payouts::check_wallet;
 use crate::rejection::Rejection;
 
 /// What credit and debit have in common.
+#[derive(Clone, Encode, Decode)]
 pub struct Funding {
+    #[n(0)]
     pub wallet: WalletId,
+    #[n(1)]
     pub amount: Money,
     /// The client's free text; not unique.
+    #[n(2)]
     pub reference: Option<String>,
+    #[n(3)]
     pub description: Option<String>,
 }
 
@@ -28,7 +35,8 @@ pub struct Funding {
 pub struct Credit(pub Funding);
 
 /// `POST /v1/wallets/{id}/debit`.
-pub struct Debit(pub Funding);
+#[derive(Clone, Encode, Decode)]
+pub struct Debit(#[n(0)] pub Funding);
 
 impl Command for Credit {
     type Permission = CreateCredits;
@@ -51,6 +59,14 @@ impl Command for Debit {
 
     fn action(&self) -> Action {
         Action::WalletDebited
+    }
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::Debit)
+    }
+
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        Some(Parked::Debit(self.clone()))
     }
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {

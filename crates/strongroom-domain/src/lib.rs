@@ -7,7 +7,9 @@
 //! [`entry`], [`event`] and [`view`]: pure, versioned, the same bytes for ever.
 
 pub mod action;
+pub mod alerts;
 pub mod api_keys;
+pub mod approvals;
 pub mod command;
 pub mod decision;
 pub mod entry;

@@ -68,6 +68,10 @@ pub struct Tenant {
     #[n(7)]
     #[class(operational)]
     pub webhooks: Option<u32>,
+    /// Alerts that nobody has resolved; `None` before the first.
+    #[n(8)]
+    #[class(operational)]
+    pub open_alerts: Option<u32>,
 }
 
 /// A wallet chosen for a currency.
@@ -203,6 +207,7 @@ impl Command for OpenBooks {
             created_at: moment.now,
             owner_keys: 0,
             webhooks: None,
+            open_alerts: None,
         };
         Ok(Decision::new(
             facts,

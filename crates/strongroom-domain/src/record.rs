@@ -6,7 +6,9 @@
 use strongroom_ledger::Account;
 use strongroom_types::id::{Kind, SubjectId};
 
+use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
+use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payments::PaymentBody;
@@ -30,6 +32,9 @@ pub enum Record {
     Token(Token),
     Payment(PaymentBody),
     Refund(RefundBody),
+    Alert(Alert),
+    Approval(Approval),
+    Policies(Policies),
 }
 
 /// A personal part, in clear.
@@ -53,6 +58,9 @@ impl Record {
             Record::Token(_) => Kind::Token,
             Record::Payment(_) => Kind::Payment,
             Record::Refund(_) => Kind::Refund,
+            Record::Alert(_) => Kind::Alert,
+            Record::Approval(_) => Kind::Approval,
+            Record::Policies(_) => Kind::ApprovalPolicy,
         }
     }
 
@@ -63,7 +71,8 @@ impl Record {
             | Record::Tenant(_)
             | Record::Wallet(_)
             | Record::External(_)
-            | Record::Allowance(_) => 0,
+            | Record::Allowance(_)
+            | Record::Policies(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -71,6 +80,8 @@ impl Record {
             Record::Token(token) => token.body.status.code(),
             Record::Payment(payment) => payment.status.code(),
             Record::Refund(refund) => refund.status.code(),
+            Record::Alert(alert) => alert.status.code(),
+            Record::Approval(approval) => approval.body.status.code(),
         }
     }
 
@@ -89,6 +100,9 @@ impl Record {
             Record::Token(value) => encode(&value.body, out),
             Record::Payment(value) => encode(value, out),
             Record::Refund(value) => encode(value, out),
+            Record::Alert(value) => encode(value, out),
+            Record::Approval(value) => encode(&value.body, out),
+            Record::Policies(value) => encode(value, out),
         }
     }
 
@@ -104,6 +118,10 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, token.holder.as_ref())),
+            Record::Approval(approval) => approval
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
             _ => Vec::new(),
         }
     }
@@ -143,6 +161,18 @@ impl Record {
             Kind::Allowance => Record::Allowance(decode(business)?),
             Kind::Payment => Record::Payment(decode(business)?),
             Kind::Refund => Record::Refund(decode(business)?),
+            Kind::Alert => Record::Alert(decode(business)?),
+            Kind::ApprovalPolicy => Record::Policies(decode(business)?),
+            Kind::Approval => {
+                let request = personal
+                    .first()
+                    .map(|p| decode::<PersonalRequest>(&p.bytes))
+                    .transpose()?;
+                Record::Approval(Approval {
+                    body: decode::<ApprovalBody>(business)?,
+                    personal: request,
+                })
+            }
             Kind::Wallet => {
                 let owner = personal
                     .first()

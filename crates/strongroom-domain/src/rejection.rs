@@ -88,6 +88,12 @@ codes! {
     PaymentNotFound = 33, "payment_not_found", Missing, "No such payment";
     CaptureExceeds = 34, "capture_exceeds_authorization", State, "More than is left to capture";
     CertificateNotAllowed = 49, "certificate_not_allowed", Forbidden, "The key may not be used with this client certificate";
+    ApprovalHashMismatch = 52, "approval_hash_mismatch", Conflict, "The hash is of another request";
+    ApprovalExpired = 53, "approval_expired", Conflict, "The approval has expired";
+    SamePerson = 54, "same_person", Forbidden, "Another person must approve it";
+    NotAnApprover = 55, "not_an_approver", Forbidden, "The policy asks for other approvers";
+    ApprovalPolicyChanged = 56, "approval_policy_changed", Conflict, "The policies have changed meanwhile";
+    ApprovalMismatch = 57, "approval_mismatch", Conflict, "The approval is for another request";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 

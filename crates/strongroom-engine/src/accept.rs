@@ -22,11 +22,12 @@ use crate::spent::position;
 use crate::webhooks::{RowId, WebhookWork, seal_work};
 
 /// Kinds of jobs that are looked for by their time. Stored, never reused: one looks at a payout's rail, one drops the
-/// number of a token, one each looks after a payment and a refund.
+/// number of a token, one each looks after a payment and a refund, one ends an approval that nobody ended in time.
 pub(crate) const RAIL_JOB: u8 = 1;
 pub(crate) const TOKEN_JOB: u8 = 4;
 pub(crate) const PAYMENT_JOB: u8 = 5;
 pub(crate) const REFUND_JOB: u8 = 6;
+pub(crate) const APPROVAL_JOB: u8 = 13;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -330,6 +331,8 @@ impl Commit {
             Job::PaymentDone(payment) => done(draft, key(PAYMENT_JOB, payment.0)),
             Job::Refund(refund, due) => self.at(draft, key(REFUND_JOB, refund.0), due),
             Job::RefundDone(refund) => done(draft, key(REFUND_JOB, refund.0)),
+            Job::Approval(approval, due) => self.at(draft, key(APPROVAL_JOB, approval.0), due),
+            Job::ApprovalDone(approval) => done(draft, key(APPROVAL_JOB, approval.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

@@ -31,6 +31,7 @@ use crate::scopes::installation;
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared};
 use crate::spent::{BuiltRun, Spent};
+use crate::watch::{Noticed, Watch};
 
 /// Everything the commit thread owns.
 pub(crate) struct Commit {
@@ -45,6 +46,7 @@ pub(crate) struct Commit {
     pub(crate) bases: Bases,
     pub(crate) spent: Spent,
     pub(crate) refusals: Refusals,
+    pub(crate) watch: Watch,
     /// Key numbers of subjects sealed for in this run of the server.
     pub(crate) subjects: HashMap<(u32, [u8; 12]), u32>,
     pub(crate) last: Timestamp,
@@ -70,7 +72,7 @@ impl Commit {
         loop {
             let items = self.shared.queue.take(self.batch_limit);
             let mut commands = Vec::with_capacity(items.len());
-            let mut stop = false;
+            let (mut stop, mut noticed) = (false, Vec::new());
             for item in items {
                 match item {
                     Item::Command(pending) => commands.push(pending),
@@ -84,11 +86,12 @@ impl Commit {
                         let done = self.keys(order);
                         let _ = answer.send(done);
                     }
+                    Item::Noticed(what) => noticed.push(what),
                     Item::Stop => stop = true,
                 }
             }
-            if !commands.is_empty() {
-                self.commit(commands);
+            if !commands.is_empty() || !noticed.is_empty() {
+                self.commit(commands, &noticed);
             }
             if stop || self.is_halted() {
                 return self.refuse_waiting();
@@ -110,7 +113,7 @@ impl Commit {
                 Item::Command(pending) => drop(pending.answer.send(Err(failure.clone()))),
                 Item::Derived(_, answer) => drop(answer.send(Err(Failure::Halted))),
                 Item::Keys(_, answer) => drop(answer.send(Err(Failure::Halted))),
-                Item::Run(_) | Item::Stop => {}
+                Item::Run(_) | Item::Noticed(_) | Item::Stop => {}
             }
         }
     }
@@ -185,7 +188,7 @@ impl Commit {
         self.last
     }
 
-    fn commit(&mut self, commands: Vec<Pending>) {
+    fn commit(&mut self, commands: Vec<Pending>, noticed: &[Option<Noticed>]) {
         if self.stale {
             self.restore();
         }
@@ -207,6 +210,12 @@ impl Commit {
             }
             let (answer, outcome) = self.one(&mut draft, pending);
             waiting.push((answer, outcome));
+        }
+        for what in noticed {
+            match what {
+                Some(noticed) => self.noticed(&mut draft, noticed),
+                None => self.raise_overdue(&mut draft),
+            }
         }
         let stored = self.store(&mut draft);
         match stored {
@@ -242,6 +251,7 @@ impl Commit {
             Ok(None) => self.decide(draft, &pending),
             Err(error) => Err(self.failed(&error)),
         };
+        self.watch(draft, &pending, &outcome);
         (pending.answer, outcome)
     }
 
@@ -251,16 +261,8 @@ impl Commit {
             Ok(None) => return Err(self.panicked(pending)),
             Err(error) => return Err(self.failed(&error)),
         };
-        let Some(log) = self.logs.get(&pending.scope.number) else {
+        let Some((mut moment, base)) = self.moment(draft, pending.scope) else {
             return Err(Failure::Internal);
-        };
-        let mut ids = self.bases.next(draft.now, &mut self.random);
-        let base = ids.take();
-        let mut moment = Moment {
-            now: draft.now,
-            scope: pending.scope,
-            sequence: log.sequence + 1,
-            ids,
         };
         // A panic inside one decision is that command's alone: it has changed nothing.
         let decided = catch_unwind(AssertUnwindSafe(|| {
@@ -273,7 +275,21 @@ impl Commit {
         }
     }
 
-    fn panicked(&self, pending: &Pending) -> Failure {
+    /// What a decision is handed besides the facts, and the base of its entry's ids.
+    pub(crate) fn moment(&mut self, draft: &Draft, scope: Scope) -> Option<(Moment, RawId)> {
+        let sequence = self.logs.get(&scope.number)?.sequence + 1;
+        let mut ids = self.bases.next(draft.now, &mut self.random);
+        let base = ids.take();
+        let moment = Moment {
+            now: draft.now,
+            scope,
+            sequence,
+            ids,
+        };
+        Some((moment, base))
+    }
+
+    pub(crate) fn panicked(&self, pending: &Pending) -> Failure {
         Counters::add(&self.shared.counters.panics, 1);
         tracing::error!(
             action = pending.command.action().as_str(),

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use strongroom_auth::permission::Operate;
-use strongroom_auth::{Actor, Caller, SystemActor};
+use strongroom_auth::{Actor, Caller, Credential, SystemActor};
 use strongroom_crypto::RootKeys;
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::Limited;
+use strongroom_domain::approvals::Gated;
 use strongroom_domain::command::Command;
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
@@ -310,14 +311,7 @@ impl Engine {
             Actor::System(actor) => (None, Some(actor.as_str())),
         };
         let actor = actor_line(credential, system, caller.rule(), &envelope);
-        let limited = caller.credential().filter(|key| key.is_limited);
-        let command: Box<dyn Decide> = match limited {
-            Some(credential) => Box::new(Limited {
-                command,
-                key: credential.id,
-            }),
-            None => Box::new(command),
-        };
+        let command = held_to(caller.credential().map(AsRef::as_ref), command, &envelope);
         self.inner.shared.queue.push(Pending {
             command,
             scope: caller.tenant().scope(),
@@ -411,6 +405,36 @@ impl Engine {
                     .unwrap_or_else(PoisonError::into_inner),
             ),
         }
+    }
+}
+
+/// The command within what its key is held to: its limits, and what others have to agree to.
+fn held_to<C: Command>(
+    key: Option<&Credential>,
+    command: C,
+    envelope: &Envelope,
+) -> Box<dyn Decide> {
+    let gated = command.act().is_some();
+    let approval = envelope.approval;
+    match key {
+        None => Box::new(command),
+        Some(key) if key.is_limited => {
+            let command = Limited {
+                command,
+                key: key.id,
+            };
+            Box::new(Gated {
+                command,
+                maker: key.id,
+                approval,
+            })
+        }
+        Some(key) if gated => Box::new(Gated {
+            command,
+            maker: key.id,
+            approval,
+        }),
+        Some(_) => Box::new(command),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What travels around a command: where it came from, and how it ended.
 
+use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::rejection::Rejection;
 use strongroom_domain::view;
-use strongroom_types::id::{AnyId, RawId, RequestId};
+use strongroom_types::id::{AnyId, ApprovalId, RawId, RequestId};
 use strongroom_types::time::Timestamp;
 
 /// Where a command came from and what protects it.
@@ -15,6 +16,8 @@ pub struct Envelope {
     pub idempotency: Option<Idempotency>,
     /// Keyed hash of the request's signature, spent by the commit.
     pub signature: Option<[u8; 16]>,
+    /// The approval that a request says it has been given.
+    pub approval: Option<ApprovalId>,
 }
 
 impl Envelope {
@@ -26,6 +29,7 @@ impl Envelope {
             user_agent: String::new(),
             idempotency: None,
             signature: None,
+            approval: None,
         }
     }
 }
@@ -63,6 +67,11 @@ impl Committed {
     /// What the act was about.
     pub fn resource(&self) -> Option<AnyId> {
         self.facts.resource
+    }
+
+    /// Whether it was not done: it waits for others to agree to it.
+    pub fn waits(&self) -> bool {
+        self.facts.action == Action::ApprovalRequested
     }
 
     /// The sequence of its entry.

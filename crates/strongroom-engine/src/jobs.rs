@@ -5,7 +5,7 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
+use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
@@ -29,6 +29,8 @@ pub enum DueWork {
     Payment,
     /// Take a refund one step further with the acquirer.
     Refund,
+    /// Write down that an approval's time is over.
+    Approval,
 }
 
 impl DueWork {
@@ -38,6 +40,7 @@ impl DueWork {
             DueWork::Token => TOKEN_JOB,
             DueWork::Payment => PAYMENT_JOB,
             DueWork::Refund => REFUND_JOB,
+            DueWork::Approval => APPROVAL_JOB,
         }
     }
 
@@ -47,6 +50,7 @@ impl DueWork {
             DueWork::Token,
             DueWork::Payment,
             DueWork::Refund,
+            DueWork::Approval,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

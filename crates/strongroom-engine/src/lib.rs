@@ -42,6 +42,7 @@ mod transport;
 mod vault;
 pub mod verify;
 pub mod view;
+mod watch;
 mod webhooks;
 
 pub use clock::{Clock, WallClock};
@@ -57,8 +58,8 @@ pub use start::{Settings, StartError, require_root};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError};
 pub use view::{
-    AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,
-    TransactionFilter, View, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter,
+    ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

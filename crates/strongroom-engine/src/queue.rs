@@ -17,6 +17,7 @@ use crate::draft::ClearPart;
 use crate::envelope::{Committed, Envelope, Failure};
 use crate::rotation::KeyOrder;
 use crate::spent::BuiltRun;
+use crate::watch::Noticed;
 
 /// A [`Command`] without its permission type: that was checked when it was queued.
 pub(crate) trait Decide: Send {
@@ -77,6 +78,8 @@ pub(crate) enum Item {
     Run(Box<BuiltRun>),
     /// Keys that are replaced or destroyed.
     Keys(KeyOrder, oneshot::Sender<Result<usize, Failure>>),
+    /// Something that may raise an alert; nothing for what was counted before.
+    Noticed(Option<Noticed>),
     Stop,
 }
 
@@ -138,6 +141,15 @@ impl Queue {
         waiting.items.push(item);
         self.arrived.notify_one();
         Ok(())
+    }
+
+    /// Adds an item that may be lost, unless the queue is full.
+    pub fn offer(&self, item: Item) {
+        let mut waiting = self.lock();
+        if !waiting.closed && waiting.items.len() < self.limit {
+            waiting.items.push(item);
+            self.arrived.notify_one();
+        }
     }
 
     /// Waits for items and takes up to `most` of them, oldest first.

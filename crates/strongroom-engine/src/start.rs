@@ -31,6 +31,7 @@ use crate::scopes::{Scopes, installation};
 use crate::sealers::Sealers;
 use crate::shared::{Counters, Shared, installation_keys};
 use crate::spent::{KEEP, Spent, position};
+use crate::watch::Watch;
 use crate::webhooks::Webhooks;
 
 /// Bounds of the engine.
@@ -217,6 +218,7 @@ pub(crate) fn begin(
         bases: Bases::after(last),
         spent,
         refusals: Refusals::new(settings.refusals_per_second),
+        watch: Watch::default(),
         subjects: HashMap::new(),
         last,
         batch_limit: settings.batch_limit,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission, Thumbprint};
+use strongroom_domain::alerts::Rule;
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
@@ -30,6 +31,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Whether it is the answer that an earlier request got.
     pub replayed: bool,
+    /// Whether nothing was done yet: others have to agree to it.
+    pub waits: bool,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
     /// What follows for as long as the reader stays, instead of a body.
@@ -49,6 +52,7 @@ impl Answer {
         Answer {
             body: Bytes::from(committed.body()),
             replayed: committed.replayed(),
+            waits: committed.waits(),
             ..Answer::default()
         }
     }
@@ -117,6 +121,13 @@ impl Call {
             permissions: self.credential.permissions.clone(),
             is_restricted: self.credential.is_restricted(),
         }
+    }
+
+    /// Says that the key has done what an alert is raised for, where no refusal goes on record.
+    pub fn notice(&self, rule: Rule) {
+        let (key, request) = (&self.credential, self.envelope.request);
+        self.engine
+            .notice(key.scope, rule, key.id.any(), Some(request));
     }
 
     pub fn mode(&self) -> Mode {

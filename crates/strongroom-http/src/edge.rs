@@ -30,7 +30,7 @@ use crate::idempotency;
 use crate::leaks;
 use crate::openapi;
 use crate::parcel::Parcel;
-use crate::presented::unverified_key;
+use crate::presented::{self, unverified_key};
 use crate::problem::{EdgeCode, Problem};
 use crate::query::Query;
 use crate::respond::{self, Reply};
@@ -149,6 +149,7 @@ impl App {
         let envelope = Envelope {
             idempotency,
             signature,
+            approval: presented::approval(&head.headers),
             ..visit.envelope()
         };
         let call = Call {
@@ -167,7 +168,7 @@ impl App {
         };
         let answer = self.run(handler, call).await?;
         Ok(Passed {
-            status: route.success,
+            status: if answer.waits { 202 } else { route.success },
             answer,
         })
     }

@@ -9,6 +9,7 @@ use crate::query::{Parameter, ParameterKind};
 use crate::route::{Door, ReplyKind, Route, SignatureClass};
 use crate::routes::routes;
 use crate::schema;
+use crate::v1::approvals;
 
 /// The document as served: compact.
 pub fn served() -> Bytes {
@@ -94,6 +95,13 @@ fn operation(route: &Route) -> Value {
             None => json!([]),
         },
     });
+    if route.waits
+        && let Some(responses) = operation
+            .get_mut("responses")
+            .and_then(Value::as_object_mut)
+    {
+        responses.insert("202".into(), waiting());
+    }
     if let (Some(fields), Some(permission)) = (operation.as_object_mut(), route.permission) {
         fields.insert("x-permission".into(), json!(permission));
     }
@@ -101,6 +109,14 @@ fn operation(route: &Route) -> Value {
         fields.insert("requestBody".into(), request_body(&body()));
     }
     operation
+}
+
+/// The answer where a policy has the request wait.
+fn waiting() -> Value {
+    json!({
+        "description": "It waits for approvals.",
+        "content": {"application/json": {"schema": approvals::schema()}},
+    })
 }
 
 /// What a success holds.
@@ -167,6 +183,11 @@ fn parameters(route: &Route) -> Vec<Value> {
             "Unix seconds.",
             &seconds,
         ));
+    }
+    if route.waits {
+        let about = "The approval that a request sent again was given, where its reply is for its maker alone.";
+        let id = schema::id("appr");
+        parameters.push(parameter("header", "Approval-Id", false, about, &id));
     }
     parameters.extend(route.query.iter().map(query_parameter));
     parameters

@@ -2,6 +2,9 @@
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
+use strongroom_types::id::ApprovalId;
+
+use crate::json::NOBODY;
 
 /// The one key text of `Authorization: Bearer` or `X-API-Key`; `None` when there is none to look up.
 ///
@@ -25,6 +28,15 @@ pub fn unverified_key(headers: &HeaderMap) -> Option<&str> {
         found = Some(key);
     }
     found
+}
+
+/// The approval that a request sent again says it has been given. What names none, or two, is nobody's.
+pub fn approval(headers: &HeaderMap) -> Option<ApprovalId> {
+    let mut values = headers.get_all("approval-id").iter();
+    let first = values.next()?;
+    let named = first.to_str().ok().and_then(ApprovalId::parse);
+    let alone = named.filter(|_| values.next().is_none());
+    Some(alone.unwrap_or(ApprovalId(NOBODY)))
 }
 
 #[cfg(test)]
@@ -79,5 +91,22 @@ mod tests {
             read(&[("authorization", b"Bearer  sk_test_x")]),
             Some(" sk_test_x".into())
         );
+    }
+
+    #[test]
+    fn an_approval_is_named_once_or_is_nobody_s() {
+        let named = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("approval-id", HeaderValue::from_static(value));
+            }
+            approval(&headers).map(|id| id.to_string())
+        };
+        let id = "appr_0123456789abcdef01234567";
+        let nobody = Some(ApprovalId(NOBODY).to_string());
+        assert_eq!(named(&[]), None);
+        assert_eq!(named(&[id]), Some(id.to_owned()));
+        assert_eq!(named(&["appr_1"]), nobody);
+        assert_eq!(named(&[id, id]), nobody);
     }
 }

@@ -106,6 +106,8 @@ pub struct Route {
     pub exempt: &'static [&'static str],
     /// Whether its body carries a card: of such a body nothing is remembered and nothing shown back.
     pub card: bool,
+    /// Whether a policy may have it wait for approvals instead: then the answer is 202 with the approval.
+    pub waits: bool,
     pub door: Door,
 }
 
@@ -145,6 +147,7 @@ impl Route {
             reply_schema: || Schema::Bool(true),
             exempt: &[],
             card: false,
+            waits: false,
             door,
         }
     }
@@ -200,6 +203,12 @@ impl Route {
     #[must_use]
     pub fn card(mut self) -> Route {
         self.card = true;
+        self
+    }
+
+    #[must_use]
+    pub fn waits(mut self) -> Route {
+        self.waits = true;
         self
     }
 

@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod hooks;
+mod watch;
 
 use std::sync::LazyLock;
 
@@ -30,6 +31,9 @@ pub fn routes() -> &'static [Route] {
         rows.extend(key_rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
+        rows.extend(watch::approval_rows());
+        rows.extend(watch::policy_rows());
+        rows.extend(watch::alert_rows());
         rows.extend(log_rows());
         rows
     });
@@ -130,6 +134,7 @@ fn money_rows() -> Vec<Route> {
             .created()
             .money()
             .sensitive()
+            .waits()
             .body(funding::body_schema)
             .reply(transactions::schema),
         Route::guarded(
@@ -176,6 +181,7 @@ fn payout_rows() -> Vec<Route> {
             .money()
             .sensitive()
             .exempt(payouts::EXEMPT)
+            .waits()
             .body(payouts::create_schema)
             .reply(payouts::schema),
         Route::guarded(Verb::Get, "/v1/payouts", payouts::list)
@@ -225,6 +231,7 @@ fn token_rows() -> Vec<Route> {
             .about("Shows a token's card number, once the log says to whom and why.")
             .sensitive()
             .secret()
+            .waits()
             .body(tokens::reveal_schema)
             .reply(tokens::revealed_schema),
     ]
@@ -265,6 +272,7 @@ fn refund_rows() -> Vec<Route> {
             .created()
             .money()
             .sensitive()
+            .waits()
             .body(refunds::create_schema)
             .reply(refunds::schema),
         Route::guarded(Verb::Get, "/v1/refunds", refunds::list)
@@ -284,6 +292,7 @@ fn key_rows() -> Vec<Route> {
             .created()
             .sensitive()
             .secret()
+            .waits()
             .body(api_keys::create_schema)
             .reply(api_keys::secret_schema),
         Route::guarded(Verb::Get, "/v1/api-keys", api_keys::list)
@@ -296,6 +305,7 @@ fn key_rows() -> Vec<Route> {
         Route::guarded(Verb::Patch, "/v1/api-keys/{id}", api_keys::update)
             .about("Changes a key's name, networks and money limits, or lets it end sooner.")
             .sensitive()
+            .waits()
             .body(api_keys::update_schema)
             .reply(api_keys::schema),
         Route::guarded(Verb::Post, "/v1/api-keys/{id}/roll", api_keys::roll)
@@ -303,6 +313,7 @@ fn key_rows() -> Vec<Route> {
             .created()
             .sensitive()
             .secret()
+            .waits()
             .body(api_keys::roll_schema)
             .reply(api_keys::secret_schema),
         Route::guarded(Verb::Post, "/v1/api-keys/{id}/revoke", api_keys::revoke)
@@ -438,6 +449,7 @@ mod tests {
                 "webhooks",
                 "tokens/{id}",
                 "refunds",
+                "approval",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

@@ -125,6 +125,7 @@ impl Visit {
             user_agent: self.user_agent.clone(),
             idempotency: None,
             signature: None,
+            approval: None,
         }
     }
 }

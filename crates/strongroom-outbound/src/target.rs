@@ -234,6 +234,19 @@ impl fmt::Debug for Target {
     }
 }
 
+impl TargetFault {
+    /// Whether the URL is a good one that leads inward: to this machine, its network, or past the network it named.
+    pub const fn is_inward(&self) -> bool {
+        matches!(
+            self,
+            TargetFault::NumericHost
+                | TargetFault::LocalName
+                | TargetFault::Address
+                | TargetFault::Outside
+        )
+    }
+}
+
 impl fmt::Display for TargetFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

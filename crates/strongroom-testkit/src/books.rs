@@ -86,6 +86,7 @@ impl Books {
             user_agent: "testkit".into(),
             idempotency: None,
             signature: None,
+            approval: None,
         }
     }
 

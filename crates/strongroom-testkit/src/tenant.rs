@@ -192,15 +192,19 @@ impl<'s> Tenant<'s> {
         }
     }
 
-    /// Events since a mark, oldest first.
+    /// Events since a mark, oldest first, without those of alerts that the server raised beside what was done.
     pub fn events_since(&self, mark: &Mark) -> Vec<Value> {
-        self.all("/v1/events").split_off(mark.events)
+        let mut events = self.all("/v1/events").split_off(mark.events);
+        events.retain(|event| event.get("type").and_then(Value::as_str) != Some("alert.raised"));
+        events
     }
 
-    /// Audit records since a mark, oldest first.
+    /// Audit records since a mark, oldest first, without the alerts that the server raised beside them.
     pub fn audit_since(&self, mark: &Mark) -> Vec<Value> {
-        let newer =
-            |record: &Value| record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence);
+        let newer = |record: &Value| {
+            let watch = record.get("user_id").and_then(Value::as_str) == Some("system:watch");
+            record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence) && !watch
+        };
         let mut records: Vec<Value> = self
             .all("/v1/audit-logs")
             .into_iter()

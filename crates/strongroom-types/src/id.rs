@@ -219,6 +219,12 @@ registry! {
     WebhookAttempt = 18, "wha", WebhookAttemptId;
     /// What a key with a daily limit has moved. Shares its key's number.
     Allowance = 19, "alw", AllowanceId;
+    /// An act that waits for others to agree to it.
+    Approval = 33, "appr", ApprovalId;
+    /// What holds acts up until others agree; the number zero is of the list of them all.
+    ApprovalPolicy = 34, "apol", ApprovalPolicyId;
+    /// Something that somebody should look at.
+    Alert = 35, "alert", AlertId;
 }
 
 /// An id together with its kind.

@@ -7,7 +7,7 @@ use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
 use crate::acquirer::Acquirer;
-use crate::{payments, rail, tokens};
+use crate::{approvals, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -47,7 +47,7 @@ async fn until_next(engine: &Engine) -> Duration {
 }
 
 /// Does every job that is due once: payouts go one step along their rail, payments and refunds have one exchange with
-/// the acquirer, tokens whose time is over lose their number. Says how many there were.
+/// the acquirer, tokens whose time is over lose their number, approvals that nobody ended in time end. Says how many there were.
 ///
 /// # Errors
 /// [`Failure`] of the engine; what can never be done is dropped from the jobs instead.
@@ -82,6 +82,7 @@ pub async fn attend(
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::Token => tokens::expire(engine, job).await,
+        DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Payment => return payments::attend(engine, acquirer, step, job).await,
         DueWork::Refund => return payments::attend_refund(engine, acquirer, step, job).await,
     };

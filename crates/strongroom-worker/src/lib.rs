@@ -5,6 +5,7 @@
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
 mod acquirer;
+mod approvals;
 mod due;
 mod keys;
 mod payments;

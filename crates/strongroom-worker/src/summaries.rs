@@ -10,12 +10,14 @@ use strongroom_domain::housekeeping::Note;
 use strongroom_engine::{Engine, Envelope, Failure};
 use strongroom_types::mode::Scope;
 
-/// Writes down uses of keys, failures before a credential was proven, and refusals over their budget.
+/// Writes down uses of keys, failures before a credential was proven, refusals over their budget, and how often what
+/// raised an alert has happened again.
 ///
 /// # Errors
 /// The first [`Failure`] of the engine; what was taken and not written is counted again from zero.
 pub async fn write_summaries(engine: &Engine) -> Result<(), Failure> {
     let summaries = engine.take_summaries();
+    engine.flush_alerts();
     for (scope, used) in summaries.used {
         for some in used.chunks(500) {
             let caller: Caller<Operate> = Caller::system(SystemActor::Housekeeping, scope);

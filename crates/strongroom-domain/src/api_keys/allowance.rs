@@ -10,6 +10,7 @@ use strongroom_types::money::Money;
 
 use crate::action::Action;
 use crate::api_keys::existing;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
@@ -88,42 +89,66 @@ impl<C: Command> Command for Limited<C> {
         self.command.action()
     }
 
+    fn parked(&self, facts: &Facts, scope: Scope) -> Option<Parked> {
+        self.command.parked(facts, scope)
+    }
+
+    fn act(&self) -> Option<Act> {
+        self.command.act()
+    }
+
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
         let keys = self.command.keys(facts, scope);
-        match direction(self.action()) {
-            Some(_) => keys.record(self.key.any()).record(allowance_key(self.key)),
-            None => keys,
-        }
+        allowance_keys(self.action(), self.key, keys)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let decision = self.command.decide(facts, moment)?;
-        let Some(direction) = direction(self.action()) else {
-            return Ok(decision);
-        };
-        let Some(limits) = &existing(facts, self.key)?.limits else {
-            return Ok(decision);
-        };
-        let Some(amount) = moved(self.action(), &decision) else {
-            return Ok(decision);
-        };
-        let allowance = match facts.record(allowance_key(self.key)).map(AsRef::as_ref) {
-            Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
-            _ => Allowance::default().on(moment.now.day()),
-        };
-        // A payment counted against the day when it was made.
-        let counts = self.action() != Action::PaymentCaptured;
-        let used = match counts {
-            true => allowance.used(amount.currency),
-            false => 0,
-        };
-        limits.admit(direction, amount, used).map_err(refusal)?;
-        if !counts {
-            return Ok(decision);
-        }
-        let allowance = Record::Allowance(allowance.with(amount));
-        Ok(decision.change(allowance_key(self.key), allowance))
+        bounded(self.action(), self.key, decision, facts, moment)
     }
+}
+
+/// With what a key's limits are asked of, where an act moves money.
+pub(crate) fn allowance_keys(action: Action, key: ApiKeyId, keys: Keys) -> Keys {
+    match direction(action) {
+        Some(_) => keys.record(key.any()).record(allowance_key(key)),
+        None => keys,
+    }
+}
+
+/// A decision within the limits of a key, and counted against them.
+pub(crate) fn bounded(
+    action: Action,
+    key: ApiKeyId,
+    decision: Decision,
+    facts: &Facts,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let Some(direction) = direction(action) else {
+        return Ok(decision);
+    };
+    let Some(limits) = &existing(facts, key)?.limits else {
+        return Ok(decision);
+    };
+    let Some(amount) = moved(action, &decision) else {
+        return Ok(decision);
+    };
+    let allowance = match facts.record(allowance_key(key)).map(AsRef::as_ref) {
+        Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
+        _ => Allowance::default().on(moment.now.day()),
+    };
+    // A payment counted against the day when it was made.
+    let counts = action != Action::PaymentCaptured;
+    let used = match counts {
+        true => allowance.used(amount.currency),
+        false => 0,
+    };
+    limits.admit(direction, amount, used).map_err(refusal)?;
+    if !counts {
+        return Ok(decision);
+    }
+    let allowance = Record::Allowance(allowance.with(amount));
+    Ok(decision.change(allowance_key(key), allowance))
 }
 
 /// Which way an act moves money, if it moves any on the caller's word. What is taken back gives nothing back: a limit is
@@ -141,7 +166,8 @@ fn direction(action: Action) -> Option<Direction> {
     }
 }
 
-fn moved(action: Action, decision: &Decision) -> Option<Money> {
+/// What an act moves, for what is held against a limit or a threshold.
+pub(crate) fn moved(action: Action, decision: &Decision) -> Option<Money> {
     if action == Action::PaymentCaptured {
         return decision.transactions.first().map(|t| t.amount);
     }

@@ -8,6 +8,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
 use crate::api_keys::{ApiKey, Held, existing, owners_changed, tenant, valid};
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -38,6 +39,14 @@ impl Command for UpdateApiKey {
 
     fn action(&self) -> Action {
         Action::ApiKeyUpdated
+    }
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::ApiKeyUpdate)
+    }
+
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        Some(Parked::again(Act::ApiKeyUpdate, &self.asked()))
     }
 
     fn keys(&self, _: &Facts, scope: Scope) -> Keys {

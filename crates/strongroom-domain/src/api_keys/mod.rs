@@ -3,6 +3,7 @@
 mod allowance;
 mod change;
 mod leak;
+mod waiting;
 
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
@@ -16,6 +17,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
@@ -27,8 +29,10 @@ use crate::rejection::{Code, Rejection};
 use crate::view;
 
 pub use allowance::{Allowance, Limited, Used};
+pub(crate) use allowance::{allowance_keys, bounded, moved};
 pub use change::UpdateApiKey;
 pub use leak::RevokeLeaked;
+use waiting::{person_of, with_maker};
 
 /// A key as stored.
 #[derive(Clone, Encode, Decode, Classified)]
@@ -94,6 +98,11 @@ pub struct ApiKey {
     #[n(17)]
     #[class(operational)]
     pub certificates: Option<Vec<Thumbprint>>,
+    /// Whose it is, as far as approvals go: the key that it was made with, and knows its text. `None` for one that was made
+    /// at the command line, or that others agreed to: it is a person of its own.
+    #[n(18)]
+    #[class(operational)]
+    pub person: Option<ApiKeyId>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -123,6 +132,11 @@ impl Held {
 }
 
 impl ApiKey {
+    /// The key that stands for the person it belongs to.
+    pub fn person(&self) -> ApiKeyId {
+        self.person.unwrap_or(self.id)
+    }
+
     pub fn status_code(&self) -> u8 {
         match self.status {
             CredentialStatus::Active => 0,
@@ -174,8 +188,16 @@ impl Command for CreateApiKey {
         Action::ApiKeyCreated
     }
 
+    fn act(&self) -> Option<Act> {
+        Some(Act::ApiKeyCreate)
+    }
+
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        Some(Parked::again(Act::ApiKeyCreate, &self.asked()))
+    }
+
     fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        Keys::default().record(scope.organization.any())
+        with_maker(self.held.as_ref()).record(scope.organization.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -192,7 +214,8 @@ impl Command for CreateApiKey {
         let tenant = tenant(facts, moment.scope)?;
 
         // From here it must succeed.
-        let key = self.key(ApiKeyId(moment.fresh()), moment.now);
+        let mut key = self.key(ApiKeyId(moment.fresh()), moment.now);
+        key.person = person_of(facts, self.held.as_ref());
         let change = i32::from(key.is_lasting_owner());
         let event = EventFact {
             event: EventType::ApiKeyCreated,
@@ -241,6 +264,7 @@ impl CreateApiKey {
             networks: self.networks.clone(),
             limits: self.limits.clone(),
             certificates: self.certificates.clone(),
+            person: None,
         }
     }
 }
@@ -296,8 +320,16 @@ impl Command for RollApiKey {
         Action::ApiKeyRolled
     }
 
+    fn act(&self) -> Option<Act> {
+        Some(Act::ApiKeyRoll)
+    }
+
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        Some(Parked::again(Act::ApiKeyRoll, &self.asked()))
+    }
+
     fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default().record(self.id.any())
+        with_maker(self.held.as_ref()).record(self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -324,6 +356,7 @@ impl Command for RollApiKey {
             created_at: moment.now,
             last_used_at: None,
             rolled_from: Some(self.id),
+            person: person_of(facts, self.held.as_ref()).or(Some(old.person())),
             ..old.clone()
         };
         let event = EventFact {

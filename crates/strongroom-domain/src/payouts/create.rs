@@ -1,5 +1,6 @@
 //! Making a payout: to a wallet it completes at once, to a bank it begins with a hold.
 
+use minicbor::{Decode, Encode};
 use strongroom_auth::permission::CreatePayouts;
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::currency::Currency;
@@ -10,6 +11,7 @@ use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::{EventFact, TransactionKind};
@@ -22,17 +24,22 @@ use super::steps::{hold, transaction};
 use super::{BankAccount, Payout, PayoutBody, PayoutStatus, Recipient};
 
 /// Who is to be paid, as the request says.
+#[derive(Clone, Encode, Decode)]
 pub enum NewRecipient {
-    Wallet(WalletId),
+    #[n(0)]
+    Wallet(#[n(0)] WalletId),
+    #[n(1)]
     Bank {
+        #[n(0)]
         bank_code: Option<String>,
+        #[n(1)]
         account: BankAccount,
     },
 }
 
 impl NewRecipient {
     /// The text by which the same account is found again.
-    fn index_text(&self) -> Option<String> {
+    pub(crate) fn index_text(&self) -> Option<String> {
         let NewRecipient::Bank { bank_code, account } = self else {
             return None;
         };
@@ -41,13 +48,20 @@ impl NewRecipient {
 }
 
 /// `POST /v1/payouts`.
+#[derive(Clone, Encode, Decode)]
 pub struct CreatePayout {
+    #[n(0)]
     pub amount: Money,
     /// The operating wallet of the currency when absent.
+    #[n(1)]
     pub source: Option<WalletId>,
+    #[n(2)]
     pub recipient: NewRecipient,
+    #[n(3)]
     pub reference_id: Option<ReferenceId>,
+    #[n(4)]
     pub description: Option<String>,
+    #[n(5)]
     pub metadata: Metadata,
 }
 
@@ -56,6 +70,19 @@ impl Command for CreatePayout {
 
     fn action(&self) -> Action {
         Action::PayoutCreated
+    }
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::Payout)
+    }
+
+    /// With its source by name: who approves sees which wallet pays.
+    fn parked(&self, facts: &Facts, scope: Scope) -> Option<Parked> {
+        let source = self.source_in(facts, scope);
+        Some(Parked::Payout(CreatePayout {
+            source,
+            ..self.clone()
+        }))
     }
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {

@@ -1,5 +1,6 @@
 //! Beginning a refund.
 
+use minicbor::{Decode, Encode};
 use strongroom_auth::permission::CreateRefunds;
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::currency::Currency;
@@ -10,6 +11,7 @@ use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::{EventFact, Transaction, TransactionKind};
@@ -22,14 +24,21 @@ use crate::rejection::{Code, Rejection};
 use crate::view::json;
 
 /// `POST /v1/refunds`.
+#[derive(Clone, Encode, Decode)]
 pub struct CreateRefund {
+    #[n(0)]
     pub payment: PaymentId,
     /// All that can be given back when absent.
+    #[n(1)]
     pub amount: Option<Money>,
     /// What the caller takes the payment's currency to be, with an amount or without.
+    #[n(2)]
     pub currency: Option<Currency>,
+    #[n(3)]
     pub reason: String,
+    #[n(4)]
     pub reference_id: Option<ReferenceId>,
+    #[n(5)]
     pub metadata: Metadata,
 }
 
@@ -55,6 +64,21 @@ impl Command for CreateRefund {
 
     fn action(&self) -> Action {
         Action::RefundCreated
+    }
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::Refund)
+    }
+
+    /// With the amount that it is now: what can be given back may be another once it is agreed to.
+    fn parked(&self, facts: &Facts, _: Scope) -> Option<Parked> {
+        let amount = facts
+            .payment(self.payment)
+            .and_then(|payment| self.amount_of(payment).ok());
+        Some(Parked::Refund(CreateRefund {
+            amount: amount.or(self.amount),
+            ..self.clone()
+        }))
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {

@@ -5,6 +5,7 @@ use strongroom_types::id::TokenId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::EventFact;
@@ -27,6 +28,16 @@ impl Command for RevealToken {
 
     fn action(&self) -> Action {
         Action::TokenRevealed
+    }
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::TokenReveal)
+    }
+
+    /// Sent again by whoever asked: the number is for nobody else.
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        let asked = serde_json::json!({"token_id": self.id, "reason": self.reason});
+        Some(Parked::again(Act::TokenReveal, &asked))
     }
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {

@@ -4,10 +4,12 @@
 //! added; one that changes breaks every installation. `UPDATE_GOLDEN=1` writes the file anew: review the difference.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test")]
 
+mod alerts;
 mod cards;
 mod keys;
 mod webhooks;
 
+use alerts::{alert, raised};
 use cards::{paid, payment, refund, token};
 use keys::{allowance, restricted_key};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
@@ -206,6 +208,7 @@ fn records() -> Vec<(&'static str, Record)> {
                 created_at: Timestamp(5),
                 owner_keys: 1,
                 webhooks: Some(2),
+                open_alerts: None,
             }),
         ),
         (
@@ -241,6 +244,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("token", Record::Token(token())),
         ("payment", Record::Payment(payment())),
         ("refund", Record::Refund(refund())),
+        ("alert", Record::Alert(alert())),
     ]
 }
 
@@ -297,6 +301,7 @@ fn api_key() -> ApiKey {
         rolled_from: Some(ApiKeyId(raw(8))),
         networks: None,
         limits: None,
+        person: None,
     }
 }
 
@@ -338,6 +343,10 @@ fn lines() -> Vec<(String, String)> {
     for event in render(&paid(), &place, Mode::Test) {
         let name = format!("event of a card {}", event.number);
         lines.push((name, event.body));
+    }
+    lines.push(("facts of an alert".to_owned(), hex(&encoded(&raised()))));
+    for event in render(&raised(), &place, Mode::Test) {
+        lines.push(("event of an alert".to_owned(), event.body));
     }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));

@@ -1,6 +1,6 @@
 //! Endpoints that events are sent to.
 
-use strongroom_auth::Role;
+use strongroom_auth::PermissionSet;
 use strongroom_domain::webhooks::{Challenge, Retired, Webhook, WebhookStatus};
 use strongroom_types::id::WebhookId;
 use strongroom_types::time::Timestamp;
@@ -15,7 +15,7 @@ pub fn webhook() -> Webhook {
         events: vec!["payout.*".into()],
         description: Some("till".into()),
         ordered: true,
-        readable: Role::Viewer.permissions().reading(),
+        readable: readable(),
         secret: "whsec_c2VjcmV0".into(),
         seed: Some([7; 32]),
         public_key: Some("whpk_AAAA".into()),
@@ -44,4 +44,21 @@ pub fn guarded_webhook() -> Webhook {
         }),
         ..webhook()
     }
+}
+
+/// What a viewer could read when this was written.
+fn readable() -> PermissionSet {
+    let of = [
+        "account",
+        "wallets",
+        "payouts",
+        "transactions",
+        "events",
+        "audit_logs",
+        "request_logs",
+        "webhooks",
+        "payments",
+        "refunds",
+    ];
+    PermissionSet::new(of.iter().map(|of| format!("read:{of}")).collect()).unwrap()
 }

@@ -17,7 +17,7 @@ use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
-use crate::accept::{PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
+use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
@@ -131,6 +131,10 @@ impl Claims {
                 refund.reference_id.as_ref().map(|r| r.as_str()),
                 refund.id.any(),
             ),
+            Record::Alert(alert) => {
+                let open = alert.open_text();
+                claim(Field::OpenAlert, open.as_deref(), alert.id.any());
+            }
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
                     claim(
@@ -347,6 +351,11 @@ impl Jobs {
                 let key = (scope, REFUND_JOB, refund.id.0.0);
                 self.expected.insert(key, Due::Soon(changed));
             }
+            Record::Approval(approval) if approval.body.is_waiting() => {
+                let key = (scope, APPROVAL_JOB, approval.body.id.0.0);
+                self.expected
+                    .insert(key, Due::At(approval.body.expires_at.0));
+            }
             Record::Token(token) => {
                 let waits = token.body.status == TokenStatus::Active;
                 if let Some(end) = token.body.expires_at.filter(|_| waits) {
@@ -406,6 +415,7 @@ impl Jobs {
                 RAIL_JOB => "payout",
                 TOKEN_JOB => "token",
                 PAYMENT_JOB => "payment",
+                APPROVAL_JOB => "approval",
                 _ => "refund",
             };
             damages.note(format!(

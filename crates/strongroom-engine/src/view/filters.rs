@@ -1,6 +1,8 @@
 //! What lists can be narrowed by.
 
 use strongroom_domain::action::Action;
+use strongroom_domain::alerts::{AlertStatus, Rule, Severity};
+use strongroom_domain::approvals::{Act, ApprovalStatus};
 use strongroom_domain::entry::TransactionKind;
 use strongroom_domain::payments::PaymentStatus;
 use strongroom_domain::payouts::PayoutStatus;
@@ -47,6 +49,23 @@ pub struct RefundFilter {
     pub status: Option<RefundStatus>,
     pub payment: Option<PaymentId>,
     pub reference_id: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ApprovalFilter {
+    pub status: Option<ApprovalStatus>,
+    pub act: Option<Act>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct AlertFilter {
+    pub status: Option<AlertStatus>,
+    pub severity: Option<Severity>,
+    pub rule: Option<Rule>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
 }

@@ -3,6 +3,8 @@
 //! A [`View`] exists only inside [`Engine::read`](crate::Engine::read), for the scope of the caller that was proven
 //! there; there is no reading by id alone. Lists come newest first (events oldest first), a page at a time.
 
+mod alerts;
+mod approvals;
 mod audit;
 mod events;
 mod filters;
@@ -31,7 +33,8 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{
-    AuditFilter, PaymentFilter, PayoutFilter, RefundFilter, TransactionFilter, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PayoutFilter, RefundFilter,
+    TransactionFilter, WalletFilter,
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};

@@ -96,7 +96,7 @@ impl View<'_> {
     }
 
     /// A page of records of one kind, or the one that a reference id belongs to.
-    fn found<T>(
+    pub(super) fn found<T>(
         &mut self,
         looked_for: &Looked<'_>,
         page: &PageQuery,
@@ -131,11 +131,11 @@ impl View<'_> {
 }
 
 /// What a list looks for.
-struct Looked<'a> {
-    kind: Kind,
-    reference: Option<(Field, &'a str)>,
-    times: (Option<Timestamp>, Option<Timestamp>),
-    cursor: Option<RawId>,
+pub(super) struct Looked<'a> {
+    pub kind: Kind,
+    pub reference: Option<(Field, &'a str)>,
+    pub times: (Option<Timestamp>, Option<Timestamp>),
+    pub cursor: Option<RawId>,
 }
 
 fn named(field: Field, text: Option<&str>) -> Option<(Field, &str)> {

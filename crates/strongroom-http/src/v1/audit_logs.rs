@@ -117,7 +117,7 @@ pub fn schema() -> Schema {
             ("mode", mode()),
             ("ip_address", schema::text()),
             ("user_agent", schema::text()),
-            ("request_id", schema::id("req")),
+            ("request_id", schema::nullable(schema::id("req"))),
             ("policy", schema::text()),
             ("signed", json!({"type": "boolean"})),
             (

@@ -4,7 +4,10 @@
 //! answers. It decides nothing.
 
 pub mod account;
+pub mod alerts;
 pub mod api_keys;
+pub mod approval_policies;
+pub mod approvals;
 pub mod audit_logs;
 pub mod checkpoints;
 pub mod contact;

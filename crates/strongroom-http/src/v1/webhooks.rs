@@ -4,6 +4,7 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateWebhooks, ManageWebhooks, ReadWebhooks};
+use strongroom_domain::alerts::Rule;
 use strongroom_domain::view;
 use strongroom_domain::webhooks::{
     ChallengeWebhook, CreateWebhook, DeleteWebhook, DeliveryView, Replay, ReplayWebhook,
@@ -223,6 +224,9 @@ fn url(fields: &mut Fields<'_, '_>, call: &Call) -> Option<String> {
     match call.outbound().check(&text, call.mode().is_live()) {
         Ok(_) => Some(text),
         Err(fault) => {
+            if fault.is_inward() {
+                call.notice(Rule::WebhookTargetRefused);
+            }
             fields.invalid("url", fault.to_string());
             None
         }

@@ -71,6 +71,8 @@ fn noun(route: &Route) -> &'static str {
         Some("tokens") => "token",
         Some("payments") => "payment",
         Some("refunds") => "refund",
+        Some("alerts") => "alert",
+        Some("approvals" | "approval-policies") => "approval",
         other => panic!("no noun for {other:?}"),
     }
 }

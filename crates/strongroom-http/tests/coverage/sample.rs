@@ -132,6 +132,13 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
+        path if path.starts_with("/v1/alerts/") => alert(acme),
+        "/v1/approvals/{id}/withdraw" => waiting(acme, &acme.owner.text),
+        path if path.starts_with("/v1/approvals/") => waiting(acme, &acme.key(Role::Operator).text),
+        path if path.starts_with("/v1/approval-policies/") => acme
+            .post("/v1/approval-policies", &policy("debit"))
+            .expect(201)
+            .id(),
         path if path.starts_with("/v1/events/") => newest(acme, "/v1/events"),
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
         path => panic!("no sample for `{path}`: say here how it is used well"),
@@ -143,8 +150,47 @@ fn hook() -> Value {
     json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
 }
 
+/// What no other sample moves as much as.
+const OVER: i64 = 100_000_001;
+
+/// A policy that none of the other samples meets.
+fn policy(act: &str) -> Value {
+    let threshold = json!({ "amount": OVER - 1, "currency": "PHP" });
+    json!({ "act": act, "threshold": threshold, "approvals": 2 })
+}
+
+/// A payout of a maker's that waits for two others.
+pub fn waiting(acme: &Tenant<'_>, maker: &str) -> String {
+    let policies = acme.get("/v1/approval-policies").expect(200).text();
+    if !policies.contains("\"payout\"") {
+        acme.post("/v1/approval-policies", &policy("payout"))
+            .expect(201);
+    }
+    let (from, to) = (acme.funded("master", OVER), acme.wallet("master"));
+    let body = strongroom_testkit::tenant::payout(&from, &to, OVER);
+    let request = TestServer::shared().request("POST", "/v1/payouts");
+    let request = request.bearer(maker).idempotent(&fresh("waiting"));
+    request.json(&body).send().expect(202).id()
+}
+
+/// An open alert: a secret key sent by a browser.
+fn alert(acme: &Tenant<'_>) -> String {
+    let key = acme.key(Role::Viewer);
+    TestServer::shared()
+        .request("GET", "/v1/account")
+        .bearer(&key.text)
+        .header("Origin", "https://shop.example")
+        .send()
+        .refused(403, "secret_key_in_browser");
+    newest_of(acme, "/v1/alerts")
+}
+
 fn newest(acme: &Tenant<'_>, path: &str) -> String {
     acme.wallet("master");
+    newest_of(acme, path)
+}
+
+fn newest_of(acme: &Tenant<'_>, path: &str) -> String {
     acme.get(&format!("{path}?limit=1"))
         .expect(200)
         .field("data/0/id")
@@ -181,6 +227,12 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Post, "/v1/webhooks") => hook(),
         (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
         (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),
+        (_, "/v1/approvals/{id}/approve") => {
+            let newest = acme.get("/v1/approvals?limit=1").expect(200);
+            json!({ "hash": newest.field("data/0/hash") })
+        }
+        (Verb::Post, "/v1/approval-policies") => policy("refund"),
+        (Verb::Patch, "/v1/approval-policies/{id}") => json!({ "approvals": 3 }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

@@ -1,7 +1,9 @@
 //! What the routes' tests share.
 
 mod account;
+mod alerts;
 mod api_keys;
+mod approvals;
 mod audit_logs;
 mod auth;
 mod checkpoints;

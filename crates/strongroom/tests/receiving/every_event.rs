@@ -153,6 +153,12 @@ fn keys(demo: &Demo) {
     post(demo, &format!("{rolled}/revoke"), &json!({}));
     let leaked = post(demo, "/v1/api-keys", &json!({ "role": "viewer" }));
     post(demo, "/leaks", &json!({ "key": leaked["key"] }));
+    // The leak raised an alert in its own commit.
+    let alert = demo.get("/v1/alerts?type=leaked_key");
+    let alert = format!("/v1/alerts/{}", id(&alert["data"][0]));
+    post(demo, &format!("{alert}/acknowledge"), &json!({}));
+    let note = json!({ "note": "Peña" });
+    post(demo, &format!("{alert}/resolve"), &note);
 }
 
 fn webhooks(demo: &Demo) {

@@ -1,0 +1,98 @@
+//! What approvals ask of keys: whose a key is, and what is asked for as others see it who are to agree – everything but
+//! its texts, which do not exist yet.
+
+use serde_json::{Value, json};
+use strongroom_auth::{MoneyLimits, Networks, Range};
+use strongroom_types::id::ApiKeyId;
+
+use crate::api_keys::{ApiKey, CreateApiKey, Held, RollApiKey, UpdateApiKey};
+use crate::facts::{Facts, Keys};
+
+/// The key that makes another.
+pub(super) fn with_maker(held: Option<&Held>) -> Keys {
+    let keys = Keys::default();
+    match held {
+        Some(held) => keys.record(held.id.any()),
+        None => keys,
+    }
+}
+
+/// SECURITY: whoever makes a key knows its text, so as an approver it is he again.
+pub(super) fn person_of(facts: &Facts, held: Option<&Held>) -> Option<ApiKeyId> {
+    let maker = held?.id;
+    Some(facts.api_key(maker.any()).map_or(maker, ApiKey::person))
+}
+
+impl CreateApiKey {
+    pub(super) fn asked(&self) -> Value {
+        let CreateApiKey {
+            key_type,
+            name,
+            role,
+            permissions,
+            dialect,
+            signing,
+            expires_at,
+            networks,
+            limits,
+            minted: _,
+            held: _,
+        } = self;
+        json!({
+            "type": key_type,
+            "name": name,
+            "role": role,
+            "permissions": permissions,
+            "dialect": dialect,
+            "signing": signing,
+            "expires_at": expires_at,
+            "networks": networks.as_ref().map(asked_networks),
+            "limits": limits,
+        })
+    }
+}
+
+impl RollApiKey {
+    pub(super) fn asked(&self) -> Value {
+        json!({"key_id": self.id, "overlap_seconds": self.overlap / 1_000})
+    }
+}
+
+impl UpdateApiKey {
+    /// Only what is named changes; what is named as `null` is taken away.
+    pub(super) fn asked(&self) -> Value {
+        let UpdateApiKey {
+            id,
+            name,
+            networks,
+            report_only,
+            limits,
+            expires_at,
+            held: _,
+        } = self;
+        let mut asked = json!({"key_id": id});
+        let mut add = |field: &str, value: Option<Value>| {
+            if let (Some(fields), Some(value)) = (asked.as_object_mut(), value) {
+                fields.insert(field.to_owned(), value);
+            }
+        };
+        add("name", name.as_ref().map(|name| json!(name)));
+        add("networks", networks.as_deref().map(ranges));
+        add("report_only", report_only.map(|only| json!(only)));
+        add("limits", limits.as_ref().map(asked_limits));
+        add("expires_at", expires_at.map(|end| json!(end)));
+        asked
+    }
+}
+
+fn asked_networks(networks: &Networks) -> Value {
+    json!({"ranges": ranges(&networks.ranges), "report_only": networks.report_only})
+}
+
+fn ranges(ranges: &[Range]) -> Value {
+    json!(ranges)
+}
+
+fn asked_limits(limits: &Option<MoneyLimits>) -> Value {
+    json!(limits)
+}

@@ -1,0 +1,189 @@
+//! Commands that wait: kept as what they are, decided again by the same code.
+
+use minicbor::{Decode, Encode};
+use serde_json::{Value, json};
+use strongroom_auth::permission::{CreateDebits, CreatePayouts, CreateRefunds, Permission};
+use strongroom_types::id::{ApprovalPolicyId, SubjectId};
+use strongroom_types::mode::Scope;
+
+use crate::action::Action;
+use crate::approvals::{Act, ChangePolicies};
+use crate::command::{Command, Moment};
+use crate::decision::Decision;
+use crate::facts::{Facts, Field, Keys};
+use crate::funding::{Debit, Funding};
+use crate::payouts::{CreatePayout, NewRecipient};
+use crate::refunds::CreateRefund;
+use crate::rejection::{Code, Rejection};
+
+/// A command that waits. Fields and variants are only ever added.
+#[derive(Clone, Encode, Decode)]
+pub enum Parked {
+    #[n(0)]
+    Payout(#[n(0)] CreatePayout),
+    #[n(1)]
+    Debit(#[n(0)] Debit),
+    #[n(2)]
+    Refund(#[n(0)] CreateRefund),
+    #[n(3)]
+    Policies(#[n(0)] ChangePolicies),
+    /// One whose reply is for its maker alone, who sends it again: only what it asks for is kept, as JSON.
+    #[n(4)]
+    Again(#[n(0)] Act, #[n(1)] String),
+}
+
+impl Parked {
+    /// One that its maker sends again.
+    pub fn again(act: Act, asked: &Value) -> Parked {
+        Parked::Again(act, asked.to_string())
+    }
+
+    pub fn act(&self) -> Act {
+        match self {
+            Parked::Payout(_) => Act::Payout,
+            Parked::Debit(_) => Act::Debit,
+            Parked::Refund(_) => Act::Refund,
+            Parked::Policies(_) => Act::ApprovalPolicy,
+            Parked::Again(act, _) => *act,
+        }
+    }
+
+    /// What is asked for, as approvers see it.
+    pub fn asked(&self) -> Value {
+        match self {
+            Parked::Payout(payout) => payout_asked(payout),
+            Parked::Debit(Debit(funding)) => funding_asked(funding),
+            Parked::Refund(refund) => refund_asked(refund),
+            Parked::Policies(change) => change.asked(),
+            Parked::Again(_, asked) => serde_json::from_str(asked).unwrap_or_default(),
+        }
+    }
+
+    /// The policy that it would change: it takes part in holding it up.
+    pub(super) fn changed_policy(&self) -> Option<ApprovalPolicyId> {
+        match self {
+            Parked::Policies(change) => change.changed(),
+            _ => None,
+        }
+    }
+
+    /// Whether it tells of a person, and who that is if he is known already.
+    pub(super) fn subject(&self, facts: &Facts) -> Option<Option<SubjectId>> {
+        let Parked::Payout(payout) = self else {
+            return None;
+        };
+        let text = payout.recipient.index_text()?;
+        let known = facts.holder(Field::BankAccount, &text);
+        Some(known.map(|id| SubjectId(id.raw)))
+    }
+
+    pub(super) fn action(&self) -> Action {
+        match self {
+            Parked::Payout(command) => command.action(),
+            Parked::Debit(command) => command.action(),
+            Parked::Refund(command) => command.action(),
+            Parked::Policies(command) => command.action(),
+            Parked::Again(..) => Action::ApprovalApproved,
+        }
+    }
+
+    /// What its maker must hold, then as now.
+    pub(super) fn permission(&self) -> &'static str {
+        match self {
+            Parked::Payout(_) => CreatePayouts::NAME,
+            Parked::Debit(_) => CreateDebits::NAME,
+            Parked::Refund(_) => CreateRefunds::NAME,
+            Parked::Policies(_) => <ChangePolicies as Command>::Permission::NAME,
+            // The edge asks, when it is sent again.
+            Parked::Again(..) => "",
+        }
+    }
+
+    pub(super) fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        match self {
+            Parked::Payout(command) => command.keys(facts, scope),
+            Parked::Debit(command) => command.keys(facts, scope),
+            Parked::Refund(command) => command.keys(facts, scope),
+            Parked::Policies(command) => command.keys(facts, scope),
+            Parked::Again(..) => Keys::default(),
+        }
+    }
+
+    pub(super) fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        match self {
+            Parked::Payout(command) => command.decide(facts, moment),
+            Parked::Debit(command) => command.decide(facts, moment),
+            Parked::Refund(command) => command.decide(facts, moment),
+            Parked::Policies(command) => command.decide(facts, moment),
+            Parked::Again(..) => {
+                let text = "its maker sends it again";
+                Err(Rejection::new(Code::InvalidState, text))
+            }
+        }
+    }
+}
+
+fn payout_asked(payout: &CreatePayout) -> Value {
+    let CreatePayout {
+        amount,
+        source,
+        recipient,
+        reference_id,
+        description,
+        metadata,
+    } = payout;
+    let recipient = match recipient {
+        NewRecipient::Wallet(id) => json!({"type": "wallet", "id": id}),
+        NewRecipient::Bank { bank_code, account } => json!({
+            "type": "bank_account",
+            "account_name": account.account_name,
+            "bank_code": bank_code,
+            "account_number": account.account_number,
+            "iban": account.iban,
+        }),
+    };
+    json!({
+        "amount": amount.minor,
+        "currency": amount.currency,
+        "source_wallet_id": source,
+        "recipient": recipient,
+        "reference_id": reference_id,
+        "description": description,
+        "metadata": metadata,
+    })
+}
+
+fn funding_asked(funding: &Funding) -> Value {
+    let Funding {
+        wallet,
+        amount,
+        reference,
+        description,
+    } = funding;
+    json!({
+        "wallet_id": wallet,
+        "amount": amount.minor,
+        "currency": amount.currency,
+        "reference": reference,
+        "description": description,
+    })
+}
+
+fn refund_asked(refund: &CreateRefund) -> Value {
+    let CreateRefund {
+        payment,
+        amount,
+        currency,
+        reason,
+        reference_id,
+        metadata,
+    } = refund;
+    json!({
+        "payment_id": payment,
+        "amount": amount.map(|amount| amount.minor),
+        "currency": amount.map(|amount| amount.currency).or(*currency),
+        "reason": reason,
+        "reference_id": reference_id,
+        "metadata": metadata,
+    })
+}
