@@ -59,7 +59,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::out::{self, error_line, say};
 use crate::place::{Place, PlaceOptions, VAULT};
 use crate::unfinished::Unfinished;
-use crate::{custody, folder, journals, logging};
+use crate::{folder, journals, logging};
 
 /// Back up an installation while it runs, into one sealed file
 ///

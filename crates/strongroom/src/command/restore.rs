@@ -20,7 +20,8 @@ use crate::out::{self, say};
 use crate::place::{Place, VAULT};
 use crate::postgres::StoreTable;
 use crate::unfinished::Unfinished;
-use crate::{custody, folder, logging};
+use crate::root::RootArguments;
+use crate::{folder, logging};
 
 /// Restore a backup into an empty folder or database, verified before it is there
 ///
@@ -52,9 +53,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
 
-    /// A file that holds the keyring's passphrase on one line; asked at the terminal when absent
-    #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    root: RootArguments,
 
     /// With a database: a new or empty folder for the journals and a vault
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
@@ -115,10 +115,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let plan = plan(options)?;
     let sealed = sealed.map_err(|error| wrong(options, Some(&plan.place), &error))?;
     let root = plan.place.root_keys()?;
-    let opened = Ok::<_, Fault>(root.copy()).and_then(|root| {
-        let opened = sealed.unlock(root);
-        opened.map_err(|error| wrong(options, Some(&plan.place), &error))
-    })?;
+    let opened = sealed.unlock(root.copy());
+    let opened = opened.map_err(|error| wrong(options, Some(&plan.place), &error))?;
     let known = known(options, &plan.place, &root)?;
     let made = plan.folder.as_deref().map(Unfinished::folder).transpose()?;
     if let Some(made) = &made {
@@ -176,8 +174,7 @@ fn list(options: &Options, sealed: Sealed<BufReader<File>>) -> Result<ExitCode, 
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let passphrase = options.passphrase_file.as_deref();
-    let place = Place::with(Path::new(""), &keyring, passphrase);
+    let place = Place::with(Path::new(""), &keyring, options.root.alone());
     let opened = sealed.unlock(place.root_keys()?);
     let contents = opened.and_then(Opened::look);
     let contents = contents.map_err(|error| wrong(options, Some(&place), &error))?;
@@ -187,10 +184,9 @@ fn list(options: &Options, sealed: Sealed<BufReader<File>>) -> Result<ExitCode, 
 }
 
 fn plan(options: &Options) -> Result<Plan, Fault> {
-    let passphrase = options.passphrase_file.as_deref();
     if let Some(config) = &options.config {
         let config = Config::read(config)?;
-        let place = Place::with(config.data(), config.keyring(), passphrase);
+        let place = Place::with(config.data(), config.keyring(), options.root.over(config.root()));
         let database = config.store().options()?;
         return Ok(Plan {
             place: place.in_database(database.clone()),
@@ -219,7 +215,7 @@ fn plan(options: &Options) -> Result<Plan, Fault> {
     };
     let data = folder.clone().unwrap_or_default();
     Ok(Plan {
-        place: Place::with(&data, keyring, passphrase).in_database(database.clone()),
+        place: Place::with(&data, keyring, options.root.alone()).in_database(database.clone()),
         database,
         folder,
     })
