@@ -56,7 +56,6 @@ pub use opened::{OpenFault, Opener};
 pub use payments::CardInHand;
 pub use start::{Settings, StartError, require_root};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
-pub use start::{Settings, StartError};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter,
     ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,

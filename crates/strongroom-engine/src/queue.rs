@@ -146,7 +146,7 @@ impl Queue {
     /// Adds an item that may be lost, unless the queue is full.
     pub fn offer(&self, item: Item) {
         let mut waiting = self.lock();
-        if !waiting.closed && waiting.items.len() < self.limit {
+        if waiting.closed.is_none() && waiting.items.len() < self.limit {
             waiting.items.push(item);
             self.arrived.notify_one();
         }

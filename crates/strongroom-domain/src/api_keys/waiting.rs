@@ -35,6 +35,7 @@ impl CreateApiKey {
             expires_at,
             networks,
             limits,
+            certificates,
             minted: _,
             held: _,
         } = self;
@@ -48,6 +49,7 @@ impl CreateApiKey {
             "expires_at": expires_at,
             "networks": networks.as_ref().map(asked_networks),
             "limits": limits,
+            "client_certificates": certificates,
         })
     }
 }
@@ -68,6 +70,7 @@ impl UpdateApiKey {
             report_only,
             limits,
             expires_at,
+            certificates,
             held: _,
         } = self;
         let mut asked = json!({"key_id": id});
@@ -80,6 +83,7 @@ impl UpdateApiKey {
         add("networks", networks.as_deref().map(ranges));
         add("report_only", report_only.map(|only| json!(only)));
         add("limits", limits.as_ref().map(asked_limits));
+        add("client_certificates", certificates.as_ref().map(|named| json!(named)));
         add("expires_at", expires_at.map(|end| json!(end)));
         asked
     }

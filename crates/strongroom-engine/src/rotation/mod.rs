@@ -404,5 +404,7 @@ pub(crate) const fn purpose_name(purpose: Purpose) -> &'static str {
         Purpose::Card => "card",
         Purpose::CardFingerprint => "card_fingerprint",
         Purpose::Attempts => "attempts",
+        Purpose::Transport => "transport",
+        Purpose::Backup => "backup",
     }
 }

@@ -58,6 +58,7 @@ impl KeyLine {
             | Purpose::Credential
             | Purpose::CardFingerprint => "HMAC-SHA-256",
             Purpose::Checkpoint => "Ed25519",
+            Purpose::Backup => "X25519",
             _ => "XAES-256-GCM",
         }
     }
