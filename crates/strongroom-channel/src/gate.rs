@@ -5,9 +5,10 @@
 //! common client does) may have it read along with the last.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -36,6 +37,8 @@ pub struct Turn {
     busy: AtomicBool,
     /// Whether the next request is the other process's.
     theirs: AtomicBool,
+    /// The socket, then: the connection here may end without closing it.
+    socket: Mutex<Option<OwnedFd>>,
 }
 
 impl Default for Turn {
@@ -44,6 +47,7 @@ impl Default for Turn {
             between: AtomicBool::new(true),
             busy: AtomicBool::new(false),
             theirs: AtomicBool::new(false),
+            socket: Mutex::new(None),
         }
     }
 }
@@ -66,9 +70,19 @@ impl Turn {
         self.between.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection ended here because its next request is the other process's.
-    pub fn is_theirs(&self) -> bool {
+    /// The socket of a connection that ended here because its next request is the other process's.
+    pub fn take_theirs(&self) -> Option<OwnedFd> {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.take()
+    }
+
+    fn is_theirs(&self) -> bool {
         self.theirs.load(Ordering::Relaxed)
+    }
+
+    fn leave(&self, socket: OwnedFd) {
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+        self.theirs.store(true, Ordering::Relaxed);
     }
 }
 
@@ -97,10 +111,6 @@ impl Gate {
             side,
             blocked: false,
         }
-    }
-
-    pub fn into_inner(self) -> TcpStream {
-        self.stream
     }
 
     fn poll_next(&self, context: &mut Context<'_>) -> Poll<io::Result<Next>> {
@@ -160,7 +170,7 @@ impl AsyncRead for Gate {
                     if gate.blocked || gate.turn.busy.load(Ordering::Relaxed) {
                         return Poll::Pending;
                     }
-                    gate.turn.theirs.store(true, Ordering::Relaxed);
+                    gate.turn.leave(gate.stream.as_fd().try_clone_to_owned()?);
                     return Poll::Ready(Ok(()));
                 }
                 Next::Ours | Next::Unclear => gate.turn.between.store(false, Ordering::Relaxed),

@@ -157,6 +157,11 @@ pub fn encoded<T: Encode<()>>(message: &T) -> Frame {
     body
 }
 
+/// The message in the body of a frame, if it is one.
+pub fn decoded<T: for<'b> Decode<'b, ()>>(frame: &Frame) -> Option<T> {
+    minicbor::decode(frame).ok()
+}
+
 struct Counter(usize);
 
 impl minicbor::encode::Write for Counter {

@@ -3,21 +3,12 @@
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Operate;
 use strongroom_domain::action::Action;
-use strongroom_types::card::Expiry;
-use strongroom_vault::{CardNumber, SecurityCode};
+use strongroom_vault::CardInHand;
 
 use crate::engine::Engine;
 use crate::envelope::{Committed, Failure};
 use crate::vault::open_card;
 use crate::view::ReadFault;
-
-/// A card as an authorization needs it; wiped when dropped.
-pub struct CardInHand {
-    pub number: CardNumber,
-    pub expiry: Expiry,
-    /// There is one in the first minutes after the token was made, and for one authorization.
-    pub code: Option<SecurityCode>,
-}
 
 impl Engine {
     /// The card of a payment whose authorization was put on record as sent; `None` when its number is gone.

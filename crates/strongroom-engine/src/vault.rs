@@ -79,9 +79,10 @@ impl Engine {
     pub fn keep_code(&self, caller: &Caller<CreateTokens>, made: &Committed, code: SecurityCode) {
         let token = made.resource().filter(|_| !made.replayed());
         if let Some(token) = token {
-            let scope = caller.tenant().scope().number;
+            let scope = caller.tenant().scope();
+            let (owner, token) = (scope.organization.0.0, TokenId(token.raw));
             let codes = &self.shared().codes;
-            codes.keep(scope, TokenId(token.raw), code, self.now());
+            codes.keep(owner, scope.number, token, code, self.now());
         }
     }
 

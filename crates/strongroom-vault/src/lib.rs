@@ -10,7 +10,7 @@ mod number;
 mod tripwire;
 
 pub use codes::{LIFETIME, SecurityCode, SecurityCodes};
-pub use number::{CardNumber, NumberFault};
+pub use number::{CardInHand, CardNumber, NumberFault};
 pub use tripwire::{find, holds, scrub};
 
 /// Overwrites bytes in a way that is not optimised away.

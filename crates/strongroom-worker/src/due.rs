@@ -6,7 +6,7 @@ use std::time::Duration;
 use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
-use crate::acquirer::Acquirer;
+use strongroom_acquirer::Acquirer;
 use crate::{payments, rail, tokens};
 
 /// Jobs taken at once.

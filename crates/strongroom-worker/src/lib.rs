@@ -4,7 +4,6 @@
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
-mod acquirer;
 mod due;
 mod payments;
 mod rail;
@@ -22,7 +21,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
 pub use due::{advance_due, attend};
 pub use retention::purge;
 pub use summaries::write_summaries;

@@ -14,7 +14,7 @@ use strongroom_domain::refunds::{AnswerRefund, SendRefund};
 use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure};
 use strongroom_types::id::{PaymentId, RefundId};
 
-use crate::acquirer::{Acquirer, PaymentAnswer};
+use strongroom_acquirer::{Acquirer, PaymentAnswer};
 
 /// Who acts, on which books, and how soon it looks again.
 struct Desk<'a> {
