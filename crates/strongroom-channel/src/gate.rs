@@ -26,6 +26,8 @@ const PEEKED: usize = VAULT.len() + 1 + 8;
 pub enum Side {
     Api,
     Vault,
+    /// There is no other process.
+    Alone,
 }
 
 /// Where a connection stands; shared between the socket and what answers its requests.
@@ -163,7 +165,7 @@ impl AsyncRead for Gate {
         if gate.turn.is_theirs() {
             return Poll::Ready(Ok(()));
         }
-        if gate.turn.between.load(Ordering::Relaxed) {
+        if gate.side != Side::Alone && gate.turn.between.load(Ordering::Relaxed) {
             match ready!(gate.poll_next(context))? {
                 Next::Theirs => {
                     // It is looked at again when the answer under way has left.

@@ -10,8 +10,10 @@ pub mod handoff;
 pub mod link;
 pub mod message;
 pub mod peer;
+mod refuse;
 
 pub use gate::{Gate, Side, Turn};
 pub use handoff::{Handoff, Handed};
 pub use link::{Gone, Link};
 pub use peer::{Vault, VaultAway};
+pub use refuse::refuse;

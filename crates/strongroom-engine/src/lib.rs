@@ -49,7 +49,7 @@ pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
 pub use opened::{OpenFault, Opener};
-pub use payments::CardInHand;
+pub use payments::PaidWith;
 pub use start::{Settings, StartError};
 pub use view::{
     AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter, ReadFault, RefundFilter,

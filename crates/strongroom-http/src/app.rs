@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
@@ -47,6 +48,8 @@ pub struct EdgeSettings {
     pub connections: u32,
     /// What checks the addresses that events are to be sent to.
     pub outbound: Outbound,
+    /// The process that keeps the cards; without one this process does.
+    pub vault: Option<Vault>,
     /// Whether every webhook must answer a challenge before it is sent anything else.
     pub webhook_challenge: bool,
 }
@@ -69,6 +72,7 @@ impl Default for EdgeSettings {
             drain_time: Duration::from_secs(10),
             connections: 8_192,
             outbound: Outbound::default(),
+            vault: None,
             webhook_challenge: false,
         }
     }

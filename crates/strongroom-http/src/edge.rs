@@ -37,6 +37,7 @@ use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
 use crate::tripwire;
+use crate::vaulted::Transit;
 use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Visit};
 
 /// The longest path and query, in bytes.
@@ -56,6 +57,9 @@ impl App {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
+        if self.is_for_vault(&head) {
+            return Box::pin(self.pass_to_vault(peer, head, body)).await;
+        }
         let _held = self.inner().metrics.in_flight();
         let mut visit = Visit::begin(self, peer, &head);
         let mut outcome = self.pass(&mut visit, &head, body).await;
@@ -136,6 +140,8 @@ impl App {
             query,
             body,
             envelope,
+            transit: head.extensions.get::<Transit>().cloned(),
+            vault: self.settings().vault.clone(),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
         };
@@ -354,15 +360,17 @@ impl App {
         route: &Route,
     ) -> Result<Option<[u8; 16]>, Problem> {
         let origins = &self.settings().public_origins;
-        match signed::check(head, body, origins, credential, route, visit.time) {
+        match signed::check(head, body, origins, credential, route, visit.time).await {
             Ok(signature) => {
                 let spent = signature.filter(|_| route.is_mutating());
                 Ok(spent.map(|bytes| self.engine().signature(&credential.scope, &bytes)))
             }
             Err(refused) => {
-                let rejection = Rejection::new(refused.code, refused.code.title());
-                self.refuse(visit, credential, Action::SignatureRefused, rejection)
-                    .await;
+                if let Some(code) = refused.code {
+                    let rejection = Rejection::new(code, code.title());
+                    self.refuse(visit, credential, Action::SignatureRefused, rejection)
+                        .await;
+                }
                 Err(refused.problem)
             }
         }

@@ -35,6 +35,7 @@ mod table;
 mod throttle;
 mod tripwire;
 mod v1;
+mod vaulted;
 mod visit;
 mod watched;
 

@@ -65,6 +65,7 @@ edge_codes! {
     Internal = 500, "internal_error", "Something went wrong on our side";
     Overloaded = 503, "overloaded", "The server is overloaded";
     StandingBy = 503, "standing_by", "Another server serves these books";
+    VaultUnavailable = 503, "vault_unavailable", "The card vault is not reachable";
     StorageUnavailable = 503, "storage_unavailable", "The books cannot be written";
 }
 

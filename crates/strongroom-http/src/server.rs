@@ -13,13 +13,17 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response};
+use strongroom_channel::{Gate, Handed, Side, Turn, Vault, refuse};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, EdgeSettings};
 use crate::respond::Reply;
 use crate::standby;
+use crate::vaulted::{self, Arriving};
 use crate::watched::{Progress, Watched};
 
 /// Most headers, and the most bytes of a request's head.
@@ -37,7 +41,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves the API until `shutdown` is ready, then drains.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     app.engine().answer_on(&tokio::runtime::Handle::current());
-    let bounds = Bounds::new(&app, app.settings().connections);
+    let mut bounds = Bounds::new(&app, app.settings().connections);
+    bounds.vault = app.settings().vault.clone();
     let feeds = Arc::clone(&app.inner().feeds);
     let shutdown = async move {
         shutdown.await;
@@ -53,7 +58,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
 /// Serves the operator's listener until `shutdown` is ready, then drains.
 pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     let bounds = Bounds::new(&app, ADMIN_CONNECTIONS);
-    let answer = move |_, request: Request<Incoming>| {
+    let answer = move |_, request: Request<Arriving>| {
         let response = app.administer(&request);
         async move { response }
     };
@@ -65,12 +70,13 @@ pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output =
     let standard = EdgeSettings::default();
     let bounds = Bounds {
         app: None,
+        vault: None,
         connections: ADMIN_CONNECTIONS,
         head_time: standard.head_time,
         idle_time: standard.idle_time,
         drain_time: STANDBY_DRAIN,
     };
-    let answer = |_, request: Request<Incoming>| {
+    let answer = |_, request: Request<Arriving>| {
         let response = standby::answer(&request);
         async move { response }
     };
@@ -81,6 +87,8 @@ pub async fn serve_standby(listener: TcpListener, shutdown: impl Future<Output =
 struct Bounds {
     /// Whose connections are counted.
     app: Option<App>,
+    /// Who answers requests that carry a card.
+    vault: Option<Vault>,
     connections: u32,
     head_time: Duration,
     idle_time: Duration,
@@ -91,6 +99,7 @@ impl Bounds {
     fn new(app: &App, connections: u32) -> Bounds {
         Bounds {
             app: Some(app.clone()),
+            vault: None,
             connections,
             head_time: app.settings().head_time,
             idle_time: app.settings().idle_time,
@@ -105,7 +114,7 @@ async fn run<F, Fut>(
     answer: F,
     shutdown: impl Future<Output = ()>,
 ) where
-    F: Fn(IpAddr, Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(IpAddr, Request<Arriving>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Reply>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(
@@ -113,10 +122,11 @@ async fn run<F, Fut>(
     ));
     let (stop, stopped) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
+    let mut returned = bounds.vault.as_ref().and_then(Vault::returned);
     loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, listener.accept().await)
+            (slot, arrival(&listener, returned.as_mut()).await)
         };
         let (slot, accepted) = tokio::select! {
             () = shutdown.as_mut() => break,
@@ -128,7 +138,7 @@ async fn run<F, Fut>(
         };
         let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, peer.ip(), &bounds, answer, stopped).await;
+            connection(stream, peer, &bounds, answer, stopped).await;
             drop(slot);
         });
     }
@@ -141,6 +151,23 @@ async fn run<F, Fut>(
     }
 }
 
+/// The next connection: a new one, or one that the vault gives back.
+async fn arrival(
+    listener: &TcpListener,
+    returned: Option<&mut Receiver<Handed>>,
+) -> std::io::Result<(TcpStream, IpAddr)> {
+    let back = async {
+        match returned {
+            Some(returned) => returned.recv().await,
+            None => None,
+        }
+    };
+    tokio::select! {
+        accepted = listener.accept() => accepted.map(|(stream, peer)| (stream, peer.ip())),
+        Some(Handed { stream, peer }) = back => Ok((stream, peer)),
+    }
+}
+
 async fn connection<F, Fut>(
     stream: TcpStream,
     peer: IpAddr,
@@ -148,7 +175,7 @@ async fn connection<F, Fut>(
     answer: F,
     mut stopped: watch::Receiver<bool>,
 ) where
-    F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
+    F: Fn(IpAddr, Request<Arriving>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
     let counted = bounds.app.as_ref();
@@ -158,11 +185,18 @@ async fn connection<F, Fut>(
         return;
     }
     let progress = Arc::new(Progress::new());
-    let service = service_fn(|request| {
+    let turn = Arc::new(Turn::default());
+    let service = service_fn(|request: Request<Incoming>| {
+        let request = request.map(|body| Arriving::new(body, Arc::clone(&turn)));
         let (busy, answered) = (progress.busy(), answer(peer, request));
-        let progress = Arc::clone(&progress);
+        let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));
         async move {
-            let response = answered.await;
+            let mut response = answered.await;
+            // With the rest of a body under way nobody knows where the next request begins, and whose it is.
+            if !turn.ends() && bounds.vault.is_some() {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(busy);
             if matches!(response.body(), Reply::Live(_)) {
                 progress.streams();
@@ -170,14 +204,21 @@ async fn connection<F, Fut>(
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = Watched::new(stream, Arc::clone(&progress));
+    let side = match bounds.vault {
+        Some(_) => Side::Api,
+        None => Side::Alone,
+    };
+    let gate = Gate::new(stream, Arc::clone(&turn), side);
+    let stream = Watched::new(gate, Arc::clone(&progress));
     let mut connection = pin!(builder().serve_connection(stream, service));
     let pause = LOOK.min(bounds.head_time / 2);
     let mut look = pin!(tokio::time::sleep(pause));
     loop {
         tokio::select! {
             // An error here is the client's: a broken head or a closed socket.
-            _ = connection.as_mut() => return,
+            _ = connection.as_mut() => {
+                return hand_over(bounds, &turn, peer).await;
+            }
             _ = stopped.changed() => break,
             () = look.as_mut() => {
                 if progress.is_overdue(bounds.head_time, bounds.idle_time) {
@@ -190,6 +231,19 @@ async fn connection<F, Fut>(
     Pin::as_mut(&mut connection).graceful_shutdown();
     // The drain's own deadline ends what this does not.
     let _ = tokio::time::timeout(bounds.drain_time, connection).await;
+}
+
+/// Gives a connection to the vault whose next request is for it; while the vault is away it is refused unread.
+async fn hand_over(bounds: &Bounds, turn: &Turn, peer: IpAddr) {
+    let (Some(vault), Some(app)) = (&bounds.vault, &bounds.app) else {
+        return;
+    };
+    let Some(socket) = turn.take_theirs() else {
+        return;
+    };
+    if let Err(socket) = vault.give(socket, peer).await {
+        refuse(socket, &vaulted::away_in_full(app)).await;
+    }
 }
 
 fn builder() -> http1::Builder {

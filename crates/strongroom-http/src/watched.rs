@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use strongroom_channel::Gate;
 
 /// Phase and time in one number: milliseconds since the start, times four, plus the phase.
 pub struct Progress {
@@ -92,19 +92,19 @@ impl Drop for Busy {
 
 /// A socket that reports what it receives.
 pub struct Watched {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Gate>,
     progress: Arc<Progress>,
 }
 
 impl Watched {
-    pub fn new(stream: TcpStream, progress: Arc<Progress>) -> Watched {
+    pub fn new(stream: Gate, progress: Arc<Progress>) -> Watched {
         Watched {
             stream: TokioIo::new(stream),
             progress,
         }
     }
 
-    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<TcpStream>> {
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Gate>> {
         Pin::new(&mut self.get_mut().stream)
     }
 }

@@ -40,7 +40,7 @@ impl SecurityCode {
 
     /// Whether the network's codes have this length.
     pub fn fits(&self, brand: Brand) -> bool {
-        self.length == if brand == Brand::Amex { 4 } else { 3 }
+        self.length == code_length(brand)
     }
 
     /// The digits themselves; every caller is a place to review.
@@ -49,6 +49,11 @@ impl SecurityCode {
         // Only digits are ever put there.
         std::str::from_utf8(written).unwrap_or("")
     }
+}
+
+/// How many digits a network's codes have.
+pub fn code_length(brand: Brand) -> usize {
+    if brand == Brand::Amex { 4 } else { 3 }
 }
 
 /// A scope's number and a token.

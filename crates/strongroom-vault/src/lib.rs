@@ -9,7 +9,7 @@ mod codes;
 mod number;
 mod tripwire;
 
-pub use codes::{LIFETIME, SecurityCode, SecurityCodes};
+pub use codes::{LIFETIME, SecurityCode, SecurityCodes, code_length};
 pub use number::{CardInHand, CardNumber, NumberFault};
 pub use tripwire::{find, holds, scrub};
 
