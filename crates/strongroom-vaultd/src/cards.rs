@@ -8,7 +8,7 @@ use strongroom_channel::message::{Kept, Place};
 use strongroom_crypto::{
     Hierarchy, KeyError, Purpose, RootKeys, SealedView, equal, random, sha256, write_sealed_header,
 };
-use strongroom_store::{IdRange, KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
+use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
 use strongroom_types::time::Timestamp;
 use strongroom_vault::CardNumber;
@@ -306,7 +306,7 @@ fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
 #[cfg(test)]
 fn rows(cards: &Cards, scope: u32) -> Vec<RecordRow> {
     let kind = Kind::Token.code();
-    let range = IdRange::default();
+    let range = strongroom_store::IdRange::default();
     cards.reader().records(scope, kind, range, false, 100).unwrap()
 }
 

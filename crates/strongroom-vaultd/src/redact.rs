@@ -8,7 +8,6 @@ use std::ops::Range;
 
 use strongroom_channel::message::{CardShape, Header, NumberShape};
 use strongroom_json::{Object, Value, parse_object};
-use strongroom_types::card::Brand;
 use strongroom_vault::{CardNumber, SecurityCode, find, holds};
 use zeroize::Zeroizing;
 
@@ -168,14 +167,10 @@ pub(crate) fn target(target: &str) -> String {
     }
 }
 
-/// Whether a code of that many digits is one of the brand's.
-#[cfg(test)]
-fn fits(code: &SecurityCode, brand: Brand) -> bool {
-    code.fits(brand)
-}
-
 #[cfg(test)]
 mod tests {
+    use strongroom_types::card::Brand;
+
     use super::*;
 
     fn redacted(text: &str) -> (Redacted, String) {
@@ -199,7 +194,7 @@ mod tests {
         );
         assert_eq!(card.number.unwrap().expose(), "4242424242424242");
         let code = card.code.unwrap();
-        assert!(code.expose() == "737" && fits(&code, Brand::Visa));
+        assert!(code.expose() == "737" && code.fits(Brand::Visa));
         assert_eq!(card.shape.code, Some(3));
         let shape = NumberShape::Good {
             brand: Brand::Visa,

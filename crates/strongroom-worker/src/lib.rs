@@ -9,12 +9,15 @@ mod payments;
 mod rail;
 mod retention;
 mod summaries;
+mod till;
 mod tokens;
+mod vaulting;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom_channel::Vault;
 use strongroom_engine::{Engine, Failure};
 use strongroom_outbound::Outbound;
 use tokio::sync::watch;
@@ -25,6 +28,7 @@ pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, 
 pub use due::{advance_due, attend};
 pub use retention::purge;
 pub use summaries::write_summaries;
+pub use vaulting::{move_in, needed};
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
 /// How often security codes whose time is over are looked for.
@@ -42,6 +46,8 @@ pub struct WorkerSettings {
     pub outbound: Outbound,
     /// What card payments are sent to.
     pub acquirer: Arc<dyn Acquirer>,
+    /// The process that has the cards, and then its own acquirer.
+    pub vault: Option<Vault>,
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
     pub webhook_retry: i64,
 }
@@ -55,6 +61,7 @@ impl Default for WorkerSettings {
             retention_every: Duration::from_hours(1),
             outbound: Outbound::default(),
             acquirer: Arc::new(SandboxAcquirer::default()),
+            vault: None,
             webhook_retry: 60_000,
         }
     }
@@ -74,6 +81,7 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
+            settings.vault,
             settings.rail_step,
             stopped.clone(),
         ));

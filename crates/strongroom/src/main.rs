@@ -10,6 +10,7 @@ mod custody;
 mod fault;
 mod folder;
 mod hardening;
+mod keeper;
 mod logging;
 mod out;
 mod passphrase;
@@ -19,12 +20,13 @@ mod provision;
 mod running;
 mod standby;
 mod table;
+mod vault_process;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, verify};
+use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, vault, verify};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.
@@ -45,6 +47,7 @@ enum Command {
     Init(init::Options),
     Serve(serve::Options),
     Listen(listen::Options),
+    Vault(vault::Options),
     Verify(verify::Options),
     Migrate(migrate::Options),
     #[command(subcommand)]
@@ -73,6 +76,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Init(options) => init::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
+        Command::Vault(options) => vault::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Migrate(options) => migrate::run(options),
         Command::Audit(command) => audit::run(command),

@@ -70,6 +70,9 @@ pub(crate) struct Place {
     pub keyring: PathBuf,
     passphrase_file: Option<PathBuf>,
     postgres: Option<PostgresOptions>,
+    /// The passphrase as it was typed, for as long as this is there. In the kernel's memory: this process has it only while it
+    /// uses it.
+    typed: OnceLock<File>,
     /// A folder of the journals, locked for as long as this is there.
     journals: OnceLock<File>,
 }
@@ -125,6 +128,7 @@ impl Place {
             keyring: keyring.to_path_buf(),
             passphrase_file: passphrase_file.map(Path::to_path_buf).or(demo),
             postgres: None,
+            typed: OnceLock::new(),
             journals: OnceLock::new(),
         }
     }
@@ -167,7 +171,21 @@ impl Place {
 
     /// The passphrase of its keyring: from a file, or asked for.
     pub fn passphrase(&self) -> Result<SecretText, Fault> {
-        passphrase::existing(self.passphrase_file.as_deref())
+        if let Some(typed) = self.typed.get() {
+            return passphrase::kept(typed);
+        }
+        let file = self.passphrase_file.as_deref();
+        let passphrase = passphrase::existing(file)?;
+        if !passphrase::is_in_a_file(file) {
+            // Another start in this process keeps its own.
+            drop(self.typed.set(passphrase::keep(&passphrase)?));
+        }
+        Ok(passphrase)
+    }
+
+    /// Whether what unseals it stands beside it.
+    pub fn is_demo(&self) -> bool {
+        self.data.join(DEMO_PASSPHRASE).is_file()
     }
 
     /// Opens the keyring.

@@ -2,17 +2,22 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use strongroom_engine::{Engine, EngineState};
+use strongroom_channel::Vault;
+use strongroom_engine::{Engine, EngineState, Failure};
 use strongroom_http::{App, EdgeSettings, serve, serve_admin};
 use strongroom_outbound::{Outbound, Policy};
-use strongroom_worker::{WorkerSettings, Workers};
+use strongroom_worker::{WorkerSettings, Workers, move_in, needed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Duration, interval};
 
 use crate::fault::Fault;
+use crate::keeper::{self, Keeper};
+use crate::place::Place;
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -27,6 +32,43 @@ pub(crate) struct Server {
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
+    pub cards: Cards,
+}
+
+/// Who keeps the cards.
+pub(crate) enum Cards {
+    /// This process, in its own books.
+    Here,
+    /// A vault process that this one starts and keeps running.
+    Child(Arc<Place>),
+    /// A vault process that somebody else runs.
+    At(PathBuf),
+}
+
+impl Cards {
+    /// The cards of an installation as the server's role has it. With books in a database, which another server may
+    /// take over, the cards are there too.
+    pub fn of(place: &Arc<Place>) -> Cards {
+        match place.is_in_database() {
+            true => Cards::Here,
+            false => Cards::Child(Arc::clone(place)),
+        }
+    }
+
+    fn keeper(&self) -> Result<Option<Keeper>, Fault> {
+        match self {
+            Cards::Child(place) => Keeper::start(Arc::clone(place)).map(Some),
+            Cards::Here | Cards::At(_) => Ok(None),
+        }
+    }
+
+    fn vault(&self) -> Option<Vault> {
+        match self {
+            Cards::Here => None,
+            Cards::Child(place) => Some(Vault::at(&keeper::socket(place))),
+            Cards::At(socket) => Some(Vault::at(socket)),
+        }
+    }
 }
 
 impl Server {
@@ -50,12 +92,34 @@ impl Server {
             workers,
             listener,
             admin,
+            cards,
         } = self;
+        let keeper = cards.keeper()?;
+        let vault = cards.vault();
+        let edge = EdgeSettings {
+            vault: vault.clone(),
+            ..edge
+        };
+        let workers = WorkerSettings {
+            vault: vault.clone(),
+            ..workers
+        };
         // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
         let mut stops = Stops::listen()?;
         let listener = asynchronous(listener)?;
         let admin = admin.map(asynchronous).transpose()?;
         let app = App::new(engine.clone(), edge);
+        if let Some(vault) = &vault {
+            let prepared = tokio::select! {
+                prepared = prepare(&engine, vault, &app, keeper.as_ref()) => prepared.map(Some),
+                () = stops.first() => Ok(None),
+            };
+            if !matches!(prepared, Ok(Some(()))) {
+                end_vault(keeper).await;
+                drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+                return prepared.map(|_| None);
+            }
+        }
         let (stop, stopped) = watch::channel(false);
         let workers = Workers::start(engine.clone(), workers);
         let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
@@ -68,6 +132,8 @@ impl Server {
                 .hint("nothing is acknowledged any more; see to the disk or the database, then start again")),
         };
         stops.end_at_the_second();
+        // First, as the requests that it has under way are answered here.
+        end_vault(keeper).await;
         stop.send_replace(true);
         // A panic in there was logged where it happened; the rest must stop all the same.
         drop(api.await);
@@ -81,6 +147,50 @@ impl Server {
         }
         drop(tokio::task::spawn_blocking(move || engine.stop()).await);
         outcome
+    }
+}
+
+/// Waits for the vault, and has it take over the numbers that are still in the books.
+async fn prepare(
+    engine: &Engine,
+    vault: &Vault,
+    app: &App,
+    keeper: Option<&Keeper>,
+) -> Result<(), Fault> {
+    let asked = engine.clone();
+    let questions = app.vault_questions(move |places| {
+        let engine = asked.clone();
+        async move { needed(&engine, places).await }
+    });
+    let kept = vault.clone();
+    tokio::spawn(async move { kept.keep_up(questions).await });
+    match keeper {
+        Some(keeper) => tokio::select! {
+            () = vault.ready() => {}
+            () = keeper.ended() => {
+                return Err(Fault::new("the vault process does not start; see above"));
+            }
+        },
+        None => vault.ready().await,
+    }
+    loop {
+        match move_in(engine, vault).await {
+            Ok(0) => return Ok(()),
+            Ok(moved) => tracing::info!(numbers = moved, "the vault took over card numbers"),
+            Err(Failure::Overloaded) => tokio::time::sleep(LOOK).await,
+            Err(failure) => {
+                return Err(Fault::new(format!(
+                    "card numbers cannot be moved to the vault: {failure:?}"
+                )));
+            }
+        }
+    }
+}
+
+async fn end_vault(keeper: Option<Keeper>) {
+    if let Some(keeper) = keeper {
+        // A panic in there was logged where it happened.
+        drop(tokio::task::spawn_blocking(move || keeper.stop()).await);
     }
 }
 
@@ -153,7 +263,7 @@ async fn halt(engine: &Engine) -> String {
 
 /// Ctrl-C and SIGTERM.
 pub(crate) struct Stops {
-    interrupt: Signal,
+    interrupt: Option<Signal>,
     terminate: Signal,
 }
 
@@ -161,15 +271,25 @@ impl Stops {
     pub fn listen() -> Result<Stops, Fault> {
         let fault = |error| system("the signals cannot be listened to", &error);
         Ok(Stops {
-            interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
+            interrupt: Some(signal(SignalKind::interrupt()).map_err(fault)?),
             terminate: signal(SignalKind::terminate()).map_err(fault)?,
+        })
+    }
+
+    /// SIGTERM alone.
+    pub fn terminate() -> Result<Stops, Fault> {
+        let terminate = signal(SignalKind::terminate());
+        Ok(Stops {
+            interrupt: None,
+            terminate: terminate
+                .map_err(|error| system("the signals cannot be listened to", &error))?,
         })
     }
 
     /// Waits for the first of them.
     pub async fn first(&mut self) {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
+            () = interrupted(self.interrupt.as_mut()) => {}
             _ = self.terminate.recv() => {}
         }
     }
@@ -177,21 +297,26 @@ impl Stops {
     /// From here on Ctrl-C means: now. What was acknowledged is on disk in any case.
     pub fn end_at_the_second(mut self) {
         tokio::spawn(async move {
-            self.interrupt.recv().await;
+            interrupted(self.interrupt.as_mut()).await;
             std::process::exit(INTERRUPTED);
         });
     }
 }
 
+async fn interrupted(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use strongroom_auth::{Caller, SystemActor};
     use strongroom_crypto::RootKeys;
     use strongroom_domain::action::Action;
     use strongroom_domain::housekeeping::Note;
-    use strongroom_engine::{Envelope, Failure, Settings, WallClock};
+    use strongroom_engine::{Envelope, Settings, WallClock};
     use strongroom_testkit::faulty::Disk;
 
     use super::*;
@@ -206,6 +331,7 @@ mod tests {
             workers: WorkerSettings::default(),
             listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
             admin: None,
+            cards: Cards::Here,
         }
     }
 

@@ -8,4 +8,5 @@ pub(crate) mod listen;
 pub(crate) mod migrate;
 pub(crate) mod organization;
 pub(crate) mod serve;
+pub(crate) mod vault;
 pub(crate) mod verify;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
@@ -13,8 +13,9 @@ use crate::logging;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Server};
+use crate::running::{self, Cards, Server, Stops};
 use crate::standby::{self, WAITING};
+use crate::vault_process;
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
@@ -42,11 +43,30 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     postgres: PostgresArguments,
+
+    /// What this process is: the API with a vault process that it starts, the API alone, or the vault alone
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+
+    /// Where the vault answers that `--role api` uses [default: `vault/vault.sock` in the data directory]
+    #[arg(long, value_name = "PATH")]
+    vault_socket: Option<PathBuf>,
+}
+
+/// Which of the two processes is served.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    All,
+    Api,
+    Vault,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::json();
     let config = Config::read(&options.config)?;
+    if options.role == Role::Vault {
+        return serve_vault(&config, options);
+    }
     let networks = config.webhook_networks().map_err(Fault::new)?;
     let outbound = running::outbound(networks)?;
     let edge = EdgeSettings {
@@ -73,7 +93,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         tracing::info!("standing by");
     };
     // What the place holds is held until the server has ended.
-    let Some((engine, _place)) = standby::engine(place, &listeners, waits)? else {
+    let Some((engine, place)) = standby::engine(place, &listeners, waits)? else {
         tracing::info!("stopped");
         return Ok(ExitCode::SUCCESS);
     };
@@ -84,11 +104,40 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         workers,
         listener,
         admin,
+        cards: match options.role {
+            Role::Api => Cards::At(vault_socket(&config, options)),
+            Role::All | Role::Vault => Cards::of(&place),
+        },
     };
     server.run(async move {
         say!("listening on http://{api}");
         tracing::info!(listen = %api, live_keys = live, "ready");
         std::future::pending::<()>().await;
+    })?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn vault_socket(config: &Config, options: &Options) -> PathBuf {
+    let usual = || vault_process::socket(config.data());
+    options.vault_socket.clone().unwrap_or_else(usual)
+}
+
+/// Serves the vault alone, until SIGTERM or Ctrl-C.
+fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
+    // SECURITY: before the passphrase is in memory.
+    strongroom_vaultd::confine::hide();
+    let place = Place::with(
+        config.data(),
+        config.keyring(),
+        options.passphrase_file.as_deref(),
+    );
+    let dir = config.data().join(vault_process::FOLDER);
+    let passphrase = place.passphrase()?;
+    vault_process::serve(&dir, &passphrase, place.is_demo(), || {
+        let mut stops = Stops::listen()?;
+        say!("the vault answers at {}", vault_socket(config, options).display());
+        Ok(async move { stops.first().await })
     })?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -25,7 +25,7 @@ use crate::out;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Server};
+use crate::running::{self, Cards, Server};
 use crate::standby::WAITING;
 
 const PORT: u16 = 7070;
@@ -141,6 +141,7 @@ fn host(
         },
         listener,
         admin: Some(admin),
+        cards: Cards::of(&demo.place),
     };
     match options.tour {
         true => tour::play(server, &demo),
