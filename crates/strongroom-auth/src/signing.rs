@@ -85,7 +85,10 @@ impl SignedRequest<'_> {
         let urls = std::iter::once("").chain(self.origins.iter().map(String::as_str));
         let both = urls.flat_map(|origin| words.iter().map(move |word| (origin, word)));
         both.map(|(origin, word)| {
-            format!("{}\n{origin}{}\n{timestamp}\n{word}", self.method, self.target)
+            format!(
+                "{}\n{origin}{}\n{timestamp}\n{word}",
+                self.method, self.target
+            )
         })
         .collect()
     }

@@ -13,7 +13,7 @@ pub mod peer;
 mod refuse;
 
 pub use gate::{Gate, Side, Turn};
-pub use handoff::{Handoff, Handed};
+pub use handoff::{Handed, Handoff};
 pub use link::{Gone, Link};
 pub use peer::{Vault, VaultAway};
 pub use refuse::refuse;

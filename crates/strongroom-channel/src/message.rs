@@ -16,11 +16,7 @@ use zeroize::Zeroizing;
 pub struct SecretBytes(pub Zeroizing<Vec<u8>>);
 
 impl<C> Encode<C> for SecretBytes {
-    fn encode<W: Write>(
-        &self,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.bytes(&self.0)?.ok()
     }
 }

@@ -115,7 +115,11 @@ impl Vault {
 
     /// The connections that the vault gives back, once.
     pub fn returned(&self) -> Option<mpsc::Receiver<Handed>> {
-        let mut returned = self.0.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut returned = self
+            .0
+            .returned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         returned.take()
     }
 

@@ -95,6 +95,7 @@ events! {
     RefundCreated = 70, "refund.created";
     RefundCompleted = 71, "refund.completed";
     RefundFailed = 72, "refund.failed";
+    SecurityCardNumberRefused = 81, "security.card_number_refused";
 }
 
 impl EventType {

@@ -30,6 +30,8 @@ pub struct EdgeSettings {
     pub limit_window: Duration,
     /// Requests per key and second; `None` for no limit.
     pub key_limit: Option<u32>,
+    /// Numbers that a live key may be shown in a minute.
+    pub reveal_limit: u32,
     /// Requests per organization and second, both modes together; `None` for no limit.
     pub organization_limit: Option<u32>,
     /// Whether clients reach the server by TLS only: then browsers are told to stay with it.
@@ -63,6 +65,7 @@ impl Default for EdgeSettings {
             pages_limit: 100,
             limit_window: Duration::from_secs(900),
             key_limit: None,
+            reveal_limit: 60,
             organization_limit: None,
             behind_tls: false,
             live_allowed: false,
@@ -91,6 +94,7 @@ pub(crate) struct Inner {
     pub unauthenticated: Throttle<IpAddr>,
     pub pages: Throttle<IpAddr>,
     pub keys: Option<Throttle<ApiKeyId>>,
+    pub reveals: Throttle<ApiKeyId>,
     pub organizations: Option<Throttle<OrganizationId>>,
 }
 
@@ -110,6 +114,7 @@ impl App {
             keys: settings
                 .key_limit
                 .map(|limit| Throttle::new("key", limit, 1_000)),
+            reveals: Throttle::new("reveals", settings.reveal_limit, 60_000),
             organizations: settings
                 .organization_limit
                 .map(|limit| Throttle::new("organization", limit, 1_000)),

@@ -109,6 +109,7 @@ impl App {
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
+        self.limit_reveals(visit, &credential, route)?;
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
@@ -316,6 +317,19 @@ impl App {
             allow(visit, organizations.count(organization, visit.time))?;
         }
         Ok(())
+    }
+
+    /// SECURITY: a stolen key does not empty the vault before anybody looks.
+    fn limit_reveals(
+        &self,
+        visit: &mut Visit,
+        credential: &Credential,
+        route: &Route,
+    ) -> Result<(), Problem> {
+        match route.step_up && credential.scope.mode.is_live() {
+            true => allow(visit, self.inner().reveals.count(credential.id, visit.time)),
+            false => Ok(()),
+        }
     }
 
     /// What the request says, before anything of it is looked at: no card number, and the signature over it.

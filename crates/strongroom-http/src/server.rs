@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, Response};
 use strongroom_channel::{Gate, Handed, Side, Turn, Vault, refuse};
 use tokio::net::{TcpListener, TcpStream};

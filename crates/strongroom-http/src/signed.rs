@@ -44,7 +44,8 @@ pub async fn check(
         timestamp: header("x-timestamp"),
     };
     if !request.is_signed() {
-        return match is_needed(credential.signing, route.signature) {
+        let steps_up = route.step_up && credential.scope.mode.is_live();
+        return match steps_up || is_needed(credential.signing, route.signature) {
             true => Err(Box::new(missing(
                 "this request must be signed with `X-Signature` and `X-Timestamp`",
             ))),

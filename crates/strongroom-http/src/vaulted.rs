@@ -318,7 +318,9 @@ async fn response_of(response: Response<Reply>) -> Option<message::Response> {
     Some(message::Response {
         status: head.status.as_u16(),
         headers: headers.collect(),
-        body: SecretBytes(Zeroizing::new(body.collect().await.ok()?.to_bytes().to_vec())),
+        body: SecretBytes(Zeroizing::new(
+            body.collect().await.ok()?.to_bytes().to_vec(),
+        )),
     })
 }
 

@@ -150,7 +150,11 @@ impl Waiting {
     fn drop_oldest(&mut self) {
         while let Some((until, oldest)) = self.order.pop_front() {
             // One that was taken, or sent again, left its place behind.
-            if self.codes.get(&oldest).is_some_and(|(_, end)| *end == until) {
+            if self
+                .codes
+                .get(&oldest)
+                .is_some_and(|(_, end)| *end == until)
+            {
                 self.codes.remove(&oldest);
                 return;
             }

@@ -231,9 +231,7 @@ impl Cards {
     }
 
     fn seal(&self, place: Place, salted: &[u8], now: Timestamp) -> Vec<u8> {
-        let key = self
-            .hierarchy
-            .current(place.scope, Purpose::Card, 0, now.0);
+        let key = self.hierarchy.current(place.scope, Purpose::Card, 0, now.0);
         let nonce = random::<24>();
         let mut sealed = Vec::with_capacity(96);
         write_sealed_header(key.number, &nonce, &mut sealed);
@@ -307,7 +305,10 @@ fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
 fn rows(cards: &Cards, scope: u32) -> Vec<RecordRow> {
     let kind = Kind::Token.code();
     let range = strongroom_store::IdRange::default();
-    cards.reader().records(scope, kind, range, false, 100).unwrap()
+    cards
+        .reader()
+        .records(scope, kind, range, false, 100)
+        .unwrap()
 }
 
 #[cfg(test)]
@@ -329,9 +330,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = RootKeys::generate();
         let cards = Cards::open(dir.path(), again(&root), NOW).unwrap();
-        let first = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
-        let second = cards.keep(7, &number("4242 4242 4242 4242"), NOW).await.unwrap();
-        let other = cards.keep(8, &number("4242424242424242"), NOW).await.unwrap();
+        let first = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let second = cards
+            .keep(7, &number("4242 4242 4242 4242"), NOW)
+            .await
+            .unwrap();
+        let other = cards
+            .keep(8, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         assert_eq!(first.fingerprint, second.fingerprint);
         assert_ne!(first.fingerprint, other.fingerprint);
         assert_ne!(first.digest, second.digest);
@@ -363,7 +373,10 @@ mod tests {
     async fn a_database_dump_and_bin_and_last_four_do_not_confirm_a_card_number() {
         let dir = tempfile::tempdir().unwrap();
         let cards = Cards::open(dir.path(), RootKeys::generate(), NOW).unwrap();
-        let kept = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         let row = rows(&cards, 7).remove(0);
         let mut tried = 0;
         for middle in 0..1_000_000u32 {
@@ -388,9 +401,17 @@ mod tests {
     async fn ciphertext_opens_nowhere_else() {
         let dir = tempfile::tempdir().unwrap();
         let cards = Cards::open(dir.path(), RootKeys::generate(), NOW).unwrap();
-        let kept = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
-        let other = cards.keep(7, &number("5555555555554444"), NOW).await.unwrap();
-        let row = rows(&cards, 7).into_iter().find(|row| row.id == kept.id.0.0);
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let other = cards
+            .keep(7, &number("5555555555554444"), NOW)
+            .await
+            .unwrap();
+        let row = rows(&cards, 7)
+            .into_iter()
+            .find(|row| row.id == kept.id.0.0);
         let row = row.unwrap();
         assert_eq!(cards.digest(&row).unwrap(), kept.digest);
         let moved = RecordRow {
@@ -398,11 +419,26 @@ mod tests {
             ..row.clone()
         };
         assert!(cards.digest(&moved).is_err());
-        assert!(cards.digest(&RecordRow { scope: 8, ..row.clone() }).is_err());
+        assert!(
+            cards
+                .digest(&RecordRow {
+                    scope: 8,
+                    ..row.clone()
+                })
+                .is_err()
+        );
         for place in 0..row.body.len() {
             let mut body = row.body.clone();
             body[place] ^= 1;
-            assert!(cards.digest(&RecordRow { body, ..row.clone() }).is_err(), "{place}");
+            assert!(
+                cards
+                    .digest(&RecordRow {
+                        body,
+                        ..row.clone()
+                    })
+                    .is_err(),
+                "{place}"
+            );
         }
     }
 }

@@ -104,9 +104,7 @@ fn verified(vault: &Vault, verify: &Verify) -> bool {
     }
     let key = MacKey::new(&key.0);
     let tag = |prefix: &String| key.tag(&[prefix.as_bytes(), &visit.body]);
-    prefixes
-        .iter()
-        .any(|prefix| equal(&tag(prefix), presented))
+    prefixes.iter().any(|prefix| equal(&tag(prefix), presented))
 }
 
 fn hold(vault: &Vault, visit: u64, place: Place, organization: [u8; 12]) -> FromVault {
@@ -160,7 +158,9 @@ async fn authorize(vault: &Vault, wanted: Authorize) -> Result<FromVault, VaultE
         expiry,
         code,
     };
-    Ok(said(vault.acquirer().authorize(payment, amount, card).await))
+    Ok(said(
+        vault.acquirer().authorize(payment, amount, card).await,
+    ))
 }
 
 async fn import(
@@ -188,10 +188,7 @@ fn refund_said(answer: RefundAnswer) -> FromVault {
     FromVault::Answer(in_words(answer, |failure| failure.as_str()))
 }
 
-fn in_words<F: Copy>(
-    answer: AcquirerAnswer<F>,
-    name: impl Fn(F) -> &'static str,
-) -> AcquirerSaid {
+fn in_words<F: Copy>(answer: AcquirerAnswer<F>, name: impl Fn(F) -> &'static str) -> AcquirerSaid {
     match answer {
         AcquirerAnswer::Approved(code) => AcquirerSaid::Approved(code),
         AcquirerAnswer::Declined(failure) => AcquirerSaid::Declined(name(failure).to_owned()),

@@ -229,7 +229,10 @@ mod tests {
         let (_, text) = redacted(r#"{"card":{"name":"is 5555555555554444!"}}"#);
         assert_eq!(text, r#"{"card":{"name":"is 4111111111111111!"}}"#);
         assert!(holds(text.as_bytes()));
-        assert_eq!(header("x-note", b"5555555555554444").value, DECOY.as_bytes());
+        assert_eq!(
+            header("x-note", b"5555555555554444").value,
+            DECOY.as_bytes()
+        );
         for query in ["a=5555555555554444", "a=%35555+5555+5555+4444"] {
             let clean = target(&format!("/v1/tokens?{query}"));
             assert_eq!(clean, "/v1/tokens?number=4111111111111111");

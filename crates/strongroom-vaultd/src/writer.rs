@@ -57,13 +57,24 @@ impl Writing {
 
     fn send(&self, change: Change, done: Done) -> bool {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.as_ref().is_some_and(|queue| queue.send((change, done)).is_ok())
+        queue
+            .as_ref()
+            .is_some_and(|queue| queue.send((change, done)).is_ok())
     }
 
     /// Ends the thread, after what it was given.
     pub fn stop(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(thread) = thread {
             // A panic in there was told where it happened.
             drop(thread.join());

@@ -28,7 +28,10 @@ pub(crate) async fn run(
     loop {
         let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
         let nap = match advance(&engine, till, step).await {
-            Ok(Turn { done: 0, skipped: 0 }) => until_next(&engine).await,
+            Ok(Turn {
+                done: 0,
+                skipped: 0,
+            }) => until_next(&engine).await,
             Ok(Turn { skipped: 0, .. }) => Duration::ZERO,
             // The vault is away for moments.
             Ok(_) => CLOSED,
@@ -111,12 +114,7 @@ pub async fn attend(
     attend_at(engine, Till::Here(acquirer), step, job).await
 }
 
-async fn attend_at(
-    engine: &Engine,
-    till: Till<'_>,
-    step: i64,
-    job: DueJob,
-) -> Result<(), Failure> {
+async fn attend_at(engine: &Engine, till: Till<'_>, step: i64, job: DueJob) -> Result<(), Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,

@@ -18,8 +18,6 @@ use strongroom_types::id::{PaymentId, RefundId};
 
 use crate::till::Till;
 
-
-
 /// Who acts, on which books, and how soon it looks again.
 struct Desk<'a> {
     engine: &'a Engine,
@@ -93,7 +91,12 @@ impl Desk<'_> {
     /// The number of a token for one payment, once that is answered.
     async fn forget_unneeded(&self, payment: &PaymentBody) -> Result<(), Failure> {
         let is_vault = matches!(self.till, Till::Vault(_));
-        if is_vault && self.engine.has_no_number(&self.caller, payment.token).await? {
+        if is_vault
+            && self
+                .engine
+                .has_no_number(&self.caller, payment.token)
+                .await?
+        {
             let scope = self.caller.tenant().scope().number;
             let token = payment.token;
             self.till.forget(Place { scope, token }).await;

@@ -8,11 +8,7 @@ use strongroom_types::id::TokenId;
 
 use crate::till::Till;
 
-pub(crate) async fn expire(
-    engine: &Engine,
-    till: Till<'_>,
-    job: DueJob,
-) -> Result<(), Failure> {
+pub(crate) async fn expire(engine: &Engine, till: Till<'_>, job: DueJob) -> Result<(), Failure> {
     let caller = Caller::system(SystemActor::Housekeeping, job.scope);
     let token = TokenId(job.id);
     let done = engine.execute(&caller, ExpireToken { id: token }, Envelope::internal());

@@ -30,7 +30,13 @@ pub async fn move_in(engine: &Engine, vault: &Vault) -> Result<usize, Failure> {
             moved += found.len();
             let mut moving = JoinSet::new();
             for (token, number) in found {
-                moving.spawn(move_one(engine.clone(), vault.clone(), scope, token, number));
+                moving.spawn(move_one(
+                    engine.clone(),
+                    vault.clone(),
+                    scope,
+                    token,
+                    number,
+                ));
             }
             while let Some(done) = moving.join_next().await {
                 done.map_err(|_| Failure::Internal)??;

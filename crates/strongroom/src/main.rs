@@ -26,7 +26,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::command::{audit, demo, init, keys, listen, migrate, organization, serve, vault, verify};
+use crate::command::{
+    audit, demo, init, keys, listen, migrate, organization, serve, vault, verify,
+};
 use crate::fault::Fault;
 
 /// Commands are made on one thread and freed on another, which the system's allocator is slow at.

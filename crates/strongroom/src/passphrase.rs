@@ -35,7 +35,8 @@ pub(crate) fn is_in_a_file(file: Option<&Path>) -> bool {
 
 /// Keeps a passphrase in memory of the kernel that no file system shows.
 pub(crate) fn keep(passphrase: &SecretText) -> Result<File, Fault> {
-    let fault = |error: std::io::Error| Fault::new(format!("the passphrase cannot be kept: {error}"));
+    let fault =
+        |error: std::io::Error| Fault::new(format!("the passphrase cannot be kept: {error}"));
     let kept = memfd_create("passphrase", MemfdFlags::CLOEXEC);
     let mut kept = File::from(kept.map_err(|error| fault(error.into()))?);
     kept.write_all(passphrase.expose().as_bytes())
@@ -45,7 +46,8 @@ pub(crate) fn keep(passphrase: &SecretText) -> Result<File, Fault> {
 
 /// A passphrase that was kept.
 pub(crate) fn kept(mut kept: &File) -> Result<SecretText, Fault> {
-    let fault = |error: std::io::Error| Fault::new(format!("the passphrase cannot be read: {error}"));
+    let fault =
+        |error: std::io::Error| Fault::new(format!("the passphrase cannot be read: {error}"));
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
     kept.seek(SeekFrom::Start(0)).map_err(fault)?;
     kept.read_to_end(&mut bytes).map_err(fault)?;

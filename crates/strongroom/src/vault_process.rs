@@ -126,7 +126,10 @@ fn report(confined: Confined) {
         (seccomp, "seccomp"),
     ] {
         if !holds {
-            tracing::warn!(missing = what, "the kernel confines the vault less than it could");
+            tracing::warn!(
+                missing = what,
+                "the kernel confines the vault less than it could"
+            );
         }
     }
 }

@@ -5,11 +5,13 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 22] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
     ("vault", &["types"]),
+    ("json", &["vault"]),
+    ("channel", &["types"]),
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("ledger", &["types"]),
@@ -23,11 +25,23 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 18] = [
             "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
-    ("worker", &["types", "outbound", "auth", "domain", "engine"]),
+    ("acquirer", &["types", "vault", "domain"]),
+    (
+        "vaultd",
+        &[
+            "types", "vault", "json", "channel", "crypto", "domain", "acquirer", "store",
+        ],
+    ),
+    (
+        "worker",
+        &[
+            "types", "vault", "channel", "outbound", "auth", "domain", "acquirer", "engine",
+        ],
+    ),
     (
         "http",
         &[
-            "types", "vault", "crypto", "outbound", "auth", "domain", "engine",
+            "types", "vault", "json", "channel", "crypto", "outbound", "auth", "domain", "engine",
         ],
     ),
     ("client", &["types", "crypto", "audit"]),
@@ -50,7 +64,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "vault", "listen",
+    "http", "client", "outbound", "vault", "listen", "channel", "acquirer", "vaultd",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -6,17 +6,34 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use strongroom_crypto::{PassphraseCost, RootKeys};
 use strongroom_engine::verify::audit_verify;
+use strongroom_types::secret::SecretText;
 
 use crate::fault::Fault;
 use crate::out::say;
-use crate::place::PlaceOptions;
-use crate::{custody, folder, passphrase};
+use crate::place::{Place, PlaceOptions};
+use crate::{custody, folder, passphrase, vault_process};
 
 /// The keyring: change its passphrase, or make it anew from the recovery kit
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Passphrase(Change),
     Recover(Recover),
+    VaultKit(VaultKit),
+}
+
+/// Show the recovery kit of the vault's own keyring, which the installation's kit does not open
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom keys vault-kit --config strongroom.toml --recovery-kit ./vault-kit.txt
+
+Whoever holds these lines and the vault's folder holds the card numbers: lock them away.")]
+pub(crate) struct VaultKit {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// Write the kit to this new file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    recovery_kit: Option<PathBuf>,
 }
 
 /// Seal the keyring under a new passphrase
@@ -44,6 +61,10 @@ pub(crate) struct Recover {
     #[command(flatten)]
     place: PlaceOptions,
 
+    /// Make the vault's own keyring anew, from the kit that `keys vault-kit` showed
+    #[arg(long)]
+    vault: bool,
+
     /// A file with the recovery kit's lines, as they were shown
     #[arg(long, value_name = "FILE")]
     recovery_kit: PathBuf,
@@ -57,6 +78,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     match command {
         Command::Passphrase(options) => change(options),
         Command::Recover(options) => recover(options),
+        Command::VaultKit(options) => vault_kit(options),
     }
 }
 
@@ -64,6 +86,8 @@ fn change(options: &Change) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
     let root = place.root_keys()?;
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
+    // The vault's first: where this ends between the two, the same command again opens it with the new one.
+    reseal_vault(&place, &passphrase)?;
     let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
     folder::write(&place.keyring, text.as_bytes())?;
     say!(
@@ -73,8 +97,59 @@ fn change(options: &Change) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Seals the keyring of the vault under the new passphrase too, if there is one: both are opened with one.
+fn reseal_vault(place: &Place, passphrase: &SecretText) -> Result<(), Fault> {
+    let path = vault_process::keyring(&place.data);
+    if !path.is_file() {
+        return Ok(());
+    }
+    let root = match custody::open(&path, &place.passphrase()?) {
+        Ok(root) => root,
+        Err(fault) => custody::open(&path, passphrase).map_err(|_| fault)?,
+    };
+    let text = custody::sealed(&root, passphrase, PassphraseCost::STANDARD);
+    folder::write(&path, text.as_bytes())
+}
+
+fn vault_kit(options: &VaultKit) -> Result<ExitCode, Fault> {
+    let place = options.place.place()?;
+    let path = vault_process::keyring(&place.data);
+    custody::require(&path)?;
+    let root = custody::open(&path, &place.passphrase()?)?;
+    let kit = root.recovery_text();
+    match &options.recovery_kit {
+        Some(file) => {
+            folder::write_new(file, kit.as_bytes())?;
+            say!("The vault's recovery kit is in `{}`.", file.display());
+        }
+        None => kit.lines().for_each(|line| say!("{line}")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the vault's keyring anew from its own kit. SECURITY: whether it is the right one shows when the vault starts; an
+/// old keyring is kept.
+fn recover_vault(options: &Recover, place: &Place) -> Result<ExitCode, Fault> {
+    let kit = folder::read_secret(&options.recovery_kit)?;
+    let root = RootKeys::from_recovery_text(kit.expose())
+        .map_err(|error| Fault::new(format!("`{}`: {error}", options.recovery_kit.display())))?;
+    let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
+    let path = vault_process::keyring(&place.data);
+    if path.exists() {
+        let old = path.with_extension("before-recovery");
+        std::fs::copy(&path, &old).map_err(|error| Fault::file("cannot keep", &old, &error))?;
+    }
+    let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
+    folder::write(&path, text.as_bytes())?;
+    say!("`{}` is made anew.", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
 fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
+    if options.vault {
+        return recover_vault(options, &place);
+    }
     let kit = folder::read_secret(&options.recovery_kit)?;
     let keys = || {
         RootKeys::from_recovery_text(kit.expose())

@@ -136,7 +136,10 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     let passphrase = place.passphrase()?;
     vault_process::serve(&dir, &passphrase, place.is_demo(), || {
         let mut stops = Stops::listen()?;
-        say!("the vault answers at {}", vault_socket(config, options).display());
+        say!(
+            "the vault answers at {}",
+            vault_socket(config, options).display()
+        );
         Ok(async move { stops.first().await })
     })?;
     tracing::info!("stopped");
