@@ -21,9 +21,10 @@ use strongroom_engine::{EngineState, Envelope, Idempotency};
 
 use crate::address::network;
 use crate::app::App;
+use crate::arriving::Spill;
 use crate::body;
 use crate::call::{Answer, Call};
-use crate::cards;
+use crate::cards::{self, Wiped};
 use crate::caught::Caught;
 use crate::idempotency;
 use crate::leaks;
@@ -117,9 +118,17 @@ impl App {
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
-        let signature = self
+        let checked = self
             .check_content(visit, head, &body, &credential, route)
-            .await?;
+            .await;
+        let signature = match checked {
+            Ok(signature) => signature,
+            Err(problem) => {
+                // SECURITY: a copy of a body that was refused for what it holds, where one was made.
+                drop(Wiped(body));
+                return Err(problem);
+            }
+        };
         // 7. The permission.
         let handler = self.authorize(visit, &credential, route).await?;
         // 8. The idempotency key. 9. The parameters.
@@ -359,6 +368,9 @@ impl App {
         let Some(hit) = tripwire::check(head, body, route) else {
             return Ok(());
         };
+        if let Some(spill) = head.extensions.get::<Arc<Spill>>() {
+            spill.taint();
+        }
         let (action, rejection) = (Action::CardNumberRefused, hit.rejection());
         let problem = self.refuse(visit, credential, action, rejection).await;
         Err(hit.explain(problem))

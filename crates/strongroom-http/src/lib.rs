@@ -7,6 +7,7 @@
 mod address;
 mod admin;
 mod app;
+mod arriving;
 mod body;
 mod call;
 mod cards;

@@ -21,9 +21,10 @@ use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, EdgeSettings};
+use crate::arriving::{Arriving, Spill};
 use crate::respond::Reply;
 use crate::standby;
-use crate::vaulted::{self, Arriving};
+use crate::vaulted;
 use crate::watched::{Progress, Watched};
 
 /// Most headers, and the most bytes of a request's head.
@@ -138,7 +139,9 @@ async fn run<F, Fut>(
         };
         let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            connection(stream, peer, &bounds, answer, stopped).await;
+            let spill = Arc::default();
+            connection(stream, peer, &bounds, answer, &spill, stopped).await;
+            spill.wipe();
             drop(slot);
         });
     }
@@ -173,6 +176,7 @@ async fn connection<F, Fut>(
     peer: IpAddr,
     bounds: &Bounds,
     answer: F,
+    spill: &Arc<Spill>,
     mut stopped: watch::Receiver<bool>,
 ) where
     F: Fn(IpAddr, Request<Arriving>) -> Fut + Send + Sync,
@@ -187,13 +191,17 @@ async fn connection<F, Fut>(
     let progress = Arc::new(Progress::new());
     let turn = Arc::new(Turn::default());
     let service = service_fn(|request: Request<Incoming>| {
-        let request = request.map(|body| Arriving::new(body, Arc::clone(&turn)));
+        let mut request =
+            request.map(|body| Arriving::new(body, Arc::clone(&turn), Arc::clone(&spill)));
+        request.extensions_mut().insert(Arc::clone(&spill));
         let (busy, answered) = (progress.busy(), answer(peer, request));
         let (progress, turn) = (Arc::clone(&progress), Arc::clone(&turn));
+        let spill = Arc::clone(&spill);
         async move {
             let mut response = answered.await;
             // With the rest of a body under way nobody knows where the next request begins, and whose it is.
-            if !turn.ends() && bounds.vault.is_some() {
+            let unread = !turn.ends() && bounds.vault.is_some();
+            if spill.ends() || unread {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }

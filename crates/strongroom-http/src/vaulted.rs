@@ -4,14 +4,12 @@
 //! the same – over TLS that ends here, or pipelined behind another request – is passed on before anything looks at it.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
@@ -21,7 +19,7 @@ use strongroom_channel::message::{
     self, CardShape, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi, ToVault,
     Verify, address, octets,
 };
-use strongroom_channel::{Turn, Vault, VaultAway};
+use strongroom_channel::{Vault, VaultAway};
 use strongroom_crypto::MacKey;
 use strongroom_domain::tokens::SealedCard;
 use strongroom_types::id::TokenId;
@@ -322,42 +320,4 @@ async fn response_of(response: Response<Reply>) -> Option<message::Response> {
             body.collect().await.ok()?.to_bytes().to_vec(),
         )),
     })
-}
-
-/// A body on its way from a connection, which tells when all of it was read.
-pub(crate) struct Arriving {
-    body: Incoming,
-    turn: Arc<Turn>,
-}
-
-impl Arriving {
-    pub fn new(body: Incoming, turn: Arc<Turn>) -> Arriving {
-        turn.begins(body.is_end_stream());
-        Arriving { body, turn }
-    }
-}
-
-impl Body for Arriving {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let arriving = self.get_mut();
-        let polled = Pin::new(&mut arriving.body).poll_frame(context);
-        if matches!(polled, Poll::Ready(None)) || arriving.body.is_end_stream() {
-            arriving.turn.is_read();
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

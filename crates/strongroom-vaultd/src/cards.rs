@@ -1,5 +1,6 @@
 //! Card numbers at rest: sealed under the vault's own keys, each at a seat that names its books and its token.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -170,11 +171,9 @@ impl Cards {
         }
     }
 
-    /// The hash that commits to a stored number, for a check of all of them.
-    ///
-    /// # Errors
-    /// [`VaultError::Altered`] when it does not open.
-    pub fn digest(&self, row: &RecordRow) -> Result<[u8; 32], VaultError> {
+    /// The hash that commits to a stored number.
+    #[cfg(test)]
+    fn digest(&self, row: &RecordRow) -> Result<[u8; 32], VaultError> {
         Ok(sha256(&[&self.opened(place(row), &row.body)?]))
     }
 
@@ -241,12 +240,7 @@ impl Cards {
     }
 
     fn opened(&self, place: Place, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let altered = || VaultError::Altered(place.token);
-        let view = SealedView::parse(body).map_err(|_| altered())?;
-        let key = self.hierarchy.find(view.key).ok_or_else(altered)?;
-        let aad = seat(place, view.key);
-        let opened = key.seal_key().open(view.nonce, &aad, view.ciphertext);
-        opened.map(Zeroizing::new).map_err(|_| altered())
+        opened(&self.hierarchy, place, body)
     }
 
     fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Reader>> {
@@ -257,6 +251,53 @@ impl Cards {
     pub fn stop(&self) {
         self.writing.stop();
     }
+}
+
+/// The hash that commits to each number of a vault that nobody serves; nothing for one that does not open.
+pub type Digests = HashMap<Place, Option<[u8; 32]>>;
+
+/// Reads a vault that nobody serves, without changing it.
+///
+/// # Errors
+/// [`VaultError`] when store and keys are not as they must be.
+pub fn digests(dir: &Path, root: RootKeys) -> Result<Digests, VaultError> {
+    let store = SqliteStore::open_read_only(dir)?;
+    let mut reader = store.reader()?;
+    let rows = reader.keys()?.into_iter().map(crypto_key).collect();
+    let hierarchy = Hierarchy::open(root, rows).map_err(VaultError::Keys)?;
+    let mut digests = HashMap::new();
+    reader.all_records(&mut |row| {
+        let salted = opened(&hierarchy, place(&row), &row.body).ok();
+        digests.insert(place(&row), salted.map(|salted| sha256(&[&salted])));
+    })?;
+    Ok(digests)
+}
+
+/// Whether a vault that nobody serves has no number; told without its keys.
+///
+/// # Errors
+/// [`VaultError`] when the store cannot be read.
+pub fn is_empty(dir: &Path) -> Result<bool, VaultError> {
+    let mut empty = true;
+    let store = match SqliteStore::open_read_only(dir) {
+        Err(StoreError::NotFound) => return Ok(true),
+        opened => opened?,
+    };
+    store.reader()?.all_records(&mut |_| empty = false)?;
+    Ok(empty)
+}
+
+fn opened(
+    hierarchy: &Hierarchy,
+    place: Place,
+    body: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let altered = || VaultError::Altered(place.token);
+    let view = SealedView::parse(body).map_err(|_| altered())?;
+    let key = hierarchy.find(view.key).ok_or_else(altered)?;
+    let aad = seat(place, view.key);
+    let opened = key.seal_key().open(view.nonce, &aad, view.ciphertext);
+    opened.map(Zeroizing::new).map_err(|_| altered())
 }
 
 /// What a sealed number is bound to: it opens nowhere else.

@@ -15,5 +15,5 @@ mod sweep;
 mod visits;
 mod writer;
 
-pub use cards::{Cards, VaultError};
+pub use cards::{Cards, Digests, VaultError, digests, is_empty};
 pub use serve::{Clock, Vault};

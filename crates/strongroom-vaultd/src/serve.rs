@@ -38,6 +38,8 @@ pub struct Vault {
     visits: Visits,
     acquirer: Arc<dyn Acquirer>,
     clock: Clock,
+    /// Who may connect beside the vault's own user and root.
+    client: Option<u32>,
     /// The API process that connected last.
     api: RwLock<Option<Link>>,
 }
@@ -59,8 +61,18 @@ impl Vault {
             visits: Visits::default(),
             acquirer,
             clock,
+            client: None,
             api: RwLock::new(None),
         })
+    }
+
+    /// Lets the processes of a user connect.
+    #[must_use]
+    pub fn open_to(self, user: Option<u32>) -> Vault {
+        Vault {
+            client: user,
+            ..self
+        }
     }
 
     /// Answers on a socket until `stop` is ready, then lets requests under way end.
@@ -100,11 +112,11 @@ impl Vault {
     }
 
     async fn greet(self: Arc<Self>, mut stream: UnixStream) {
-        // SECURITY: the folder is closed to others already; this is the second lock.
+        // SECURITY: unless another user was named the folder is closed to others already; this is the second lock.
         let ours = rustix::process::geteuid().as_raw();
         let allowed = stream
             .peer_cred()
-            .is_ok_and(|peer| peer.uid() == ours || peer.uid() == 0);
+            .is_ok_and(|peer| [ours, 0].contains(&peer.uid()) || self.client == Some(peer.uid()));
         if !allowed {
             tracing::warn!("a stranger knocked at the vault");
             return;

@@ -18,6 +18,7 @@ use tokio::time::{Duration, interval};
 use crate::fault::Fault;
 use crate::keeper::{self, Keeper};
 use crate::place::Place;
+use crate::vault_process;
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -46,10 +47,11 @@ pub(crate) enum Cards {
 }
 
 impl Cards {
-    /// The cards of an installation as the server's role has it. With books in a database, which another server may
-    /// take over, the cards are there too.
+    /// The cards of an installation. With books in a database, which another server may take over, the cards are there
+    /// too, unless a vault of this data directory has them already.
     pub fn of(place: &Arc<Place>) -> Cards {
-        match place.is_in_database() {
+        let vaulted = vault_process::keyring(&place.data).is_file();
+        match place.is_in_database() && !vaulted {
             true => Cards::Here,
             false => Cards::Child(Arc::clone(place)),
         }

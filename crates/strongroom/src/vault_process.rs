@@ -1,10 +1,12 @@
 //! The vault process: its folder, its keyring, and what it denies itself before it serves.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use strongroom_acquirer::SandboxAcquirer;
 use strongroom_crypto::{PassphraseCost, RootKeys};
@@ -22,6 +24,9 @@ use crate::{custody, folder};
 pub(crate) const FOLDER: &str = "vault";
 const SOCKET: &str = "vault.sock";
 const LOCK: &str = "vault.lock";
+/// How long the folder may be another process's, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The cost of a passphrase that stands beside the keyring and has 128 random bits.
 const QUICK: PassphraseCost = PassphraseCost {
@@ -40,26 +45,45 @@ pub(crate) fn keyring(data: &Path) -> PathBuf {
     data.join(FOLDER).join(KEYRING)
 }
 
-/// Serves the vault in a folder until `stop` is ready. Call it while the process has one thread.
+/// A vault that is to be served.
+pub(crate) struct Plan {
+    pub dir: PathBuf,
+    /// Where it answers.
+    pub socket: PathBuf,
+    /// Whose API process may connect, when not this user's.
+    pub client: Option<u32>,
+    /// The passphrase is random and stands beside the keyring.
+    pub quick: bool,
+}
+
+impl Plan {
+    /// In a folder of its own, for this user.
+    pub fn within(dir: &Path, quick: bool) -> Plan {
+        Plan {
+            dir: dir.to_path_buf(),
+            socket: dir.join(SOCKET),
+            client: None,
+            quick,
+        }
+    }
+}
+
+/// Serves a vault until `stop` is ready. Call it while the process has one thread.
 pub(crate) fn serve<F: Future<Output = ()>>(
-    dir: &Path,
+    plan: &Plan,
     passphrase: &SecretText,
-    quick: bool,
     stop: impl FnOnce() -> Result<F, Fault>,
 ) -> Result<(), Fault> {
+    let dir = &plan.dir;
     folder::make(dir)?;
     let _lock = lock(dir)?;
-    let root = root_keys(dir, passphrase, quick)?;
-    let socket = dir.join(SOCKET);
-    folder::remove_one(&socket)?;
-    let listener = UnixListener::bind(&socket).map_err(|error| {
-        let fault = system("the vault cannot listen in its folder", &error);
-        fault.hint("the path of a socket has at most 107 characters: use a shorter data directory")
-    })?;
+    let root = root_keys(dir, passphrase, plan.quick)?;
+    let listener = listen(plan)?;
     report(confine::confine(dir));
     let clock = Arc::new(|| WallClock.now());
     let acquirer = Arc::new(SandboxAcquirer::default());
     let vault = Vault::open(dir, root, acquirer, clock).map_err(|error| fault(dir, &error))?;
+    let vault = vault.open_to(plan.client);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -75,6 +99,22 @@ pub(crate) fn serve<F: Future<Output = ()>>(
         Arc::new(vault).serve(listener, stop).await;
         Ok(())
     })
+}
+
+fn listen(plan: &Plan) -> Result<UnixListener, Fault> {
+    let Plan { socket, client, .. } = plan;
+    folder::remove_one(socket)?;
+    let listener = UnixListener::bind(socket).map_err(|error| {
+        let what = format!("the vault cannot listen at `{}`", socket.display());
+        let hint = "the path of a socket has at most 107 characters: name a shorter one, or use a shorter data directory";
+        system(&what, &error).hint(hint)
+    })?;
+    if client.is_some() {
+        // Who may connect is asked of the kernel, at each connection.
+        std::fs::set_permissions(socket, Permissions::from_mode(0o666))
+            .map_err(|error| Fault::file("cannot open to its client", socket, &error))?;
+    }
+    Ok(listener)
 }
 
 /// The vault's own root keys, made at its first start.
@@ -93,16 +133,27 @@ fn root_keys(dir: &Path, passphrase: &SecretText, quick: bool) -> Result<RootKey
     Ok(root)
 }
 
+/// The folder for this process alone; one that was killed a moment ago is waited for.
 fn lock(dir: &Path) -> Result<File, Fault> {
     let path = dir.join(LOCK);
     let file = File::create(&path).map_err(|error| Fault::file("cannot write", &path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Fault::new(format!(
-            "another process serves the vault in `{}`",
-            dir.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(Fault::file("cannot lock", &path, &error)),
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                std::thread::sleep(LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Fault::new(format!(
+                    "another process serves the vault in `{}`",
+                    dir.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Fault::file("cannot lock", &path, &error));
+            }
+        }
     }
 }
 

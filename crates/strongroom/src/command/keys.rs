@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use strongroom_crypto::{PassphraseCost, RootKeys};
 use strongroom_engine::verify::audit_verify;
 use strongroom_types::secret::SecretText;
+use strongroom_vaultd::is_empty;
 
 use crate::fault::Fault;
 use crate::out::say;
@@ -178,5 +179,25 @@ fn recover(options: &Recover) -> Result<ExitCode, Fault> {
         "`{}` is made anew. Back it up apart from the data.",
         place.keyring.display()
     );
+    tell_of_vault(&place)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The vault's keyring is still sealed under the passphrase that was lost. Without a number in the vault it is of no use to
+/// anybody, and a new one is made at the next start.
+fn tell_of_vault(place: &Place) -> Result<(), Fault> {
+    let path = vault_process::keyring(&place.data);
+    if !path.is_file() {
+        return Ok(());
+    }
+    let dir = place.data.join(vault_process::FOLDER);
+    let empty = is_empty(&dir);
+    match empty.map_err(|error| Fault::new(format!("`{}`: {error}", dir.display())))? {
+        true => folder::remove_one(&dir)?,
+        false => say!(
+            "The vault's own keyring `{}` is sealed under the old passphrase: make it anew with\n  strongroom keys recover --vault --recovery-kit FILE",
+            path.display()
+        ),
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::place::Place;
 use crate::postgres::PostgresArguments;
 use crate::running::{self, Cards, Server, Stops};
 use crate::standby::{self, WAITING};
-use crate::vault_process;
+use crate::vault_process::{self, Plan};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
@@ -48,9 +48,13 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value_t = Role::All)]
     role: Role,
 
-    /// Where the vault answers that `--role api` uses [default: `vault/vault.sock` in the data directory]
+    /// Where the vault answers, with `--role api` and `--role vault` [default: `vault/vault.sock` in the data directory]
     #[arg(long, value_name = "PATH")]
     vault_socket: Option<PathBuf>,
+
+    /// The number of the user whose API process may use the vault, with `--role vault`; its own user may always
+    #[arg(long, value_name = "UID")]
+    vault_client: Option<u32>,
 }
 
 /// Which of the two processes is served.
@@ -134,12 +138,14 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     );
     let dir = config.data().join(vault_process::FOLDER);
     let passphrase = place.passphrase()?;
-    vault_process::serve(&dir, &passphrase, place.is_demo(), || {
+    let plan = Plan {
+        socket: vault_socket(config, options),
+        client: options.vault_client,
+        ..Plan::within(&dir, place.is_demo())
+    };
+    vault_process::serve(&plan, &passphrase, || {
         let mut stops = Stops::listen()?;
-        say!(
-            "the vault answers at {}",
-            vault_socket(config, options).display()
-        );
+        say!("the vault answers at {}", plan.socket.display());
         Ok(async move { stops.first().await })
     })?;
     tracing::info!("stopped");

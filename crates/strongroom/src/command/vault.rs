@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 use crate::running::{Stops, system};
+use crate::vault_process::Plan;
 use crate::{logging, vault_process};
 
 /// Longest passphrase, in bytes.
@@ -42,7 +43,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     // SECURITY: the vault does not outlive its server, however that ends. Standard input tells it too.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let passphrase = passphrase()?;
-    vault_process::serve(&options.dir, &passphrase, options.demo, || {
+    let plan = Plan::within(&options.dir, options.demo);
+    vault_process::serve(&plan, &passphrase, || {
         let mut stops = Stops::terminate()?;
         let closed = tokio::task::spawn_blocking(|| {
             // The server writes nothing more: what ends this is the end.
