@@ -48,6 +48,22 @@ impl SignedRequest<'_> {
     /// # Errors
     /// The first [`SignatureFault`] in the enum's order.
     pub fn verify(&self, key: &MacKey, now: Timestamp) -> Result<[u8; 32], SignatureFault> {
+        let presented = self.presented(now)?;
+        let matches = |prefix: &String| {
+            let tag = key.tag(&[prefix.as_bytes(), self.body]);
+            equal(&tag, &presented)
+        };
+        match self.prefixes().iter().any(matches) {
+            true => Ok(presented),
+            false => Err(SignatureFault::Mismatch),
+        }
+    }
+
+    /// The signature as it was sent, with everything checked but whether it matches.
+    ///
+    /// # Errors
+    /// The first [`SignatureFault`] in the enum's order but the last.
+    pub fn presented(&self, now: Timestamp) -> Result<[u8; 32], SignatureFault> {
         let signature = self.signature.ok_or(SignatureFault::MissingSignature);
         let timestamp = self.timestamp.ok_or(SignatureFault::MissingTimestamp)?;
         let signature = signature?;
@@ -56,20 +72,25 @@ impl SignedRequest<'_> {
         if seconds.abs_diff(now.seconds()) > WINDOW.unsigned_abs() {
             return Err(SignatureFault::Expired);
         }
-        let urls = std::iter::once("").chain(self.origins.iter().map(String::as_str));
-        let bodies: &[&[u8]] = if self.body.is_empty() {
-            &[b"undefined", b""]
-        } else {
-            &[self.body]
+        Ok(presented)
+    }
+
+    /// What may stand before the body in the signed message; for an absent body that is also the documents' word.
+    pub fn prefixes(&self) -> Vec<String> {
+        let timestamp = String::from_utf8_lossy(self.timestamp.unwrap_or_default());
+        let words: &[&str] = match self.body.is_empty() {
+            true => &["undefined", ""],
+            false => &[""],
         };
-        for origin in urls {
-            for body in bodies {
-                if equal(&self.mac(key, origin, timestamp, body), &presented) {
-                    return Ok(presented);
-                }
-            }
-        }
-        Err(SignatureFault::Mismatch)
+        let urls = std::iter::once("").chain(self.origins.iter().map(String::as_str));
+        let both = urls.flat_map(|origin| words.iter().map(move |word| (origin, word)));
+        both.map(|(origin, word)| {
+            format!(
+                "{}\n{origin}{}\n{timestamp}\n{word}",
+                self.method, self.target
+            )
+        })
+        .collect()
     }
 
     /// The string the server would have signed, for the error of a test-mode key.
@@ -81,19 +102,6 @@ impl SignedRequest<'_> {
             String::from_utf8_lossy(self.body)
         };
         format!("{}\n{}\n{timestamp}\n{body}", self.method, self.target)
-    }
-
-    fn mac(&self, key: &MacKey, origin: &str, timestamp: &[u8], body: &[u8]) -> [u8; 32] {
-        key.tag(&[
-            self.method.as_bytes(),
-            b"\n",
-            origin.as_bytes(),
-            self.target.as_bytes(),
-            b"\n",
-            timestamp,
-            b"\n",
-            body,
-        ])
     }
 }
 

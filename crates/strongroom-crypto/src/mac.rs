@@ -1,17 +1,23 @@
 //! HMAC-SHA-256: keyed hashes for credentials, blind indexes, spent signatures and webhooks.
 
 use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key, Tag};
+use zeroize::Zeroizing;
 
 use crate::fatal::fatal;
 use crate::hash::equal;
 
 /// An HMAC-SHA-256 key of any length; no `Debug`, no `Clone`.
-pub struct MacKey(Key);
+pub struct MacKey(Key, Zeroizing<Vec<u8>>);
 
 impl MacKey {
     /// Takes the key bytes as they are (RFC 2104 hashes those longer than 64).
     pub fn new(key: &[u8]) -> Self {
-        Self(Key::new(HMAC_SHA256, key))
+        Self(Key::new(HMAC_SHA256, key), Zeroizing::new(key.to_vec()))
+    }
+
+    /// The key's bytes, for the process that checks what this one may not see; every caller is a place to review.
+    pub fn expose(&self) -> &[u8] {
+        &self.1
     }
 
     /// The tag over the parts laid end to end; for unambiguous fields use [`MacKey::tag_fields`].

@@ -81,6 +81,7 @@ actions! {
     TokenRevealed = 81, "token_revealed";
     TokenDeleted = 82, "token_deleted";
     TokenExpired = 83, "token_expired";
+    TokenVaulted = 120, "token_vaulted";
     PaymentCreated = 90, "payment_created";
     PaymentSent = 91, "payment_sent";
     PaymentAuthorized = 92, "payment_authorized";

@@ -95,6 +95,7 @@ events! {
     RefundCreated = 70, "refund.created";
     RefundCompleted = 71, "refund.completed";
     RefundFailed = 72, "refund.failed";
+    SecurityCardNumberRefused = 81, "security.card_number_refused";
     ApprovalRequested = 93, "approval.requested";
     ApprovalApproved = 94, "approval.approved";
     ApprovalRejected = 95, "approval.rejected";

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use strongroom_domain::action::Action;
 use strongroom_domain::decision::{Claim, Decision, Job, Reply};
-use strongroom_domain::entry::{ChangeLine, EntryChanges, EntryFacts};
+use strongroom_domain::entry::{ChangeLine, EntryChanges, EntryFacts, EventFact};
+use strongroom_domain::event::EventType;
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::{IndexRow, JobRow, LocatorRow, StoreError};
@@ -117,7 +119,7 @@ impl Commit {
                 payout: None,
                 payment: None,
                 refund: None,
-                events: Vec::new(),
+                events: self.alert(pending, &rejection, draft.now.seconds()),
                 details: Vec::new(),
                 base,
             };
@@ -142,6 +144,20 @@ impl Commit {
             rejection,
             replayed: false,
             request: pending.envelope.request,
+        }
+    }
+
+    /// What subscribers are told of a refusal. SECURITY: the key alone, and once a minute: nobody floods them.
+    fn alert(&mut self, pending: &Pending, rejection: &Rejection, second: i64) -> Vec<EventFact> {
+        let (scope, credential) = (pending.scope.number, pending.actor.credential);
+        let key = (scope, credential, rejection.code.as_str());
+        let is_alarming = pending.command.action() == Action::CardNumberRefused;
+        match is_alarming && credential.is_some() && self.refusals.alerts(key, second) {
+            true => vec![EventFact {
+                event: EventType::SecurityCardNumberRefused,
+                about: credential,
+            }],
+            false => Vec::new(),
         }
     }
 

@@ -53,7 +53,7 @@ pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
 pub use opened::{OpenFault, Opener};
-pub use payments::CardInHand;
+pub use payments::PaidWith;
 pub use start::{Settings, StartError, require_root};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use view::{

@@ -3,20 +3,25 @@
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Operate;
 use strongroom_domain::action::Action;
+use strongroom_domain::tokens::Token;
 use strongroom_types::card::Expiry;
-use strongroom_vault::{CardNumber, SecurityCode};
+use strongroom_types::id::TokenId;
+use strongroom_vault::CardInHand;
 
 use crate::engine::Engine;
 use crate::envelope::{Committed, Failure};
 use crate::vault::open_card;
 use crate::view::ReadFault;
 
-/// A card as an authorization needs it; wiped when dropped.
-pub struct CardInHand {
-    pub number: CardNumber,
-    pub expiry: Expiry,
-    /// There is one in the first minutes after the token was made, and for one authorization.
-    pub code: Option<SecurityCode>,
+/// The card of a payment.
+pub enum PaidWith {
+    Here(CardInHand),
+    /// A vault process keeps it.
+    Vaulted {
+        token: TokenId,
+        expiry: Expiry,
+        digest: [u8; 32],
+    },
 }
 
 impl Engine {
@@ -28,29 +33,57 @@ impl Engine {
         &self,
         caller: &Caller<Operate>,
         sent: &Committed,
-    ) -> Result<Option<CardInHand>, Failure> {
+    ) -> Result<Option<PaidWith>, Failure> {
         // SECURITY: a number is opened for what the log tells, or not at all.
         let is_sent = sent.facts().action == Action::PaymentSent && !sent.replayed();
         let payment = sent.facts().payment.as_ref().filter(|_| is_sent);
-        let token = payment.ok_or(Failure::NotFound)?.token;
+        let id = payment.ok_or(Failure::NotFound)?.token;
         let read = self.read(caller, move |view| {
-            let token = view.token(token)?;
+            let token = view.token(id)?;
             let (scope, opener) = (view.scope(), view.opener.clone());
             let number = open_card(&opener, &scope, &token, &mut |_| None)?;
-            let number = number.ok_or(ReadFault::NotFound)?;
-            Ok((number, token.body.expiry))
+            Ok((token, number))
         });
-        let (number, expiry) = match read.await {
+        let (token, number) = match read.await {
             Ok(card) => card,
             Err(Failure::NotFound) => return Ok(None),
             Err(failure) => return Err(failure),
         };
+        let Some(number) = number else {
+            return Ok(vaulted(&token));
+        };
         let scope = caller.tenant().scope().number;
-        let code = self.shared().codes.take(scope, token, self.now());
-        Ok(Some(CardInHand {
+        let code = self.shared().codes.take(scope, id, self.now());
+        Ok(Some(PaidWith::Here(CardInHand {
             number,
-            expiry,
+            expiry: token.body.expiry,
             code,
-        }))
+        })))
     }
+
+    /// Whether a token's number was given away for good: also one that is not there.
+    ///
+    /// # Errors
+    /// [`Failure`] of the read.
+    pub async fn has_no_number(
+        &self,
+        caller: &Caller<Operate>,
+        token: TokenId,
+    ) -> Result<bool, Failure> {
+        let read = self.read(caller, move |view| match view.token(token) {
+            Ok(token) => Ok(token.body.digest.is_none()),
+            Err(ReadFault::NotFound) => Ok(true),
+            Err(fault) => Err(fault),
+        });
+        read.await
+    }
+}
+
+fn vaulted(token: &Token) -> Option<PaidWith> {
+    let digest = token.body.digest?;
+    Some(PaidWith::Vaulted {
+        token: token.body.id,
+        expiry: token.body.expiry,
+        digest,
+    })
 }

@@ -4,6 +4,11 @@ use std::collections::HashMap;
 
 use strongroom_types::id::AnyId;
 
+/// How often one credential raises an alert: once in so many seconds.
+const ALERT_EVERY: i64 = 60;
+/// Credentials that are remembered for it.
+const MOST_ALERTED: usize = 100_000;
+
 /// A credential (or none, for the server) and a code.
 pub(crate) type RefusalKey = (u32, Option<AnyId>, &'static str);
 
@@ -13,6 +18,8 @@ pub(crate) struct Refusals {
     second: i64,
     seen: HashMap<RefusalKey, u32>,
     over: HashMap<RefusalKey, u64>,
+    /// When each credential last raised an alert.
+    alerted: HashMap<RefusalKey, i64>,
 }
 
 impl Refusals {
@@ -22,6 +29,7 @@ impl Refusals {
             second: 0,
             seen: HashMap::new(),
             over: HashMap::new(),
+            alerted: HashMap::new(),
         }
     }
 
@@ -38,6 +46,20 @@ impl Refusals {
         }
         *self.over.entry(key).or_default() += 1;
         false
+    }
+
+    /// Whether this refusal raises an alert: the first of its kind within a minute.
+    pub fn alerts(&mut self, key: RefusalKey, second: i64) -> bool {
+        if self.alerted.len() >= MOST_ALERTED {
+            self.alerted
+                .retain(|_, last| second.saturating_sub(*last) < ALERT_EVERY);
+        }
+        let last = self.alerted.get(&key);
+        let alerts = last.is_none_or(|last| second.saturating_sub(*last) >= ALERT_EVERY);
+        if alerts {
+            self.alerted.insert(key, second);
+        }
+        alerts
     }
 
     /// Takes the sums.
@@ -59,5 +81,14 @@ mod tests {
         assert_eq!(refusals.take(), vec![(key, 15)]);
         assert!(refusals.allows(key, 2));
         assert!(refusals.take().is_empty());
+    }
+
+    #[test]
+    fn an_alert_a_minute() {
+        let mut refusals = Refusals::new(10);
+        let key = (2, None, "card_number_refused");
+        let raised: Vec<i64> = (0..150).filter(|s| refusals.alerts(key, *s)).collect();
+        assert_eq!(raised, [0, 60, 120]);
+        assert!(refusals.alerts((3, None, "card_number_refused"), 1));
     }
 }

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use strongroom_auth::Caller;
-use strongroom_auth::permission::{CreateTokens, RevealTokens};
+use strongroom_auth::permission::{CreateTokens, Operate, RevealTokens};
 use strongroom_crypto::{Purpose, equal, random, sha256, write_sealed_header};
 use strongroom_domain::action::Action;
 use strongroom_domain::tokens::{SealedCard, Token};
@@ -55,7 +55,7 @@ impl Engine {
             last4: number.last4().to_owned(),
             fingerprint: self.fingerprint(&scope, number, now),
             digest: sha256(&[&salted]),
-            sealed,
+            sealed: Some(sealed),
         }
     }
 
@@ -79,9 +79,10 @@ impl Engine {
     pub fn keep_code(&self, caller: &Caller<CreateTokens>, made: &Committed, code: SecurityCode) {
         let token = made.resource().filter(|_| !made.replayed());
         if let Some(token) = token {
-            let scope = caller.tenant().scope().number;
+            let scope = caller.tenant().scope();
+            let (owner, token) = (scope.organization.0.0, TokenId(token.raw));
             let codes = &self.shared().codes;
-            codes.keep(scope, TokenId(token.raw), code, self.now());
+            codes.keep(owner, scope.number, token, code, self.now());
         }
     }
 
@@ -101,10 +102,7 @@ impl Engine {
         caller: &Caller<RevealTokens>,
         recorded: &Committed,
     ) -> Result<(Token, CardNumber), Failure> {
-        // SECURITY: what is shown without an entry, or a second time for one, was never asked for.
-        let is_reveal = recorded.facts().action == Action::TokenRevealed && !recorded.replayed();
-        let id = recorded.resource().filter(|_| is_reveal);
-        let id = TokenId(id.ok_or(Failure::NotFound)?.raw);
+        let id = shown(recorded)?;
         self.read(caller, move |view| {
             let token = view.token(id)?;
             let (scope, opener) = (view.scope(), view.opener.clone());
@@ -113,9 +111,58 @@ impl Engine {
         })
         .await
     }
+
+    /// The token of a reveal that is on record, for the vault process that keeps its number.
+    ///
+    /// # Errors
+    /// As [`Engine::reveal`].
+    pub async fn revealed(
+        &self,
+        caller: &Caller<RevealTokens>,
+        recorded: &Committed,
+    ) -> Result<(Token, [u8; 32]), Failure> {
+        let id = shown(recorded)?;
+        self.read(caller, move |view| {
+            let token = view.token(id)?;
+            let digest = token.body.digest.ok_or(ReadFault::NotFound)?;
+            Ok((token, digest))
+        })
+        .await
+    }
+
+    /// Tokens behind `after` whose numbers are stored here, with their numbers, for a vault process to take over.
+    ///
+    /// # Errors
+    /// [`Failure`] of the read, also when a number does not open.
+    pub async fn numbers_stored(
+        &self,
+        caller: &Caller<Operate>,
+        after: Option<TokenId>,
+    ) -> Result<Vec<(TokenId, CardNumber)>, Failure> {
+        self.read(caller, move |view| {
+            let tokens = view.tokens_with_numbers(after)?;
+            let (scope, opener) = (view.scope(), view.opener.clone());
+            let mut found = Vec::new();
+            for token in tokens {
+                if let Some(number) = open_card(&opener, &scope, &token, &mut |_| None)? {
+                    found.push((token.body.id, number));
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
 }
 
-/// Opens a token's number; `None` when it has none any more.
+/// The token that a reveal is about. SECURITY: what is shown without an entry, or a second time for one, was never
+/// asked for.
+fn shown(recorded: &Committed) -> Result<TokenId, Failure> {
+    let is_reveal = recorded.facts().action == Action::TokenRevealed && !recorded.replayed();
+    let id = recorded.resource().filter(|_| is_reveal);
+    Ok(TokenId(id.ok_or(Failure::NotFound)?.raw))
+}
+
+/// Opens a token's number; `None` when there is none here.
 ///
 /// # Errors
 /// [`OpenFault`], naming the token.
@@ -128,7 +175,8 @@ pub(crate) fn open_card(
     let id = token.body.id;
     let altered = || OpenFault::Altered(format!("the card of `{id}`"));
     let (digest, sealed) = match (&token.body.digest, &token.sealed) {
-        (None, None) => return Ok(None),
+        // It is gone, or a vault process keeps it.
+        (_, None) => return Ok(None),
         (Some(digest), Some(sealed)) => (digest, sealed),
         _ => return Err(altered()),
     };

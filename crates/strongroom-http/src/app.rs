@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
@@ -30,6 +31,8 @@ pub struct EdgeSettings {
     pub limit_window: Duration,
     /// Requests per key and second; `None` for no limit.
     pub key_limit: Option<u32>,
+    /// Numbers that a live key may be shown in a minute.
+    pub reveal_limit: u32,
     /// Requests per organization and second, both modes together; `None` for no limit.
     pub organization_limit: Option<u32>,
     /// Whether clients reach the server by TLS only: then browsers are told to stay with it.
@@ -50,6 +53,8 @@ pub struct EdgeSettings {
     pub tls: Option<Acceptor>,
     /// What checks the addresses that events are to be sent to.
     pub outbound: Outbound,
+    /// The process that keeps the cards; without one this process does.
+    pub vault: Option<Vault>,
     /// Whether every webhook must answer a challenge before it is sent anything else.
     pub webhook_challenge: bool,
 }
@@ -63,6 +68,7 @@ impl Default for EdgeSettings {
             pages_limit: 100,
             limit_window: Duration::from_secs(900),
             key_limit: None,
+            reveal_limit: 60,
             organization_limit: None,
             behind_tls: false,
             live_allowed: false,
@@ -73,6 +79,7 @@ impl Default for EdgeSettings {
             connections: 8_192,
             tls: None,
             outbound: Outbound::default(),
+            vault: None,
             webhook_challenge: false,
         }
     }
@@ -91,7 +98,10 @@ pub(crate) struct Inner {
     pub unauthenticated: Throttle<IpAddr>,
     pub pages: Throttle<IpAddr>,
     pub keys: Option<Throttle<ApiKeyId>>,
+    pub reveals: Throttle<ApiKeyId>,
     pub organizations: Option<Throttle<OrganizationId>>,
+    /// What this process writes on requests that it passes to the vault, to know them again.
+    pub pass: String,
 }
 
 impl App {
@@ -110,9 +120,11 @@ impl App {
             keys: settings
                 .key_limit
                 .map(|limit| Throttle::new("key", limit, 1_000)),
+            reveals: Throttle::new("reveals", settings.reveal_limit, 60_000),
             organizations: settings
                 .organization_limit
                 .map(|limit| Throttle::new("organization", limit, 1_000)),
+            pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
             engine,
             settings,
         };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission, Thumbprint};
 use strongroom_domain::alerts::Rule;
+use strongroom_channel::Vault;
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
@@ -21,6 +22,7 @@ use crate::json::{Object, Value, parse_object, read_object};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
+use crate::vaulted::Transit;
 
 /// A future on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -81,6 +83,10 @@ pub struct Call {
     pub(crate) query: Query,
     pub(crate) body: Bytes,
     pub(crate) envelope: Envelope,
+    /// Set when the request's card is in the vault.
+    pub(crate) transit: Option<Transit>,
+    /// The process that keeps the cards, if there is one.
+    pub(crate) vault: Option<Vault>,
     /// The `Last-Event-ID` header of a reader that comes back.
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,

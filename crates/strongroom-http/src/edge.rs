@@ -21,9 +21,10 @@ use strongroom_engine::{EngineState, Envelope, Idempotency};
 
 use crate::address::network;
 use crate::app::App;
+use crate::arriving::Spill;
 use crate::body;
 use crate::call::{Answer, Call};
-use crate::cards;
+use crate::cards::{self, Wiped};
 use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
@@ -39,6 +40,7 @@ use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
 use crate::tripwire;
+use crate::vaulted::Transit;
 use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Origin, Visit};
 
 /// The longest path and query, in bytes.
@@ -73,6 +75,9 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if self.is_for_vault(head) {
+            return Box::pin(self.pass_to_vault(origin, head, body)).await;
+        }
         let _held = self.inner().metrics.in_flight();
         let mut visit = Visit::begin(self, origin, head);
         let mut outcome = self.pass(&mut visit, head, body).await;
@@ -130,6 +135,7 @@ impl App {
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
+        self.limit_reveals(visit, &credential, route)?;
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
@@ -137,9 +143,17 @@ impl App {
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
-        let signature = self
+        let checked = self
             .check_content(visit, head, &body, &credential, route)
-            .await?;
+            .await;
+        let signature = match checked {
+            Ok(signature) => signature,
+            Err(problem) => {
+                // SECURITY: a copy of a body that was refused for what it holds, where one was made.
+                drop(Wiped(body));
+                return Err(problem);
+            }
+        };
         // 7. The permission.
         let handler = self.authorize(visit, &credential, route).await?;
         // 8. The idempotency key. 9. The parameters.
@@ -163,6 +177,8 @@ impl App {
             query,
             body,
             envelope,
+            transit: head.extensions.get::<Transit>().cloned(),
+            vault: self.settings().vault.clone(),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
         };
@@ -347,6 +363,19 @@ impl App {
         Ok(())
     }
 
+    /// SECURITY: a stolen key does not empty the vault before anybody looks.
+    fn limit_reveals(
+        &self,
+        visit: &mut Visit,
+        credential: &Credential,
+        route: &Route,
+    ) -> Result<(), Problem> {
+        match route.step_up && credential.scope.mode.is_live() {
+            true => allow(visit, self.inner().reveals.count(credential.id, visit.time)),
+            false => Ok(()),
+        }
+    }
+
     /// What the request says, before anything of it is looked at: no card number, and the signature over it.
     async fn check_content(
         &self,
@@ -374,6 +403,9 @@ impl App {
         let Some(hit) = tripwire::check(head, body, route) else {
             return Ok(());
         };
+        if let Some(spill) = head.extensions.get::<Arc<Spill>>() {
+            spill.taint();
+        }
         let (action, rejection) = (Action::CardNumberRefused, hit.rejection());
         let problem = self.refuse(visit, credential, action, rejection).await;
         Err(hit.explain(problem))
@@ -389,15 +421,17 @@ impl App {
         route: &Route,
     ) -> Result<Option<[u8; 16]>, Problem> {
         let origins = &self.settings().public_origins;
-        match signed::check(head, body, origins, credential, route, visit.time) {
+        match signed::check(head, body, origins, credential, route, visit.time).await {
             Ok(signature) => {
                 let spent = signature.filter(|_| route.is_mutating());
                 Ok(spent.map(|bytes| self.engine().signature(&credential.scope, &bytes)))
             }
             Err(refused) => {
-                let rejection = Rejection::new(refused.code, refused.code.title());
-                self.refuse(visit, credential, Action::SignatureRefused, rejection)
-                    .await;
+                if let Some(code) = refused.code {
+                    let rejection = Rejection::new(code, code.title());
+                    self.refuse(visit, credential, Action::SignatureRefused, rejection)
+                        .await;
+                }
                 Err(refused.problem)
             }
         }

@@ -7,6 +7,7 @@
 mod address;
 mod admin;
 mod app;
+mod arriving;
 mod body;
 mod call;
 mod cards;
@@ -38,6 +39,7 @@ mod throttle;
 mod tls_metrics;
 mod tripwire;
 mod v1;
+mod vaulted;
 mod visit;
 mod watched;
 

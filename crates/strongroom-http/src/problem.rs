@@ -67,6 +67,7 @@ edge_codes! {
     OutcomeUnknown = 503, "outcome_unknown", "It is not known whether the request was carried out";
     Overloaded = 503, "overloaded", "The server is overloaded";
     StandingBy = 503, "standing_by", "Another server serves these books";
+    VaultUnavailable = 503, "vault_unavailable", "The card vault is not reachable";
     StorageUnavailable = 503, "storage_unavailable", "The books cannot be written";
 }
 

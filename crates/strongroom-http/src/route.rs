@@ -95,6 +95,8 @@ pub struct Route {
     /// Whether it moves money and so needs an idempotency key.
     pub money: bool,
     pub signature: SignatureClass,
+    /// Whether live keys sign it whatever their policy says: a second proof beside the key.
+    pub step_up: bool,
     pub limit: LimitClass,
     pub reply: ReplyKind,
     /// Status of a success.
@@ -139,6 +141,7 @@ impl Route {
             permission: None,
             money: false,
             signature: SignatureClass::Never,
+            step_up: false,
             limit: LimitClass::Exempt,
             reply: ReplyKind::Kept,
             success: 200,
@@ -185,6 +188,12 @@ impl Route {
     pub fn sensitive(mut self) -> Route {
         self.signature = SignatureClass::Sensitive;
         self
+    }
+
+    #[must_use]
+    pub fn step_up(mut self) -> Route {
+        self.step_up = true;
+        self.sensitive()
     }
 
     #[must_use]

@@ -228,8 +228,8 @@ fn token_rows() -> Vec<Route> {
             .body(crate::schema::nothing)
             .reply(tokens::deleted_schema),
         Route::guarded(Verb::Post, "/v1/tokens/{id}/reveal", tokens::reveal)
-            .about("Shows a token's card number, once the log says to whom and why.")
-            .sensitive()
+            .about("Shows a token's card number, once the log says to whom and why. Live keys sign this request.")
+            .step_up()
             .secret()
             .waits()
             .body(tokens::reveal_schema)

@@ -12,19 +12,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
+use strongroom_channel::{Gate as VaultGate, Handed, Side, Turn, Vault, refuse};
 use strongroom_nodes::{Identity, NodeKey};
 use strongroom_tls::{Acceptor, ClientCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, EdgeSettings};
+use crate::arriving::{Arriving, Spill};
 use crate::front::{Front, relay};
 use crate::metrics::Held;
 use crate::respond::Reply;
+use crate::vaulted;
 use crate::watched::{Progress, Watched};
 
 /// Most headers, and the most bytes of a request's head.
@@ -45,6 +50,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     app.engine().answer_on(&tokio::runtime::Handle::current());
     let bounds = Bounds {
         tls: app.settings().tls.clone(),
+        vault: Keeper::of(&app),
         ..Bounds::new(&app, app.settings().connections)
     };
     let feeds = Arc::clone(&app.inner().feeds);
@@ -62,7 +68,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
 /// Serves the operator's listener until `shutdown` is ready, then drains.
 pub async fn serve_admin(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) {
     let bounds = Bounds::new(&app, ADMIN_CONNECTIONS);
-    let answer = move |_, request: Request<Incoming>| {
+    let answer = move |_, request: Request<Arriving>| {
         let response = app.administer(&request);
         async move { response }
     };
@@ -96,7 +102,7 @@ pub async fn serve_front_admin(
     shutdown: impl Future<Output = ()>,
 ) {
     let bounds = Bounds::of(front.settings(), ADMIN_CONNECTIONS, None);
-    let answer = move |_, request: Request<Incoming>| {
+    let answer = move |_, request: Request<Arriving>| {
         let response = front.administer(&request);
         async move { response }
     };
@@ -153,7 +159,9 @@ pub async fn serve_nodes(
                 let (front, epoch) = (front.clone(), notice.epoch);
                 async move { front.answer_node(epoch, request).await }
             };
-            drive(session, Shown::default(), &bounds, answer, stopped).await;
+            let (turn, spill) = Default::default();
+            drive(session, Shown::default(), &bounds, answer, (&turn, &spill), stopped).await;
+            spill.wipe();
         });
     }
     drop(listener);
@@ -169,6 +177,23 @@ pub struct Gate {
     pub key: Arc<NodeKey>,
 }
 
+/// The vault process, and who speaks for it while it is away.
+#[derive(Clone)]
+struct Keeper {
+    vault: Vault,
+    app: App,
+}
+
+impl Keeper {
+    fn of(app: &App) -> Option<Keeper> {
+        let vault = app.settings().vault.clone()?;
+        Some(Keeper {
+            vault,
+            app: app.clone(),
+        })
+    }
+}
+
 type Count = Arc<dyn Fn() -> Held + Send + Sync>;
 
 #[derive(Clone)]
@@ -176,6 +201,8 @@ struct Bounds {
     /// Counts a connection.
     count: Option<Count>,
     tls: Option<Acceptor>,
+    /// Who answers requests that carry a card.
+    vault: Option<Keeper>,
     connections: u32,
     headers: usize,
     head_time: Duration,
@@ -194,6 +221,7 @@ impl Bounds {
         Bounds {
             count,
             tls: None,
+            vault: None,
             connections,
             headers: MAX_HEADERS,
             head_time: settings.head_time,
@@ -209,7 +237,7 @@ async fn run<F, Fut>(
     answer: F,
     shutdown: impl Future<Output = ()>,
 ) where
-    F: Fn(IpAddr, Request<Incoming>) -> Fut + Clone + Send + Sync + 'static,
+    F: Fn(IpAddr, Request<Arriving>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Response<Reply>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(
@@ -217,10 +245,11 @@ async fn run<F, Fut>(
     ));
     let (stop, stopped) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
+    let mut returned = bounds.vault.as_ref().and_then(|keeper| keeper.vault.returned());
     loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, listener.accept().await)
+            (slot, arrival(&listener, returned.as_mut()).await)
         };
         let (slot, accepted) = tokio::select! {
             () = shutdown.as_mut() => break,
@@ -232,7 +261,9 @@ async fn run<F, Fut>(
         };
         let (bounds, answer, stopped) = (bounds.clone(), answer.clone(), stopped.clone());
         tokio::spawn(async move {
-            begin(stream, peer.ip(), &bounds, answer, stopped).await;
+            let spill = Arc::default();
+            begin(stream, peer, &bounds, answer, &spill, stopped).await;
+            spill.wipe();
             drop(slot);
         });
     }
@@ -245,14 +276,32 @@ async fn run<F, Fut>(
     }
 }
 
+/// The next connection: a new one, or one that the vault gives back.
+async fn arrival(
+    listener: &TcpListener,
+    returned: Option<&mut Receiver<Handed>>,
+) -> std::io::Result<(TcpStream, IpAddr)> {
+    let back = async {
+        match returned {
+            Some(returned) => returned.recv().await,
+            None => None,
+        }
+    };
+    tokio::select! {
+        accepted = listener.accept() => accepted.map(|(stream, peer)| (stream, peer.ip())),
+        Some(Handed { stream, peer }) = back => Ok((stream, peer)),
+    }
+}
+
 async fn begin<F, Fut>(
     stream: TcpStream,
     peer: IpAddr,
     bounds: &Bounds,
     answer: F,
+    spill: &Arc<Spill>,
     mut stopped: watch::Receiver<bool>,
 ) where
-    F: Fn(IpAddr, Request<Incoming>) -> Fut + Send + Sync,
+    F: Fn(IpAddr, Request<Arriving>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
     let _held = bounds.count.as_ref().map(|count| count());
@@ -260,9 +309,16 @@ async fn begin<F, Fut>(
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let turn = Arc::new(Turn::default());
+    let answer = |request| answer(peer, request);
     let Some(tls) = &bounds.tls else {
-        let answer = |request| answer(peer, request);
-        return drive(stream, Shown::default(), bounds, answer, stopped).await;
+        let side = match bounds.vault {
+            Some(_) => Side::Api,
+            None => Side::Alone,
+        };
+        let gate = VaultGate::new(stream, Arc::clone(&turn), side);
+        drive(gate, Shown::default(), bounds, answer, (&turn, spill), stopped).await;
+        return hand_over(bounds, &turn, peer).await;
     };
     // Before the handshake, so that no change of who may come in falls between.
     let clients = tls.clients_changed();
@@ -276,7 +332,7 @@ async fn begin<F, Fut>(
             client: facts.client,
             clients: facts.client.is_some().then_some(clients),
         };
-        drive(stream, shown, bounds, |request| answer(peer, request), stopped).await;
+        drive(stream, shown, bounds, answer, (&turn, spill), stopped).await;
     }
 }
 
@@ -293,10 +349,11 @@ async fn drive<S, F, Fut>(
     shown: Shown,
     bounds: &Bounds,
     answer: F,
+    (turn, spill): (&Arc<Turn>, &Arc<Spill>),
     mut stopped: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<Incoming>) -> Fut + Send + Sync,
+    F: Fn(Request<Arriving>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,
 {
     let Shown {
@@ -304,14 +361,24 @@ async fn drive<S, F, Fut>(
         mut clients,
     } = shown;
     let progress = Arc::new(Progress::new());
-    let service = service_fn(|mut request: Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
+        let mut request =
+            request.map(|body| Arriving::new(body, Arc::clone(turn), Arc::clone(spill)));
+        request.extensions_mut().insert(Arc::clone(spill));
         if let Some(client) = client {
             request.extensions_mut().insert(client);
         }
         let (busy, answered) = (progress.busy(), answer(request));
-        let progress = Arc::clone(&progress);
+        let (progress, turn) = (Arc::clone(&progress), Arc::clone(turn));
+        let spill = Arc::clone(spill);
         async move {
-            let response = answered.await;
+            let mut response = answered.await;
+            // With the rest of a body under way nobody knows where the next request begins, and whose it is.
+            let unread = !turn.ends() && bounds.vault.is_some();
+            if spill.ends() || unread {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             drop(busy);
             if matches!(response.body(), Reply::Live(_)) {
                 progress.streams();
@@ -340,6 +407,16 @@ async fn drive<S, F, Fut>(
     Pin::as_mut(&mut connection).graceful_shutdown();
     // The drain's own deadline ends what this does not.
     let _ = tokio::time::timeout(bounds.drain_time, connection).await;
+}
+
+/// Gives a connection to the vault whose next request is for it; while the vault is away it is refused unread.
+async fn hand_over(bounds: &Bounds, turn: &Turn, peer: IpAddr) {
+    let (Some(Keeper { vault, app }), Some(socket)) = (&bounds.vault, turn.take_theirs()) else {
+        return;
+    };
+    if let Err(socket) = vault.give(socket, peer).await {
+        refuse(socket, &vaulted::away_in_full(app)).await;
+    }
 }
 
 /// Waits for a change of who may come in, for ever where that is nothing to the connection.

@@ -10,13 +10,15 @@ use strongroom_types::time::Timestamp;
 
 use crate::problem::{EdgeCode, Problem};
 use crate::route::{Route, SignatureClass};
+use crate::vaulted::{self, Transit};
 
 /// Longest message shown back to a test-mode key, in characters.
 const SHOWN: usize = 4_096;
 
 /// A refused signature: what the log keeps, and what the client sees.
 pub struct Refused {
-    pub code: Code,
+    /// Nothing where it was not refused but could not be checked.
+    pub code: Option<Code>,
     pub problem: Problem,
 }
 
@@ -24,7 +26,7 @@ pub struct Refused {
 ///
 /// # Errors
 /// 401 with the fault's code. SECURITY: only a test-mode key is shown the string that the server built.
-pub fn check(
+pub async fn check(
     head: &Parts,
     body: &[u8],
     origins: &[String],
@@ -42,7 +44,8 @@ pub fn check(
         timestamp: header("x-timestamp"),
     };
     if !request.is_signed() {
-        return match is_needed(credential.signing, route.signature) {
+        let steps_up = route.step_up && credential.scope.mode.is_live();
+        return match steps_up || is_needed(credential.signing, route.signature) {
             true => Err(Box::new(missing(
                 "this request must be signed with `X-Signature` and `X-Timestamp`",
             ))),
@@ -52,8 +55,18 @@ pub fn check(
     if is_doubled(head) {
         return Err(Box::new(invalid("each signature header is sent once")));
     }
-    let verified = request.verify(&credential.signing_key, now);
+    let key = &credential.signing_key;
+    let verified = match head.extensions.get::<Transit>() {
+        Some(transit) => transit.verify(&request, key, now).await,
+        None => request.verify(key, now).map_err(Some),
+    };
     verified.map(Some).map_err(|fault| {
+        let Some(fault) = fault else {
+            return Box::new(Refused {
+                code: None,
+                problem: vaulted::away(),
+            });
+        };
         let mut refused = explain(fault, now);
         // SECURITY: nothing of a body that carries a card is shown back.
         if !credential.scope.mode.is_live() && !route.card {
@@ -102,7 +115,7 @@ fn explain(fault: SignatureFault, now: Timestamp) -> Refused {
             let text = "`X-Timestamp` is more than 300 seconds from the server's clock";
             let problem = Problem::new(EdgeCode::SignatureExpired, text);
             Refused {
-                code: Code::SignatureInvalid,
+                code: Some(Code::SignatureInvalid),
                 problem: problem.detail("server_time", now.seconds()),
             }
         }
@@ -111,14 +124,14 @@ fn explain(fault: SignatureFault, now: Timestamp) -> Refused {
 
 fn missing(text: &str) -> Refused {
     Refused {
-        code: Code::SignatureRequired,
+        code: Some(Code::SignatureRequired),
         problem: Problem::new(EdgeCode::SignatureMissing, text),
     }
 }
 
 fn invalid(text: &str) -> Refused {
     Refused {
-        code: Code::SignatureInvalid,
+        code: Some(Code::SignatureInvalid),
         problem: Problem::new(EdgeCode::SignatureInvalid, text),
     }
 }

@@ -120,6 +120,25 @@ impl Outgoing {
     }
 
     /// Sends it and reads the answer.
+    /// The same; `None` when the server went away.
+    pub fn try_send(&self) -> Option<Reply> {
+        let mut stream = TcpStream::connect(self.address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(&self.bytes()).ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).ok()?;
+        let end = find(&bytes, b"\r\n\r\n")?;
+        let head = std::str::from_utf8(bytes.get(..end)?)
+            .ok()?
+            .to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:"))?;
+        // What was cut off is no answer.
+        let whole = bytes.len() - end - 4 == length.trim().parse::<usize>().ok()?;
+        whole.then(|| Reply::parse(&bytes, self.method == "HEAD"))
+    }
+
     pub fn send(&self) -> Reply {
         let bytes = exchange(self.address, &self.bytes());
         Reply::parse(&bytes, self.method == "HEAD")

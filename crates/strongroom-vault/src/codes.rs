@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 /// How long a code waits, in milliseconds.
 pub const LIFETIME: i64 = 5 * 60 * 1_000;
 
-/// Codes that wait at a time; beyond it the oldest goes, and its payment is authorized without one.
+/// Codes that wait at a time, of all organizations and of one; beyond it the oldest goes, and its payment is authorized
+/// without one.
 const MOST: usize = 100_000;
+const MOST_OF_ONE: usize = 10_000;
 
 /// A card's security code. No `Debug`, no `Display`, no `Clone`; wiped when dropped.
 pub struct SecurityCode {
@@ -38,7 +40,7 @@ impl SecurityCode {
 
     /// Whether the network's codes have this length.
     pub fn fits(&self, brand: Brand) -> bool {
-        self.length == if brand == Brand::Amex { 4 } else { 3 }
+        self.length == code_length(brand)
     }
 
     /// The digits themselves; every caller is a place to review.
@@ -49,12 +51,19 @@ impl SecurityCode {
     }
 }
 
+/// How many digits a network's codes have.
+pub fn code_length(brand: Brand) -> usize {
+    if brand == Brand::Amex { 4 } else { 3 }
+}
+
 /// A scope's number and a token.
 type Key = (u32, TokenId);
+/// An organization's id.
+type Owner = [u8; 12];
 
-/// All codes that wait.
+/// All codes that wait, each organization's apart.
 #[derive(Default)]
-pub struct SecurityCodes(Mutex<Waiting>);
+pub struct SecurityCodes(Mutex<HashMap<Owner, Waiting>>);
 
 #[derive(Default)]
 struct Waiting {
@@ -65,42 +74,61 @@ struct Waiting {
 
 impl SecurityCodes {
     /// Keeps a token's code until it is taken or its time is over.
-    pub fn keep(&self, scope: u32, token: TokenId, code: SecurityCode, now: Timestamp) {
-        let mut waiting = self.lock();
-        waiting.wipe(now);
-        while waiting.codes.len() >= MOST {
-            let Some((_, oldest)) = waiting.order.pop_front() else {
-                break;
-            };
-            waiting.codes.remove(&oldest);
+    pub fn keep(
+        &self,
+        owner: [u8; 12],
+        scope: u32,
+        token: TokenId,
+        code: SecurityCode,
+        now: Timestamp,
+    ) {
+        let mut pools = self.lock();
+        let count: usize = pools.values().map(|pool| pool.codes.len()).sum();
+        if count >= MOST {
+            // SECURITY: who fills the memory pays for it, not those who wait with a few.
+            let fullest = pools.values_mut().max_by_key(|pool| pool.codes.len());
+            if let Some(pool) = fullest {
+                pool.drop_oldest();
+            }
+        }
+        let pool = pools.entry(owner).or_default();
+        pool.wipe(now);
+        while pool.codes.len() >= MOST_OF_ONE {
+            pool.drop_oldest();
         }
         let until = now.plus(LIFETIME);
-        waiting.codes.insert((scope, token), (code, until));
-        waiting.order.push_back((until, (scope, token)));
+        pool.codes.insert((scope, token), (code, until));
+        pool.order.push_back((until, (scope, token)));
     }
 
     /// Hands a token's code out, once.
     pub fn take(&self, scope: u32, token: TokenId, now: Timestamp) -> Option<SecurityCode> {
-        let mut waiting = self.lock();
-        waiting.wipe(now);
-        waiting.codes.remove(&(scope, token)).map(|(code, _)| code)
+        let mut pools = self.lock();
+        let taken = pools.values_mut().find_map(|pool| {
+            pool.wipe(now);
+            pool.codes.remove(&(scope, token))
+        });
+        taken.map(|(code, _)| code)
     }
 
     /// Wipes the codes whose time is over.
     pub fn wipe(&self, now: Timestamp) {
-        self.lock().wipe(now);
+        self.lock().retain(|_, pool| {
+            pool.wipe(now);
+            !pool.codes.is_empty()
+        });
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.lock().codes.len()
+        self.lock().values().map(|pool| pool.codes.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,6 +145,21 @@ impl Waiting {
             }
         }
     }
+
+    /// Drops the code that waits longest.
+    fn drop_oldest(&mut self) {
+        while let Some((until, oldest)) = self.order.pop_front() {
+            // One that was taken, or sent again, left its place behind.
+            if self
+                .codes
+                .get(&oldest)
+                .is_some_and(|(_, end)| *end == until)
+            {
+                self.codes.remove(&oldest);
+                return;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +169,8 @@ mod tests {
     use super::*;
 
     const START: Timestamp = Timestamp(1_767_225_600_000);
+
+    const OWNER: [u8; 12] = [7; 12];
 
     fn token(n: u8) -> TokenId {
         TokenId(RawId([n; 12]))
@@ -138,7 +183,7 @@ mod tests {
     #[test]
     fn a_code_is_handed_out_once_to_its_own_scope() {
         let codes = SecurityCodes::default();
-        codes.keep(2, token(1), code("737"), START);
+        codes.keep(OWNER, 2, token(1), code("737"), START);
         assert!(codes.take(3, token(1), START).is_none());
         assert!(codes.take(2, token(2), START).is_none());
         let taken = codes.take(2, token(1), START.plus(LIFETIME - 1));
@@ -149,17 +194,35 @@ mod tests {
     #[test]
     fn a_code_is_wiped_when_its_time_is_over() {
         let codes = SecurityCodes::default();
-        codes.keep(2, token(1), code("737"), START);
-        codes.keep(2, token(2), code("7373"), START.plus(1));
+        codes.keep(OWNER, 2, token(1), code("737"), START);
+        codes.keep(OWNER, 2, token(2), code("7373"), START.plus(1));
         codes.wipe(START.plus(LIFETIME));
         assert_eq!(codes.len(), 1);
         assert!(codes.take(2, token(2), START.plus(LIFETIME + 1)).is_none());
         assert!(codes.is_empty());
         // One that was sent again waits as long as the second.
-        codes.keep(2, token(3), code("111"), START);
-        codes.keep(2, token(3), code("222"), START.plus(10));
+        codes.keep(OWNER, 2, token(3), code("111"), START);
+        codes.keep(OWNER, 2, token(3), code("222"), START.plus(10));
         let taken = codes.take(2, token(3), START.plus(LIFETIME + 9));
         assert_eq!(taken.unwrap().expose(), "222");
+    }
+
+    #[test]
+    fn an_organization_that_sends_many_drops_its_own() {
+        let codes = SecurityCodes::default();
+        codes.keep([1; 12], 3, token(1), code("737"), START);
+        let numbered = |n: usize| {
+            let mut id = [0; 12];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            TokenId(RawId(id))
+        };
+        for n in 0..MOST_OF_ONE + 5 {
+            codes.keep(OWNER, 2, numbered(n), code("111"), START);
+        }
+        assert_eq!(codes.len(), MOST_OF_ONE + 1);
+        assert!(codes.take(2, numbered(4), START).is_none());
+        assert!(codes.take(2, numbered(5), START).is_some());
+        assert!(codes.take(3, token(1), START).is_some());
     }
 
     #[test]

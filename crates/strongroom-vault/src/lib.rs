@@ -9,8 +9,8 @@ mod codes;
 mod number;
 mod tripwire;
 
-pub use codes::{LIFETIME, SecurityCode, SecurityCodes};
-pub use number::{CardNumber, NumberFault};
+pub use codes::{LIFETIME, SecurityCode, SecurityCodes, code_length};
+pub use number::{CardInHand, CardNumber, NumberFault};
 pub use tripwire::{find, holds, scrub};
 
 /// Overwrites bytes in a way that is not optimised away.

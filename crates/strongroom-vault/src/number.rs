@@ -1,13 +1,23 @@
 //! A card number: thirteen to nineteen digits of a known network, with the right check digit (ISO/IEC 7812).
 
-use strongroom_types::card::{Brand, LONGEST, SHORTEST, brand_of};
+use strongroom_types::card::{Brand, Expiry, LONGEST, SHORTEST, brand_of};
 use zeroize::Zeroizing;
+
+use crate::codes::SecurityCode;
 
 /// A card number. No `Debug`, no `Display`, no `Clone`, no `Serialize`; wiped when dropped.
 pub struct CardNumber {
     digits: Zeroizing<[u8; LONGEST]>,
     length: usize,
     brand: Brand,
+}
+
+/// A card as an authorization needs it; wiped when dropped.
+pub struct CardInHand {
+    pub number: CardNumber,
+    pub expiry: Expiry,
+    /// There is one in the first minutes after the token was made, and for one authorization.
+    pub code: Option<SecurityCode>,
 }
 
 /// Why text is no card number. Says nothing of the text.

@@ -5,6 +5,7 @@
 //! one by chance, so what is written in a form of its own is passed over: hexadecimal strings of twenty characters or more
 //! (ids, hashes), UUIDs, international phone numbers (a `+` in front of 15 digits or
 //! fewer) and fractions (`0.` in front). Nothing is said
+//! A security code directly behind a number of fifteen or sixteen digits does not hide it. Nothing is said
 //! about numbers with other marks between their digits, or written in other digits than 0 to 9.
 //!
 //! The search touches every thirteenth byte and looks closer only where that could stand in a number.
@@ -22,6 +23,8 @@ const GAP: usize = 3;
 const HEX_WORD: usize = 20;
 /// Most digits of an international phone number (E.164).
 const PHONE: usize = 15;
+/// Digits of a number of sixteen with a code of three behind it, and of one of fifteen with a code of four.
+const WITH_CODE: usize = 19;
 /// Digits that a masked number shows.
 const KEPT: usize = 4;
 
@@ -46,8 +49,11 @@ pub fn scrub(text: &[u8]) -> Cow<'_, [u8]> {
 
 fn mask(text: &mut [u8], found: Range<usize>) {
     let digits = text.get_mut(found).unwrap_or(&mut []);
+    // SECURITY: what stands last there may be a security code.
+    let count = digits.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let kept = if count == WITH_CODE { 0 } else { KEPT };
     let digits = digits.iter_mut().rev().filter(|byte| byte.is_ascii_digit());
-    digits.skip(KEPT).for_each(|digit| *digit = b'*');
+    digits.skip(kept).for_each(|digit| *digit = b'*');
 }
 
 /// Where the last four digits begin, which may begin another number.
@@ -128,7 +134,8 @@ impl<'a> Search<'a> {
     fn in_run(&mut self) -> Option<Range<usize>> {
         while let Some(group) = next_group(self.text, self.run.clone()) {
             self.run.start = group.end;
-            if let Some(end) = self.number_at(group.clone()) {
+            let number = self.number_at(group.clone());
+            if let Some(end) = number.or_else(|| self.number_with_code(group.clone())) {
                 return Some(group.start..end);
             }
         }
@@ -166,6 +173,20 @@ impl<'a> Search<'a> {
                 _ => return longest,
             }
         }
+    }
+
+    /// The end of a group that is a number with its security code directly behind it.
+    fn number_with_code(&mut self, group: Range<usize>) -> Option<usize> {
+        let part = self.text.get(group.clone())?;
+        if part.len() != WITH_CODE {
+            return None;
+        }
+        let numbers = [3, 4].map(|code| part.get(..WITH_CODE - code).unwrap_or(&[]));
+        let holds = numbers.iter().any(|number| {
+            lengths_of(beginning(number)) & 1 << number.len() != 0 && passes_luhn(number)
+        });
+        let is_one = holds && !self.is_something_else(group.clone());
+        is_one.then_some(group.end)
     }
 
     /// Whether what has the form of a number stands in a form of its own.
@@ -286,6 +307,8 @@ mod tests {
             ("ref_4242424242424242", "4242424242424242"),
             ("card4242424242424242", "4242424242424242"),
             ("4242424242424242USD", "4242424242424242"),
+            ("4242424242424242737", "4242424242424242737"),
+            ("3782822463100051234", "3782822463100051234"),
             ("x=4242424242424242&y", "4242424242424242"),
             ("4242424242424242.00", "4242424242424242"),
             ("6759649826438453", "6759649826438453"),

@@ -3,27 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom_acquirer::Acquirer;
+use strongroom_channel::Vault;
 use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
-use crate::acquirer::Acquirer;
+use crate::till::Till;
 use crate::{approvals, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
 /// The longest nap between two looks, so that a clock set forward is noticed.
 const NAP: Duration = Duration::from_secs(5);
+/// The nap while the vault is away.
+const CLOSED: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(
     engine: Engine,
     acquirer: Arc<dyn Acquirer>,
+    vault: Option<Vault>,
     step: i64,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
-        let nap = match advance_due(&engine, &*acquirer, step).await {
-            Ok(0) => until_next(&engine).await,
-            Ok(_) => Duration::ZERO,
+        let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
+        let nap = match advance(&engine, till, step).await {
+            Ok(Turn {
+                done: 0,
+                skipped: 0,
+            }) => until_next(&engine).await,
+            Ok(Turn { skipped: 0, .. }) => Duration::ZERO,
+            // The vault is away for moments.
+            Ok(_) => CLOSED,
             Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
                 tracing::warn!(failure = ?failure, "the turn of what is due failed");
@@ -56,17 +67,38 @@ pub async fn advance_due(
     acquirer: &dyn Acquirer,
     step: i64,
 ) -> Result<usize, Failure> {
+    let turn = advance(engine, Till::Here(acquirer), step).await?;
+    Ok(turn.done)
+}
+
+/// What came of the jobs that were due.
+struct Turn {
+    done: usize,
+    /// Left for later, because the vault is away.
+    skipped: usize,
+}
+
+async fn advance(engine: &Engine, till: Till<'_>, step: i64) -> Result<Turn, Failure> {
     let jobs = engine.due_jobs(TAKE).await?;
-    let count = jobs.len();
+    let mut turn = Turn {
+        done: 0,
+        skipped: 0,
+    };
     let mut stuck = None;
     for job in jobs {
-        match attend(engine, acquirer, step, job).await {
+        let carried = matches!(job.work, DueWork::Payment | DueWork::Refund);
+        if carried && !till.is_open() {
+            turn.skipped += 1;
+            continue;
+        }
+        turn.done += 1;
+        match attend_at(engine, till, step, job).await {
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
             done => done?,
         }
     }
-    stuck.map_or(Ok(count), Err)
+    stuck.map_or(Ok(turn), Err)
 }
 
 /// Does one job once, whether or not it is due.
@@ -79,12 +111,16 @@ pub async fn attend(
     step: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
+    attend_at(engine, Till::Here(acquirer), step, job).await
+}
+
+async fn attend_at(engine: &Engine, till: Till<'_>, step: i64, job: DueJob) -> Result<(), Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
-        DueWork::Token => tokens::expire(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
-        DueWork::Payment => return payments::attend(engine, acquirer, step, job).await,
-        DueWork::Refund => return payments::attend_refund(engine, acquirer, step, job).await,
+        DueWork::Token => tokens::expire(engine, till, job).await,
+        DueWork::Payment => return payments::attend(engine, till, step, job).await,
+        DueWork::Refund => return payments::attend_refund(engine, till, step, job).await,
     };
     match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.

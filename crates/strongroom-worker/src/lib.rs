@@ -4,7 +4,6 @@
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
 //! Each worker is also a plain function of the engine, so that tests drive it with their own clock.
 
-mod acquirer;
 mod approvals;
 mod due;
 mod keys;
@@ -12,22 +11,26 @@ mod payments;
 mod rail;
 mod retention;
 mod summaries;
+mod till;
 mod tokens;
+mod vaulting;
 mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom_channel::Vault;
 use strongroom_engine::{Engine, Failure};
 use strongroom_outbound::Outbound;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-pub use acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
 pub use due::{advance_due, attend};
 pub use retention::purge;
+pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
 pub use summaries::write_summaries;
+pub use vaulting::{move_in, needed};
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
 /// How often security codes whose time is over are looked for.
@@ -47,6 +50,8 @@ pub struct WorkerSettings {
     pub outbound: Outbound,
     /// What card payments are sent to.
     pub acquirer: Arc<dyn Acquirer>,
+    /// The process that has the cards, and then its own acquirer.
+    pub vault: Option<Vault>,
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
     pub webhook_retry: i64,
 }
@@ -61,6 +66,7 @@ impl Default for WorkerSettings {
             keys_every: Duration::from_mins(1),
             outbound: Outbound::default(),
             acquirer: Arc::new(SandboxAcquirer::default()),
+            vault: None,
             webhook_retry: 60_000,
         }
     }
@@ -80,6 +86,7 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
+            settings.vault,
             settings.rail_step,
             stopped.clone(),
         ));

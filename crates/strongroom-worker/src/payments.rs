@@ -3,8 +3,10 @@
 //! That a request is sent is committed before it is; a worker that is killed in between asks about it, and sends it
 //! again only if it never arrived.
 
+use strongroom_acquirer::PaymentAnswer;
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor};
+use strongroom_channel::message::Place;
 use strongroom_domain::command::Command;
 use strongroom_domain::payments::{
     AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, PaymentBody, PaymentFailure,
@@ -14,12 +16,12 @@ use strongroom_domain::refunds::{AnswerRefund, SendRefund};
 use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure};
 use strongroom_types::id::{PaymentId, RefundId};
 
-use crate::acquirer::{Acquirer, PaymentAnswer};
+use crate::till::Till;
 
 /// Who acts, on which books, and how soon it looks again.
 struct Desk<'a> {
     engine: &'a Engine,
-    acquirer: &'a dyn Acquirer,
+    till: Till<'a>,
     caller: Caller<Operate>,
     pause: i64,
 }
@@ -36,10 +38,10 @@ impl Desk<'_> {
     }
 }
 
-fn desk<'a>(engine: &'a Engine, acquirer: &'a dyn Acquirer, pause: i64, job: DueJob) -> Desk<'a> {
+fn desk<'a>(engine: &'a Engine, till: Till<'a>, pause: i64, job: DueJob) -> Desk<'a> {
     Desk {
         engine,
-        acquirer,
+        till,
         caller: Caller::system(SystemActor::Acquirer, job.scope),
         pause,
     }
@@ -48,11 +50,11 @@ fn desk<'a>(engine: &'a Engine, acquirer: &'a dyn Acquirer, pause: i64, job: Due
 /// Takes a payment one step further.
 pub(crate) async fn attend(
     engine: &Engine,
-    acquirer: &dyn Acquirer,
+    till: Till<'_>,
     pause: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
-    let desk = desk(engine, acquirer, pause, job);
+    let desk = desk(engine, till, pause, job);
     let id = PaymentId(job.id);
     let payment = engine.read(&desk.caller, move |view| view.payment(id));
     let payment = match payment.await {
@@ -78,18 +80,38 @@ impl Desk<'_> {
                 return self.commit(AdvancePayment { id, pause }).await.map(drop);
             }
             PaymentStep::Authorize => self.authorize(payment).await?,
-            PaymentStep::Inquire => self.acquirer.inquire(id).await,
-            PaymentStep::Reverse => self.acquirer.reverse(id).await,
+            PaymentStep::Inquire => self.till.inquire(id).await,
+            PaymentStep::Reverse => self.till.reverse(id).await,
         };
         let answered = AnswerPayment { id, answer, pause };
-        self.commit(answered).await.map(drop)
+        self.commit(answered).await?;
+        self.forget_unneeded(payment).await
+    }
+
+    /// The number of a token for one payment, once that is answered.
+    async fn forget_unneeded(&self, payment: &PaymentBody) -> Result<(), Failure> {
+        let is_vault = matches!(self.till, Till::Vault(_));
+        if is_vault
+            && self
+                .engine
+                .has_no_number(&self.caller, payment.token)
+                .await?
+        {
+            let scope = self.caller.tenant().scope().number;
+            let token = payment.token;
+            self.till.forget(Place { scope, token }).await;
+        }
+        Ok(())
     }
 
     async fn authorize(&self, payment: &PaymentBody) -> Result<PaymentAnswer, Failure> {
         let (id, pause) = (payment.id, self.pause);
         let sent = self.commit(SendAuthorization { id, pause }).await?;
         match self.engine.card_for(&self.caller, &sent).await? {
-            Some(card) => Ok(self.acquirer.authorize(id, payment.amount, card).await),
+            Some(card) => {
+                let scope = self.caller.tenant().scope().number;
+                Ok(self.till.authorize(scope, id, payment.amount, card).await)
+            }
             // Its token was deleted in the meantime: nothing was sent, and nothing can be.
             None => Ok(AcquirerAnswer::Declined(PaymentFailure::TokenUnusable)),
         }
@@ -99,11 +121,11 @@ impl Desk<'_> {
 /// Takes a refund one step further.
 pub(crate) async fn attend_refund(
     engine: &Engine,
-    acquirer: &dyn Acquirer,
+    till: Till<'_>,
     pause: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
-    let desk = desk(engine, acquirer, pause, job);
+    let desk = desk(engine, till, pause, job);
     let id = RefundId(job.id);
     let refund = engine.read(&desk.caller, move |view| view.refund(id));
     let refund = match refund.await {
@@ -117,9 +139,9 @@ pub(crate) async fn attend_refund(
     let answer = match refund.exchange {
         Exchange::Unsent => {
             desk.commit(SendRefund { id, pause }).await?;
-            acquirer.refund(id, refund.payment, refund.amount).await
+            till.refund(id, refund.payment, refund.amount).await
         }
-        _ => acquirer.inquire_refund(id).await,
+        _ => till.inquire_refund(id).await,
     };
     let answered = AnswerRefund { id, answer, pause };
     desk.commit(answered).await.map(drop)

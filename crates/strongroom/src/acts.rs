@@ -7,11 +7,13 @@ use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{Mode, Scope};
 
 use crate::control::Request;
+use crate::place::Place;
 
 type Told<'a> = &'a (dyn Fn(Value) + Send + Sync);
 
 /// Does what was asked.
 pub(crate) async fn act(
+    place: &Place,
     engine: &Engine,
     request: Request,
     told: Told<'_>,
@@ -36,6 +38,7 @@ pub(crate) async fn act(
         Request::Roots { keys } => {
             let keys = zeroize::Zeroizing::new(keys);
             let roots = RootKeys::from_recovery_text(&keys).map_err(|error| error.to_string())?;
+            place.keep_vault_secrets(&roots).map_err(|fault| fault.text().to_owned())?;
             let done = engine.replace_roots(roots).await;
             done.map(counts).map_err(|failure| words(&failure))
         }

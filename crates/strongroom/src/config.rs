@@ -68,6 +68,7 @@ struct Sandbox {
 struct Limits {
     unauthenticated_per_15_minutes: Option<u32>,
     key_per_second: Option<u32>,
+    reveals_per_minute: Option<u32>,
     organization_per_second: Option<u32>,
     connections: Option<u32>,
 }
@@ -163,6 +164,7 @@ impl Config {
         let Limits {
             unauthenticated_per_15_minutes,
             key_per_second,
+            reveals_per_minute,
             organization_per_second,
             connections,
         } = self.limits;
@@ -180,6 +182,7 @@ impl Config {
                 .unwrap_or(standard.unauthenticated_limit),
             limit_window: Duration::from_mins(15),
             key_limit: key_per_second,
+            reveal_limit: reveals_per_minute.unwrap_or(standard.reveal_limit),
             organization_limit: organization_per_second,
             connections: connections.unwrap_or(standard.connections).max(1),
             webhook_challenge: self.webhooks.challenge,

@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -76,7 +77,12 @@ fn address(dir: &Path) -> std::io::Result<(PathBuf, Option<File>)> {
 }
 
 /// Answers operators until `stopped`. A directory where no socket can be made is served without one.
-pub(crate) async fn serve(dir: PathBuf, engine: Engine, stopped: impl Future<Output = ()>) {
+pub(crate) async fn serve(
+    dir: PathBuf,
+    place: Arc<Place>,
+    engine: Engine,
+    stopped: impl Future<Output = ()>,
+) {
     let listener = match listen(&dir) {
         Ok(Some(listener)) => listener,
         Ok(None) => return,
@@ -91,7 +97,7 @@ pub(crate) async fn serve(dir: PathBuf, engine: Engine, stopped: impl Future<Out
             () = &mut stopped => break,
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    tokio::spawn(answer(stream, engine.clone()));
+                    tokio::spawn(answer(stream, Arc::clone(&place), engine.clone()));
                 }
             }
         }
@@ -112,7 +118,7 @@ fn listen(dir: &Path) -> std::io::Result<Option<UnixListener>> {
     Ok(Some(listener))
 }
 
-async fn answer(stream: UnixStream, engine: Engine) {
+async fn answer(stream: UnixStream, place: Arc<Place>, engine: Engine) {
     // SECURITY: the directory is its owner's alone; this holds even where somebody opened it wider.
     let own = rustix::process::geteuid().as_raw();
     if stream.peer_cred().map(|peer| peer.uid()).ok() != Some(own) {
@@ -129,7 +135,7 @@ async fn answer(stream: UnixStream, engine: Engine) {
         let progress = send.clone();
         let told = move |value| drop(progress.send(Reply::Progress(value)));
         let done = match serde_json::from_str(&line) {
-            Ok(request) => acts::act(&engine, request, &told).await,
+            Ok(request) => acts::act(&place, &engine, request, &told).await,
             Err(error) => Err(format!("not understood: {error}")),
         };
         drop(send.send(done.map_or_else(Reply::Failed, Reply::Done)));
@@ -212,7 +218,7 @@ fn alone(
         .enable_all()
         .build()
         .map_err(without_runtime)?;
-    let done = runtime.block_on(acts::act(&engine, request, told));
+    let done = runtime.block_on(acts::act(place, &engine, request, told));
     engine.stop();
     done.map_err(Fault::new)
 }

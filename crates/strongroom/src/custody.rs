@@ -56,6 +56,15 @@ pub(crate) fn sealed(keys: &RootKeys, passphrase: &SecretText, cost: PassphraseC
     Custodian::of_passphrase(passphrase.expose().as_bytes(), cost).seal(keys)
 }
 
+/// Opens a keyring that a passphrase keeps.
+pub(crate) fn open_sealed(keyring: &Path, passphrase: &SecretText) -> Result<RootKeys, Fault> {
+    let text = folder::read_text(keyring)?;
+    let read = Keyring::parse(&text).map_err(|error| fault(keyring, &error))?;
+    let opened = read.with_passphrase(passphrase.expose().as_bytes());
+    let (keys, _) = opened.map_err(|error| fault(keyring, &error))?;
+    Ok(keys)
+}
+
 /// Why a token gave no key, for an operator.
 pub(crate) fn token_fault(error: &KeyringError) -> Fault {
     Fault::new(error.to_string()).hint(

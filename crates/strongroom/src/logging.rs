@@ -1,9 +1,13 @@
 //! Logs go to standard error; `RUST_LOG` filters them. What looks like a card number is masked on its way there.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use strongroom_vault::scrub;
 use tracing_subscriber::EnvFilter;
+
+/// Whether logs are JSON, as those of a process that this one starts then are.
+static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Something written to behind the tripwire. Each event comes in one piece.
 struct Scrubbed<W>(W);
@@ -21,6 +25,7 @@ impl<W: Write> Write for Scrubbed<W> {
 
 /// One JSON object a line, for machines.
 pub(crate) fn json() {
+    JSON.store(true, Ordering::Relaxed);
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true);
     subscriber
         .with_env_filter(filter("info"))
@@ -35,6 +40,11 @@ pub(crate) fn text() {
         .with_env_filter(filter("warn"))
         .with_writer(|| Scrubbed(io::stderr()))
         .init();
+}
+
+/// Whether [`json`] was called.
+pub(crate) fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
 }
 
 fn filter(default: &str) -> EnvFilter {

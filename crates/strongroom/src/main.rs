@@ -13,6 +13,7 @@ mod fault;
 mod folder;
 mod hardening;
 mod journals;
+mod keeper;
 mod logging;
 mod node;
 mod out;
@@ -25,6 +26,8 @@ mod running;
 mod table;
 mod tls;
 mod unfinished;
+mod vault_custody;
+mod vault_process;
 
 use std::process::ExitCode;
 
@@ -32,7 +35,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore, secret_scan,
-    serve, verify,
+    serve, vault, verify,
 };
 use crate::fault::Fault;
 
@@ -54,12 +57,12 @@ enum Command {
     Init(init::Options),
     Serve(serve::Options),
     Listen(listen::Options),
+    Vault(vault::Options),
     Verify(verify::Options),
     Backup(backup::Options),
     Restore(Box<restore::Options>),
     Migrate(migrate::Options),
     SecretScan(secret_scan::Options),
-    Doctor(doctor::Options),
     #[command(subcommand)]
     Audit(audit::Command),
     #[command(subcommand)]
@@ -89,12 +92,12 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Init(options) => init::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
+        Command::Vault(options) => vault::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Backup(options) => backup::run(options),
         Command::Restore(options) => restore::run(options),
         Command::Migrate(options) => migrate::run(options),
         Command::SecretScan(options) => secret_scan::run(options),
-        Command::Doctor(options) => doctor::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),

@@ -1,10 +1,13 @@
 //! Where the passphrase of a keyring comes from: a file or the terminal, never the command line, never the value of an
 //! environment variable.
 
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use strongroom_types::secret::SecretText;
+use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 use crate::folder;
@@ -14,6 +17,8 @@ const FILE_VARIABLE: &str = "STRONGROOM_PASSPHRASE_FILE";
 
 /// The fewest characters of a new passphrase.
 const LEAST: usize = 12;
+/// Room for a passphrase, in bytes: what grows out of its room is left behind.
+const LONGEST: usize = 4_096;
 
 /// The passphrase of an existing keyring.
 pub(crate) fn existing(file: Option<&Path>) -> Result<SecretText, Fault> {
@@ -21,6 +26,29 @@ pub(crate) fn existing(file: Option<&Path>) -> Result<SecretText, Fault> {
         Some(path) => from_file(&path),
         None => prompt("Passphrase of the keyring: "),
     }
+}
+
+/// Keeps a passphrase in memory of the kernel that no file system shows.
+pub(crate) fn keep(passphrase: &SecretText) -> Result<File, Fault> {
+    let fault =
+        |error: std::io::Error| Fault::new(format!("the passphrase cannot be kept: {error}"));
+    let kept = memfd_create("passphrase", MemfdFlags::CLOEXEC);
+    let mut kept = File::from(kept.map_err(|error| fault(error.into()))?);
+    kept.write_all(passphrase.expose().as_bytes())
+        .map_err(fault)?;
+    Ok(kept)
+}
+
+/// A passphrase that was kept.
+pub(crate) fn kept(mut kept: &File) -> Result<SecretText, Fault> {
+    let fault =
+        |error: std::io::Error| Fault::new(format!("the passphrase cannot be read: {error}"));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    kept.seek(SeekFrom::Start(0)).map_err(fault)?;
+    kept.read_to_end(&mut bytes).map_err(fault)?;
+    let text = std::str::from_utf8(&bytes);
+    let text = text.map_err(|_| Fault::new("the passphrase cannot be read"))?;
+    Ok(SecretText::new(text.to_owned()))
 }
 
 /// A passphrase for a new keyring; typed twice at a terminal.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::Args;
 use strongroom_crypto::{Custodian, RootKeys};
@@ -15,8 +15,10 @@ use crate::config::Config;
 use crate::custody;
 use crate::fault::Fault;
 use crate::folder;
+use crate::passphrase;
 use crate::postgres::{PostgresArguments, StoreTable, demo_folder};
 use crate::root::{RootArguments, RootSources};
+use crate::vault_custody::VaultSecrets;
 
 /// The keyring's name where no configuration says otherwise.
 pub(crate) const KEYRING: &str = "keyring.toml";
@@ -73,6 +75,9 @@ pub(crate) struct Place {
     postgres: Option<PostgresOptions>,
     /// The folder of the journals, locked for as long as this is there.
     journals: OnceLock<(PathBuf, File)>,
+    /// What opens the vault's keyring, for as long as this is there. In the kernel's memory: this process has it only while
+    /// it uses it.
+    vault: Mutex<Option<File>>,
 }
 
 impl PlaceOptions {
@@ -130,6 +135,7 @@ impl Place {
             keyring: keyring.to_path_buf(),
             sources,
             postgres: None,
+            vault: Mutex::new(None),
             journals: OnceLock::new(),
         }
     }
@@ -180,6 +186,26 @@ impl Place {
         &self.sources
     }
 
+    /// What opens its vault's keyring: kept since the roots were opened, or had by opening them.
+    pub fn vault_secrets(&self) -> Result<VaultSecrets, Fault> {
+        if let Some(kept) = &*self.kept() {
+            return passphrase::kept(kept).map(|lines| VaultSecrets::parse(&lines));
+        }
+        let (root, _) = self.open_keyring()?;
+        Ok(VaultSecrets::of(&root))
+    }
+
+    /// Keeps what opens the vault's keyring for another start of the vault.
+    pub fn keep_vault_secrets(&self, root: &RootKeys) -> Result<(), Fault> {
+        let kept = passphrase::keep(&VaultSecrets::of(root).lines())?;
+        *self.kept() = Some(kept);
+        Ok(())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<File>> {
+        self.vault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens the keyring.
     pub fn root_keys(&self) -> Result<RootKeys, Fault> {
         let (keys, _) = self.open_keyring()?;
@@ -189,7 +215,9 @@ impl Place {
     /// The same, with who can write it again.
     pub fn open_keyring(&self) -> Result<(RootKeys, Custodian), Fault> {
         custody::require(&self.keyring)?;
-        custody::open(&self.keyring, &self.sources)
+        let opened = custody::open(&self.keyring, &self.sources)?;
+        self.keep_vault_secrets(&opened.0)?;
+        Ok(opened)
     }
 
     /// Opens the store for this process alone.

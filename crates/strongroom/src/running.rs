@@ -2,24 +2,27 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use strongroom_engine::{Engine, EngineState};
+use strongroom_channel::Vault;
+use strongroom_engine::{Engine, EngineState, Failure};
 use strongroom_http::{App, EdgeSettings, serve, serve_admin};
 use strongroom_outbound::{Outbound, Policy};
-use strongroom_worker::{WorkerSettings, Workers};
+use strongroom_worker::{WorkerSettings, Workers, move_in, needed};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Duration, interval};
 
 use crate::control;
 use crate::fault::Fault;
+use crate::keeper::{self, Keeper};
 use crate::node::{Node, NodeSettings};
 use crate::place::Place;
 use crate::tls::{self, AcmeSource};
+use crate::vault_process;
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -38,6 +41,36 @@ pub(crate) struct Server {
     pub acme: Option<AcmeSource>,
     /// The directory where operators reach it.
     pub control: Option<PathBuf>,
+    pub cards: Cards,
+}
+
+/// Who keeps the cards.
+pub(crate) enum Cards {
+    /// This process, in its own books.
+    #[cfg(test)]
+    Here,
+    /// A vault process that this one starts and keeps running. With books in a database, which other servers share, the
+    /// cards are there too, unless a vault of this data directory has them already.
+    Child,
+    /// A vault process that somebody else runs.
+    At(PathBuf),
+}
+
+impl Cards {
+    /// The vault process, running if it is this one's, and the way to it.
+    pub fn open(self, place: &Arc<Place>) -> Result<(Option<Keeper>, Option<Vault>), Fault> {
+        let vaulted = || vault_process::keyring(&place.data).is_file();
+        match self {
+            #[cfg(test)]
+            Cards::Here => Ok((None, None)),
+            Cards::Child if place.is_in_database() && !vaulted() => Ok((None, None)),
+            Cards::Child => {
+                let keeper = Keeper::start(Arc::clone(place))?;
+                Ok((Some(keeper), Some(Vault::at(&keeper::socket(place)))))
+            }
+            Cards::At(socket) => Ok((None, Some(Vault::at(&socket)))),
+        }
+    }
 }
 
 /// Where a server's books are.
@@ -84,6 +117,7 @@ impl Server {
             admin,
             acme,
             control,
+            cards,
         } = self;
         let seats = Seats {
             edge,
@@ -92,10 +126,11 @@ impl Server {
             admin,
             acme,
             control,
+            cards,
         };
         runtime.block_on(async {
             match books {
-                Books::Files(engine, _place) => serve_alone(engine, seats, during).await,
+                Books::Files(engine, place) => serve_alone((engine, place), seats, during).await,
                 Books::Database(node) => node.serve(seats, during).await,
             }
         })
@@ -112,10 +147,11 @@ pub(crate) struct Seats {
     pub acme: Option<AcmeSource>,
     /// The directory where operators reach it.
     pub control: Option<PathBuf>,
+    pub cards: Cards,
 }
 
 async fn serve_alone<T>(
-    engine: Engine,
+    (engine, place): (Engine, Arc<Place>),
     seats: Seats,
     during: impl Future<Output = T>,
 ) -> Result<Option<T>, Fault> {
@@ -126,7 +162,17 @@ async fn serve_alone<T>(
         admin,
         acme,
         control,
+        cards,
     } = seats;
+    let (keeper, vault) = cards.open(&place)?;
+    let edge = EdgeSettings {
+        vault: vault.clone(),
+        ..edge
+    };
+    let workers = WorkerSettings {
+        vault: vault.clone(),
+        ..workers
+    };
     // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
     let mut stops = Stops::listen()?;
     let listener = asynchronous(listener)?;
@@ -139,13 +185,24 @@ async fn serve_alone<T>(
         }
     }
     let app = App::new(engine.clone(), edge);
+    if let Some(vault) = &vault {
+        let prepared = tokio::select! {
+            prepared = prepare(&engine, vault, &app, keeper.as_ref()) => prepared.map(Some),
+            () = stops.first() => Ok(None),
+        };
+        if !matches!(prepared, Ok(Some(_))) {
+            end_vault(keeper).await;
+            drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+            return prepared.map(|_| None);
+        }
+    }
     let (stop, stopped) = watch::channel(false);
     let workers = Workers::start(engine.clone(), workers);
     let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
     let admin =
         admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped.clone()))));
     let control =
-        control.map(|dir| tokio::spawn(control::serve(dir, engine.clone(), told(stopped))));
+        control.map(|dir| tokio::spawn(control::serve(dir, place, engine.clone(), told(stopped))));
 
     let outcome = tokio::select! {
         value = during => Ok(Some(value)),
@@ -153,6 +210,8 @@ async fn serve_alone<T>(
         cause = halt(&engine) => Err(halted(cause)),
     };
     stops.end_at_the_second();
+    // First, as the requests that it has under way are answered here.
+    end_vault(keeper).await;
     stop.send_replace(true);
     // A panic in there was logged where it happened; the rest must stop all the same.
     drop(api.await);
@@ -165,6 +224,51 @@ async fn serve_alone<T>(
     tls.shutdown().await;
     end(engine, workers).await;
     outcome
+}
+
+/// Waits for the vault, and has it take over the numbers that are still in the books. What is given answers the vault's
+/// questions.
+pub(crate) async fn prepare(
+    engine: &Engine,
+    vault: &Vault,
+    app: &App,
+    keeper: Option<&Keeper>,
+) -> Result<JoinHandle<()>, Fault> {
+    let asked = engine.clone();
+    let questions = app.vault_questions(move |places| {
+        let engine = asked.clone();
+        async move { needed(&engine, places).await }
+    });
+    let kept = vault.clone();
+    let keeping = tokio::spawn(async move { kept.keep_up(questions).await });
+    match keeper {
+        Some(keeper) => tokio::select! {
+            () = vault.ready() => {}
+            () = keeper.ended() => {
+                return Err(Fault::new("the vault process does not start; see above"));
+            }
+        },
+        None => vault.ready().await,
+    }
+    loop {
+        match move_in(engine, vault).await {
+            Ok(0) => return Ok(keeping),
+            Ok(moved) => tracing::info!(numbers = moved, "the vault took over card numbers"),
+            Err(Failure::Overloaded) => tokio::time::sleep(LOOK).await,
+            Err(failure) => {
+                return Err(Fault::new(format!(
+                    "card numbers cannot be moved to the vault: {failure:?}"
+                )));
+            }
+        }
+    }
+}
+
+pub(crate) async fn end_vault(keeper: Option<Keeper>) {
+    if let Some(keeper) = keeper {
+        // A panic in there was logged where it happened.
+        drop(tokio::task::spawn_blocking(move || keeper.stop()).await);
+    }
 }
 
 /// The store failed while serving.
@@ -253,7 +357,7 @@ async fn halt(engine: &Engine) -> String {
 
 /// Ctrl-C and SIGTERM.
 pub(crate) struct Stops {
-    interrupt: Signal,
+    interrupt: Option<Signal>,
     terminate: Signal,
 }
 
@@ -261,15 +365,25 @@ impl Stops {
     pub fn listen() -> Result<Stops, Fault> {
         let fault = |error| system("the signals cannot be listened to", &error);
         Ok(Stops {
-            interrupt: signal(SignalKind::interrupt()).map_err(fault)?,
+            interrupt: Some(signal(SignalKind::interrupt()).map_err(fault)?),
             terminate: signal(SignalKind::terminate()).map_err(fault)?,
+        })
+    }
+
+    /// SIGTERM alone.
+    pub fn terminate() -> Result<Stops, Fault> {
+        let terminate = signal(SignalKind::terminate());
+        Ok(Stops {
+            interrupt: None,
+            terminate: terminate
+                .map_err(|error| system("the signals cannot be listened to", &error))?,
         })
     }
 
     /// Waits for the first of them.
     pub async fn first(&mut self) {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
+            () = interrupted(self.interrupt.as_mut()) => {}
             _ = self.terminate.recv() => {}
         }
     }
@@ -277,9 +391,16 @@ impl Stops {
     /// From here on Ctrl-C means: now. What was acknowledged is on disk in any case.
     pub fn end_at_the_second(mut self) {
         tokio::spawn(async move {
-            self.interrupt.recv().await;
+            interrupted(self.interrupt.as_mut()).await;
             std::process::exit(INTERRUPTED);
         });
+    }
+}
+
+async fn interrupted(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 
@@ -298,7 +419,7 @@ mod tests {
     fn server(disk: &Disk) -> (Server, Engine) {
         let (root, clock) = (RootKeys::generate(), Arc::new(WallClock));
         let engine = Engine::start(&disk.open(), root, clock, Settings::default(), None).unwrap();
-        let place = Arc::new(Place::with("".as_ref(), "".as_ref(), None));
+        let place = Arc::new(Place::with("".as_ref(), "".as_ref(), crate::root::RootSources::default()));
         let server = Server {
             books: Books::Files(engine.clone(), place),
             edge: EdgeSettings::default(),
@@ -307,6 +428,7 @@ mod tests {
             admin: None,
             acme: None,
             control: None,
+            cards: Cards::Here,
         };
         (server, engine)
     }

@@ -5,11 +5,13 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 21] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
     ("vault", &["types"]),
+    ("json", &["vault"]),
+    ("channel", &["types"]),
     ("crypto", &["types"]),
     ("outbound", &["types"]),
     ("nodes", &["crypto"]),
@@ -26,11 +28,24 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 21] = [
             "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
-    ("worker", &["types", "outbound", "auth", "domain", "engine"]),
+    ("acquirer", &["types", "vault", "domain"]),
+    (
+        "vaultd",
+        &[
+            "types", "vault", "json", "channel", "crypto", "domain", "acquirer", "store",
+        ],
+    ),
+    (
+        "worker",
+        &[
+            "types", "vault", "channel", "outbound", "auth", "domain", "acquirer", "engine",
+        ],
+    ),
     (
         "http",
         &[
-            "types", "vault", "crypto", "outbound", "nodes", "tls", "auth", "domain", "engine",
+            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth", "domain",
+            "engine",
         ],
     ),
     ("client", &["types", "crypto", "audit"]),
@@ -53,7 +68,8 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
-    "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan",
+    "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
+    "vaultd",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -238,6 +238,11 @@ impl AdvancePayment {
             _ => (PaymentStatus::Captured, EventType::PaymentSucceeded),
         };
         next.status = status;
+        // The cardholder's bank is told that nothing will come. Of one that was captured in part the rest lapses there by
+        // itself: a reversal would undo what was captured, too.
+        if status == PaymentStatus::Expired {
+            next.exchange = Exchange::Reversing;
+        }
         let events = vec![told(event, self.id)];
         let (id, none) = (self.id.any(), Movement::none());
         Decision::new(facts, Action::PaymentExpired, id, none, events)

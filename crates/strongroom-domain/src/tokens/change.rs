@@ -150,6 +150,45 @@ impl Command for ExpireToken {
     }
 }
 
+/// The server's own: a vault process keeps the number from now on.
+pub struct VaultToken {
+    pub id: TokenId,
+    pub fingerprint: [u8; 16],
+    pub digest: [u8; 32],
+}
+
+impl Command for VaultToken {
+    type Permission = Operate;
+
+    fn action(&self) -> Action {
+        Action::TokenVaulted
+    }
+
+    fn keys(&self, _: &Facts, _: Scope) -> Keys {
+        Keys::default().record(self.id.any())
+    }
+
+    fn decide(&self, facts: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
+        let token = existing(facts, self.id)?;
+        if token.sealed.is_none() {
+            let text = format!("the number of `{}` is not stored here", self.id);
+            return Err(Rejection::new(Code::InvalidState, text));
+        }
+
+        // From here it must succeed.
+        let mut next = token.clone();
+        next.body.fingerprint = self.fingerprint;
+        next.body.digest = Some(self.digest);
+        next.sealed = None;
+        let (id, none) = (self.id.any(), Movement::none());
+        Ok(
+            Decision::new(facts, Action::TokenVaulted, id, none, Vec::new())
+                .reply(Reply::Empty)
+                .change(id, Record::Token(next)),
+        )
+    }
+}
+
 /// A decision about a token that moves nothing and tells one event.
 fn told(facts: &Facts, action: Action, event: EventType, id: TokenId) -> Decision {
     let event = EventFact {

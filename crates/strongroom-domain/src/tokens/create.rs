@@ -102,7 +102,7 @@ impl CreateToken {
         Token {
             body,
             holder,
-            sealed: Some(sealed.clone()),
+            sealed: sealed.clone(),
         }
     }
 }

@@ -19,7 +19,7 @@ use strongroom_types::time::Timestamp;
 use crate::facts::Facts;
 use crate::rejection::{Code, Rejection};
 
-pub use change::{DeleteToken, ExpireToken, RevealToken};
+pub use change::{DeleteToken, ExpireToken, RevealToken, VaultToken};
 pub use create::CreateToken;
 pub use view::{DeletedTokenView, Receipt, RevealView, TokenView};
 
@@ -137,7 +137,7 @@ pub struct Cardholder {
 pub struct Token {
     pub body: TokenBody,
     pub holder: Option<Cardholder>,
-    /// The number, as the vault sealed it.
+    /// The sealed number; nothing when it is gone, or a vault process keeps it (then there is a digest).
     pub sealed: Option<Vec<u8>>,
 }
 
@@ -149,7 +149,8 @@ pub struct SealedCard {
     pub last4: String,
     pub fingerprint: [u8; 16],
     pub digest: [u8; 32],
-    pub sealed: Vec<u8>,
+    /// Nothing when a vault process keeps it.
+    pub sealed: Option<Vec<u8>>,
 }
 
 impl Token {

@@ -284,6 +284,9 @@ impl Verifier<'_> {
         let Some((scope, _)) = logs.iter().find(|(scope, _)| scope.number == log) else {
             return;
         };
+        if let (Some(digest), None) = (token.body.digest, &token.sealed) {
+            self.report.vaulted.push((log, token.body.id, digest));
+        }
         let opener = Opener::new(Arc::clone(&self.keys.hierarchy));
         match open_card(&opener, scope, token, &mut |_| None) {
             Ok(_) => {}

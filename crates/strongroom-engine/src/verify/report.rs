@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use strongroom_types::id::OrganizationId;
+use strongroom_types::id::{OrganizationId, TokenId};
 use strongroom_types::mode::{INSTALLATION, Mode};
 
 /// Damages that are named; more are only counted.
@@ -23,6 +23,8 @@ pub struct VerifyReport {
     pub events: u64,
     /// Blind index rows.
     pub indexes: u64,
+    /// Tokens whose numbers a vault process keeps, and the hashes that commit to them: the books alone say no more.
+    pub vaulted: Vec<(u32, TokenId, [u8; 32])>,
     /// At most 20 of a sort and 200 in all.
     pub damages: Vec<String>,
     /// Damages beyond those named.
@@ -65,6 +67,8 @@ impl fmt::Display for VerifyReport {
             postings,
             events,
             indexes,
+            // Whoever has the vault holds them against it.
+            vaulted: _,
             damages,
             further,
         } = self;

@@ -10,6 +10,9 @@ use strongroom_types::id::{AnyId, Kind, RawId, TokenId};
 use crate::view::paging::Collector;
 use crate::view::{Listing, PageQuery, ReadFault, View};
 
+/// Records that are looked at together.
+const SEARCHED: usize = 200;
+
 impl View<'_> {
     /// One token that is not deleted.
     ///
@@ -62,6 +65,37 @@ impl View<'_> {
     }
 
     /// Where the cursor's token stands; a deleted one still marks its place.
+    /// Tokens with a sealed number, by id, from behind `after`; none when there are no more.
+    pub(crate) fn tokens_with_numbers(
+        &mut self,
+        mut after: Option<TokenId>,
+    ) -> Result<Vec<Token>, ReadFault> {
+        let (scope, kind) = (self.scope, Kind::Token.code());
+        loop {
+            let range = IdRange {
+                after: after.map(|id| id.0.0),
+                before: None,
+            };
+            let rows = self
+                .reader
+                .records(scope.number, kind, range, false, SEARCHED)?;
+            let Some(last) = rows.last() else {
+                return Ok(Vec::new());
+            };
+            after = Some(TokenId(RawId(last.id)));
+            let mut found = Vec::new();
+            for row in &rows {
+                match self.opener.record(&scope, row, &mut |_| None)? {
+                    Record::Token(token) if token.sealed.is_some() => found.push(token),
+                    _ => {}
+                }
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+    }
+
     fn token_place(&mut self, page: &PageQuery) -> Result<Option<[u8; 12]>, ReadFault> {
         let Some(id) = page.cursor(TokenId::parse)? else {
             return Ok(None);

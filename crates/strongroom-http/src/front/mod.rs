@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -30,6 +29,7 @@ use self::budget::{Budget, Counted};
 use self::numbers::Numbers;
 use crate::address::client_address;
 use crate::app::{App, EdgeSettings};
+use crate::arriving::Arriving;
 use crate::body;
 use crate::metrics::Held;
 use crate::parcel::Parcel;
@@ -230,7 +230,7 @@ impl Front {
     }
 
     /// Answers one request of a client.
-    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Reply> {
+    pub(crate) async fn answer(&self, peer: IpAddr, request: Request<Arriving>) -> Response<Reply> {
         let (head, body) = request.into_parts();
         let mut response = match self.own(&head) {
             Some(response) => response,
@@ -312,7 +312,7 @@ impl Front {
         }
     }
 
-    async fn carry_out(&self, peer: IpAddr, head: &Parts, body: Incoming) -> Response<Reply> {
+    async fn carry_out(&self, peer: IpAddr, head: &Parts, body: Arriving) -> Response<Reply> {
         let (body, share) = self.0.budget.count(body);
         let mut parcel = Parcel::kept(body);
         let begun = Instant::now();
@@ -366,7 +366,7 @@ impl Front {
         app: &App,
         peer: IpAddr,
         head: &Parts,
-        parcel: &mut Parcel<Counted<Incoming>>,
+        parcel: &mut Parcel<Counted<Arriving>>,
     ) -> Tried {
         let response = app.serve(Origin::Here(peer), head, parcel).await;
         let fate = response.extensions().get().copied();
@@ -391,7 +391,7 @@ impl Front {
         holder: &Arc<Holder>,
         peer: IpAddr,
         head: &Parts,
-        parcel: &mut Parcel<Counted<Incoming>>,
+        parcel: &mut Parcel<Counted<Arriving>>,
     ) -> Tried {
         let settings = &self.0.settings;
         let client = client_address(peer, &head.headers, &settings.trusted_proxies);
@@ -415,7 +415,7 @@ impl Front {
     pub(crate) async fn answer_node(
         &self,
         epoch: i64,
-        request: Request<Incoming>,
+        request: Request<Arriving>,
     ) -> Response<Reply> {
         let (mut head, body) = request.into_parts();
         let deciding = match &*self.0.role.borrow() {

@@ -217,7 +217,7 @@ fn target(uri: &Uri) -> Uri {
 }
 
 /// The headers that go on.
-fn carried(headers: &HeaderMap) -> HeaderMap {
+pub(crate) fn carried(headers: &HeaderMap) -> HeaderMap {
     let mut carried = HeaderMap::with_capacity(headers.keys_len() + ADDED);
     for (name, value) in headers {
         let stays = HOPS.contains(name)

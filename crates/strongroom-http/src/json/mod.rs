@@ -5,8 +5,9 @@
 pub mod amount;
 pub mod fault;
 pub mod fields;
-pub mod parse;
 
 pub use fault::{FaultKind, FieldFault};
 pub use fields::{Fields, NOBODY, read_object};
-pub use parse::{JsonFault, Object, Value, parse_object};
+pub use strongroom_json::{JsonFault, Object, Value, parse_object};
+
+pub use strongroom_json as parse;

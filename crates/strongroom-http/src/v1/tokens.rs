@@ -4,13 +4,14 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateTokens, ManageTokens, ReadTokens, RevealTokens};
 use strongroom_auth::{Caller, Permission};
+use strongroom_channel::message::{CardShape, NumberShape, ToVault};
 use strongroom_domain::tokens::{
     CreateToken, DeleteToken, Receipt, RevealToken, RevealView, TokenUse, TokenView,
 };
 use strongroom_domain::view;
 use strongroom_types::card::{Brand, Expiry};
 use strongroom_types::id::TokenId;
-use strongroom_vault::{CardNumber, SecurityCode};
+use strongroom_vault::{CardNumber, SecurityCode, code_length};
 
 use crate::call::{Answer, Call};
 use crate::cards::Wiped;
@@ -19,6 +20,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::schema;
 use crate::v1::wallets::expected;
+use crate::vaulted::place;
 
 /// The fields that a card number may stand in.
 pub const EXEMPT: &[&str] = &["/card/number"];
@@ -32,11 +34,19 @@ const LONGEST_MULTI: i64 = 10 * 365 * 24 * HOUR;
 /// `POST /v1/tokens`.
 pub async fn create(caller: Caller<CreateTokens>, mut call: Call) -> Result<Answer, Problem> {
     let body = Wiped(std::mem::take(&mut call.body));
-    let wanted = read_object(&parse_object(&body.0)?, wanted)?;
+    let transit = call.transit.take();
+    let shape = transit.as_ref().map(|transit| &transit.card);
+    let wanted = read_object(&parse_object(&body.0)?, |fields| wanted(fields, shape))?;
     drop(body);
     let engine = call.engine().clone();
+    let scope = caller.tenant().scope();
+    let card = match (&wanted.card, &transit) {
+        (InHand::Clear(number, _), _) => engine.seal_card(&caller, number),
+        (InHand::Vaulted, Some(transit)) => transit.keep(&scope).await?,
+        (InHand::Vaulted, None) => return Err(Problem::internal()),
+    };
     let command = CreateToken {
-        card: engine.seal_card(&caller, &wanted.number),
+        card,
         expiry: wanted.expiry,
         name: wanted.name,
         usage: wanted.usage,
@@ -44,7 +54,13 @@ pub async fn create(caller: Caller<CreateTokens>, mut call: Call) -> Result<Answ
         reveals: reveals(&call),
     };
     let made = call.commit(&caller, command).await?;
-    engine.keep_code(&caller, &made, wanted.code);
+    match (wanted.card, &transit, made.resource()) {
+        (InHand::Clear(_, code), _, _) => engine.keep_code(&caller, &made, code),
+        (_, Some(transit), Some(token)) if !made.replayed() => {
+            transit.hold(&scope, TokenId(token.raw)).await;
+        }
+        _ => {}
+    }
     Ok(Answer::of(&made))
 }
 
@@ -56,6 +72,7 @@ pub async fn reveal(caller: Caller<RevealTokens>, call: Call) -> Result<Answer, 
         fields.required("reason", reason)
     })?;
     let engine = call.engine().clone();
+    let transit = call.transit.clone();
     let command = RevealToken {
         id,
         reason: reason.clone(),
@@ -64,12 +81,23 @@ pub async fn reveal(caller: Caller<RevealTokens>, call: Call) -> Result<Answer, 
     if recorded.waits() {
         return Ok(Answer::of(&recorded));
     }
-    let (token, number) = engine.reveal(&caller, &recorded).await?;
+    let (token, number) = match transit {
+        Some(transit) => {
+            let (token, digest) = engine.revealed(&caller, &recorded).await?;
+            let scope = caller.tenant().scope();
+            transit.reveal(&scope, id, digest).await?;
+            (token, Shown::Marker(transit.marker))
+        }
+        None => {
+            let (token, number) = engine.reveal(&caller, &recorded).await?;
+            (token, Shown::Number(number))
+        }
+    };
     let receipt = Receipt {
         audit_log_id: recorded.facts().audit_id(),
         sequence: recorded.sequence(),
     };
-    let shown = RevealView::new(&token, number.expose(), &reason, receipt, recorded.time());
+    let shown = RevealView::new(&token, number.text(), &reason, receipt, recorded.time());
     Ok(Answer::json(view::json(&shown)))
 }
 
@@ -77,7 +105,14 @@ pub async fn reveal(caller: Caller<RevealTokens>, call: Call) -> Result<Answer, 
 pub async fn delete(caller: Caller<ManageTokens>, call: Call) -> Result<Answer, Problem> {
     call.no_fields()?;
     let id = token_id(&call);
-    call.execute(&caller, DeleteToken { id }).await
+    let vault = call.vault.clone();
+    let answer = call.execute(&caller, DeleteToken { id }).await?;
+    if let Some(vault) = vault {
+        // Else it is swept: what the core has no token for, nobody can ask for.
+        let place = place(&caller.tenant().scope(), id);
+        drop(vault.ask(&ToVault::Drop(place)).await);
+    }
+    Ok(answer)
 }
 
 /// `GET /v1/tokens/{id}`.
@@ -111,17 +146,38 @@ fn token_id(call: &Call) -> TokenId {
     call.id(TokenId::parse, TokenId(NOBODY))
 }
 
+/// What an answer shows.
+enum Shown {
+    Number(CardNumber),
+    /// The vault puts the number there.
+    Marker(String),
+}
+
+impl Shown {
+    fn text(&self) -> &str {
+        match self {
+            Shown::Number(number) => number.expose(),
+            Shown::Marker(marker) => marker,
+        }
+    }
+}
+
+/// A card that a request brings.
+enum InHand {
+    Clear(CardNumber, SecurityCode),
+    Vaulted,
+}
+
 /// A token as the request describes it.
 struct Wanted {
-    number: CardNumber,
+    card: InHand,
     expiry: Expiry,
-    code: SecurityCode,
     name: Option<String>,
     usage: TokenUse,
     lifetime: Option<i64>,
 }
 
-fn wanted(fields: &mut Fields<'_, '_>) -> Option<Wanted> {
+fn wanted(fields: &mut Fields<'_, '_>, shape: Option<&CardShape>) -> Option<Wanted> {
     let card = fields.object("card");
     let card = fields.required("card", card);
     let usage = fields.parsed("use", &expected(USES), TokenUse::parse);
@@ -132,34 +188,37 @@ fn wanted(fields: &mut Fields<'_, '_>) -> Option<Wanted> {
             .or(Some(HOUR)),
         TokenUse::MultiUse => fields.integer("expires_in", 1, LONGEST_MULTI),
     };
-    let (number, expiry, code, name) = card_of(&mut card?)?;
+    let (card, expiry, name) = card_of(&mut card?, shape)?;
     Some(Wanted {
-        number,
+        card,
         expiry,
-        code,
         name,
         usage,
         lifetime: seconds.map(|seconds| seconds * 1_000),
     })
 }
 
-type Card = (CardNumber, Expiry, SecurityCode, Option<String>);
+type Card = (InHand, Expiry, Option<String>);
 
-fn card_of(card: &mut Fields<'_, '_>) -> Option<Card> {
-    let number = number(card);
+fn card_of(card: &mut Fields<'_, '_>, shape: Option<&CardShape>) -> Option<Card> {
+    let number = number(card, shape);
     let number = card.required("number", number);
     let month = card.whole("exp_month", 1, 12);
     let month = card.required("exp_month", month);
     let year = card.whole("exp_year", 0, 2_099).map(century);
     let year = card.required("exp_year", year);
-    let code = code(card, number.as_ref().map(CardNumber::brand));
+    let code = code(card, number.as_ref().map(|(brand, _)| *brand), shape);
     let code = card.required("cvv", code);
     let name = card.text("name", 100);
     let expiry = Expiry::new(year?, month?);
     if expiry.is_none() {
         card.invalid("exp_year", "must be a year from 2000 to 2099");
     }
-    Some((number?, expiry?, code?, name))
+    let in_hand = match (number?.1, code?) {
+        (Some(number), Some(code)) => InHand::Clear(number, code),
+        _ => InHand::Vaulted,
+    };
+    Some((in_hand, expiry?, name))
 }
 
 /// Two digits are how a card shows its year.
@@ -167,21 +226,44 @@ const fn century(year: i64) -> i64 {
     if year < 100 { 2_000 + year } else { year }
 }
 
-fn number(card: &mut Fields<'_, '_>) -> Option<CardNumber> {
-    match CardNumber::parse(card.string("number")?) {
-        Ok(number) => Some(number),
-        Err(fault) => {
-            card.fault(FaultKind::CardNumberInvalid, "number", fault.as_str());
-            None
-        }
-    }
+/// The number's brand, and the number unless the vault has it.
+fn number(
+    card: &mut Fields<'_, '_>,
+    shape: Option<&CardShape>,
+) -> Option<(Brand, Option<CardNumber>)> {
+    let text = card.string("number")?;
+    let fault = match shape.map(|shape| &shape.number) {
+        None => match CardNumber::parse(text) {
+            Ok(number) => return Some((number.brand(), Some(number))),
+            Err(fault) => fault.as_str().to_owned(),
+        },
+        Some(Some(NumberShape::Good { brand, .. })) => return Some((*brand, None)),
+        Some(Some(NumberShape::Faulty(fault))) => fault.clone(),
+        // The vault found a number wherever this process finds text.
+        Some(None) => return None,
+    };
+    card.fault(FaultKind::CardNumberInvalid, "number", &fault);
+    None
 }
 
-/// The security code; without a good number its length cannot be judged.
-fn code(card: &mut Fields<'_, '_>, brand: Option<Brand>) -> Option<SecurityCode> {
-    let code = SecurityCode::parse(card.string("cvv")?);
-    let fits = |code: &SecurityCode| brand.is_none_or(|brand| code.fits(brand));
-    let code = code.filter(fits);
+/// The security code, unless the vault has it; without a good number its length cannot be judged.
+fn code(
+    card: &mut Fields<'_, '_>,
+    brand: Option<Brand>,
+    shape: Option<&CardShape>,
+) -> Option<Option<SecurityCode>> {
+    let text = card.string("cvv")?;
+    let code = match shape.map(|shape| shape.code.unwrap_or(0)) {
+        None => SecurityCode::parse(text)
+            .filter(|code| brand.is_none_or(|brand| code.fits(brand)))
+            .map(Some),
+        Some(length) => {
+            let fits = brand.map_or((3..=4).contains(&length), |brand| {
+                usize::from(length) == code_length(brand)
+            });
+            fits.then_some(None)
+        }
+    };
     if code.is_none() {
         let text = match brand {
             Some(Brand::Amex) => "must be the four digits on the card's front",

@@ -177,6 +177,7 @@ impl Reference {
         } else {
             let part = payment.status == "partially_captured";
             payment.status = if part { "captured" } else { "expired" };
+            payment.reversing = !part;
             let event = if part {
                 "payment.succeeded"
             } else {

@@ -13,4 +13,5 @@ pub(crate) mod pins;
 pub(crate) mod restore;
 pub(crate) mod secret_scan;
 pub(crate) mod serve;
+pub(crate) mod vault;
 pub(crate) mod verify;

@@ -20,7 +20,7 @@ use crate::out::{self, say};
 use crate::place::{Place, VAULT};
 use crate::postgres::StoreTable;
 use crate::unfinished::Unfinished;
-use crate::root::RootArguments;
+use crate::root::{RootArguments, RootSources};
 use crate::{folder, logging};
 
 /// Restore a backup into an empty folder or database, verified before it is there
@@ -368,6 +368,6 @@ fn wrong(
     place: Option<&Place>,
     error: &strongroom_engine::backup::BackupError,
 ) -> Fault {
-    let nowhere = Place::with(Path::new(""), Path::new(""), None);
+    let nowhere = Place::with(Path::new(""), Path::new(""), RootSources::default());
     backup::fault(place.unwrap_or(&nowhere), Some(&options.file), error)
 }

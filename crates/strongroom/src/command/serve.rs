@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use strongroom_http::EdgeSettings;
 use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
@@ -19,11 +19,9 @@ use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
 use crate::root::RootArguments;
-use crate::running::{self, Books, Server};
+use crate::running::{self, Books, Cards, Server, Stops};
 use crate::tls::{self, AcmeSource, TlsArguments};
-use crate::root::RootArguments;
-use crate::running::{self, Server};
-use crate::standby::{self, WAITING};
+use crate::vault_process::{self, Plan};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
@@ -60,11 +58,34 @@ pub(crate) struct Options {
     /// Where other servers on the database reach this one, as 10.0.0.11:7072 [default: a port of 127.0.0.1]
     #[arg(long, value_name = "ADDRESS")]
     node_address: Option<SocketAddr>,
+
+    /// What this process is: the API with a vault process that it starts, the API alone, or the vault alone
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+
+    /// Where the vault answers, with `--role api` and `--role vault` [default: `vault/vault.sock` in the data directory]
+    #[arg(long, value_name = "PATH")]
+    vault_socket: Option<PathBuf>,
+
+    /// The number of the user whose API process may use the vault, with `--role vault`; its own user may always
+    #[arg(long, value_name = "UID")]
+    vault_client: Option<u32>,
+}
+
+/// Which of the two processes is served.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    All,
+    Api,
+    Vault,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::json();
     let config = Config::read(&options.config)?;
+    if options.role == Role::Vault {
+        return serve_vault(&config, options);
+    }
     let memory = hardening::lock_memory();
     let networks = config.webhook_networks().map_err(Fault::new)?;
     let outbound = running::outbound(networks)?;
@@ -111,6 +132,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         admin,
         acme,
         control: Some(config.data().to_path_buf()),
+        cards: match options.role {
+            Role::Api => Cards::At(vault_socket(&config, options)),
+            Role::All | Role::Vault => Cards::Child,
+        },
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };
     server.run(async move {
@@ -136,4 +161,31 @@ fn edge(config: &Config, outbound: Outbound, tls: Option<Acceptor>) -> Result<Ed
         tls,
         ..edge
     })
+}
+
+fn vault_socket(config: &Config, options: &Options) -> PathBuf {
+    let usual = || vault_process::socket(config.data());
+    options.vault_socket.clone().unwrap_or_else(usual)
+}
+
+/// Serves the vault alone, until SIGTERM or Ctrl-C.
+fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
+    // SECURITY: before the passphrase is in memory.
+    strongroom_vaultd::confine::hide();
+    let roots = options.root.over(config.root());
+    let place = Place::with(config.data(), config.keyring(), roots);
+    let dir = config.data().join(vault_process::FOLDER);
+    let secrets = place.vault_secrets()?;
+    let plan = Plan {
+        socket: vault_socket(config, options),
+        client: options.vault_client,
+        ..Plan::within(&dir)
+    };
+    vault_process::serve(&plan, &secrets, || {
+        let mut stops = Stops::listen()?;
+        say!("the vault answers at {}", plan.socket.display());
+        Ok(async move { stops.first().await })
+    })?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
 }

@@ -32,13 +32,19 @@ pub(crate) use self::settings::{NodeSettings, NodeTable};
 use crate::control;
 use crate::fault::Fault;
 use crate::place::Place;
-use crate::running::{Seats, Stops, asynchronous, bind, end, halted, told};
+use crate::keeper::Keeper;
+use crate::running::{
+    Seats, Stops, asynchronous, bind, end, end_vault, halted, prepare, told,
+};
 
 /// What is said when a server of an older version serves.
 pub(crate) const WAITING: &str = "standing by: another server, of an older version, serves these books; this one takes over when it is gone";
 
 /// How often the engine is asked whether it still decides.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a vault process may take to answer a node that is to decide.
+const VAULT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server on a database, ready to serve.
 pub(crate) struct Node {
@@ -90,7 +96,17 @@ impl Node {
             // Refused beside a database: a challenge may reach any of the servers.
             acme: _,
             control,
+            cards,
         } = seats;
+        let (keeper, vault) = cards.open(&self.place)?;
+        let edge = EdgeSettings {
+            vault: vault.clone(),
+            ..edge
+        };
+        let workers = WorkerSettings {
+            vault,
+            ..workers
+        };
         let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
         let watching = watching.map(tokio::spawn);
         let leave = self.settings.leave;
@@ -118,7 +134,11 @@ impl Node {
                 value = &mut during => break Ok(Some(value)),
                 () = stops.first() => break Ok(None),
                 next = member.next() => match next {
-                    Ok(next) => member.take(next).await,
+                    Ok(next) => {
+                        if let Err(fault) = member.take(next, keeper.as_ref()).await {
+                            break Err(fault);
+                        }
+                    }
                     Err(fault) => break Err(fault),
                 },
             }
@@ -131,6 +151,7 @@ impl Node {
             drop(served.await);
         }
         touch.abort();
+        end_vault(keeper).await;
         if let Some(watching) = watching {
             watching.abort();
         }
@@ -168,7 +189,7 @@ impl Node {
         let wish = Wish::default();
         let candidate = Candidate {
             journals: self.place.journals()?,
-            place: self.place,
+            place: Arc::clone(&self.place),
             options: self.options,
             root: self.root,
             key: Arc::clone(&key),
@@ -187,6 +208,7 @@ impl Node {
             edge,
             workers,
             control,
+            place: self.place,
             key,
             fingerprint: identity.fingerprint,
             news,
@@ -204,6 +226,7 @@ struct Member {
     workers: WorkerSettings,
     /// The directory where operators reach it while it decides.
     control: Option<PathBuf>,
+    place: Arc<Place>,
     key: Arc<NodeKey>,
     fingerprint: [u8; 32],
     news: UnboundedReceiver<News>,
@@ -217,6 +240,8 @@ struct Office {
     engine: Engine,
     workers: Workers,
     control: Option<JoinHandle<()>>,
+    /// What answers the vault's questions.
+    vault: Option<JoinHandle<()>>,
     /// Dropped, it ends what operators ask.
     stop: watch::Sender<bool>,
 }
@@ -246,21 +271,42 @@ impl Member {
         }
     }
 
-    async fn take(&mut self, next: Next) {
+    async fn take(&mut self, next: Next, keeper: Option<&Keeper>) -> Result<(), Fault> {
         match next {
             Next::Seen(seen) if self.office.is_none() => self.follow(&seen),
             Next::Seen(_) => {}
-            Next::Took(engine, notice) => self.decide(engine, notice),
+            Next::Took(engine, notice) => self.decide(engine, notice, keeper).await?,
             Next::Replaced => {
                 tracing::warn!("another server has taken the store over: this one follows it");
                 self.resign().await;
                 self.wish.set(Wish::STAND);
             }
         }
+        Ok(())
     }
 
-    fn decide(&mut self, engine: Engine, notice: Notice) {
+    async fn decide(
+        &mut self,
+        engine: Engine,
+        notice: Notice,
+        keeper: Option<&Keeper>,
+    ) -> Result<(), Fault> {
         let app = App::new(engine.clone(), self.edge.clone());
+        let vault = match &self.edge.vault {
+            None => None,
+            Some(vault) => {
+                let prepared = prepare(&engine, vault, &app, keeper);
+                let prepared = timeout(VAULT_PATIENCE, prepared).await;
+                let prepared = prepared.unwrap_or_else(|_| Err(Fault::new("the vault does not answer")));
+                match prepared {
+                    Ok(keeping) => Some(keeping),
+                    Err(fault) => {
+                        drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+                        return Err(fault);
+                    }
+                }
+            }
+        };
         engine.answer_on(&tokio::runtime::Handle::current());
         let workers = Workers::start(engine.clone(), self.workers.clone());
         tracing::info!(epoch = notice.epoch, "this node decides");
@@ -268,13 +314,15 @@ impl Member {
         let (stop, stopped) = watch::channel(false);
         let control = self.control.clone();
         let control = control
-            .map(|dir| tokio::spawn(control::serve(dir, engine.clone(), told(stopped))));
+            .map(|dir| tokio::spawn(control::serve(dir, Arc::clone(&self.place), engine.clone(), told(stopped))));
         self.office = Some(Office {
             engine,
             workers,
             control,
+            vault,
             stop,
         });
+        Ok(())
     }
 
     fn follow(&mut self, seen: &Sighting) {
@@ -311,6 +359,7 @@ impl Member {
                 engine,
                 workers,
                 control,
+                vault,
                 stop,
             } = office;
             self.front.turn(Role::Searching);
@@ -319,6 +368,9 @@ impl Member {
                 drop(control.await);
             }
             end(engine, workers).await;
+            if let Some(vault) = vault {
+                vault.abort();
+            }
         }
     }
 

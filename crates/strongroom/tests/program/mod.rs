@@ -143,7 +143,7 @@ impl Running {
 
     /// By which the system knows it.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.process.0.id()
     }
 
     pub fn send(&self, signal: Signal) {

@@ -24,7 +24,7 @@ use crate::out;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Books, Server};
+use crate::running::{self, Books, Cards, Server};
 
 const PORT: u16 = 7070;
 
@@ -140,6 +140,7 @@ fn host(
         admin: Some(admin),
         acme: None,
         control: Some(home.path().to_path_buf()),
+        cards: Cards::Child,
     };
     match options.tour {
         true => tour::play(server, &demo),

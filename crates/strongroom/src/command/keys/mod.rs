@@ -13,8 +13,8 @@ use strongroom_engine::verify::audit_verify;
 
 use crate::fault::Fault;
 use crate::out::say;
-use crate::place::PlaceOptions;
-use crate::{custody, folder, passphrase};
+use crate::place::{Place, PlaceOptions};
+use crate::{custody, folder, passphrase, vault_process};
 
 /// Keys: list them, replace them while the server runs, change who keeps the roots
 #[derive(Subcommand)]
@@ -27,6 +27,22 @@ pub(crate) enum Command {
     Passphrase(Change),
     Kit(Kit),
     Recover(Recover),
+    VaultKit(VaultKit),
+}
+
+/// Show the recovery kit of the vault's own keyring, which the installation's kit does not open
+#[derive(Args)]
+#[command(after_long_help = "Example:
+  strongroom keys vault-kit --config strongroom.toml --recovery-kit ./vault-kit.txt
+
+Whoever holds these lines and the vault's folder holds the card numbers: lock them away.")]
+pub(crate) struct VaultKit {
+    #[command(flatten)]
+    place: PlaceOptions,
+
+    /// Write the kit to this new file instead of the terminal
+    #[arg(long, value_name = "FILE")]
+    recovery_kit: Option<PathBuf>,
 }
 
 /// Make a new recovery kit from the keyring
@@ -69,6 +85,10 @@ pub(crate) struct Recover {
     #[command(flatten)]
     place: PlaceOptions,
 
+    /// Make the vault's own keyring anew, from the kit that `keys vault-kit` showed
+    #[arg(long)]
+    vault: bool,
+
     /// A file with the recovery kit's lines, as they were shown
     #[arg(long, value_name = "FILE")]
     recovery_kit: PathBuf,
@@ -87,6 +107,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Passphrase(options) => change(options),
         Command::Kit(options) => kit(options),
         Command::Recover(options) => recover(options),
+        Command::VaultKit(options) => vault_kit(options),
     }
 }
 
@@ -113,8 +134,44 @@ fn kit(options: &Kit) -> Result<ExitCode, Fault> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn vault_kit(options: &VaultKit) -> Result<ExitCode, Fault> {
+    let place = options.place.place()?;
+    let path = vault_process::keyring(&place.data);
+    custody::require(&path)?;
+    let root = place.vault_secrets()?.open(&path)?;
+    let kit = root.recovery_text();
+    match &options.recovery_kit {
+        Some(file) => {
+            folder::write_new(file, kit.as_bytes())?;
+            say!("The vault's recovery kit is in `{}`.", file.display());
+        }
+        None => kit.lines().for_each(|line| say!("{line}")),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the vault's keyring anew from its own kit. SECURITY: whether it is the right one shows when the vault starts; an
+/// old keyring is kept.
+fn recover_vault(options: &Recover, place: &Place) -> Result<ExitCode, Fault> {
+    let kit = folder::read_secret(&options.recovery_kit)?;
+    let root = RootKeys::from_recovery_text(kit.expose())
+        .map_err(|error| Fault::new(format!("`{}`: {error}", options.recovery_kit.display())))?;
+    let path = vault_process::keyring(&place.data);
+    if path.exists() {
+        let old = path.with_extension("before-recovery");
+        std::fs::copy(&path, &old).map_err(|error| Fault::file("cannot keep", &old, &error))?;
+    }
+    let text = place.vault_secrets()?.sealed(&root);
+    folder::write(&path, text.as_bytes())?;
+    say!("`{}` is made anew.", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
 fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
+    if options.vault {
+        return recover_vault(options, &place);
+    }
     let kit = folder::read_secret(&options.recovery_kit)?;
     let keys = || {
         RootKeys::from_recovery_text(kit.expose())

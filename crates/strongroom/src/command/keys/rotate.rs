@@ -11,6 +11,8 @@ use crate::fault::Fault;
 use crate::folder;
 use crate::out::{error_line, say};
 use crate::place::{Place, PlaceOptions};
+use crate::vault_custody::VaultSecrets;
+use crate::vault_process;
 
 /// A level of the key hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -149,6 +151,8 @@ pub(crate) fn replace_roots(
         keys: both.recovery_text().to_string(),
     };
     let done = control::ask_with(place, both.copy(), request, &|_| {})?;
+    // While the keyring has both roots, the vault opens with either.
+    VaultSecrets::of(&both).reseal(&vault_process::keyring(&place.data))?;
     folder::write(&place.keyring, custodian.seal(&both.newest()).as_bytes())?;
     Ok(done)
 }

@@ -12,9 +12,9 @@ use strongroom_domain::payments::{
     AcquirerAnswer, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
 };
 use strongroom_domain::refunds::RefundFailure;
-use strongroom_engine::CardInHand;
 use strongroom_types::id::{PaymentId, RefundId};
 use strongroom_types::money::Money;
+use strongroom_vault::CardInHand;
 
 /// What is said about a payment.
 pub type PaymentAnswer = AcquirerAnswer<PaymentFailure>;

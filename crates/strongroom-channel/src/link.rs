@@ -1,0 +1,264 @@
+//! A stream that carries questions and answers in both directions at once.
+//!
+//! A frame is `u32 length ‖ u64 number ‖ u8 kind ‖ CBOR`; answers come in any order, by the number of their question.
+//! Frames are wiped when dropped. What is longer than [`MOST`] ends the link: both ends are the same program.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use minicbor::{Decode, Encode};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
+
+/// The longest frame: the largest body, its head, and room.
+const MOST: usize = 4 << 20;
+const HEADER: usize = 13;
+/// Frames that wait to be written.
+const QUEUE: usize = 1_024;
+const QUESTION: u8 = 0;
+const ANSWER: u8 = 1;
+
+/// A message in bytes; wiped when dropped.
+pub type Frame = Zeroizing<Vec<u8>>;
+
+/// What answers the other end's questions.
+pub type Serve = Arc<dyn Fn(Frame) -> Pin<Box<dyn Future<Output = Frame> + Send>> + Send + Sync>;
+
+/// The other end is gone, or did not answer in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// One end. Cheap to clone; the link ends when the other end does.
+#[derive(Clone)]
+pub struct Link(Arc<Inner>);
+
+struct Inner {
+    out: mpsc::Sender<Frame>,
+    waiting: Mutex<Waiting>,
+    next: AtomicU64,
+    closed: watch::Receiver<bool>,
+}
+
+/// Who waits for which answer; nothing once the link has ended.
+type Waiting = Option<HashMap<u64, oneshot::Sender<Frame>>>;
+
+impl Link {
+    /// Takes a stream up on the current runtime.
+    pub fn start(stream: UnixStream, serve: Serve) -> Link {
+        let (reader, writer) = stream.into_split();
+        let (out, queue) = mpsc::channel(QUEUE);
+        let (close, closed) = watch::channel(false);
+        let link = Link(Arc::new(Inner {
+            out,
+            waiting: Mutex::new(Some(HashMap::new())),
+            next: AtomicU64::new(1),
+            closed,
+        }));
+        let reading = link.clone();
+        tokio::spawn(async move {
+            let written = tokio::spawn(write(writer, queue));
+            reading.read(reader, serve).await;
+            written.abort();
+            drop(reading.lock().take());
+            close.send_replace(true);
+        });
+        link
+    }
+
+    /// Waits until the other end is gone.
+    pub async fn closed(&self) {
+        let mut closed = self.0.closed.clone();
+        // An error means that the sender is gone, which is the end too.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
+    pub fn is_closed(&self) -> bool {
+        *self.0.closed.borrow()
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Gone`], also when no answer comes within `patience`. Whether it was done is then not known.
+    pub async fn ask<Q: Encode<()>, A: for<'b> Decode<'b, ()>>(
+        &self,
+        question: &Q,
+        patience: Duration,
+    ) -> Result<A, Gone> {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let _forgotten = Forgotten(self, number);
+        match self.lock().as_mut() {
+            Some(waiting) => waiting.insert(number, answer),
+            None => return Err(Gone),
+        };
+        let exchange = async {
+            let frame = frame(number, QUESTION, question);
+            self.0.out.send(frame).await.map_err(|_| Gone)?;
+            answered.await.map_err(|_| Gone)
+        };
+        let answer = tokio::time::timeout(patience, exchange).await;
+        let answer = answer.map_err(|_| Gone)??;
+        minicbor::decode(&answer).map_err(|_| Gone)
+    }
+
+    async fn read(&self, mut reader: impl AsyncRead + Unpin, serve: Serve) {
+        while let Some((number, kind, body)) = next(&mut reader).await {
+            if kind == ANSWER {
+                let waiter = self.lock().as_mut().and_then(|all| all.remove(&number));
+                if let Some(waiter) = waiter {
+                    // Who asked may have stopped waiting.
+                    drop(waiter.send(body));
+                }
+                continue;
+            }
+            let (out, answer) = (self.0.out.clone(), serve(body));
+            tokio::spawn(async move {
+                let body = answer.await;
+                // With the link gone nobody waits for it.
+                drop(out.send(framed(number, ANSWER, &body)).await);
+            });
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a question back that nobody waits for any more.
+struct Forgotten<'a>(&'a Link, u64);
+
+impl Drop for Forgotten<'_> {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.0.lock().as_mut() {
+            waiting.remove(&self.1);
+        }
+    }
+}
+
+/// A message as the body of a frame. SECURITY: room is taken beforehand, so that no part of it is left behind in memory
+/// that it grew out of.
+pub fn encoded<T: Encode<()>>(message: &T) -> Frame {
+    let mut counter = Counter(0);
+    // Counting cannot fail, and neither can writing to memory.
+    let _ = minicbor::encode(message, &mut counter);
+    let mut body = Zeroizing::new(Vec::with_capacity(counter.0));
+    let _ = minicbor::encode(message, &mut *body);
+    body
+}
+
+/// The message in the body of a frame, if it is one.
+pub fn decoded<T: for<'b> Decode<'b, ()>>(frame: &Frame) -> Option<T> {
+    minicbor::decode(frame).ok()
+}
+
+struct Counter(usize);
+
+impl minicbor::encode::Write for Counter {
+    type Error = std::convert::Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(())
+    }
+}
+
+fn frame<T: Encode<()>>(number: u64, kind: u8, message: &T) -> Frame {
+    framed(number, kind, &encoded(message))
+}
+
+fn framed(number: u64, kind: u8, body: &[u8]) -> Frame {
+    let mut frame = Zeroizing::new(Vec::with_capacity(HEADER + body.len()));
+    // What is too long is refused by the reader, which ends the link.
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    frame.extend_from_slice(&length.to_be_bytes());
+    frame.extend_from_slice(&number.to_be_bytes());
+    frame.push(kind);
+    frame.extend_from_slice(body);
+    frame
+}
+
+async fn next(reader: &mut (impl AsyncRead + Unpin)) -> Option<(u64, u8, Frame)> {
+    let length = usize::try_from(reader.read_u32().await.ok()?).ok()?;
+    let number = reader.read_u64().await.ok()?;
+    let kind = reader.read_u8().await.ok()?;
+    if length > MOST {
+        return None;
+    }
+    let mut body = Zeroizing::new(vec![0; length]);
+    reader.read_exact(&mut body).await.ok()?;
+    Some((number, kind, body))
+}
+
+async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Frame>) {
+    while let Some(frame) = queue.recv().await {
+        // The reader notices a broken stream.
+        if writer.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo() -> Serve {
+        Arc::new(|frame| Box::pin(async move { frame }))
+    }
+
+    const SOON: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn both_ends_ask_at_once_and_a_broken_link_answers_nobody() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let here = Link::start(here, echo());
+        let there = Link::start(there, echo());
+        let asked = (0..200u64).map(|n| {
+            let (a, b) = (here.clone(), there.clone());
+            async move {
+                let first: u64 = a.ask(&n, SOON).await.unwrap();
+                let second: u64 = b.ask(&(n + 1), SOON).await.unwrap();
+                assert_eq!((first, second), (n, n + 1));
+            }
+        });
+        let tasks: Vec<_> = asked.map(tokio::spawn).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let (alone, silent) = UnixStream::pair().unwrap();
+        let alone = Link::start(alone, echo());
+        let asking = alone.clone();
+        let asked = tokio::spawn(async move { asking.ask::<_, u64>(&7u64, SOON).await });
+        tokio::task::yield_now().await;
+        drop(silent);
+        assert_eq!(asked.await.unwrap(), Err(Gone));
+        alone.closed().await;
+        assert_eq!(alone.ask::<_, u64>(&7u64, SOON).await, Err(Gone));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_in_time_is_not_waited_for() {
+        let (here, _there) = UnixStream::pair().unwrap();
+        let here = Link::start(here, echo());
+        let answer = here.ask::<_, u64>(&7u64, Duration::from_millis(5)).await;
+        assert_eq!(answer, Err(Gone));
+        assert!(here.lock().as_ref().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_encoded_never_grew() {
+        let body = encoded(&crate::message::SecretBytes(Zeroizing::new(vec![7; 5_000])));
+        assert_eq!(body.len(), body.capacity());
+    }
+}

@@ -1,0 +1,364 @@
+//! Requests whose card another process keeps: they come from the vault without it, and go there if they came here.
+//!
+//! SECURITY: with a vault process no handler of this one sees a number or a code. What reaches this process in clear all
+//! the same – over TLS that ends here, or pipelined behind another request – is passed on before anything looks at it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use strongroom_auth::signing::{SignatureFault, SignedRequest};
+use strongroom_channel::link::{Serve, decoded, encoded};
+use strongroom_channel::message::{
+    self, CardShape, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi, ToVault,
+    Verify, address, octets,
+};
+use strongroom_channel::{Vault, VaultAway};
+use strongroom_crypto::MacKey;
+use strongroom_domain::tokens::SealedCard;
+use strongroom_types::id::TokenId;
+use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
+use zeroize::Zeroizing;
+
+use crate::address::client_address;
+use crate::app::App;
+use crate::body::MAX_BODY;
+use crate::front::relay;
+use crate::parcel::Parcel;
+use crate::problem::{EdgeCode, Problem};
+use crate::respond::Reply;
+use crate::visit::Origin;
+
+/// What this process writes on a request that it passes on, and nobody else knows.
+const PASSED: &str = "strongroom-passed";
+
+/// A request whose card is in the vault.
+#[derive(Clone)]
+pub(crate) struct Transit {
+    pub vault: Vault,
+    visit: u64,
+    pub card: CardShape,
+    /// What stands for the number in the answer of a reveal.
+    pub marker: String,
+}
+
+impl Transit {
+    /// Has the number sealed and stored for a new token.
+    ///
+    /// # Errors
+    /// 503 while the vault is away.
+    pub async fn keep(&self, scope: &Scope) -> Result<SealedCard, Problem> {
+        let keep = ToVault::Keep {
+            visit: self.visit,
+            scope: scope.number,
+        };
+        let FromVault::Kept(kept) = self.vault.ask(&keep).await? else {
+            return Err(away());
+        };
+        let Kept {
+            id,
+            brand,
+            bin,
+            last4,
+            fingerprint,
+            digest,
+        } = kept;
+        Ok(SealedCard {
+            id,
+            brand,
+            bin,
+            last4,
+            fingerprint,
+            digest,
+            sealed: None,
+        })
+    }
+
+    /// Has the security code wait for the token's first authorization. Without it, if that fails: the token is made.
+    pub async fn hold(&self, scope: &Scope, token: TokenId) {
+        let hold = ToVault::Hold {
+            visit: self.visit,
+            place: place(scope, token),
+            organization: scope.organization.0.0,
+        };
+        if self.vault.ask(&hold).await.is_err() {
+            tracing::warn!("a security code was not kept: the vault went away");
+        }
+    }
+
+    /// Has the number put into the answer.
+    ///
+    /// # Errors
+    /// 404 when there is none, 503 while the vault is away.
+    pub async fn reveal(
+        &self,
+        scope: &Scope,
+        token: TokenId,
+        digest: [u8; 32],
+    ) -> Result<(), Problem> {
+        let reveal = ToVault::Reveal {
+            visit: self.visit,
+            place: place(scope, token),
+            digest,
+        };
+        match self.vault.ask(&reveal).await? {
+            FromVault::Done => Ok(()),
+            _ => Err(Problem::not_found()),
+        }
+    }
+
+    /// Has a signature checked over the body that only the vault has seen.
+    ///
+    /// # Errors
+    /// The fault, or `None` when the vault is away.
+    pub async fn verify(
+        &self,
+        request: &SignedRequest<'_>,
+        key: &MacKey,
+        now: Timestamp,
+    ) -> Result<[u8; 32], Option<SignatureFault>> {
+        let presented = request.presented(now).map_err(Some)?;
+        let verify = ToVault::Verify(Verify {
+            visit: self.visit,
+            key: SecretBytes(Zeroizing::new(key.expose().to_vec())),
+            prefixes: request.prefixes(),
+            presented,
+        });
+        match self.vault.ask(&verify).await {
+            Ok(FromVault::Is(true)) => Ok(presented),
+            Ok(_) => Err(Some(SignatureFault::Mismatch)),
+            Err(VaultAway) => Err(None),
+        }
+    }
+}
+
+pub(crate) fn place(scope: &Scope, token: TokenId) -> Place {
+    Place {
+        scope: scope.number,
+        token,
+    }
+}
+
+impl From<VaultAway> for Problem {
+    fn from(_: VaultAway) -> Problem {
+        away()
+    }
+}
+
+/// The refusal of everything that needs the vault while it is away.
+pub(crate) fn away() -> Problem {
+    let text = "the card vault is not reachable right now; nothing was done, try again";
+    Problem::new(EdgeCode::VaultUnavailable, text).retry_after(1)
+}
+
+/// The same as a whole response, for a request that was not read.
+pub(crate) fn away_in_full(app: &App) -> Vec<u8> {
+    let body = away().render(app.engine().new_request());
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+         content-length: {}\r\nretry-after: 1\r\ncache-control: no-store\r\n\
+         access-control-allow-origin: *\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
+
+/// Answers what the vault asks of this process. `needed` says which numbers tokens still need.
+pub(crate) fn answers<N, F>(app: App, needed: N) -> Serve
+where
+    N: Fn(Vec<Place>) -> F + Send + Sync + 'static,
+    F: Future<Output = Option<Vec<bool>>> + Send + 'static,
+{
+    let needed = Arc::new(needed);
+    Arc::new(move |question| {
+        let (app, needed) = (app.clone(), Arc::clone(&needed));
+        Box::pin(async move {
+            let answer = match decoded(&question) {
+                Some(ToApi::Request(request)) => app.answer_vault(request).await,
+                Some(ToApi::Needed(places)) => needed(places).await.map(FromApi::Needed),
+                None => None,
+            };
+            encoded(&answer.unwrap_or(FromApi::Failed))
+        })
+    })
+}
+
+impl App {
+    /// What answers the vault.
+    pub fn vault_questions<N, F>(&self, needed: N) -> Serve
+    where
+        N: Fn(Vec<Place>) -> F + Send + Sync + 'static,
+        F: Future<Output = Option<Vec<bool>>> + Send + 'static,
+    {
+        answers(self.clone(), needed)
+    }
+
+    async fn answer_vault(&self, request: message::Request) -> Option<FromApi> {
+        let vault = self.settings().vault.clone()?;
+        let message::Request {
+            visit,
+            head,
+            body,
+            card,
+            marker,
+        } = request;
+        let mut built = Request::new(Full::new(Bytes::from(body)));
+        *built.method_mut() = Method::from_bytes(head.method.as_bytes()).ok()?;
+        *built.uri_mut() = head.target.parse::<Uri>().ok()?;
+        for Header { name, value } in &head.headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+            let value = HeaderValue::from_bytes(value).ok()?;
+            built.headers_mut().append(name, value);
+        }
+        let peer = address(head.peer);
+        let (mut head, body) = built.into_parts();
+        // SECURITY: what stands in our name was written by the client, unless it carries what only this process knows.
+        let origin = match self.has_passed(&head.headers) {
+            true => relay::received(&mut head)?.0,
+            false => {
+                head.headers = relay::carried(&head.headers);
+                Origin::Here(peer)
+            }
+        };
+        head.extensions.insert(Transit {
+            vault,
+            visit,
+            card,
+            marker,
+        });
+        let response = self.serve(origin, &head, &mut Parcel::passing(body)).await;
+        response_of(response).await.map(FromApi::Response)
+    }
+
+    /// Whether a request is one that the vault must see first.
+    pub(crate) fn is_for_vault(&self, head: &Parts) -> bool {
+        let path = head.uri.path();
+        let reveal = path.starts_with("/v1/tokens/");
+        self.settings().vault.is_some()
+            && head.method == Method::POST
+            && (path == "/v1/tokens" || reveal)
+            && head.extensions.get::<Transit>().is_none()
+    }
+
+    /// Passes a request on that came here in clear.
+    pub(crate) async fn pass_to_vault<B>(
+        &self,
+        origin: Origin,
+        head: &Parts,
+        body: &mut Parcel<B>,
+    ) -> Response<Reply>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let settings = self.settings();
+        let (client, live_allowed) = match origin {
+            Origin::Here(peer) => {
+                let client = client_address(peer, &head.headers, &settings.trusted_proxies);
+                (client, settings.live_allowed)
+            }
+            Origin::Node {
+                client,
+                live_allowed,
+            } => (client, live_allowed),
+        };
+        let forwarded = async {
+            let vault = settings.vault.as_ref()?;
+            let body = whole(body, settings.body_time).await;
+            // What the connection proved goes along, and comes back with the request.
+            let told = relay::request(head, client, live_allowed, Ok(Bytes::new()));
+            let passed = Header {
+                name: PASSED.to_owned(),
+                value: self.inner().pass.as_bytes().to_vec(),
+            };
+            let headers = told.headers().iter().map(|(name, value)| Header {
+                name: name.as_str().to_owned(),
+                value: value.as_bytes().to_vec(),
+            });
+            let head = Head {
+                peer: octets(client),
+                method: head.method.to_string(),
+                target: head.uri.to_string(),
+                headers: headers.chain([passed]).collect(),
+            };
+            vault.ask(&ToVault::Forward { head, body }).await.ok()
+        };
+        match forwarded.await {
+            Some(FromVault::Response(response)) => written(response),
+            _ => self.refused_away(),
+        }
+    }
+
+    /// Whether a request that the vault asks about came from this process.
+    fn has_passed(&self, headers: &hyper::HeaderMap) -> bool {
+        let shown = headers.get(PASSED).map(HeaderValue::as_bytes);
+        shown.is_some_and(|shown| strongroom_crypto::equal(shown, self.inner().pass.as_bytes()))
+    }
+
+    fn refused_away(&self) -> Response<Reply> {
+        let body = away().render(self.engine().new_request());
+        let mut response = Response::new(Reply::Whole(Full::new(body)));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(CONTENT_TYPE, kind);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+    }
+}
+
+/// A body for the vault; one that is too large or breaks off becomes one that is too large, which is refused.
+async fn whole<B>(body: &mut Parcel<B>, patience: Duration) -> SecretBytes
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match body.read(patience).await {
+        Ok(bytes) => {
+            let bytes = crate::cards::Wiped(bytes);
+            SecretBytes(Zeroizing::new(bytes.0.to_vec()))
+        }
+        Err(_) => SecretBytes(Zeroizing::new(vec![b' '; MAX_BODY + 1])),
+    }
+}
+
+fn written(response: message::Response) -> Response<Reply> {
+    let message::Response {
+        status,
+        headers,
+        body,
+    } = response;
+    let mut response = Response::new(Reply::Whole(Full::new(Bytes::copy_from_slice(&body.0))));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for Header { name, value } in headers {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        let value = HeaderValue::from_bytes(&value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+async fn response_of(response: Response<Reply>) -> Option<message::Response> {
+    let (head, body) = response.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| Header {
+        name: name.as_str().to_owned(),
+        value: value.as_bytes().to_vec(),
+    });
+    Some(message::Response {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body: SecretBytes(Zeroizing::new(
+            body.collect().await.ok()?.to_bytes().to_vec(),
+        )),
+    })
+}

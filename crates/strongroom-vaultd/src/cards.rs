@@ -1,0 +1,485 @@
+//! Card numbers at rest: sealed under the vault's own keys, each at a seat that names its books and its token.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strongroom_channel::message::{Kept, Place};
+use strongroom_crypto::{
+    Hierarchy, KeyError, Purpose, RootKeys, SealedView, equal, random, sha256, write_sealed_header,
+};
+use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
+use strongroom_types::id::{Kind, RawId, TokenId};
+use strongroom_types::time::Timestamp;
+use strongroom_vault::CardNumber;
+use zeroize::Zeroizing;
+
+use crate::writer::{Change, Writing};
+
+/// Bytes of salt before the digits.
+const SALT: usize = 16;
+/// The books of the installation, under whose key requests are marked.
+const INSTALLATION: u32 = 0;
+/// Rows read at once.
+const PAGE: usize = 1_000;
+
+/// Why the vault cannot do what it was asked.
+#[derive(Debug)]
+pub enum VaultError {
+    Store(StoreError),
+    Keys(KeyError),
+    /// What is stored does not open.
+    Altered(TokenId),
+    /// The store's thread has ended.
+    Stopped,
+}
+
+impl fmt::Display for VaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            VaultError::Store(error) => error.fmt(f),
+            VaultError::Keys(error) => error.fmt(f),
+            VaultError::Altered(token) => write!(f, "the number of `{token}` was altered"),
+            VaultError::Stopped => f.write_str("the vault's store has stopped"),
+        }
+    }
+}
+
+impl std::error::Error for VaultError {}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> VaultError {
+        VaultError::Store(error)
+    }
+}
+
+/// All numbers.
+pub struct Cards {
+    hierarchy: Arc<Hierarchy>,
+    reader: Mutex<Box<dyn Reader>>,
+    writing: Writing,
+    _store: Box<dyn Store>,
+}
+
+impl Cards {
+    /// Takes up the store in a folder, or makes it.
+    ///
+    /// # Errors
+    /// [`VaultError`] when store and keys are not as they must be, or another process has them.
+    pub fn open(dir: &Path, root: RootKeys, now: Timestamp) -> Result<Cards, VaultError> {
+        let store = match SqliteStore::open(dir) {
+            Err(StoreError::NotFound) => SqliteStore::create(dir)?,
+            opened => opened?,
+        };
+        let mut reader = store.reader()?;
+        let rows = reader.keys()?;
+        let hierarchy = match rows.is_empty() {
+            true => Hierarchy::create(root, now.0),
+            false => {
+                let rows = rows.into_iter().map(crypto_key).collect();
+                Hierarchy::open(root, rows).map_err(VaultError::Keys)?
+            }
+        };
+        let hierarchy = Arc::new(hierarchy);
+        // Made before anything depends on it: a mark must be the same after a restart.
+        hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
+        let writing = Writing::start(store.writer()?, Arc::clone(&hierarchy))?;
+        Ok(Cards {
+            hierarchy,
+            reader: Mutex::new(reader),
+            writing,
+            _store: Box::new(store),
+        })
+    }
+
+    /// Seals a number for a new token and stores it; what comes back is durable.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub async fn keep(
+        &self,
+        scope: u32,
+        number: &CardNumber,
+        now: Timestamp,
+    ) -> Result<Kept, VaultError> {
+        // SECURITY: whoever knows the id can pay with it, so all of it is random.
+        let token = TokenId(RawId(random()));
+        self.keep_as(Place { scope, token }, number, now).await
+    }
+
+    /// The same for a token that is there already.
+    ///
+    /// # Errors
+    /// As [`Cards::keep`].
+    pub async fn keep_as(
+        &self,
+        place: Place,
+        number: &CardNumber,
+        now: Timestamp,
+    ) -> Result<Kept, VaultError> {
+        let mut salted = Zeroizing::new(Vec::with_capacity(SALT + 19));
+        salted.extend_from_slice(&random::<SALT>());
+        salted.extend_from_slice(number.expose().as_bytes());
+        let row = RecordRow {
+            scope: place.scope,
+            kind: Kind::Token.code(),
+            id: place.token.0.0,
+            version: 1,
+            seq: 0,
+            time: now.0,
+            status: 0,
+            body: self.seal(place, &salted, now),
+        };
+        self.writing.apply(Change::Put(row)).await?;
+        Ok(Kept {
+            id: place.token,
+            brand: number.brand(),
+            bin: number.bin().to_owned(),
+            last4: number.last4().to_owned(),
+            fingerprint: self.fingerprint(place.scope, number, now),
+            digest: sha256(&[&salted]),
+        })
+    }
+
+    /// The number of a token, if there is one that the core's hash commits to.
+    ///
+    /// # Errors
+    /// [`VaultError::Altered`] when it does not open.
+    pub fn open_number(
+        &self,
+        place: Place,
+        digest: &[u8; 32],
+    ) -> Result<Option<CardNumber>, VaultError> {
+        let wanted = Wanted {
+            records: vec![(place.scope, Kind::Token.code(), place.token.0.0)],
+            ..Wanted::default()
+        };
+        let loaded = self.reader().load(&wanted)?;
+        let Some(row) = loaded.records.first() else {
+            return Ok(None);
+        };
+        let salted = self.opened(place, &row.body)?;
+        if !equal(&sha256(&[&salted]), digest) {
+            return Err(VaultError::Altered(place.token));
+        }
+        let digits = std::str::from_utf8(salted.get(SALT..).unwrap_or(&[])).ok();
+        let number = digits.map(CardNumber::parse);
+        match number {
+            Some(Ok(number)) => Ok(Some(number)),
+            _ => Err(VaultError::Altered(place.token)),
+        }
+    }
+
+    /// The hash that commits to a stored number.
+    #[cfg(test)]
+    fn digest(&self, row: &RecordRow) -> Result<[u8; 32], VaultError> {
+        Ok(sha256(&[&self.opened(place(row), &row.body)?]))
+    }
+
+    /// Removes a number for good.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub async fn remove(&self, place: Place) -> Result<(), VaultError> {
+        self.writing.apply(Change::Remove(place)).await
+    }
+
+    /// Every number's row; sealed as it is.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub fn each(&self, each: &mut dyn FnMut(RecordRow)) -> Result<(), VaultError> {
+        Ok(self.reader().all_records(each)?)
+    }
+
+    /// Which numbers were stored before a time, in pages.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub fn older_than(&self, time: Timestamp) -> Result<Vec<Vec<Place>>, VaultError> {
+        let mut places = Vec::new();
+        self.each(&mut |row| {
+            if row.time < time.0 {
+                places.push(place(&row));
+            }
+        })?;
+        Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
+    }
+
+    /// What stands for a number in the hash of a request. SECURITY: keyed, and another one for each request that may
+    /// be repeated, so that it confirms no guess.
+    pub fn mark(&self, bound: &[&[u8]], number: &str) -> [u8; 16] {
+        let key = self
+            .hierarchy
+            .current(INSTALLATION, Purpose::CardFingerprint, 0, 0);
+        let mut fields: Vec<&[u8]> = vec![b"request"];
+        fields.extend_from_slice(bound);
+        fields.push(number.as_bytes());
+        key.mac().short_fields(&fields)
+    }
+
+    /// The same for the same number in the same books. SECURITY: a plain hash would be undone by trying the numbers
+    /// that fit a BIN and four digits, of which there are a million.
+    fn fingerprint(&self, scope: u32, number: &CardNumber, now: Timestamp) -> [u8; 16] {
+        let key = self
+            .hierarchy
+            .current(scope, Purpose::CardFingerprint, 0, now.0);
+        key.mac()
+            .short_fields(&[b"card", number.expose().as_bytes()])
+    }
+
+    fn seal(&self, place: Place, salted: &[u8], now: Timestamp) -> Vec<u8> {
+        let key = self.hierarchy.current(place.scope, Purpose::Card, 0, now.0);
+        let nonce = random::<24>();
+        let mut sealed = Vec::with_capacity(96);
+        write_sealed_header(key.number, &nonce, &mut sealed);
+        let aad = seat(place, key.number);
+        key.seal_key().seal(&nonce, &aad, salted, &mut sealed);
+        sealed
+    }
+
+    fn opened(&self, place: Place, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        opened(&self.hierarchy, place, body)
+    }
+
+    fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the thread of the store, after what it was given.
+    pub fn stop(&self) {
+        self.writing.stop();
+    }
+}
+
+/// The hash that commits to each number of a vault that nobody serves; nothing for one that does not open.
+pub type Digests = HashMap<Place, Option<[u8; 32]>>;
+
+/// Reads a vault that nobody serves, without changing it.
+///
+/// # Errors
+/// [`VaultError`] when store and keys are not as they must be.
+pub fn digests(dir: &Path, root: RootKeys) -> Result<Digests, VaultError> {
+    let store = SqliteStore::open_read_only(dir)?;
+    let mut reader = store.reader()?;
+    let rows = reader.keys()?.into_iter().map(crypto_key).collect();
+    let hierarchy = Hierarchy::open(root, rows).map_err(VaultError::Keys)?;
+    let mut digests = HashMap::new();
+    reader.all_records(&mut |row| {
+        let salted = opened(&hierarchy, place(&row), &row.body).ok();
+        digests.insert(place(&row), salted.map(|salted| sha256(&[&salted])));
+    })?;
+    Ok(digests)
+}
+
+/// Whether a vault that nobody serves has no number; told without its keys.
+///
+/// # Errors
+/// [`VaultError`] when the store cannot be read.
+pub fn is_empty(dir: &Path) -> Result<bool, VaultError> {
+    let mut empty = true;
+    let store = match SqliteStore::open_read_only(dir) {
+        Err(StoreError::NotFound) => return Ok(true),
+        opened => opened?,
+    };
+    store.reader()?.all_records(&mut |_| empty = false)?;
+    Ok(empty)
+}
+
+fn opened(
+    hierarchy: &Hierarchy,
+    place: Place,
+    body: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let altered = || VaultError::Altered(place.token);
+    let view = SealedView::parse(body).map_err(|_| altered())?;
+    let key = hierarchy.find(view.key).ok_or_else(altered)?;
+    let aad = seat(place, view.key);
+    let opened = key.seal_key().open(view.nonce, &aad, view.ciphertext);
+    opened.map(Zeroizing::new).map_err(|_| altered())
+}
+
+/// What a sealed number is bound to: it opens nowhere else.
+fn seat(place: Place, key: u32) -> Vec<u8> {
+    let mut aad = b"strongroom/vault/number/1".to_vec();
+    aad.extend_from_slice(&place.scope.to_be_bytes());
+    aad.extend_from_slice(&place.token.0.0);
+    aad.extend_from_slice(&key.to_be_bytes());
+    aad
+}
+
+fn place(row: &RecordRow) -> Place {
+    Place {
+        scope: row.scope,
+        token: TokenId(RawId(row.id)),
+    }
+}
+
+fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
+    let KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    } = row;
+    strongroom_crypto::KeyRow {
+        number,
+        scope,
+        purpose,
+        period,
+        subject,
+        version,
+        parent,
+        created,
+        wrapped,
+    }
+}
+
+/// Rows of one scope, for tests of what is at rest.
+#[cfg(test)]
+fn rows(cards: &Cards, scope: u32) -> Vec<RecordRow> {
+    let kind = Kind::Token.code();
+    let range = strongroom_store::IdRange::default();
+    cards
+        .reader()
+        .records(scope, kind, range, false, 100)
+        .unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    fn number(text: &str) -> CardNumber {
+        CardNumber::parse(text).ok().unwrap()
+    }
+
+    fn again(root: &RootKeys) -> RootKeys {
+        RootKeys::from_recovery_text(&root.recovery_text()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_number_is_kept_found_again_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = RootKeys::generate();
+        let cards = Cards::open(dir.path(), again(&root), NOW).unwrap();
+        let first = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let second = cards
+            .keep(7, &number("4242 4242 4242 4242"), NOW)
+            .await
+            .unwrap();
+        let other = cards
+            .keep(8, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        assert_eq!(first.fingerprint, second.fingerprint);
+        assert_ne!(first.fingerprint, other.fingerprint);
+        assert_ne!(first.digest, second.digest);
+        let mark = cards.mark(&[b"key"], "4242424242424242");
+        cards.stop();
+        drop(cards);
+
+        let cards = Cards::open(dir.path(), again(&root), NOW).unwrap();
+        assert_eq!(cards.mark(&[b"key"], "4242424242424242"), mark);
+        assert_ne!(cards.mark(&[b"other"], "4242424242424242"), mark);
+        let place = Place {
+            scope: 7,
+            token: first.id,
+        };
+        let found = cards.open_number(place, &first.digest).unwrap().unwrap();
+        assert_eq!(found.expose(), "4242424242424242");
+        assert!(cards.open_number(place, &second.digest).is_err());
+        assert_eq!(cards.older_than(NOW.plus(1)).unwrap().concat().len(), 3);
+        assert!(cards.older_than(NOW).unwrap().is_empty());
+        cards.remove(place).await.unwrap();
+        assert!(cards.open_number(place, &first.digest).unwrap().is_none());
+        cards.stop();
+        drop(cards);
+        assert!(Cards::open(dir.path(), RootKeys::generate(), NOW).is_err());
+    }
+
+    /// Issue 5: what an attacker has who took the vault's database, and the masked parts from the core's.
+    #[tokio::test]
+    async fn a_database_dump_and_bin_and_last_four_do_not_confirm_a_card_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let cards = Cards::open(dir.path(), RootKeys::generate(), NOW).unwrap();
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let row = rows(&cards, 7).remove(0);
+        let mut tried = 0;
+        for middle in 0..1_000_000u32 {
+            let guess = format!("{}{middle:06}{}", kept.bin, kept.last4);
+            if CardNumber::parse(&guess).is_err() {
+                continue;
+            }
+            tried += 1;
+            let hash = sha256(&[guess.as_bytes()]);
+            assert_ne!(hash, kept.digest, "the digest is salted");
+            assert_ne!(hash[..16], kept.fingerprint, "the fingerprint is keyed");
+            assert!(!contains(&row.body, &hash[..16]) && !contains(&row.body, guess.as_bytes()));
+        }
+        assert!(tried > 50_000, "{tried}");
+    }
+
+    fn contains(hay: &[u8], needle: &[u8]) -> bool {
+        hay.windows(needle.len()).any(|window| window == needle)
+    }
+
+    #[tokio::test]
+    async fn ciphertext_opens_nowhere_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let cards = Cards::open(dir.path(), RootKeys::generate(), NOW).unwrap();
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let other = cards
+            .keep(7, &number("5555555555554444"), NOW)
+            .await
+            .unwrap();
+        let row = rows(&cards, 7)
+            .into_iter()
+            .find(|row| row.id == kept.id.0.0);
+        let row = row.unwrap();
+        assert_eq!(cards.digest(&row).unwrap(), kept.digest);
+        let moved = RecordRow {
+            id: other.id.0.0,
+            ..row.clone()
+        };
+        assert!(cards.digest(&moved).is_err());
+        assert!(
+            cards
+                .digest(&RecordRow {
+                    scope: 8,
+                    ..row.clone()
+                })
+                .is_err()
+        );
+        for place in 0..row.body.len() {
+            let mut body = row.body.clone();
+            body[place] ^= 1;
+            assert!(
+                cards
+                    .digest(&RecordRow {
+                        body,
+                        ..row.clone()
+                    })
+                    .is_err(),
+                "{place}"
+            );
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The requests that carry a card: read here, answered by the API process without it.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use strongroom_channel::message::{self, FromApi, Head, SecretBytes, ToApi, octets};
+use strongroom_channel::{Gate, Handed, Handoff, Side, Turn};
+use strongroom_crypto::random;
+use strongroom_types::id::TokenId;
+use zeroize::Zeroizing;
+
+use crate::redact;
+use crate::serve::Vault;
+use crate::visits::Visit;
+
+/// The largest body, in bytes; the API process says so to who sends more.
+const MAX_BODY: usize = 1 << 20;
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long a connection may idle, or its head may take.
+const IDLE: Duration = Duration::from_secs(60);
+const MAX_HEADERS: usize = 100;
+const MAX_HEAD: usize = 32 * 1_024;
+/// How long the API process has for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Answers the requests of a connection until one comes that is not the vault's; then gives it back.
+pub(crate) async fn attend(vault: Arc<Vault>, handed: Handed, back: Handoff) {
+    let Handed { stream, peer } = handed;
+    let turn = Arc::new(Turn::default());
+    let gate = Gate::new(stream, Arc::clone(&turn), Side::Vault);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (vault, turn) = (Arc::clone(&vault), Arc::clone(&turn));
+        async move {
+            let (head, body) = request.into_parts();
+            turn.begins(body.is_end_stream());
+            let mut response = answer(&vault, peer, head, body, &turn).await;
+            if !turn.ends() {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(64 * 1_024);
+    // An error here is the client's: a broken head or a closed socket.
+    drop(builder.serve_connection(TokioIo::new(gate), service).await);
+    if let Some(socket) = turn.take_theirs() {
+        // With the API process gone the connection closes.
+        drop(back.give(socket, peer).await);
+    }
+}
+
+async fn answer(
+    vault: &Vault,
+    peer: IpAddr,
+    head: Parts,
+    body: Incoming,
+    turn: &Turn,
+) -> Response<Full<Bytes>> {
+    let limited = Limited::new(body, MAX_BODY);
+    let read = tokio::time::timeout(BODY_TIME, pin!(limited.collect())).await;
+    let body = match read {
+        Ok(Ok(body)) => {
+            turn.is_read();
+            SecretBytes(Zeroizing::new(body.to_bytes().to_vec()))
+        }
+        // Too large, or broken off: the API process is told the one, and the other reads no answer.
+        Ok(Err(_)) => SecretBytes(Zeroizing::new(vec![b' '; MAX_BODY + 1])),
+        Err(_) => return late(),
+    };
+    let headers = head.headers.iter();
+    let head = Head {
+        peer: octets(peer),
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: headers
+            .map(|(name, value)| message::Header {
+                name: name.as_str().to_owned(),
+                value: value.as_bytes().to_vec(),
+            })
+            .collect(),
+    };
+    written(forwarded(vault, head, body).await)
+}
+
+/// Has the API process answer a request without its card.
+pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> message::Response {
+    let bound = bound(&head);
+    let bound: Vec<&[u8]> = bound.iter().map(|value| &***value).collect();
+    let mark = |number: &str| vault.cards().mark(&bound, number);
+    // Only the route that takes a card has one taken out; of others everything that looks like one.
+    let redacted = redact::body(&body.0, &mark);
+    let marker = hexadecimal(&random::<16>());
+    let begun = vault.visits().begin(Visit {
+        body: body.0,
+        number: redacted.number,
+        code: std::sync::Mutex::new(redacted.code),
+        reveals: revealed(&head.target),
+        shown: std::sync::Mutex::default(),
+        checked: std::sync::atomic::AtomicBool::new(false),
+    });
+    let request = message::Request {
+        visit: begun.number,
+        head: Head {
+            target: redact::target(&head.target),
+            headers: head
+                .headers
+                .iter()
+                .map(|header| redact::header(&header.name, &header.value))
+                .collect(),
+            ..head
+        },
+        body: redacted.body,
+        card: redacted.shape,
+        marker: marker.clone(),
+    };
+    let asked = match vault.api() {
+        Some(api) => api.ask(&ToApi::Request(request), PATIENCE).await.ok(),
+        None => None,
+    };
+    match asked {
+        Some(FromApi::Response(mut response)) => {
+            if let Some(number) = begun.visit.shown().filter(|_| response.status == 200) {
+                response.body = filled(&response.body, &marker, number.expose());
+            }
+            response
+        }
+        _ => away(),
+    }
+}
+
+/// What a mark is bound to: a repetition of the request has the same.
+fn bound(head: &Head) -> Vec<Zeroizing<Vec<u8>>> {
+    let names = [
+        "authorization",
+        "x-api-key",
+        "idempotency-key",
+        "x-idempotency-key",
+    ];
+    let value = |name: &str| {
+        let header = head.headers.iter().find(|header| header.name == name);
+        Zeroizing::new(header.map_or_else(Vec::new, |header| header.value.clone()))
+    };
+    names.iter().map(|name| value(name)).collect()
+}
+
+/// The token that a path asks to reveal.
+fn revealed(target: &str) -> Option<TokenId> {
+    let path = target.split('?').next()?;
+    // In the absolute form the host stands before it.
+    let (_, rest) = path.split_once("/v1/tokens/")?;
+    TokenId::parse(rest.strip_suffix("/reveal")?)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A body with the number where the marker stands.
+fn filled(body: &SecretBytes, marker: &str, number: &str) -> SecretBytes {
+    let bytes = &body.0;
+    let places = bytes.windows(marker.len());
+    let Some(at) = places
+        .enumerate()
+        .find_map(|(at, window)| (window == marker.as_bytes()).then_some(at))
+    else {
+        return SecretBytes(bytes.clone());
+    };
+    let mut filled = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    filled.extend_from_slice(bytes.get(..at).unwrap_or(&[]));
+    filled.extend_from_slice(number.as_bytes());
+    filled.extend_from_slice(bytes.get(at + marker.len()..).unwrap_or(&[]));
+    SecretBytes(filled)
+}
+
+/// The API process does not answer.
+fn away() -> message::Response {
+    let header = |name: HeaderName, value: &str| message::Header {
+        name: name.as_str().to_owned(),
+        value: value.as_bytes().to_vec(),
+    };
+    let body = br#"{"type":"about:blank","title":"The server is not ready","status":503,"code":"unavailable"}"#;
+    message::Response {
+        status: 503,
+        headers: vec![
+            header(CONTENT_TYPE, "application/problem+json"),
+            header(RETRY_AFTER, "1"),
+        ],
+        body: SecretBytes(Zeroizing::new(body.to_vec())),
+    }
+}
+
+fn late() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    response
+}
+
+fn written(response: message::Response) -> Response<Full<Bytes>> {
+    let message::Response {
+        status,
+        headers,
+        body,
+    } = response;
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(&body.0)));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes());
+        let value = HeaderValue::from_bytes(&header.value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    // Theirs were those of a body that is another one now.
+    for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION] {
+        response.headers_mut().remove(name);
+    }
+    response
+}

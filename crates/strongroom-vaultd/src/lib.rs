@@ -1,0 +1,19 @@
+//! The vault as a process of its own: the one place where card numbers, their keys and security codes are.
+//!
+//! [`Vault::open`] takes up its store and keys; [`Vault::serve`] answers on a Unix socket until it is told to stop. It
+//! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
+//! without the card ([`redact`]), and does with the card what that process, once it has put it on record, asks for
+//! ([`desk`]). [`confine`] denies the process everything else. Never here: credentials, decisions, the books, a clock.
+
+mod cards;
+pub mod confine;
+mod desk;
+mod front;
+mod redact;
+mod serve;
+mod sweep;
+mod visits;
+mod writer;
+
+pub use cards::{Cards, Digests, VaultError, digests, is_empty};
+pub use serve::{Clock, Vault};

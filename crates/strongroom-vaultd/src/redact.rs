@@ -1,0 +1,250 @@
+//! A request without its card: what the API process sees of it.
+//!
+//! A mark stands for the number and three zeros for the code. SECURITY: a card number anywhere else becomes [`DECOY`],
+//! another one that is nobody's, so that the tripwire of the API process refuses the request and names the place as it
+//! would have, without having seen the number.
+
+use std::ops::Range;
+
+use strongroom_channel::message::{CardShape, Header, NumberShape};
+use strongroom_json::{Object, Value, parse_object};
+use strongroom_vault::{CardNumber, SecurityCode, find, holds};
+use zeroize::Zeroizing;
+
+/// A number that no bank issues.
+const DECOY: &str = "4111111111111111";
+
+/// A body taken apart.
+#[derive(Default)]
+pub(crate) struct Redacted {
+    pub body: Vec<u8>,
+    pub number: Option<CardNumber>,
+    pub code: Option<SecurityCode>,
+    pub shape: CardShape,
+}
+
+/// A keyed hash of a number.
+type Mark<'m> = &'m dyn Fn(&str) -> [u8; 16];
+
+/// Takes the card out of a body.
+pub(crate) fn body(body: &[u8], mark: Mark<'_>) -> Redacted {
+    let mut redacted = Redacted::default();
+    match parse_object(body) {
+        Ok(object) => {
+            write_object(&object, "", &mut redacted, mark);
+            redacted.shape.code = redacted.shape.code.map(|length| {
+                let good = redacted.code.is_some();
+                if good { length } else { 0 }
+            });
+        }
+        // It is refused for what it is; the digits say nothing about that.
+        Err(_) => redacted.body = body.iter().map(|byte| plain(*byte)).collect(),
+    }
+    redacted
+}
+
+const fn plain(byte: u8) -> u8 {
+    if byte.is_ascii_digit() { b'1' } else { byte }
+}
+
+fn write_object(object: &Object<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>) {
+    out.body.push(b'{');
+    for (place, (key, value)) in object.0.iter().enumerate() {
+        if place > 0 {
+            out.body.push(b',');
+        }
+        write_text(&decoyed(key), &mut out.body);
+        out.body.push(b':');
+        let path = format!("{path}/{key}");
+        match (path.as_str(), value) {
+            ("/card/number", Value::Text(text)) => take_number(text, out, mark),
+            ("/card/cvv", Value::Text(text)) => take_code(text, out),
+            ("/card/number" | "/card/cvv", Value::Number(_)) => out.body.push(b'1'),
+            (path, value) => write_value(value, path, out, mark),
+        }
+    }
+    out.body.push(b'}');
+}
+
+fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>) {
+    match value {
+        Value::Null => out.body.extend_from_slice(b"null"),
+        Value::Bool(true) => out.body.extend_from_slice(b"true"),
+        Value::Bool(false) => out.body.extend_from_slice(b"false"),
+        Value::Number(text) if holds(text.as_bytes()) => {
+            out.body.extend_from_slice(DECOY.as_bytes());
+        }
+        Value::Number(text) => out.body.extend_from_slice(text.as_bytes()),
+        Value::Text(text) => write_text(&decoyed(text), &mut out.body),
+        Value::Object(object) => write_object(object, path, out, mark),
+        Value::List(list) => {
+            out.body.push(b'[');
+            for (place, item) in list.iter().enumerate() {
+                if place > 0 {
+                    out.body.push(b',');
+                }
+                // No field of a card stands in a list.
+                write_value(item, "/-", out, mark);
+            }
+            out.body.push(b']');
+        }
+    }
+}
+
+fn take_number(text: &str, out: &mut Redacted, mark: Mark<'_>) {
+    let shape = match CardNumber::parse(text) {
+        Ok(number) => {
+            let shape = NumberShape::Good {
+                brand: number.brand(),
+                bin: number.bin().to_owned(),
+                last4: number.last4().to_owned(),
+            };
+            out.number = Some(number);
+            shape
+        }
+        Err(fault) => NumberShape::Faulty(fault.as_str().to_owned()),
+    };
+    out.shape.number = Some(shape);
+    let mut marked = String::from("mark:");
+    for byte in mark(text) {
+        // Letters only: what stands here is never taken for a number.
+        for half in [byte >> 4, byte & 15] {
+            marked.push(char::from(b'a' + half));
+        }
+    }
+    write_text(&marked, &mut out.body);
+}
+
+fn take_code(text: &str, out: &mut Redacted) {
+    out.code = SecurityCode::parse(text);
+    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
+    out.shape.code = Some(length);
+    write_text("000", &mut out.body);
+}
+
+/// Text in which [`DECOY`] stands for every card number.
+fn decoyed(text: &str) -> Zeroizing<String> {
+    let mut clean = Zeroizing::new(String::with_capacity(text.len() + DECOY.len()));
+    let mut rest = text;
+    while let Some(Range { start, end }) = find(rest.as_bytes()) {
+        // Found between digits, which are characters of one byte.
+        clean.push_str(rest.get(..start).unwrap_or(""));
+        clean.push_str(DECOY);
+        rest = rest.get(end..).unwrap_or("");
+    }
+    clean.push_str(rest);
+    clean
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    // Writing text to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// A header without card numbers.
+pub(crate) fn header(name: &str, value: &[u8]) -> Header {
+    let name = match holds(name.as_bytes()) {
+        true => format!("x-{DECOY}"),
+        false => name.to_owned(),
+    };
+    let value = match holds(value) {
+        true => decoyed(&String::from_utf8_lossy(value)).as_bytes().to_vec(),
+        false => value.to_vec(),
+    };
+    Header { name, value }
+}
+
+/// A target without card numbers, however they are written.
+pub(crate) fn target(target: &str) -> String {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let spaced = query.replace('+', " ");
+    let decoded: Vec<u8> = percent_encoding::percent_decode(spaced.as_bytes()).collect();
+    let path = decoyed(path);
+    match (query.is_empty(), holds(&decoded) || holds(query.as_bytes())) {
+        (true, _) => path.to_string(),
+        (false, true) => format!("{}?number={DECOY}", *path),
+        (false, false) => format!("{}?{query}", *path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::card::Brand;
+
+    use super::*;
+
+    fn redacted(text: &str) -> (Redacted, String) {
+        let redacted = body(text.as_bytes(), &|_| [0x1f; 16]);
+        let text = String::from_utf8(redacted.body.clone()).unwrap();
+        (redacted, text)
+    }
+
+    const MARK: &str = "mark:bpbpbpbpbpbpbpbpbpbpbpbpbpbpbpbp";
+
+    #[test]
+    fn the_card_stays_and_the_rest_goes_on() {
+        let (card, text) = redacted(
+            r#"{"card":{"number":"4242 4242 4242 4242","cvv":"737","exp_month":7,"name":"A \u0042"},"use":"x"}"#,
+        );
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"card":{{"number":"{MARK}","cvv":"000","exp_month":7,"name":"A B"}},"use":"x"}}"#
+            )
+        );
+        assert_eq!(card.number.unwrap().expose(), "4242424242424242");
+        let code = card.code.unwrap();
+        assert!(code.expose() == "737" && code.fits(Brand::Visa));
+        assert_eq!(card.shape.code, Some(3));
+        let shape = NumberShape::Good {
+            brand: Brand::Visa,
+            bin: "424242".into(),
+            last4: "4242".into(),
+        };
+        assert_eq!(card.shape.number, Some(shape));
+    }
+
+    #[test]
+    fn no_way_of_writing_it_gets_through() {
+        let planted = ["5555555555554444", "5555 5555 5555 4444", "9173"];
+        for text in [
+            r#"{"card":{"\u006eumber":"5555555555554444","c\u0076v":"9173"}}"#,
+            r#"{"card":{"number":5555555555554444,"cvv":9173}}"#,
+            r#"{"card":{"number":["5555555555554444"],"name":"5555 5555 5555 4444"}}"#,
+            r#"{"card":{"number":{"a":"\u0035555555555554444"}}}"#,
+            r#"{"5555555555554444":1,"x":5555555555554444}"#,
+            r#"{"card":{"number":"5555555555554444","number":"5555555555554444"}}"#,
+            r#"{"card":{"number":"5555555555554444","cvv":"9173""#,
+            "5555555555554444",
+        ] {
+            let (_, clean) = redacted(text);
+            for secret in planted {
+                assert!(!clean.contains(secret), "{text} → {clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_elsewhere_trips_the_wire_of_the_api_process() {
+        let (_, text) = redacted(r#"{"card":{"name":"is 5555555555554444!"}}"#);
+        assert_eq!(text, r#"{"card":{"name":"is 4111111111111111!"}}"#);
+        assert!(holds(text.as_bytes()));
+        assert_eq!(
+            header("x-note", b"5555555555554444").value,
+            DECOY.as_bytes()
+        );
+        for query in ["a=5555555555554444", "a=%35555+5555+5555+4444"] {
+            let clean = target(&format!("/v1/tokens?{query}"));
+            assert_eq!(clean, "/v1/tokens?number=4111111111111111");
+        }
+        assert_eq!(target("/v1/tokens?a=1"), "/v1/tokens?a=1");
+    }
+
+    #[test]
+    fn faults_are_told_without_the_digits() {
+        let (card, text) = redacted(r#"{"card":{"number":"4242424242424241","cvv":"12"}}"#);
+        assert!(matches!(card.shape.number, Some(NumberShape::Faulty(_))));
+        assert_eq!(card.shape.code, Some(0));
+        assert!(card.number.is_none() && !text.contains("4242"), "{text}");
+    }
+}

@@ -1,0 +1,184 @@
+//! The vault's socket: who may connect, and what each stream is for.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use strongroom_acquirer::Acquirer;
+use strongroom_channel::peer::{SOCKETS, TALK};
+use strongroom_channel::{Handoff, Link};
+use strongroom_crypto::RootKeys;
+use strongroom_types::time::Timestamp;
+use strongroom_vault::SecurityCodes;
+use tokio::io::AsyncReadExt;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::cards::{Cards, VaultError};
+use crate::visits::Visits;
+use crate::{desk, front, sweep};
+
+/// Connections of clients at a time.
+const CONNECTIONS: usize = 4_096;
+/// How often security codes whose time is over are looked for.
+const CODES_EVERY: Duration = Duration::from_secs(10);
+/// How long requests may go on after a stop was asked for.
+const DRAIN: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
+/// Between two tries after the socket refused.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where "now" comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A vault with its store and keys open.
+pub struct Vault {
+    cards: Cards,
+    codes: SecurityCodes,
+    visits: Visits,
+    acquirer: Arc<dyn Acquirer>,
+    clock: Clock,
+    /// Who may connect beside the vault's own user and root.
+    client: Option<u32>,
+    /// The API process that connected last.
+    api: RwLock<Option<Link>>,
+}
+
+impl Vault {
+    /// Takes up the vault in a folder, or makes it.
+    ///
+    /// # Errors
+    /// [`VaultError`] when store and keys are not as they must be.
+    pub fn open(
+        dir: &Path,
+        root: RootKeys,
+        acquirer: Arc<dyn Acquirer>,
+        clock: Clock,
+    ) -> Result<Vault, VaultError> {
+        Ok(Vault {
+            cards: Cards::open(dir, root, clock())?,
+            codes: SecurityCodes::default(),
+            visits: Visits::default(),
+            acquirer,
+            clock,
+            client: None,
+            api: RwLock::new(None),
+        })
+    }
+
+    /// Lets the processes of a user connect.
+    #[must_use]
+    pub fn open_to(self, user: Option<u32>) -> Vault {
+        Vault {
+            client: user,
+            ..self
+        }
+    }
+
+    /// Answers on a socket until `stop` is ready, then lets requests under way end.
+    pub async fn serve(self: Arc<Self>, listener: UnixListener, stop: impl Future<Output = ()>) {
+        let sweeping = Arc::clone(&self);
+        let swept = tokio::spawn(async move { sweep::run(&sweeping).await });
+        let wiping = Arc::clone(&self);
+        let wiped = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(CODES_EVERY).await;
+                wiping.codes.wipe(wiping.now());
+            }
+        });
+        let accepting = async {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => drop(tokio::spawn(Arc::clone(&self).greet(stream))),
+                    Err(_) => tokio::time::sleep(PAUSE).await,
+                }
+            }
+        };
+        tokio::select! {
+            () = accepting => {}
+            () = stop => {}
+        }
+        swept.abort();
+        wiped.abort();
+        let drained = async {
+            while !self.visits.is_empty() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("requests were cut because they did not end in time");
+        }
+        self.cards.stop();
+    }
+
+    async fn greet(self: Arc<Self>, mut stream: UnixStream) {
+        // SECURITY: unless another user was named the folder is closed to others already; this is the second lock.
+        let ours = rustix::process::geteuid().as_raw();
+        let allowed = stream
+            .peer_cred()
+            .is_ok_and(|peer| [ours, 0].contains(&peer.uid()) || self.client == Some(peer.uid()));
+        if !allowed {
+            tracing::warn!("a stranger knocked at the vault");
+            return;
+        }
+        match stream.read_u8().await {
+            Ok(TALK) => self.talk(stream),
+            Ok(SOCKETS) => self.take_connections(Handoff::new(stream)).await,
+            _ => {}
+        }
+    }
+
+    fn talk(self: Arc<Self>, stream: UnixStream) {
+        let vault = Arc::clone(&self);
+        let link = Link::start(
+            stream,
+            Arc::new(move |question| {
+                let vault = Arc::clone(&vault);
+                Box::pin(async move { desk::answer(&vault, &question).await })
+            }),
+        );
+        *self.api.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
+    }
+
+    async fn take_connections(self: Arc<Self>, handoff: Handoff) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+                return;
+            };
+            let Some(handed) = handoff.take().await else {
+                return;
+            };
+            let (vault, back) = (Arc::clone(&self), handoff.clone());
+            tokio::spawn(async move {
+                front::attend(vault, handed, back).await;
+                drop(slot);
+            });
+        }
+    }
+
+    pub fn cards(&self) -> &Cards {
+        &self.cards
+    }
+
+    pub(crate) fn codes(&self) -> &SecurityCodes {
+        &self.codes
+    }
+
+    pub(crate) fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    pub(crate) fn acquirer(&self) -> &dyn Acquirer {
+        &*self.acquirer
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(crate) fn api(&self) -> Option<Link> {
+        let api = self.api.read().unwrap_or_else(PoisonError::into_inner);
+        api.clone().filter(|link| !link.is_closed())
+    }
+}

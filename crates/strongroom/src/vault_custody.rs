@@ -1,0 +1,79 @@
+//! What opens the keyring of the vault process: secrets that follow from the installation's roots, however those are kept.
+//!
+//! While roots are being replaced there are two: the vault is opened by either, and sealed by the newer one.
+
+use std::path::Path;
+
+use strongroom_crypto::{Custodian, PassphraseCost, RootKeys, hkdf_sha256};
+use strongroom_types::secret::SecretText;
+use zeroize::Zeroizing;
+
+use crate::fault::Fault;
+use crate::{custody, folder};
+
+/// The secrets have 256 random bits: stretching them would only cost time.
+const COST: PassphraseCost = PassphraseCost {
+    memory_kib: 64,
+    passes: 1,
+    lanes: 1,
+};
+
+/// The secrets, newest first.
+pub(crate) struct VaultSecrets(Vec<SecretText>);
+
+impl VaultSecrets {
+    pub fn of(root: &RootKeys) -> VaultSecrets {
+        let next = root.next().into_iter();
+        VaultSecrets(next.chain([root]).map(secret).collect())
+    }
+
+    /// One secret a line, as [`VaultSecrets::lines`] gave them.
+    pub fn parse(lines: &SecretText) -> VaultSecrets {
+        let secrets = lines.expose().lines();
+        VaultSecrets(secrets.map(|line| SecretText::new(line.to_owned())).collect())
+    }
+
+    pub fn lines(&self) -> SecretText {
+        let secrets: Vec<&str> = self.0.iter().map(SecretText::expose).collect();
+        SecretText::new(secrets.join("\n"))
+    }
+
+    /// Opens the vault's keyring.
+    pub fn open(&self, keyring: &Path) -> Result<RootKeys, Fault> {
+        let mut opened = Err(Fault::new("there is nothing to open the vault's keyring with"));
+        for secret in &self.0 {
+            opened = custody::open_sealed(keyring, secret);
+            if opened.is_ok() {
+                break;
+            }
+        }
+        opened
+    }
+
+    /// The text of the vault's keyring.
+    pub fn sealed(&self, root: &RootKeys) -> Zeroizing<String> {
+        let newest = self.0.first().map_or("", SecretText::expose).as_bytes();
+        Zeroizing::new(Custodian::of_passphrase(newest, COST).seal(root))
+    }
+
+    /// Seals the vault's keyring under the newest of them, if there is one.
+    pub fn reseal(&self, keyring: &Path) -> Result<(), Fault> {
+        if !keyring.is_file() {
+            return Ok(());
+        }
+        let root = self.open(keyring)?;
+        folder::write(keyring, self.sealed(&root).as_bytes())
+    }
+}
+
+/// SECURITY: whoever holds the roots could open the vault's keyring, as whoever holds the passphrase can open both; what is
+/// under it is not in memory where the roots are.
+fn secret(root: &RootKeys) -> SecretText {
+    let (_, key) = root.root();
+    let derived = Zeroizing::new(hkdf_sha256(key, b"", b"strongroom/vault/keyring/1"));
+    let mut text = Zeroizing::new(String::with_capacity(64));
+    for byte in derived.iter() {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    SecretText::new(text.to_string())
+}

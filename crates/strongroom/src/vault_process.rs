@@ -1,0 +1,171 @@
+//! The vault process: its folder, its keyring, and what it denies itself before it serves.
+
+use std::fs::{File, Permissions, TryLockError};
+use std::future::Future;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use strongroom_acquirer::SandboxAcquirer;
+use strongroom_crypto::RootKeys;
+use strongroom_engine::{Clock, WallClock};
+use strongroom_vaultd::confine::{self, Confined};
+use strongroom_vaultd::{Vault, VaultError};
+
+use crate::fault::Fault;
+use crate::place::KEYRING;
+use crate::folder;
+use crate::running::{system, without_runtime};
+use crate::vault_custody::VaultSecrets;
+
+/// The vault's folder in a data directory.
+pub(crate) const FOLDER: &str = "vault";
+const SOCKET: &str = "vault.sock";
+const LOCK: &str = "vault.lock";
+/// How long the folder may be another process's, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Where the vault of a data directory answers.
+pub(crate) fn socket(data: &Path) -> PathBuf {
+    data.join(FOLDER).join(SOCKET)
+}
+
+/// The keyring of the vault of a data directory.
+pub(crate) fn keyring(data: &Path) -> PathBuf {
+    data.join(FOLDER).join(KEYRING)
+}
+
+/// A vault that is to be served.
+pub(crate) struct Plan {
+    pub dir: PathBuf,
+    /// Where it answers.
+    pub socket: PathBuf,
+    /// Whose API process may connect, when not this user's.
+    pub client: Option<u32>,
+}
+
+impl Plan {
+    /// In a folder of its own, for this user.
+    pub fn within(dir: &Path) -> Plan {
+        Plan {
+            dir: dir.to_path_buf(),
+            socket: dir.join(SOCKET),
+            client: None,
+        }
+    }
+}
+
+/// Serves a vault until `stop` is ready. Call it while the process has one thread.
+pub(crate) fn serve<F: Future<Output = ()>>(
+    plan: &Plan,
+    secrets: &VaultSecrets,
+    stop: impl FnOnce() -> Result<F, Fault>,
+) -> Result<(), Fault> {
+    let dir = &plan.dir;
+    folder::make(dir)?;
+    let _lock = lock(dir)?;
+    let root = root_keys(dir, secrets)?;
+    let listener = listen(plan)?;
+    report(confine::confine(dir));
+    let clock = Arc::new(|| WallClock.now());
+    let acquirer = Arc::new(SandboxAcquirer::default());
+    let vault = Vault::open(dir, root, acquirer, clock).map_err(|error| fault(dir, &error))?;
+    let vault = vault.open_to(plan.client);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(without_runtime)?;
+    runtime.block_on(async move {
+        listener
+            .set_nonblocking(true)
+            .map_err(|error| system("the vault's socket cannot be used", &error))?;
+        let listener = tokio::net::UnixListener::from_std(listener)
+            .map_err(|error| system("the vault's socket cannot be used", &error))?;
+        let stop = stop()?;
+        tracing::info!("the vault is ready");
+        Arc::new(vault).serve(listener, stop).await;
+        Ok(())
+    })
+}
+
+fn listen(plan: &Plan) -> Result<UnixListener, Fault> {
+    let Plan { socket, client, .. } = plan;
+    folder::remove_one(socket)?;
+    let listener = UnixListener::bind(socket).map_err(|error| {
+        let what = format!("the vault cannot listen at `{}`", socket.display());
+        let hint = "the path of a socket has at most 107 characters: name a shorter one, or use a shorter data directory";
+        system(&what, &error).hint(hint)
+    })?;
+    if client.is_some() {
+        // Who may connect is asked of the kernel, at each connection.
+        std::fs::set_permissions(socket, Permissions::from_mode(0o666))
+            .map_err(|error| Fault::file("cannot open to its client", socket, &error))?;
+    }
+    Ok(listener)
+}
+
+/// The vault's own root keys, made at its first start.
+fn root_keys(dir: &Path, secrets: &VaultSecrets) -> Result<RootKeys, Fault> {
+    let path = dir.join(KEYRING);
+    if path.is_file() {
+        return secrets.open(&path);
+    }
+    let root = RootKeys::generate();
+    folder::write_new(&path, secrets.sealed(&root).as_bytes())?;
+    Ok(root)
+}
+
+/// The folder for this process alone; one that was killed a moment ago is waited for.
+fn lock(dir: &Path) -> Result<File, Fault> {
+    let path = dir.join(LOCK);
+    let file = File::create(&path).map_err(|error| Fault::file("cannot write", &path, &error))?;
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                std::thread::sleep(LOOK);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Fault::new(format!(
+                    "another process serves the vault in `{}`",
+                    dir.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Fault::file("cannot lock", &path, &error));
+            }
+        }
+    }
+}
+
+fn fault(dir: &Path, error: &VaultError) -> Fault {
+    Fault::new(format!("`{}`: {error}", dir.display()))
+        .hint("the vault's folder holds its database and its keyring: restore both together")
+}
+
+/// Says what the kernel does not give.
+fn report(confined: Confined) {
+    let Confined {
+        hidden,
+        no_new_privileges,
+        landlock,
+        seccomp,
+    } = confined;
+    for (holds, what) in [
+        (hidden, "hiding from debuggers"),
+        (no_new_privileges, "no new privileges"),
+        (landlock, "landlock"),
+        (seccomp, "seccomp"),
+    ] {
+        if !holds {
+            tracing::warn!(
+                missing = what,
+                "the kernel confines the vault less than it could"
+            );
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `serve --role vault` and `serve --role api`: two processes that an operator starts.
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::program::Running;
+use super::program::installation::{Installation, Serving, config};
+use super::{card, children, number, wait};
+
+#[test]
+fn the_two_roles_find_each_other_again() {
+    let installation = Installation::new("127.0.0.1:0");
+    let start = |role: &str| {
+        let mut command = installation.command("serve");
+        Running::start(command.args(["--role", role]))
+    };
+    let key = installation.shown("test secret key");
+    let vault = start("vault");
+    assert!(
+        vault.line.starts_with("the vault answers at "),
+        "{}",
+        vault.line
+    );
+    let api = Serving {
+        running: start("api"),
+    };
+    assert!(children(api.running.id()).is_empty());
+    let number = number(99);
+    let made = api
+        .request("POST", "/v1/tokens", &key)
+        .json(&card(&number, "917"))
+        .send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["id"].as_str().unwrap().to_owned();
+
+    assert!(vault.stop(Signal::TERM).status.success());
+    let reveal = || {
+        api.request("POST", &format!("/v1/tokens/{token}/reveal"), &key)
+            .json(&json!({ "reason": "a test" }))
+            .send()
+    };
+    let away = reveal();
+    assert_eq!(away.status, 503, "{}", away.text());
+    assert_eq!(away.json()["code"], "vault_unavailable");
+    assert_eq!(away.header("retry-after"), Some("1"));
+    assert_eq!(api.account(&key).0, 200);
+
+    let vault = start("vault");
+    let shown = wait(|| Some(reveal()).filter(|reply| reply.status == 200));
+    assert_eq!(shown.json()["card"]["number"], json!(number));
+    assert!(api.running.stop(Signal::TERM).status.success());
+    assert!(vault.stop(Signal::TERM).status.success());
+}
