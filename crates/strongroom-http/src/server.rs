@@ -253,12 +253,8 @@ async fn connection<F, Fut>(
     drive(stream, bounds, |request| answer(peer, request), stopped).await;
 }
 
-async fn drive<S, F, Fut>(
-    stream: S,
-    bounds: &Bounds,
-    answer: F,
-    mut stopped: watch::Receiver<bool>,
-) where
+async fn drive<S, F, Fut>(stream: S, bounds: &Bounds, answer: F, mut stopped: watch::Receiver<bool>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>) -> Fut + Send + Sync,
     Fut: Future<Output = Response<Reply>> + Send,

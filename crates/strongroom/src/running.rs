@@ -37,7 +37,7 @@ pub(crate) enum Books {
     /// In files that it alone has, and what holds them.
     Files(Engine, Arc<Place>),
     /// In a database, which it may share with others.
-    Database(Node),
+    Database(Box<Node>),
 }
 
 impl Books {
@@ -51,7 +51,8 @@ impl Books {
             None => Ok(Books::Files(place.engine()?, Arc::new(place))),
             Some(options) => {
                 let place = Arc::new(place);
-                Node::new(place, options, settings.clone(), Box::new(waits)).map(Books::Database)
+                let node = Node::new(place, options, settings.clone(), Box::new(waits))?;
+                Ok(Books::Database(Box::new(node)))
             }
         }
     }
@@ -137,9 +138,8 @@ async fn serve_alone<T>(
 
 /// The store failed while serving.
 pub(crate) fn halted(cause: String) -> Fault {
-    Fault::new(cause).hint(
-        "nothing is acknowledged any more; see to the disk or the database, then start again",
-    )
+    Fault::new(cause)
+        .hint("nothing is acknowledged any more; see to the disk or the database, then start again")
 }
 
 /// Stops workers and engine; what was decided is on record, and the books are free.

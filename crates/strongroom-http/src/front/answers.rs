@@ -64,8 +64,7 @@ pub(crate) fn status(method: &Method, is_good: bool, word: &str) -> Response<Rep
 
 fn problem(method: &Method, problem: Problem) -> Response<Reply> {
     let body = problem.render(RequestId(RawId(strongroom_crypto::random())));
-    let status =
-        StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let retry = problem.retry_seconds();
     write(method, status, "application/problem+json", body, retry)
 }

@@ -227,10 +227,7 @@ fn answer<'a>(
 }
 
 /// What comes in time; a session that has nothing by then is as good as gone.
-async fn within<T>(
-    limit: Option<Duration>,
-    answer: impl Future<Output = T>,
-) -> Result<T, Trouble> {
+async fn within<T>(limit: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Trouble> {
     let Some(limit) = limit else {
         return Ok(answer.await);
     };

@@ -97,7 +97,11 @@ impl Node {
         ))];
         if let Some(admin) = admin {
             let admin = asynchronous(admin)?;
-            serving.push(tokio::spawn(serve_front_admin(admin, front.clone(), told())));
+            serving.push(tokio::spawn(serve_front_admin(
+                admin,
+                front.clone(),
+                told(),
+            )));
         }
         let mut member = self.join(front.clone(), edge, workers, told(), &mut serving)?;
         let touching = front.clone();
@@ -348,8 +352,8 @@ fn require_same_root(
     options: &PostgresOptions,
     root: &RootKeys,
 ) -> Result<(), Fault> {
-    let rows = PostgresStore::open_read_only(options.clone())
-        .and_then(|store| store.reader()?.keys());
+    let rows =
+        PostgresStore::open_read_only(options.clone()).and_then(|store| store.reader()?.keys());
     let rows = match rows {
         Ok(rows) => rows,
         // Nothing is there yet, or an older version serves: told when it is taken up.
