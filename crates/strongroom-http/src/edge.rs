@@ -116,13 +116,8 @@ impl App {
                 answer: Answer::default(),
             });
         }
-        if let Found::Route(route, _) = &found {
-            visit.routed(head, route);
-            match route.door {
-                Door::Guarded(_) => {}
-                Door::Leaks => return self.leak(visit, head, body).await,
-                _ => return self.open(visit, route),
-            }
+        if let Some(outcome) = self.unguarded(visit, head, body, &found).await {
+            return outcome;
         }
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;

@@ -15,11 +15,35 @@ use crate::openapi;
 use crate::parcel::Parcel;
 use crate::problem::Problem;
 use crate::route::{Door, LimitClass, Route};
+use crate::table::Found;
 use crate::visit::Visit;
 
 impl App {
+    /// The answer to a request that needs no credential; `None` for one that does.
+    pub(crate) async fn unguarded<B>(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        body: &mut Parcel<B>,
+        found: &Found,
+    ) -> Option<Result<Passed, Problem>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Found::Route(route, _) = found else {
+            return None;
+        };
+        visit.routed(head, route);
+        match route.door {
+            Door::Guarded(_) => None,
+            Door::Leaks => Some(self.leak(visit, head, body).await),
+            _ => Some(self.open(visit, route)),
+        }
+    }
+
     /// What needs no credential.
-    pub(crate) fn open(&self, visit: &mut Visit, route: &Route) -> Result<Passed, Problem> {
+    fn open(&self, visit: &mut Visit, route: &Route) -> Result<Passed, Problem> {
         if route.limit == LimitClass::Pages {
             let standing = self.inner().pages.count(network(visit.address), visit.time);
             allow(visit, standing)?;
@@ -50,7 +74,7 @@ impl App {
     }
 
     /// A key that somebody found. SECURITY: the answer is the same whether there is such a key.
-    pub(crate) async fn leak<B>(
+    async fn leak<B>(
         &self,
         visit: &mut Visit,
         head: &Parts,

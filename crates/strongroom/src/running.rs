@@ -149,7 +149,13 @@ pub(crate) async fn end(engine: Engine, workers: Workers) {
     if let Err(failure) = engine.checkpoint().await {
         tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
     }
-    drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+    drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
+}
+
+/// Stops an engine and lets whoever waits have the books.
+pub(crate) fn give_up(engine: &Engine) {
+    engine.stop();
+    engine.release();
 }
 
 /// What sends to the outside, and to `networks` though they are private.

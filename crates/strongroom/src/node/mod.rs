@@ -30,7 +30,7 @@ use self::candidate::{Candidate, News, Wish};
 pub(crate) use self::settings::{NodeSettings, NodeTable};
 use crate::fault::Fault;
 use crate::place::Place;
-use crate::running::{Seats, Stops, asynchronous, bind, end, halted, told};
+use crate::running::{Seats, Stops, asynchronous, bind, end, give_up, halted, told};
 
 /// What is said when a server of an older version serves.
 pub(crate) const WAITING: &str = "standing by: another server, of an older version, serves these books; this one takes over when it is gone";
@@ -315,7 +315,7 @@ impl Member {
                 News::Seen(seen) => self.follow(&seen),
                 // Taken a moment before the wish was heard.
                 News::Took(engine, _) => {
-                    drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+                    drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
                     self.wish.set(Wish::LOOK);
                 }
                 News::Failed(_) => return,
