@@ -180,8 +180,7 @@ impl Engine {
         }
     }
 
-    /// Stops taking work, finishes what is queued, puts the stop on record, ends the commit thread and gives the store
-    /// up: who comes next need not wait until the last reader here is gone.
+    /// Stops taking work, finishes what is queued, puts the stop on record and ends the commit thread.
     pub fn stop(&self) {
         {
             let mut state = self
@@ -218,6 +217,10 @@ impl Engine {
             // A panic of the commit thread was logged where it happened.
             drop(thread.join());
         }
+    }
+
+    /// Gives the store up once it has stopped: who comes next need not wait until the last reader here is gone.
+    pub fn release(&self) {
         (self.inner.release)();
     }
 

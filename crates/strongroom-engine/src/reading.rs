@@ -75,7 +75,9 @@ impl Engine {
                 tracing::warn!(cause, "the store cannot be read now");
                 Failure::Overloaded
             }
-            ReadFault::Store(StoreError::TakenOver) => self.owned().err().unwrap_or(Failure::Stopped),
+            ReadFault::Store(StoreError::TakenOver) => {
+                self.owned().err().unwrap_or(Failure::Stopped)
+            }
             ReadFault::Store(error) => {
                 tracing::error!(error = %error, "a read failed");
                 Failure::Internal

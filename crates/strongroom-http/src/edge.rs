@@ -17,7 +17,7 @@ use hyper::{Request, Response};
 use strongroom_auth::{Credential, Dialect, KeyType};
 use strongroom_domain::action::Action;
 use strongroom_domain::rejection::{Code, Rejection};
-use strongroom_engine::{EngineState, Envelope, Idempotency};
+use strongroom_engine::{Envelope, Idempotency};
 
 use crate::address::network;
 use crate::app::App;
@@ -28,14 +28,12 @@ use crate::cards::{self, Wiped};
 use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
-use crate::leaks;
-use crate::openapi;
 use crate::parcel::Parcel;
 use crate::presented::{self, unverified_key};
 use crate::problem::{EdgeCode, Problem};
 use crate::query::Query;
 use crate::respond::{self, Reply};
-use crate::route::{Authorized, Door, LimitClass, Route};
+use crate::route::{Authorized, Door, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
@@ -124,13 +122,8 @@ impl App {
                 answer: Answer::default(),
             });
         }
-        if let Found::Route(route, _) = &found {
-            visit.routed(head, route);
-            match route.door {
-                Door::Guarded(_) => {}
-                Door::Leaks => return self.leak(visit, head, body).await,
-                _ => return self.open(visit, route),
-            }
+        if let Some(outcome) = self.unguarded(visit, head, body, &found).await {
+            return outcome;
         }
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
@@ -186,65 +179,6 @@ impl App {
         Ok(Passed {
             status: if answer.waits { 202 } else { route.success },
             answer,
-        })
-    }
-
-    /// What needs no credential.
-    fn open(&self, visit: &mut Visit, route: &Route) -> Result<Passed, Problem> {
-        if route.limit == LimitClass::Pages {
-            let standing = self.inner().pages.count(network(visit.address), visit.time);
-            allow(visit, standing)?;
-        }
-        let status = |status, word: &str| Passed {
-            status,
-            answer: Answer::json(format!("{{\"status\":\"{word}\"}}").into_bytes()),
-        };
-        Ok(match (&route.door, self.engine().state()) {
-            (Door::Document, _) => Passed {
-                status: 200,
-                answer: Answer {
-                    body: openapi::served(),
-                    ..Answer::default()
-                },
-            },
-            (Door::Pins, _) => self.pin_set()?,
-            (Door::Page(page), _) => Passed {
-                status: 200,
-                answer: Answer::page(page()),
-            },
-            (Door::Health | Door::Leaks | Door::Guarded(_), _) => status(200, "ok"),
-            (Door::Ready, EngineState::Running) => status(200, "ready"),
-            (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
-            (Door::Ready, EngineState::Stopping) => status(503, "stopping"),
-            (Door::Ready, EngineState::Replaced) => status(503, "replaced"),
-            (Door::Ready, EngineState::Halted(_)) => status(503, "halted"),
-        })
-    }
-
-    /// A key that somebody found. SECURITY: the answer is the same whether there is such a key.
-    async fn leak<B>(
-        &self,
-        visit: &mut Visit,
-        head: &Parts,
-        body: &mut Parcel<B>,
-    ) -> Result<Passed, Problem>
-    where
-        B: Body<Data = Bytes>,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let network = network(visit.address);
-        let standing = self.inner().unauthenticated.count(network, visit.time);
-        allow(visit, standing)?;
-        let body = body.read(self.settings().body_time).await?;
-        body::check_type(&head.headers)?;
-        let found = leaks::read(&body)?;
-        self.engine().owned()?;
-        self.engine()
-            .revoke_leaked(found.expose(), visit.envelope())
-            .await?;
-        Ok(Passed {
-            status: 202,
-            answer: Answer::json(b"{\"status\":\"received\"}".to_vec()),
         })
     }
 
@@ -541,7 +475,7 @@ fn other_method(visit: &mut Visit, methods: &str) -> Problem {
 }
 
 /// Goes on while the limit allows it; the documents' own words when it does not.
-fn allow(visit: &mut Visit, standing: Standing) -> Result<(), Problem> {
+pub(crate) fn allow(visit: &mut Visit, standing: Standing) -> Result<(), Problem> {
     visit.standing = Some(standing);
     if standing.is_allowed() {
         return Ok(());

@@ -157,7 +157,10 @@ impl Holder {
 
     fn take_idle(&self) -> Option<Connection> {
         let mut idle = self.lock();
-        if idle.first().is_some_and(|(_, since)| since.elapsed() > IDLE) {
+        if idle
+            .first()
+            .is_some_and(|(_, since)| since.elapsed() > IDLE)
+        {
             idle.retain(|(_, since)| since.elapsed() <= IDLE);
         }
         while let Some((connection, _)) = idle.pop() {

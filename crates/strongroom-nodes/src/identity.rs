@@ -89,7 +89,10 @@ impl Identity {
             stream.set_nodelay(true)?;
             let mut session = self.acceptor.accept(stream).await?;
             let mut exported = [0; 32];
-            let exporting = session.get_ref().1.export_keying_material(exported, LABEL, None);
+            let exporting = session
+                .get_ref()
+                .1
+                .export_keying_material(exported, LABEL, None);
             exported = exporting.map_err(io::Error::other)?;
             let mut greeting = [0; GREETING.len()];
             session.read_exact(&mut greeting).await?;

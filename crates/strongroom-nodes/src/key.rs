@@ -22,7 +22,12 @@ impl NodeKey {
 
     /// Proves to the node of a notice, in one session of TLS, that this one belongs to the same installation.
     /// SECURITY: `session` is exported from the handshake, so the proof is worth nothing anywhere else.
-    pub(crate) fn membership(&self, epoch: i64, instance: &[u8; 16], session: &[u8; 32]) -> [u8; 32] {
+    pub(crate) fn membership(
+        &self,
+        epoch: i64,
+        instance: &[u8; 16],
+        session: &[u8; 32],
+    ) -> [u8; 32] {
         let epoch = epoch.to_be_bytes();
         self.0.tag_fields(&[b"member", &epoch, instance, session])
     }

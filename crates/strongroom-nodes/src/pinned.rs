@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::TLS13;
@@ -44,7 +44,9 @@ impl ServerCertVerifier for Pinned {
     ) -> Result<ServerCertVerified, Error> {
         match equal(&sha256(&[certificate]), &self.fingerprint) {
             true => Ok(ServerCertVerified::assertion()),
-            false => Err(Error::General("it is not the node of the notice".to_owned())),
+            false => Err(Error::General(
+                "it is not the node of the notice".to_owned(),
+            )),
         }
     }
 

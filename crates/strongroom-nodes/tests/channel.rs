@@ -64,7 +64,8 @@ async fn node() -> Node {
                     asked.fetch_add(1, Ordering::SeqCst);
                     answer(request)
                 });
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(session), service);
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(session), service);
                 drop(connection.await);
             });
         }
@@ -111,9 +112,18 @@ async fn who_is_no_member_of_this_time_is_refused() {
     let node = node().await;
     let good = &node.notice;
     let stranger = Arc::new(NodeKey::of(&RootKeys::generate()));
-    let epoch = Notice { epoch: 4, ..good.clone() };
-    let instance = Notice { instance: [8; 16], ..good.clone() };
-    let fingerprint = Notice { fingerprint: [0; 32], ..good.clone() };
+    let epoch = Notice {
+        epoch: 4,
+        ..good.clone()
+    };
+    let instance = Notice {
+        instance: [8; 16],
+        ..good.clone()
+    };
+    let fingerprint = Notice {
+        fingerprint: [0; 32],
+        ..good.clone()
+    };
     for (name, notice, key) in [
         ("another key", good, &stranger),
         ("another epoch", &epoch, &node.key),
@@ -121,7 +131,10 @@ async fn who_is_no_member_of_this_time_is_refused() {
         ("another certificate", &fingerprint, &node.key),
     ] {
         let missed = holder(notice, key).send(request("/")).await.err();
-        assert!(matches!(missed, Some(Missed::NotSent(_))), "{name}: {missed:?}");
+        assert!(
+            matches!(missed, Some(Missed::NotSent(_))),
+            "{name}: {missed:?}"
+        );
     }
     assert_eq!(node.admitted.load(Ordering::SeqCst), 0);
     assert_eq!(node.asked.load(Ordering::SeqCst), 0);
@@ -149,7 +162,10 @@ async fn strangers_do_not_reach_http() {
     let node = node().await;
     let address = node.notice.address;
     let mut plain = TcpStream::connect(address).await.unwrap();
-    plain.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    plain
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut told = Vec::new();
     drop(plain.read_to_end(&mut told).await);
     assert!(!told.starts_with(b"HTTP"), "{told:?}");
@@ -293,7 +309,13 @@ async fn what_was_sent_is_told_from_what_was_not() {
     let nowhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = nowhere.local_addr().unwrap();
     drop(nowhere);
-    let gone = Notice { address, ..node.notice };
-    let missed = self::holder(&gone, &node.key).send(request("/")).await.err();
+    let gone = Notice {
+        address,
+        ..node.notice
+    };
+    let missed = self::holder(&gone, &node.key)
+        .send(request("/"))
+        .await
+        .err();
     assert!(matches!(missed, Some(Missed::NotSent(_))), "{missed:?}");
 }

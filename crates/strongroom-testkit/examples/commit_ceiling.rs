@@ -53,7 +53,13 @@ fn main() {
                 let cluster = Cluster::start(programs().unwrap(), dir.path(), SETTINGS).unwrap();
                 let url = cluster.url(OWNER, "postgres");
                 let options = PostgresOptions::new(&url, PostgresSecrets::default()).unwrap();
-                run(&PostgresStore::create(options).unwrap(), shape, hot, batch, payouts);
+                run(
+                    &PostgresStore::create(options).unwrap(),
+                    shape,
+                    hot,
+                    batch,
+                    payouts,
+                );
             } else {
                 let store = SqliteStore::create(dir.path()).unwrap();
                 run(&store, shape, hot, batch, payouts);

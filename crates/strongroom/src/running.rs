@@ -78,7 +78,7 @@ pub(crate) enum Books {
     /// In files that it alone has, and what holds them.
     Files(Engine, Arc<Place>),
     /// In a database, which it may share with others.
-    Database(Node),
+    Database(Box<Node>),
 }
 
 impl Books {
@@ -92,7 +92,8 @@ impl Books {
             None => Ok(Books::Files(place.engine()?, Arc::new(place))),
             Some(options) => {
                 let place = Arc::new(place);
-                Node::new(place, options, settings.clone(), Box::new(waits)).map(Books::Database)
+                let node = Node::new(place, options, settings.clone(), Box::new(waits))?;
+                Ok(Books::Database(Box::new(node)))
             }
         }
     }
@@ -273,9 +274,8 @@ pub(crate) async fn end_vault(keeper: Option<Keeper>) {
 
 /// The store failed while serving.
 pub(crate) fn halted(cause: String) -> Fault {
-    Fault::new(cause).hint(
-        "nothing is acknowledged any more; see to the disk or the database, then start again",
-    )
+    Fault::new(cause)
+        .hint("nothing is acknowledged any more; see to the disk or the database, then start again")
 }
 
 /// Stops workers and engine; what was decided is on record, and the books are free.
@@ -285,7 +285,13 @@ pub(crate) async fn end(engine: Engine, workers: Workers) {
     if let Err(failure) = engine.checkpoint().await {
         tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
     }
-    drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+    drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
+}
+
+/// Stops an engine and lets whoever waits have the books.
+pub(crate) fn give_up(engine: &Engine) {
+    engine.stop();
+    engine.release();
 }
 
 /// What sends to the outside, and to `networks` though they are private.

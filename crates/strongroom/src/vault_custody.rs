@@ -19,29 +19,46 @@ const COST: PassphraseCost = PassphraseCost {
 };
 
 /// The secrets, newest first.
-pub(crate) struct VaultSecrets(Vec<SecretText>);
+pub(crate) struct VaultSecrets {
+    secrets: Vec<SecretText>,
+    cost: PassphraseCost,
+}
 
 impl VaultSecrets {
     pub fn of(root: &RootKeys) -> VaultSecrets {
         let next = root.next().into_iter();
-        VaultSecrets(next.chain([root]).map(secret).collect())
+        VaultSecrets {
+            secrets: next.chain([root]).map(secret).collect(),
+            cost: COST,
+        }
+    }
+
+    /// A passphrase of the vault's own, where it is kept apart from the installation's keyring.
+    pub fn typed(passphrase: SecretText) -> VaultSecrets {
+        VaultSecrets {
+            secrets: vec![passphrase],
+            cost: PassphraseCost::STANDARD,
+        }
     }
 
     /// One secret a line, as [`VaultSecrets::lines`] gave them.
     pub fn parse(lines: &SecretText) -> VaultSecrets {
         let secrets = lines.expose().lines();
-        VaultSecrets(secrets.map(|line| SecretText::new(line.to_owned())).collect())
+        VaultSecrets {
+            secrets: secrets.map(|line| SecretText::new(line.to_owned())).collect(),
+            cost: COST,
+        }
     }
 
     pub fn lines(&self) -> SecretText {
-        let secrets: Vec<&str> = self.0.iter().map(SecretText::expose).collect();
+        let secrets: Vec<&str> = self.secrets.iter().map(SecretText::expose).collect();
         SecretText::new(secrets.join("\n"))
     }
 
     /// Opens the vault's keyring.
     pub fn open(&self, keyring: &Path) -> Result<RootKeys, Fault> {
         let mut opened = Err(Fault::new("there is nothing to open the vault's keyring with"));
-        for secret in &self.0 {
+        for secret in &self.secrets {
             opened = custody::open_sealed(keyring, secret);
             if opened.is_ok() {
                 break;
@@ -52,8 +69,8 @@ impl VaultSecrets {
 
     /// The text of the vault's keyring.
     pub fn sealed(&self, root: &RootKeys) -> Zeroizing<String> {
-        let newest = self.0.first().map_or("", SecretText::expose).as_bytes();
-        Zeroizing::new(Custodian::of_passphrase(newest, COST).seal(root))
+        let newest = self.secrets.first().map_or("", SecretText::expose).as_bytes();
+        Zeroizing::new(Custodian::of_passphrase(newest, self.cost).seal(root))
     }
 
     /// Seals the vault's keyring under the newest of them, if there is one.

@@ -114,7 +114,10 @@ fn serve(
     if let Some(cluster) = books {
         command.args(["--postgres", &cluster.url(OWNER, "postgres")]);
     }
-    Server::start(&mut command, &base.with_extension(format!("{}.log", started())))
+    Server::start(
+        &mut command,
+        &base.with_extension(format!("{}.log", started())),
+    )
 }
 
 /// Numbers the servers that were started, for their logs.

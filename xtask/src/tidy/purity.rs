@@ -45,8 +45,9 @@ const CLOCK_READS: [&str; 6] = [
 ];
 
 /// Crates that wait or measure: spans by `Instant`, never the time of day.
-const SPAN_MEASURERS: [&str; 4] = [
+const SPAN_MEASURERS: [&str; 5] = [
     "strongroom-http",
+    "strongroom-nodes",
     "strongroom-outbound",
     "strongroom-store",
     "strongroom-worker",

@@ -68,8 +68,7 @@ pub(crate) fn status(asked: Asked<'_>, is_good: bool, word: &str) -> Response<Re
 
 fn problem(asked: Asked<'_>, problem: Problem) -> Response<Reply> {
     let body = problem.render(RequestId(RawId(strongroom_crypto::random())));
-    let status =
-        StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let retry = problem.retry_seconds();
     write(asked, status, "application/problem+json", body, retry)
 }

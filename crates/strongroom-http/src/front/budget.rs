@@ -118,7 +118,10 @@ mod tests {
         let (first, share) = budget.count(body(2_000));
         assert_eq!(budget.0.available_permits(), 3, "nothing came yet");
         let read = first.collect().await.unwrap();
-        assert_eq!((read.to_bytes().len(), budget.0.available_permits()), (2_000, 1));
+        assert_eq!(
+            (read.to_bytes().len(), budget.0.available_permits()),
+            (2_000, 1)
+        );
         let (second, refused) = budget.count(body(1_025));
         assert!(second.collect().await.is_err() && refused.was_refused());
         assert!(!share.was_refused());

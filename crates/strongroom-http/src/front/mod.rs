@@ -125,7 +125,11 @@ impl Front {
     pub fn turn(&self, role: Role) {
         let decides = matches!(role, Role::Holding(..));
         self.0.numbers.decides(decides);
-        *self.0.silences.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+        *self
+            .0
+            .silences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = 0;
         if decides {
             self.0.reached.send_replace(Some(Instant::now()));
         }
@@ -150,7 +154,11 @@ impl Front {
 
     /// Whether another node followed this one a moment ago, and will take over.
     pub fn has_company(&self) -> bool {
-        let visited = self.0.visited.lock().unwrap_or_else(PoisonError::into_inner);
+        let visited = self
+            .0
+            .visited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         visited.is_some_and(|visited| visited.elapsed() < COMPANY)
     }
 
@@ -220,11 +228,17 @@ impl Front {
             Ok(Err(missed)) => tracing::debug!(%missed, "the node that decides was not reached"),
             Err(_) => silent = true,
         }
-        let mut silences = self.0.silences.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut silences = self
+            .0
+            .silences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *silences = if silent { *silences + 1 } else { 0 };
         if *silences >= SILENCES {
             *silences = 0;
-            tracing::warn!("the node that decides does not answer: what was sent to it is given up");
+            tracing::warn!(
+                "the node that decides does not answer: what was sent to it is given up"
+            );
             holder.break_off();
         }
     }
@@ -423,7 +437,11 @@ impl Front {
             _ => None,
         };
         if relay::is_ping(&head) {
-            *self.0.visited.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            *self
+                .0
+                .visited
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             let runs = deciding.is_some_and(|app| app.engine().state() == EngineState::Running);
             return bare(match runs {
                 true => StatusCode::NO_CONTENT,

@@ -299,7 +299,11 @@ mod tests {
             panic!("{origin:?}");
         };
         assert_eq!((seen, live_allowed), (client, false));
-        assert!(sent.headers.keys().all(|name| !name.as_str().starts_with(OWN)));
+        assert!(
+            sent.headers
+                .keys()
+                .all(|name| !name.as_str().starts_with(OWN))
+        );
         assert!(received(&mut sent).is_none(), "it says so once");
     }
 

@@ -30,6 +30,9 @@ const HINTS: [&str; 5] = [
     "SET jit = off",
 ];
 
+/// How long connecting may take, to all the servers of an address together, and each step after it.
+const BEGIN: Duration = Duration::from_secs(15);
+
 /// A session that lost its client must not hold locks for long.
 const IDLE: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
@@ -95,14 +98,14 @@ impl Session {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::of(StoreError::Io(error.to_string())))?;
         let client = runtime
-            .block_on(options.connect(role))
+            .block_on(within(Some(BEGIN), options.connect(role)))?
             .map_err(|error| from_connect(&error))?;
         let mut session = Self {
             client,
             statements: HashMap::new(),
             backend: 0,
             version: 0,
-            limit: None,
+            limit: Some(BEGIN),
             runtime: Some(runtime),
         };
         session.run(&[Step::plain(IDLE)])?;
@@ -119,6 +122,7 @@ impl Session {
             session.backend = row.try_get(0).map_err(|error| from_error("", &error))?;
             session.version = row.try_get(1).map_err(|error| from_error("", &error))?;
         }
+        session.limit = None;
         Ok(session)
     }
 
@@ -223,10 +227,7 @@ fn answer<'a>(
 }
 
 /// What comes in time; a session that has nothing by then is as good as gone.
-async fn within<T>(
-    limit: Option<Duration>,
-    answer: impl Future<Output = T>,
-) -> Result<T, Trouble> {
+async fn within<T>(limit: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Trouble> {
     let Some(limit) = limit else {
         return Ok(answer.await);
     };

@@ -160,7 +160,11 @@ fn an_expanded_schema_is_worked_on_and_a_contracted_one_is_not() {
 
     server.sql("UPDATE strongroom.store SET version = 4, oldest = 3");
     let newer = StoreError::TooNew { found: 4, known: 2 };
-    assert_eq!(watch.look().err(), Some(newer.clone()), "seen while it runs");
+    assert_eq!(
+        watch.look().err(),
+        Some(newer.clone()),
+        "seen while it runs"
+    );
     assert_eq!(Watch::connect(&server.options()).err(), Some(newer.clone()));
     assert_eq!(refusal(server.open()), newer);
 }
@@ -182,7 +186,11 @@ fn who_writes_is_seen_with_what_it_told() {
     assert!(watch.look().unwrap().is_free);
     let second = server.open().unwrap();
     let seen = watch.look().unwrap();
-    assert_eq!((seen.epoch, seen.notice), (second.epoch(), None), "no older word");
+    assert_eq!(
+        (seen.epoch, seen.notice),
+        (second.epoch(), None),
+        "no older word"
+    );
     drop(second);
 
     server.sql(

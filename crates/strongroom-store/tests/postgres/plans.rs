@@ -1,6 +1,6 @@
 //! Every statement of the engine is planned by a key: the server tells the plans it really used.
 
-use strongroom_store::{Batch, IdRange, Reader, Store, Wanted, Writer};
+use strongroom_store::{Batch, IdRange, Reader, Store, Wanted, Watch, Writer};
 
 use crate::rows::{batch_of_entries, entry, head, id, index, job, key, locator, record, segment};
 use crate::server::Server;
@@ -23,6 +23,9 @@ fn no_statement_reads_a_whole_table() {
     for round in 0..2 {
         write(&mut *writer, 1 + round * 100);
         read(&mut *reader, &mut *writer);
+        store.publish(b"here").unwrap();
+        let mut watch = Watch::connect(&server.options()).unwrap();
+        assert!(watch.look().unwrap().notice.is_some());
         server.sql("ANALYZE");
     }
     let log = std::fs::read_to_string(server.cluster.data.join("log")).unwrap();

@@ -13,7 +13,7 @@ use strongroom_worker::WorkerSettings;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::hardening;
-use crate::logging;
+use crate::{logging, passphrase};
 use crate::node::WAITING;
 use crate::out::say;
 use crate::place::Place;
@@ -21,6 +21,7 @@ use crate::postgres::PostgresArguments;
 use crate::root::RootArguments;
 use crate::running::{self, Books, Cards, Server, Stops};
 use crate::tls::{self, AcmeSource, TlsArguments};
+use crate::vault_custody::VaultSecrets;
 use crate::vault_process::{self, Plan};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
@@ -175,7 +176,11 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     let roots = options.root.over(config.root());
     let place = Place::with(config.data(), config.keyring(), roots);
     let dir = config.data().join(vault_process::FOLDER);
-    let secrets = place.vault_secrets()?;
+    // By another user, the vault is kept apart from the installation's keyring, under a passphrase of its own.
+    let secrets = match place.keyring.is_file() {
+        true => place.vault_secrets()?,
+        false => VaultSecrets::typed(passphrase::existing(place.sources().passphrase_file.as_deref())?),
+    };
     let plan = Plan {
         socket: vault_socket(config, options),
         client: options.vault_client,

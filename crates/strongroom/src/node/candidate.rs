@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::fault::Fault;
 use crate::place::Place;
+use crate::running::give_up;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
@@ -142,7 +143,7 @@ impl Candidate {
             address: self.address,
         };
         if let Err(error) = store.publish(&notice.encode(&self.key)) {
-            engine.stop();
+            give_up(&engine);
             return Err(error.into());
         }
         Ok((engine, notice))

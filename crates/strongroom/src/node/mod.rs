@@ -34,7 +34,7 @@ use crate::fault::Fault;
 use crate::place::Place;
 use crate::keeper::Keeper;
 use crate::running::{
-    Seats, Stops, asynchronous, bind, end, end_vault, halted, prepare, told,
+    Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told,
 };
 
 /// What is said when a server of an older version serves.
@@ -120,7 +120,11 @@ impl Node {
         ))];
         if let Some(admin) = admin {
             let admin = asynchronous(admin)?;
-            serving.push(tokio::spawn(serve_front_admin(admin, front.clone(), told())));
+            serving.push(tokio::spawn(serve_front_admin(
+                admin,
+                front.clone(),
+                told(),
+            )));
         }
         let mut member = self.join(front.clone(), (edge, workers, control), told(), &mut serving)?;
         let touching = front.clone();
@@ -397,7 +401,7 @@ impl Member {
                 News::Seen(seen) => self.follow(&seen),
                 // Taken a moment before the wish was heard.
                 News::Took(engine, _) => {
-                    drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+                    drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
                     self.wish.set(Wish::LOOK);
                 }
                 News::Failed(_) => return,
@@ -434,8 +438,8 @@ fn require_same_root(
     options: &PostgresOptions,
     root: &RootKeys,
 ) -> Result<(), Fault> {
-    let rows = PostgresStore::open_read_only(options.clone())
-        .and_then(|store| store.reader()?.keys());
+    let rows =
+        PostgresStore::open_read_only(options.clone()).and_then(|store| store.reader()?.keys());
     let rows = match rows {
         Ok(rows) => rows,
         // Nothing is there yet, or an older version serves: told when it is taken up.

@@ -104,8 +104,11 @@ impl Inner {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, budget: Option<usize>) {
         let mut left = budget.unwrap_or(usize::MAX);
         let mut bytes = [0; 2_048];
+        let mut silent = false;
         while let Ok(count @ 1..) = from.read(&mut bytes) {
-            if self.swallows.load(Ordering::SeqCst) {
+            // What lost a byte carries none any more.
+            silent |= self.swallows.load(Ordering::SeqCst);
+            if silent {
                 continue;
             }
             let count = count.min(left);

@@ -130,7 +130,10 @@ fn revoked_at_once(first: &Demo, second: &Demo) {
         assert_eq!((vouch(here, &key), vouch(there, &key)), (200, 200));
         let path = format!("/v1/api-keys/{id}/revoke");
         let revoke = here.request("POST", &path).json(&json!({}));
-        assert_eq!(revoke.idempotent(&format!("{name}-revoked")).send().status, 200);
+        assert_eq!(
+            revoke.idempotent(&format!("{name}-revoked")).send().status,
+            200
+        );
         let revoked = Instant::now();
         let refused = vouch(there, &key);
         println!("refused {:.0?} after it was revoked", revoked.elapsed());
@@ -168,7 +171,10 @@ fn replay_refused(first: &Demo, second: &Demo) {
             replayed.refused(401, "signature_replayed");
         }
         // Under its own key it is a retry.
-        assert_eq!(sign(there, &format!("signed-{number}"), seconds).body, paid.body);
+        assert_eq!(
+            sign(there, &format!("signed-{number}"), seconds).body,
+            paid.body
+        );
     }
 }
 
@@ -177,7 +183,8 @@ fn streamed(first: &Demo, second: &Demo) {
     for (number, (here, there)) in [(first, second), (second, first)].into_iter().enumerate() {
         let request = there.request("GET", "/v1/events/stream");
         let request = request.header("Accept", "text/event-stream");
-        let mut stream = TcpStream::connect(crate::program::address(there.text("base_url"))).unwrap();
+        let mut stream =
+            TcpStream::connect(crate::program::address(there.text("base_url"))).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(&request.bytes()).unwrap();
         let mut told = String::new();
@@ -218,7 +225,9 @@ fn faults_are_the_same(first: &Demo, second: &Demo) {
         let post = |path: &str| node.request("POST", path).idempotent("faulty");
         [
             post("/v1/payouts").body(&large).send(),
-            keyed(node, "POST", "/v1/payouts", "sk_test_x").body(&large).send(),
+            keyed(node, "POST", "/v1/payouts", "sk_test_x")
+                .body(&large)
+                .send(),
             post("/v1/payouts").body(b"{").send(),
             post("/v1/nothing").body(b"{}").send(),
             node.request("DELETE", "/v1/payouts").send(),
@@ -250,14 +259,21 @@ fn a_forged_notice_leads_nowhere() {
     trap.set_nonblocking(true).unwrap();
     let forge = |address: SocketAddr| {
         // As long as a good one, with a tag that is none.
-        let text: String = address.to_string().bytes().map(|b| format!("{b:02x}")).collect();
+        let text: String = address
+            .to_string()
+            .bytes()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let forged = format!("01{}{text}{}", "00".repeat(48), "00".repeat(32));
         let sql = format!("UPDATE strongroom.holder SET notice = '\\x{forged}'");
         database.cluster.psql(crate::database::NAME, &sql).unwrap();
     };
     forge(trap.local_addr().unwrap());
     let mut second = Command::spawn(
-        nodes.command(1).stderr(std::process::Stdio::null()).stdout(std::process::Stdio::null()),
+        nodes
+            .command(1)
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null()),
     )
     .unwrap();
     let begun = Instant::now();

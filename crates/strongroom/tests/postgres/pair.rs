@@ -141,4 +141,3 @@ impl Pair {
         assert_eq!(self.get(number, "/v1/account").status, 200);
     }
 }
-

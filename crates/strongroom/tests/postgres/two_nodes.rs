@@ -151,7 +151,11 @@ fn a_silent_network_between_the_nodes_is_survived() {
         proxy.address
     );
     let url = database.url();
-    let nodes = Nodes::new(&database, [&url, &url], [&first, "[node]\npatience_seconds = 5\n"]);
+    let nodes = Nodes::new(
+        &database,
+        [&url, &url],
+        [&first, "[node]\npatience_seconds = 5\n"],
+    );
     let running = vec![nodes.start(0), nodes.start(1)];
     let work = Arc::new(Work::default());
     let writers = begin_at(&nodes.shops(&running[0]), &work);
@@ -164,7 +168,10 @@ fn a_silent_network_between_the_nodes_is_survived() {
     }
     assert_eq!(nodes.ready(1).field("status"), "no_deciding_node");
     assert_eq!(nodes.ready(0).status, 200);
-    println!("not ready {:.1?} after the network fell silent", begun.elapsed());
+    println!(
+        "not ready {:.1?} after the network fell silent",
+        begun.elapsed()
+    );
     proxy.swallow(false);
     until_ready(&nodes, 1);
     let took = until_paid(&work, work.paid() + 2 * WRITERS);

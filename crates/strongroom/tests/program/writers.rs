@@ -58,7 +58,8 @@ impl Shop {
     /// Whether a load balancer would send it anything.
     pub fn is_ready(&self) -> bool {
         let request = Outgoing::new(self.address, "GET", "/ready").bytes();
-        self.exchange(&request).is_some_and(|ready| ready.status == 200)
+        self.exchange(&request)
+            .is_some_and(|ready| ready.status == 200)
     }
 
     fn exchange(&self, request: &[u8]) -> Option<Answer> {

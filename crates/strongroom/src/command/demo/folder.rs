@@ -15,6 +15,7 @@ use super::account::Account;
 use crate::fault::Fault;
 use crate::place::{DEMO_PASSPHRASE, KEYRING, Place};
 use crate::root::RootSources;
+use crate::running::give_up;
 use crate::{custody, folder};
 
 const ACCOUNT: &str = "demo.json";
@@ -97,7 +98,7 @@ fn create(place: Place) -> Result<(Place, Account), Fault> {
     folder::write(&dir.join(ACCOUNT), account.file().as_bytes())?;
     folder::remove(&dir, &[UNFINISHED])?;
     // Served by whoever takes it up, this process or another.
-    engine.stop();
+    give_up(&engine);
     Ok((place.again(), account))
 }
 

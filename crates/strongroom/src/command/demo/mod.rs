@@ -112,11 +112,15 @@ fn host(
     let (place, account) = folder::prepare(place)?;
     let node = NodeTable::default().reached_at(options.node_address);
     let shown = folder::place(home.path(), place.database().cloned());
-    let books = Books::of(place, &node.settings().map_err(Fault::new)?, move || match json {
-        // There one line is promised, and it comes when it is ready.
-        true => tracing::warn!("{WAITING}"),
-        false => say!("{WAITING}"),
-    })?;
+    let books = Books::of(
+        place,
+        &node.settings().map_err(Fault::new)?,
+        move || match json {
+            // There one line is promised, and it comes when it is ready.
+            true => tracing::warn!("{WAITING}"),
+            false => say!("{WAITING}"),
+        },
+    )?;
     let demo = Demo {
         base_url: format!("http://{}", running::address(&listener)?),
         admin_url: format!("http://{}", running::address(&admin)?),
