@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use clap::Args;
 use strongroom_crypto::{Custodian, RootKeys};
-use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
+use strongroom_engine::{Engine, JOURNALS, KeyPolicy, Settings, StartError, WallClock};
 use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 
 use crate::config::Config;
@@ -67,6 +67,7 @@ pub(crate) struct Place {
     pub data: PathBuf,
     pub keyring: PathBuf,
     sources: RootSources,
+    key_policy: KeyPolicy,
     postgres: Option<PostgresOptions>,
     /// A folder of the journals, locked for as long as this is there.
     journals: OnceLock<File>,
@@ -126,9 +127,15 @@ impl Place {
             data: data.to_path_buf(),
             keyring: keyring.to_path_buf(),
             sources,
+            key_policy: KeyPolicy::default(),
             postgres: None,
             journals: OnceLock::new(),
         }
+    }
+
+    /// The same with keys that may be used as long as `policy` says.
+    pub fn holding(self, key_policy: KeyPolicy) -> Place {
+        Place { key_policy, ..self }
     }
 
     /// The same with its books where `store` says.
@@ -148,10 +155,13 @@ impl Place {
             data,
             keyring,
             sources,
+            key_policy,
             postgres,
             ..
         } = self;
-        Place::with(&data, &keyring, sources).in_database(postgres)
+        Place::with(&data, &keyring, sources)
+            .holding(key_policy)
+            .in_database(postgres)
     }
 
     /// Where its books are, for an operator.
@@ -245,7 +255,10 @@ impl Place {
             store,
             root,
             Arc::new(WallClock),
-            Settings::default(),
+            Settings {
+                keys: self.key_policy,
+                ..Settings::default()
+            },
             Some(&journals),
         );
         started.map_err(|error| self.start_fault(&error))

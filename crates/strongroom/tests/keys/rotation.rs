@@ -260,7 +260,7 @@ fn what_cannot_be_replaced_is_refused_by_name() {
     let listed = run(&["keys", "status", "--data", data]).done();
     for word in [
         "installation",
-        "blind_index",
+        "credential",
         "XAES-256-GCM",
         "Ed25519",
         "HMAC-SHA-256",
