@@ -37,10 +37,11 @@ fn roots(acme: &Tenant<'_>) -> Vec<Value> {
 #[test]
 fn ciphertext_of_a_destroyed_version_does_not_come_back() {
     let server = TestServer::start_in_files(ServerSettings::default());
-    let acme = Tenant::found(&server);
-    let wallet = acme.funded("master", 1_000);
-    let scope = acme.books.scope;
-    let owner = acme.owner.text.clone();
+    let (scope, owner, wallet) = {
+        let acme = Tenant::found(&server);
+        let wallet = acme.funded("master", 1_000);
+        (acme.books.scope, acme.owner.text.clone(), wallet)
+    };
     let mut server = server.restart(ServerSettings::default());
     server.halt();
     let old = {
@@ -180,9 +181,11 @@ fn uses_are_counted_over_restarts_and_end_a_key() {
         ..KeyPolicy::default()
     });
     let server = TestServer::start(limited.clone());
-    let acme = Tenant::found(&server);
-    acme.funded("master", 1_000);
-    let scope = acme.books.scope;
+    let scope = {
+        let acme = Tenant::found(&server);
+        acme.funded("master", 1_000);
+        acme.books.scope
+    };
     let seen = keys(&server, scope, Purpose::Record)[0].clone();
     assert!(seen.uses > 3 && seen.uses < 1_000, "{seen:?}");
     assert!(
@@ -195,8 +198,7 @@ fn uses_are_counted_over_restarts_and_end_a_key() {
     assert!(after >= 1 << 20 && after >= seen.uses, "{after}");
     // A crash would have counted what was written ahead: more than was used, and here more than the limit.
     server.wait(server.engine.resume_rotation()).unwrap();
-    let acme = Tenant::found(&server);
-    acme.funded("master", 10);
+    Tenant::found(&server).funded("master", 10);
     server.wait(server.engine.resume_rotation()).unwrap();
     assert_eq!(keys(&server, scope, Purpose::Record)[0].version, 1);
     let small = policy(KeyPolicy {

@@ -20,3 +20,4 @@ mod program;
 #[expect(dead_code, reason = "others cut after some bytes")]
 mod proxy;
 mod refusals;
+mod rotation;
