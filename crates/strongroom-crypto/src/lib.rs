@@ -23,6 +23,7 @@ pub mod passphrase;
 pub mod random;
 pub mod recovery;
 pub mod root;
+mod roots;
 pub mod rotation;
 pub mod sealed;
 pub mod shares;

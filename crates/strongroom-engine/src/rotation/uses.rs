@@ -67,23 +67,22 @@ pub(crate) fn is_uses_row(row: &JobRow, marks: Option<&MacKey>) -> bool {
 pub(crate) fn load_uses(
     reader: &mut dyn Reader,
     hierarchy: &Hierarchy,
-    scopes: impl Iterator<Item = Scope>,
+    scope: Scope,
     each: &mut dyn FnMut(u32, u64),
 ) -> Result<(), StoreError> {
-    for scope in scopes {
-        let mut range = IdRange::default();
-        loop {
-            let rows = reader.jobs(scope.number, USES_JOB, range, PAGE)?;
-            let Some(last) = rows.last() else { break };
-            range.after = Some(last.id);
-            for row in &rows {
-                let (number, blocks) = (number_of(&row.id), u64::from(row.attempt));
-                hierarchy.used_before(number, blocks << BLOCK);
-                each(number, blocks);
-            }
+    let mut range = IdRange::default();
+    loop {
+        let rows = reader.jobs(scope.number, USES_JOB, range, PAGE)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        range.after = Some(last.id);
+        for row in &rows {
+            let (number, blocks) = (number_of(&row.id), u64::from(row.attempt));
+            hierarchy.used_before(number, blocks << BLOCK);
+            each(number, blocks);
         }
     }
-    Ok(())
 }
 
 impl Engine {
