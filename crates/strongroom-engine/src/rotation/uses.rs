@@ -23,7 +23,8 @@ const AHEAD: u64 = 16;
 const PAGE: usize = 1_000;
 
 fn row_id(number: u32) -> [u8; 12] {
-    let mut id = [0; 12];
+    // Behind all ids of resources.
+    let mut id = [0xff; 12];
     for (to, from) in id.iter_mut().skip(8).zip(number.to_be_bytes()) {
         *to = from;
     }

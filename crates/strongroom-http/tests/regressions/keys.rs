@@ -45,7 +45,8 @@ fn ciphertext_of_a_destroyed_version_does_not_come_back() {
     let mut server = server.restart(ServerSettings::default());
     server.halt();
     let old = {
-        let store = SqliteStore::open_read_only(server.folder()).unwrap();
+        let copy = DataFolder::copy_of(server.folder());
+        let store = SqliteStore::open_read_only(copy.path()).unwrap();
         let mut reader = store.reader().unwrap();
         reader
             .records(
