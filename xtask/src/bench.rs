@@ -14,6 +14,7 @@ mod receivers;
 mod reply;
 mod report;
 mod request;
+mod rotation;
 mod strongroom;
 mod subject;
 mod traffic;
@@ -52,6 +53,9 @@ pub struct Options {
     /// Measures a moment of a build without optimisation: whether everything works, not how fast; writes no results file
     #[arg(long)]
     smoke: bool,
+    /// Measures the rotation of keys alone, and writes no results file
+    #[arg(long)]
+    rotation: bool,
     /// Runs of each kind; the table shows medians
     #[arg(long, default_value_t = 3)]
     runs: u32,
@@ -101,6 +105,13 @@ pub fn run(options: &Options) -> Outcome<()> {
             .for_each(|row| println!("{row}"));
         return Ok(());
     }
+    if options.rotation {
+        strongroom::build()?;
+        rotation::measure(folder.path(), options.runs)?
+            .iter()
+            .for_each(|row| println!("{row}"));
+        return Ok(());
+    }
     let mut report = Report::new(probe::fsync_us(folder.path())?);
     let mut subjects = start(options, folder.path(), &mut report)?;
     if subjects.is_empty() {
@@ -123,6 +134,9 @@ pub fn run(options: &Options) -> Outcome<()> {
         report
             .extra
             .extend(webhooks::measure(folder.path(), options.runs)?);
+        report
+            .extra
+            .extend(rotation::measure(folder.path(), options.runs)?);
     }
     if options.full {
         report

@@ -173,13 +173,14 @@ fn run_long(run: &LongRun) -> Outcome<()> {
 }
 
 /// Programs that some tests drive, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("postgres", "postgresql"),
     ("patroni", "patroni"),
     ("etcd", "etcd-server"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),
+    ("softhsm2-util", "softhsm2"),
     ("python3", "python3-venv"),
 ];
 

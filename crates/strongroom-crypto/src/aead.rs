@@ -17,6 +17,9 @@ use crate::fatal::fatal;
 /// Bytes of the authentication tag that ends every sealed body.
 pub const TAG: usize = 16;
 
+/// Messages after which a key seals nothing more.
+const MOST_USES: u64 = 1 << 40;
+
 /// A 24-byte nonce that travels with its ciphertext.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Nonce24(pub [u8; 24]);
@@ -148,7 +151,10 @@ impl BatchSealer {
             fatal("a buffer shrank while sealing")
         };
         let nonce = Nonce::assume_unique_for_key(suffix);
-        self.uses.fetch_add(1, Ordering::Relaxed);
+        // A key is replaced long before; one that is not must not go on unseen.
+        if self.uses.fetch_add(1, Ordering::Relaxed) >= MOST_USES {
+            fatal("a key has sealed 2^40 messages and was not replaced")
+        }
         match self
             .key
             .seal_in_place_separate_tag(nonce, Aad::from(aad), body)

@@ -19,6 +19,7 @@ use crate::hash::sha256;
 use crate::key_row::{KeyError, KeyRow, Purpose};
 use crate::random::fill_random;
 use crate::root::RootKeys;
+use crate::roots::{HeldRoots, RootSeal, Roots};
 use crate::subject_cache::SubjectCache;
 
 const NO_SUBJECT: [u8; 12] = [0; 12];
@@ -33,24 +34,6 @@ pub(crate) struct Slot {
     pub purpose: Purpose,
     pub period: u32,
     pub subject: [u8; 12],
-}
-
-pub(crate) struct RootSeal {
-    pub version: u32,
-    pub key: SealKey,
-}
-
-/// Both roots in one version.
-#[derive(Clone)]
-pub(crate) struct Roots {
-    pub root: Arc<RootSeal>,
-    pub shred_root: Arc<RootSeal>,
-}
-
-/// The roots in use and, while they are being replaced, the next ones.
-struct HeldRoots {
-    current: Roots,
-    next: Option<Roots>,
 }
 
 /// A key with its place.
@@ -77,7 +60,7 @@ pub(crate) enum Parent {
 
 /// All keys of an installation, shared by reference between threads.
 pub struct Hierarchy {
-    roots: RwLock<HeldRoots>,
+    roots: HeldRoots,
     keys: RwLock<Keys>,
     subjects: Mutex<SubjectCache>,
 }
@@ -120,7 +103,9 @@ impl Hierarchy {
         let stands = rows
             .iter()
             .find(|row| row.purpose == Purpose::Installation.number());
-        hierarchy.prefer(stands.and_then(|row| row.wrapped_under().ok()));
+        hierarchy
+            .roots
+            .prefer(stands.and_then(|row| row.wrapped_under().ok()));
         (hierarchy, errors)
     }
 
@@ -233,12 +218,8 @@ impl Hierarchy {
     }
 
     fn without_keys(root: &RootKeys) -> Self {
-        let roots = HeldRoots {
-            current: Roots::new(root),
-            next: root.next().map(Roots::new),
-        };
         Self {
-            roots: RwLock::new(roots),
+            roots: HeldRoots::new(root),
             keys: RwLock::default(),
             subjects: Mutex::default(),
         }
@@ -301,8 +282,10 @@ impl Hierarchy {
         version: u32,
     ) -> Result<Parent, KeyError> {
         match (purpose, row.parent) {
-            (Purpose::Installation, ROOT) => Ok(Parent::Root(self.roots(version).root)),
-            (Purpose::Shred, ROOT) => Ok(Parent::Root(self.shred_roots(version).shred_root)),
+            (Purpose::Installation, ROOT) => Ok(Parent::Root(self.roots.with_root(version).root)),
+            (Purpose::Shred, ROOT) => {
+                Ok(Parent::Root(self.roots.with_shred_root(version).shred_root))
+            }
             (_, parent) => match keys.by_number.get(&parent) {
                 Some(held) => Ok(Parent::Key(Arc::clone(&held.key))),
                 None => Err(KeyError::MissingParent {
@@ -313,46 +296,14 @@ impl Hierarchy {
         }
     }
 
-    /// The next roots if the installation root has this version there, else those in use.
-    fn roots(&self, version: u32) -> Roots {
-        self.held_roots(|next| next.root.version == version)
-    }
-
-    fn shred_roots(&self, version: u32) -> Roots {
-        self.held_roots(|next| next.shred_root.version == version)
-    }
-
-    fn held_roots(&self, wanted: impl Fn(&Roots) -> bool) -> Roots {
-        let held = self.roots.read().unwrap_or_else(PoisonError::into_inner);
-        match &held.next {
-            Some(next) if wanted(next) => next.clone(),
-            _ => held.current.clone(),
-        }
-    }
-
-    /// Puts the next roots in use if the installation key is wrapped under them.
-    fn prefer(&self, version: Option<u32>) {
-        let mut held = self.roots.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = held.next.clone()
-            && Some(next.root.version) == version
-        {
-            // The ones before stay, for rows that may have been written under them.
-            held.next = Some(std::mem::replace(&mut held.current, next));
-        }
-    }
-
     /// The roots in use.
     pub(crate) fn current_roots(&self) -> Roots {
-        self.held_roots(|_| false)
+        self.roots.current()
     }
 
     /// Puts other roots in use, from now on the only ones.
     pub(crate) fn install_roots(&self, roots: Roots) {
-        let mut held = self.roots.write().unwrap_or_else(PoisonError::into_inner);
-        *held = HeldRoots {
-            current: roots,
-            next: None,
-        };
+        self.roots.install(roots);
     }
 
     fn get_or_make(&self, keys: &mut Keys, slot: Slot, now_ms: i64) -> Arc<DataKey> {
@@ -448,24 +399,6 @@ impl Slot {
             purpose: Purpose::Shred,
             period: 0,
             subject: bucket,
-        }
-    }
-}
-
-impl Roots {
-    pub fn new(keys: &RootKeys) -> Self {
-        Self {
-            root: Arc::new(RootSeal::new(keys.root())),
-            shred_root: Arc::new(RootSeal::new(keys.shred_root())),
-        }
-    }
-}
-
-impl RootSeal {
-    fn new((version, key): (u32, &[u8; 32])) -> Self {
-        Self {
-            version,
-            key: SealKey::new(*key),
         }
     }
 }

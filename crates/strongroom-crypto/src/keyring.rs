@@ -247,16 +247,16 @@ impl Keyring {
     ) -> Result<(RootKeys, Custodian), KeyringError> {
         let key = SealKey::new(**key);
         let view =
-            SealedView::parse(&self.sealed).map_err(|_| KeyringError::Malformed("`sealed`"))?;
+            SealedView::parse(&self.sealed).map_err(|_| KeyringError::Malformed("sealed"))?;
         if view.key != NO_KEY_ROW {
-            return Err(KeyringError::Malformed("`sealed`"));
+            return Err(KeyringError::Malformed("sealed"));
         }
         let aad = associated_data(&self.custody);
         let opened = key
             .open(view.nonce, &aad, view.ciphertext)
             .map_err(|_| otherwise)?;
         let opened = Zeroizing::new(opened);
-        let keys = RootKeys::decode(&opened).ok_or(KeyringError::Malformed("`sealed`"))?;
+        let keys = RootKeys::decode(&opened).ok_or(KeyringError::Malformed("sealed"))?;
         let custody = self.custody;
         Ok((keys, Custodian { custody, key }))
     }

@@ -24,6 +24,7 @@ pub mod random;
 pub mod recipient;
 pub mod recovery;
 pub mod root;
+mod roots;
 pub mod rotation;
 pub mod sealed;
 pub mod shares;

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use crate::data_key::DataKey;
-use crate::hierarchy::{Hierarchy, Keys, Parent, Roots, Slot};
+use crate::hierarchy::{Hierarchy, Keys, Parent, Slot};
 use crate::key_row::{KeyRow, Purpose};
 use crate::root::RootKeys;
+use crate::roots::Roots;
 
 /// A wrapping key's replacement, ready to be stored.
 pub struct Rewrap {

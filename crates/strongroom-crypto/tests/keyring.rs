@@ -119,15 +119,15 @@ fn costs_are_bounded_and_bound_to_the_file() {
     );
     assert_eq!(
         dearer("memory_kib = 8192", "memory_kib = 4294967296"),
-        KeyringError::Malformed("`memory_kib`")
+        KeyringError::Malformed("memory_kib")
     );
     assert_eq!(
         dearer("memory_kib = 8192", "memory_kib = +8192"),
-        KeyringError::Malformed("`memory_kib`")
+        KeyringError::Malformed("memory_kib")
     );
     assert_eq!(
         dearer("memory_kib = 8192", "memory_kib = 08192"),
-        KeyringError::Malformed("`memory_kib`")
+        KeyringError::Malformed("memory_kib")
     );
     assert_eq!(
         dearer("passes = 1", "passes = 65"),
@@ -140,7 +140,7 @@ fn costs_are_bounded_and_bound_to_the_file() {
     );
     assert_eq!(
         dearer("passes = 1", "passes = "),
-        KeyringError::Malformed("`passes`")
+        KeyringError::Malformed("passes")
     );
 }
 

@@ -56,6 +56,8 @@ pub struct Stats {
     pub queued: u64,
     pub request_lines_dropped: u64,
     pub attempt_lines_dropped: u64,
+    /// Keys that have a newer version and are not destroyed yet.
+    pub keys_superseded: u64,
 }
 
 /// A running engine. Cheap to clone.
@@ -268,6 +270,7 @@ impl Engine {
             largest_batch: read(&counters.largest_batch),
             queued: u64::try_from(self.inner.shared.queue.len()).unwrap_or(u64::MAX),
             request_lines_dropped: journals.map_or(0, |all| all.requests.dropped()),
+            keys_superseded: self.superseded_keys(),
             attempt_lines_dropped: journals.map_or(0, |all| all.attempts.dropped()),
         }
     }

@@ -175,17 +175,7 @@ pub(crate) fn begin(
         webhooks.load(&mut *reader, &opener, scope)?;
     }
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
-    let mut uses_on_disk = HashMap::new();
-    for scope in scopes.all() {
-        load_uses(
-            &mut *reader,
-            &hierarchy,
-            std::iter::once(scope),
-            &mut |number, blocks| {
-                uses_on_disk.insert(number, (scope.number, blocks));
-            },
-        )?;
-    }
+    let uses_on_disk = Mutex::new(uses(&mut *reader, &hierarchy, &scopes)?);
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
     let shared = Arc::new(Shared {
         clock,
@@ -204,7 +194,7 @@ pub(crate) fn begin(
         webhooks,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
-        uses_on_disk: Mutex::new(uses_on_disk),
+        uses_on_disk,
     });
     let commit = Commit {
         shared: Arc::clone(&shared),
@@ -229,6 +219,21 @@ pub(crate) fn begin(
         commit,
         fresh,
     })
+}
+
+/// Scope and blocks of each key whose uses are on disk.
+fn uses(
+    reader: &mut dyn Reader,
+    hierarchy: &Hierarchy,
+    scopes: &Scopes,
+) -> Result<HashMap<u32, (u32, u64)>, StoreError> {
+    let mut on_disk = HashMap::new();
+    for scope in scopes.all() {
+        load_uses(reader, hierarchy, scope, &mut |number, blocks| {
+            on_disk.insert(number, (scope.number, blocks));
+        })?;
+    }
+    Ok(on_disk)
 }
 
 /// The scopes and the ends of their logs; the installation's own exist from the first moment.

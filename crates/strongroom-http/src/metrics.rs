@@ -196,6 +196,11 @@ impl Collector for EngineNumbers {
                 "Most commands in one commit",
                 stats.largest_batch,
             ),
+            (
+                "keys_superseded",
+                "Keys with a newer version under which something may still be sealed",
+                stats.keys_superseded,
+            ),
         ] {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_crypto::{Purpose, RootKeys};
 use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, Rotated};
 use strongroom_types::id::OrganizationId;
-use strongroom_types::mode::{Mode, Scope};
+use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 
 use crate::control::Request;
 use crate::place::Place;
@@ -159,7 +159,7 @@ fn status_json(engine: &Engine, status: &KeyStatus) -> Value {
     let scopes = engine.scopes();
     let line = |line: &KeyLine| {
         let scope = scopes.iter().find(|scope| scope.number == line.scope);
-        let owner = scope.filter(|scope| scope.number != 0);
+        let owner = scope.filter(|scope| scope.number != INSTALLATION);
         json!({
             "number": line.number,
             "level": line.level(),

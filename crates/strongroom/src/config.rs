@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use strongroom_engine::KeyPolicy;
 use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
@@ -46,6 +47,17 @@ pub(crate) struct Config {
     tls: Option<TlsTable>,
     #[serde(default)]
     root: RootSources,
+    #[serde(default)]
+    keys: Keys,
+}
+
+/// `[keys]`: how long keys may be used.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    data_days: Option<u32>,
+    wrapping_days: Option<u32>,
+    max_uses: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -73,6 +85,9 @@ struct Limits {
     connections: Option<u32>,
 }
 
+/// Fewer uses than this would have a busy key replaced all the time: counting goes in blocks of 2^20.
+const LEAST_USES: u64 = 1 << 26;
+
 fn default_listen() -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7070)
 }
@@ -95,6 +110,7 @@ impl Config {
         config.store.check()?;
         config.node.settings()?;
         config.tls.as_ref().map_or(Ok(()), TlsTable::check)?;
+        config.key_policy()?;
         config.edge().map(|_| config)
     }
 
@@ -116,6 +132,26 @@ impl Config {
     /// The keyring file.
     pub fn keyring(&self) -> &Path {
         &self.keyring
+    }
+
+    /// How long keys may be used.
+    pub fn key_policy(&self) -> Result<KeyPolicy, String> {
+        let standard = KeyPolicy::default();
+        let policy = KeyPolicy {
+            data_days: self.keys.data_days.unwrap_or(standard.data_days),
+            wrapping_days: self.keys.wrapping_days.unwrap_or(standard.wrapping_days),
+            max_uses: self.keys.max_uses.unwrap_or(standard.max_uses),
+        };
+        if policy.data_days == 0 || policy.wrapping_days == 0 {
+            return Err("`keys`: a key must be usable for a day at least".to_owned());
+        }
+        match (LEAST_USES..=standard.max_uses).contains(&policy.max_uses) {
+            true => Ok(policy),
+            false => Err(format!(
+                "`keys.max_uses`: {} is not between {LEAST_USES} and {}",
+                policy.max_uses, standard.max_uses
+            )),
+        }
     }
 
     /// What opens the keyring.
@@ -290,6 +326,12 @@ admin_listen = "127.0.0.1:7071"
 [root]
 # What opens the keyring, in files; what is not named here or on the command line is asked for at the terminal.
 {root}
+[keys]
+# A key whose time or uses are over is replaced, and what it sealed is sealed again. Days, days, messages.
+# data_days = 365
+# wrapping_days = 365
+# max_uses = 4294967296
+
 [sandbox]
 # Milliseconds between two steps of a test payout to a bank.
 # rail_step_ms = 1000
@@ -353,6 +395,7 @@ mod tests {
             (Some(1000), true, 1)
         );
         assert_eq!(full.workers().rail_step, 1000);
+        assert_eq!(full.key_policy(), Ok(KeyPolicy::default()));
         assert!(full.store.postgres.is_some() && plain.store.postgres.is_none());
     }
 
@@ -362,6 +405,8 @@ mod tests {
         assert!(fault("danger = true").starts_with("line 3: unknown field `danger`"));
         assert!(fault("[limits]\nper_day = 1").starts_with("line 4: unknown field `per_day`"));
         assert!(fault("listen = 'everywhere'").starts_with("line 3: "));
+        assert!(fault("[keys]\nmax_uses = 7").contains("keys.max_uses"));
+        assert!(fault("[keys]\ndata_days = 0").contains("a day at least"));
         assert!(fault("trusted_proxies = ['10.0.0.0/99']").contains("10.0.0.0/99"));
         assert!(fault("public_origins = ['pay.example']").contains("pay.example"));
         assert!(fault("[store]\npassword_file = 'p'").contains("`store.postgres` is missing"));

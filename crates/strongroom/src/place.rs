@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::Args;
 use strongroom_crypto::{Custodian, RootKeys};
-use strongroom_engine::{Engine, JOURNALS, Settings, StartError, WallClock};
+use strongroom_engine::{Engine, JOURNALS, KeyPolicy, Settings, StartError, WallClock};
 use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 
 use crate::command::backup;
@@ -72,6 +72,7 @@ pub(crate) struct Place {
     pub data: PathBuf,
     pub keyring: PathBuf,
     sources: RootSources,
+    key_policy: KeyPolicy,
     postgres: Option<PostgresOptions>,
     /// The folder of the journals, locked for as long as this is there.
     journals: OnceLock<(PathBuf, File)>,
@@ -134,10 +135,16 @@ impl Place {
             data: data.to_path_buf(),
             keyring: keyring.to_path_buf(),
             sources,
+            key_policy: KeyPolicy::default(),
             postgres: None,
             vault: Mutex::new(None),
             journals: OnceLock::new(),
         }
+    }
+
+    /// The same with keys that may be used as long as `policy` says.
+    pub fn holding(self, key_policy: KeyPolicy) -> Place {
+        Place { key_policy, ..self }
     }
 
     /// The same with its books where `store` says.
@@ -157,10 +164,13 @@ impl Place {
             data,
             keyring,
             sources,
+            key_policy,
             postgres,
             ..
         } = self;
-        Place::with(&data, &keyring, sources).in_database(postgres)
+        Place::with(&data, &keyring, sources)
+            .holding(key_policy)
+            .in_database(postgres)
     }
 
     /// Where its books are, for an operator.
@@ -286,12 +296,13 @@ impl Place {
     /// Starts the engine on an opened store.
     pub fn start(&self, store: &dyn Store, root: RootKeys) -> Result<Engine, Fault> {
         let journals = self.journals()?;
-        let started = Place::try_start(store, root, &journals);
+        let started = self.try_start(store, root, &journals);
         started.map_err(|error| self.start_fault(&error))
     }
 
     /// The same with its journals in that folder.
     pub fn try_start(
+        &self,
         store: &dyn Store,
         root: RootKeys,
         journals: &Path,
@@ -300,7 +311,10 @@ impl Place {
             store,
             root,
             Arc::new(WallClock),
-            Settings::default(),
+            Settings {
+                keys: self.key_policy,
+                ..Settings::default()
+            },
             Some(journals),
         )
     }

@@ -221,6 +221,16 @@ impl Engine {
         Ok(books)
     }
 
+    /// Keys with a newer version that are not destroyed yet.
+    pub(crate) fn superseded_keys(&self) -> u64 {
+        let hierarchy = &self.shared().hierarchy;
+        let scopes = self.scopes();
+        let all = scopes
+            .iter()
+            .map(|scope| hierarchy.superseded(scope.number).len());
+        u64::try_from(all.sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
     async fn replace_due(&self) -> Result<(), Failure> {
         let status = self.key_status(false).await?;
         let mut data: Vec<(u32, Purpose)> = Vec::new();

@@ -23,7 +23,8 @@ const AHEAD: u64 = 16;
 const PAGE: usize = 1_000;
 
 fn row_id(number: u32) -> [u8; 12] {
-    let mut id = [0; 12];
+    // Behind all ids of resources.
+    let mut id = [0xff; 12];
     for (to, from) in id.iter_mut().skip(8).zip(number.to_be_bytes()) {
         *to = from;
     }
@@ -67,23 +68,22 @@ pub(crate) fn is_uses_row(row: &JobRow, marks: Option<&MacKey>) -> bool {
 pub(crate) fn load_uses(
     reader: &mut dyn Reader,
     hierarchy: &Hierarchy,
-    scopes: impl Iterator<Item = Scope>,
+    scope: Scope,
     each: &mut dyn FnMut(u32, u64),
 ) -> Result<(), StoreError> {
-    for scope in scopes {
-        let mut range = IdRange::default();
-        loop {
-            let rows = reader.jobs(scope.number, USES_JOB, range, PAGE)?;
-            let Some(last) = rows.last() else { break };
-            range.after = Some(last.id);
-            for row in &rows {
-                let (number, blocks) = (number_of(&row.id), u64::from(row.attempt));
-                hierarchy.used_before(number, blocks << BLOCK);
-                each(number, blocks);
-            }
+    let mut range = IdRange::default();
+    loop {
+        let rows = reader.jobs(scope.number, USES_JOB, range, PAGE)?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        range.after = Some(last.id);
+        for row in &rows {
+            let (number, blocks) = (number_of(&row.id), u64::from(row.attempt));
+            hierarchy.used_before(number, blocks << BLOCK);
+            each(number, blocks);
         }
     }
-    Ok(())
 }
 
 impl Engine {

@@ -85,9 +85,10 @@ fn batch_neighbour() {
             .map(|thread| thread.join().unwrap())
             .collect::<Vec<_>>()
     });
+    // Batches without an entry are rows of the journals' keys, which may come at any time.
     let batches = gate.batches().split_off(before);
     assert_eq!(
-        batches.len(),
+        batches.iter().filter(|entries| **entries > 0).count(),
         2,
         "the thirty-two were one batch: {batches:?}"
     );

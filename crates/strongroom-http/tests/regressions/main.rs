@@ -13,6 +13,7 @@ mod cards;
 mod edge;
 mod gate;
 mod idempotency;
+mod keys;
 mod logs;
 mod payouts;
 mod refunds;

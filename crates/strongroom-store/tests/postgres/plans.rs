@@ -1,6 +1,9 @@
 //! Every statement of the engine is planned by a key: the server tells the plans it really used.
 
-use strongroom_store::{Batch, IdRange, Reader, Store, Wanted, Watch, Writer};
+use strongroom_store::{
+    Batch, IdRange, Reader, Resealed, ResealedEntry, ResealedJob, ResealedRecord, Store, Wanted,
+    Watch, Writer,
+};
 
 use crate::rows::{batch_of_entries, entry, head, id, index, job, key, locator, record, segment};
 use crate::server::Server;
@@ -66,6 +69,27 @@ fn write(writer: &mut dyn Writer, from: u64) {
         removed_segments: vec![(1, 1, from)],
         removed_jobs: vec![(1, 1, id(from))],
         entries: batch_of_entries(2, from, from).entries,
+        resealed: Resealed {
+            entries: vec![ResealedEntry {
+                log: 1,
+                seq: from + 1,
+                parts: vec![1],
+            }],
+            records: vec![ResealedRecord {
+                scope: 1,
+                kind: 1,
+                id: id(from + 1),
+                version: 1,
+                body: vec![1],
+            }],
+            jobs: vec![ResealedJob {
+                scope: 1,
+                kind: 1,
+                id: id(from + 1),
+                old: Vec::new(),
+                body: vec![1],
+            }],
+        },
         ..Batch::default()
     };
     writer.apply(&removal).unwrap();

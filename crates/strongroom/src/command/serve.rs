@@ -110,6 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         config.keyring(),
         options.root.over(config.root()),
     );
+    let place = place.holding(config.key_policy().map_err(Fault::new)?);
     let named = options.postgres.table();
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
     if acme.is_some() && place.is_in_database() {

@@ -142,7 +142,7 @@ pub fn wallet(serving: &Serving, key: &str, name: &str) -> String {
     let reply = serving
         .request("POST", "/v1/wallets", key)
         .idempotent(&format!("wallet-{name}"))
-        .json(&json!({ "name": name, "currency": "PHP" }))
+        .json(&json!({ "type": "master", "currency": "PHP", "reference_id": name, "owner": { "name": "Ana Cruz" } }))
         .send();
     assert_eq!(reply.status, 201, "{}", reply.text());
     reply.json()["id"].as_str().unwrap().to_owned()

@@ -48,9 +48,9 @@ impl Load {
                     let again = ask("POST", "/v1/payouts").idempotent(&idempotency).json(&body).send();
                     let id = made.json()["id"].as_str().unwrap_or("none").to_owned();
                     let read = ask("GET", &format!("/v1/payouts/{id}")).send();
-                    let card = json!({ "card": { "number": "4242424242424242", "exp_month": 12, "exp_year": 2034 } });
+                    let card = json!({ "card": { "number": "4242424242424242", "exp_month": 12, "exp_year": 2034, "cvv": "123" } });
                     let token = ask("POST", "/v1/tokens").idempotent(&format!("{idempotency}-t")).json(&card).send();
-                    let audit = ask("GET", "/v1/audit?limit=2").send();
+                    let audit = ask("GET", "/v1/audit-logs?limit=2").send();
                     for reply in [&made, &again, &read, &token, &audit] {
                         if reply.status >= 400 {
                             eprintln!("{}: {}", reply.status, reply.text());
@@ -260,7 +260,7 @@ fn what_cannot_be_replaced_is_refused_by_name() {
     let listed = run(&["keys", "status", "--data", data]).done();
     for word in [
         "installation",
-        "blind_index",
+        "credential",
         "XAES-256-GCM",
         "Ed25519",
         "HMAC-SHA-256",

@@ -24,3 +24,4 @@ mod proxy;
 mod refusals;
 mod rolling;
 mod two_nodes;
+mod rotation;
