@@ -8,6 +8,7 @@ mod address;
 mod admin;
 mod app;
 mod body;
+mod broken;
 mod call;
 mod cards;
 mod caught;

@@ -42,6 +42,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     app.engine().answer_on(&tokio::runtime::Handle::current());
     let bounds = Bounds {
         tls: app.settings().tls.clone(),
+        behind_tls: app.settings().behind_tls,
         ..Bounds::new(&app, app.settings().connections)
     };
     let feeds = Arc::clone(&app.inner().feeds);
@@ -76,6 +77,7 @@ pub async fn serve_standby(
     let bounds = Bounds {
         app: None,
         tls: tls.clone(),
+        behind_tls: false,
         connections: ADMIN_CONNECTIONS,
         head_time: standard.head_time,
         idle_time: standard.idle_time,
@@ -94,6 +96,8 @@ struct Bounds {
     /// Whose connections are counted.
     app: Option<App>,
     tls: Option<Acceptor>,
+    /// Whether clients are to be told to stay with TLS.
+    behind_tls: bool,
     connections: u32,
     head_time: Duration,
     idle_time: Duration,
@@ -105,6 +109,7 @@ impl Bounds {
         Bounds {
             app: Some(app.clone()),
             tls: None,
+            behind_tls: false,
             connections,
             head_time: app.settings().head_time,
             idle_time: app.settings().idle_time,
@@ -221,6 +226,7 @@ async fn connection<S, F, Fut>(
         facts,
         mut clients,
     } = other;
+    let behind_tls = facts.is_some() || bounds.behind_tls;
     let progress = Arc::new(Progress::new());
     let service = service_fn(|mut request: Request<Incoming>| {
         if let Some(facts) = &facts {
@@ -237,7 +243,7 @@ async fn connection<S, F, Fut>(
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = Watched::new(stream, Arc::clone(&progress));
+    let stream = Watched::new(stream, Arc::clone(&progress), behind_tls);
     let mut connection = pin!(builder().serve_connection(stream, service));
     let pause = LOOK.min(bounds.head_time / 2);
     let mut look = pin!(tokio::time::sleep(pause));

@@ -30,7 +30,10 @@ const REPLY: usize = 1_100;
 
 fn main() {
     let dir = tempfile::tempdir().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(measure(dir.path()));
 }
 
@@ -54,7 +57,11 @@ async fn measure(dir: &Path) {
         let mut stream = open(&connector, address).await;
         exchange(&mut stream).await;
     }
-    row("tls: handshake and one exchange, both ends", begun, HANDSHAKES);
+    row(
+        "tls: handshake and one exchange, both ends",
+        begun,
+        HANDSHAKES,
+    );
     let mut stream = open(&connector, address).await;
     let sealed = exchanges(&mut stream).await;
     row_of("tls: exchange on a kept connection, both ends", sealed);
@@ -83,7 +90,9 @@ fn both_ends(dir: &Path) -> (Acceptor, TlsConnector) {
     // A time within the certificate's, which is what the check of the files is given.
     let acceptor = Acceptor::open(TlsSettings::new(certificate, key), 1_700_000_000).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap()).unwrap();
+    roots
+        .add(CertificateDer::from_pem_slice(made.cert.pem().as_bytes()).unwrap())
+        .unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -96,7 +105,10 @@ fn both_ends(dir: &Path) -> (Acceptor, TlsConnector) {
 async fn open(connector: &TlsConnector, address: std::net::SocketAddr) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    connector.connect(ServerName::try_from("pay.example").unwrap(), stream).await.unwrap()
+    connector
+        .connect(ServerName::try_from("pay.example").unwrap(), stream)
+        .await
+        .unwrap()
 }
 
 /// Microseconds of one exchange, of many.
