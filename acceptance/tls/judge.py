@@ -26,6 +26,12 @@ SCANS = "certinfo sslv2 sslv3 tlsv1 tlsv1_1 tlsv1_2 tlsv1_3 compression early_da
 BAD = {"LOW", "MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL"}
 
 
+def usage(*named):
+    known = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign"
+    known = [*known.split(), "encipher_only", "decipher_only"]
+    return x509.KeyUsage(**{one: one in named for one in known})
+
+
 def name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
@@ -43,17 +49,14 @@ def certificate(folder):
 
     root = build("Test Authority", "Test Authority", authority, 900)
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    root = root.sign(authority, hashes.SHA256())
+    root = root.add_extension(usage("key_cert_sign", "crl_sign"), critical=True)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    root = root.add_extension(identifier, critical=False).sign(authority, hashes.SHA256())
     names = [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     leaf = build(HOST, "Test Authority", own, 89)
     leaf = leaf.add_extension(x509.SubjectAlternativeName(names), critical=False)
     leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    usage = dict.fromkeys(
-        ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"]
-        + ["encipher_only", "decipher_only"],
-        False,
-    )
-    leaf = leaf.add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
+    leaf = leaf.add_extension(usage("digital_signature"), critical=True)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     leaf = leaf.add_extension(identifier, critical=False).sign(authority, hashes.SHA256())
     pem = serialization.Encoding.PEM
@@ -80,6 +83,15 @@ def serve(program, folder, *more):
 
 
 def testssl(port, folder, report):
+    """Looks again where a look itself failed, as it may on a busy machine."""
+    for _ in range(3):
+        count, faults = testssl_once(port, folder, report)
+        if not any("connect problem" in fault for fault in faults):
+            break
+    return count, faults
+
+
+def testssl_once(port, folder, report):
     report.unlink(missing_ok=True)
     command = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--ip", "127.0.0.1", "--add-ca", folder / "ca.pem"]
     command += ["--openssl-timeout", "60"]
