@@ -16,20 +16,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HOST = "localhost"
 REPORTS = pathlib.Path("target/tls")
-#: What testssl.sh says of the authority and of its certificate, not of the server: nobody outside trusts a test
-#: authority, it has no address for lists of revoked certificates, no stapled answer and no place in a public log, and the name has no
-#: CAA record.
-AUTHORITY = {
-    "cert_chain_of_trust",
-    "cert_crlDistributionPoints",
-    "cert_ocspURL",
-    "cert_revocation",
-    "cert_trust",
-    "certificate_transparency",
-    "DNS_CAArecord",
-    "OCSP_stapling",
-}
+#: What testssl.sh says of the authority, not of the server: a test authority has no address where lists of revoked
+#: certificates are, so that nothing can be stapled, and the name has no CAA record.
+AUTHORITY = {"cert_revocation", "DNS_CAArecord", "OCSP_stapling"}
+#: What it says of its own library.
+TOOL = {"engine_problem"}
+#: What sslyze looks at.
+SCANS = "certinfo sslv2 sslv3 tlsv1 tlsv1_1 tlsv1_2 tlsv1_3 compression early_data openssl_ccs fallback heartbleed robot reneg elliptic_curves ems"
 BAD = {"LOW", "MEDIUM", "HIGH", "CRITICAL", "WARN", "FATAL"}
+
+
+def usage(*named):
+    known = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign"
+    known = [*known.split(), "encipher_only", "decipher_only"]
+    return x509.KeyUsage(**{one: one in named for one in known})
 
 
 def name(text):
@@ -49,17 +49,14 @@ def certificate(folder):
 
     root = build("Test Authority", "Test Authority", authority, 900)
     root = root.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    root = root.sign(authority, hashes.SHA256())
+    root = root.add_extension(usage("key_cert_sign", "crl_sign"), critical=True)
+    identifier = x509.SubjectKeyIdentifier.from_public_key(authority.public_key())
+    root = root.add_extension(identifier, critical=False).sign(authority, hashes.SHA256())
     names = [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     leaf = build(HOST, "Test Authority", own, 89)
     leaf = leaf.add_extension(x509.SubjectAlternativeName(names), critical=False)
     leaf = leaf.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    usage = dict.fromkeys(
-        ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"]
-        + ["encipher_only", "decipher_only"],
-        False,
-    )
-    leaf = leaf.add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
+    leaf = leaf.add_extension(usage("digital_signature"), critical=True)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
     leaf = leaf.add_extension(identifier, critical=False).sign(authority, hashes.SHA256())
     pem = serialization.Encoding.PEM
@@ -86,6 +83,15 @@ def serve(program, folder, *more):
 
 
 def testssl(port, folder, report):
+    """Looks again where a look itself failed, as it may on a busy machine."""
+    for _ in range(3):
+        count, faults = testssl_once(port, folder, report)
+        if not any("connect problem" in fault for fault in faults):
+            break
+    return count, faults
+
+
+def testssl_once(port, folder, report):
     report.unlink(missing_ok=True)
     command = ["testssl", "--quiet", "--color", "0", "--warnings", "batch", "--ip", "127.0.0.1", "--add-ca", folder / "ca.pem"]
     command += ["--openssl-timeout", "60"]
@@ -98,15 +104,15 @@ def testssl(port, folder, report):
     missing = {"TLS1_3", "HSTS_time", "heartbleed", "ROBOT", "LUCKY13", "BEAST"} - ids
     faults = [f"testssl broke off: no {one}" for one in missing]
     for finding in findings:
-        if finding["severity"] in BAD and finding["id"].split(" ")[0] not in AUTHORITY:
+        if finding["severity"] in BAD and finding["id"].split(" ")[0] not in AUTHORITY | TOOL:
             faults.append("testssl: {id}: {severity}: {finding}".format(**finding))
     return len(findings), faults
 
 
 def sslyze(port, folder, report, tls12):
     program = REPORTS / "python/bin/sslyze"
-    command = [program, "--certinfo_ca_file", folder / "ca.pem", "--json_out", report]
-    command += ["--mozilla_config", "intermediate" if tls12 else "modern", f"{HOST}:{port}"]
+    command = [program, *(f"--{scan}" for scan in SCANS.split()), "--certinfo_ca_file", folder / "ca.pem", "--json_out", report]
+    command += ["--mozilla_config", "disable", f"{HOST}:{port}"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=1800)
     report.with_suffix(".txt").write_text(ran.stdout + ran.stderr)
     result = json.loads(report.read_text())["server_scan_results"][0]["scan_result"]

@@ -175,7 +175,6 @@ impl App {
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
         };
-        let answer = self.run(handler, call).await?;
         Ok(Passed {
             status: if answer.waits { 202 } else { route.success },
             answer,

@@ -9,6 +9,7 @@ mod admin;
 mod app;
 mod arriving;
 mod body;
+mod broken;
 mod call;
 mod cards;
 mod caught;

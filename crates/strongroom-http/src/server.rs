@@ -51,6 +51,7 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     let bounds = Bounds {
         tls: app.settings().tls.clone(),
         vault: Keeper::of(&app),
+        behind_tls: app.settings().behind_tls,
         ..Bounds::new(&app, app.settings().connections)
     };
     let feeds = Arc::clone(&app.inner().feeds);
@@ -81,6 +82,7 @@ pub async fn serve_front(listener: TcpListener, front: Front, shutdown: impl Fut
     let count: Count = Arc::new(move || counted.connected());
     let bounds = Bounds {
         tls: front.settings().tls.clone(),
+        behind_tls: front.settings().behind_tls,
         ..Bounds::of(front.settings(), front.settings().connections, Some(count))
     };
     let streams = front.clone();
@@ -203,6 +205,8 @@ struct Bounds {
     tls: Option<Acceptor>,
     /// Who answers requests that carry a card.
     vault: Option<Keeper>,
+    /// Whether clients are to be told to stay with TLS.
+    behind_tls: bool,
     connections: u32,
     headers: usize,
     head_time: Duration,
@@ -222,6 +226,7 @@ impl Bounds {
             count,
             tls: None,
             vault: None,
+            behind_tls: false,
             connections,
             headers: MAX_HEADERS,
             head_time: settings.head_time,
@@ -360,6 +365,7 @@ async fn drive<S, F, Fut>(
         client,
         mut clients,
     } = shown;
+    let behind_tls = bounds.tls.is_some() || bounds.behind_tls;
     let progress = Arc::new(Progress::new());
     let service = service_fn(|request: Request<Incoming>| {
         let mut request =
@@ -386,7 +392,7 @@ async fn drive<S, F, Fut>(
             Ok::<_, Infallible>(response)
         }
     });
-    let stream = Watched::new(stream, Arc::clone(&progress));
+    let stream = Watched::new(stream, Arc::clone(&progress), behind_tls);
     let mut connection = pin!(builder(bounds.headers).serve_connection(stream, service));
     let pause = LOOK.min(bounds.head_time / 2);
     let mut look = pin!(tokio::time::sleep(pause));

@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use strongroom_tls::Acceptor;
+use strongroom_tls::{Acceptor, HandshakeCounts};
 
 /// The acceptor's running totals, read when they are asked for.
 pub struct TlsNumbers(pub Acceptor);
@@ -19,50 +19,7 @@ impl fmt::Debug for TlsNumbers {
 
 impl Collector for TlsNumbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let counts = self.0.counts();
-        for (name, help, value) in [
-            ("tls_handshakes", "TLS handshakes done", counts.done),
-            (
-                "tls_handshakes_failed",
-                "TLS handshakes that failed",
-                counts.failed,
-            ),
-            (
-                "tls_handshakes_timed_out",
-                "TLS handshakes that took too long",
-                counts.timed_out,
-            ),
-            (
-                "tls_plain_http",
-                "Connections to the TLS port that spoke plain HTTP",
-                counts.plain,
-            ),
-            (
-                "tls_handshakes_crowded",
-                "Connections turned away for too many unfinished handshakes",
-                counts.crowded,
-            ),
-            (
-                "tls_reloads",
-                "Reloads that took up the new files",
-                counts.reloads,
-            ),
-            (
-                "tls_reloads_failed",
-                "Reloads that kept what was in use",
-                counts.reloads_failed,
-            ),
-            (
-                "acme_certificates",
-                "Certificates that came from the ACME server",
-                counts.fetched,
-            ),
-            (
-                "acme_failures",
-                "Attempts to get a certificate that failed",
-                counts.fetches_failed,
-            ),
-        ] {
+        for (name, help, value) in totals(&self.0.counts()) {
             let counter = ConstCounter::new(value);
             let kind = counter.metric_type();
             counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
@@ -91,4 +48,50 @@ impl Collector for TlsNumbers {
         }
         Ok(())
     }
+}
+
+fn totals(counts: &HandshakeCounts) -> [(&'static str, &'static str, u64); 9] {
+    [
+        ("tls_handshakes", "TLS handshakes done", counts.done),
+        (
+            "tls_handshakes_failed",
+            "TLS handshakes that failed",
+            counts.failed,
+        ),
+        (
+            "tls_handshakes_timed_out",
+            "TLS handshakes that took too long",
+            counts.timed_out,
+        ),
+        (
+            "tls_plain_http",
+            "Connections to the TLS port that spoke plain HTTP",
+            counts.plain,
+        ),
+        (
+            "tls_handshakes_crowded",
+            "Connections turned away for too many unfinished handshakes",
+            counts.crowded,
+        ),
+        (
+            "tls_reloads",
+            "Reloads that took up the new files",
+            counts.reloads,
+        ),
+        (
+            "tls_reloads_failed",
+            "Reloads that kept what was in use",
+            counts.reloads_failed,
+        ),
+        (
+            "acme_certificates",
+            "Certificates that came from the ACME server",
+            counts.fetched,
+        ),
+        (
+            "acme_failures",
+            "Attempts to get a certificate that failed",
+            counts.fetches_failed,
+        ),
+    ]
 }

@@ -412,11 +412,51 @@ mod tests {
         assert!(fault("[store]\npassword_file = 'p'").contains("`store.postgres` is missing"));
         let told = fault("[store]\npostgres = 'postgres://u:geheim@localhost/d'");
         assert!(told.contains("password") && !told.contains("geheim"));
+        for (table, words) in [
+            (
+                "[tls]\ncertificate = 'c'",
+                "`tls.certificate` and `tls.key` go together",
+            ),
+            (
+                "[tls]\npins = 'p'",
+                "`tls.pins` and `tls.pins_key` go together",
+            ),
+            ("[tls]\npins = 'p'\npins_key = 'short'", "`tls.pins_key`"),
+            ("[tls]\nclient_authorities = 'c'", "go together"),
+            (
+                "[tls]\nclient_revoked = 'c'",
+                "needs `tls.client_authorities`",
+            ),
+            ("[tls]\nclient_certificates = 'maybe'", "line 4"),
+            (
+                "[tls.acme]\ndirectory = 'http://a.example'\ndomains = ['a.example']",
+                "https",
+            ),
+            (
+                "[tls.acme]\ndirectory = 'https://a.example'\ndomains = []",
+                "is empty",
+            ),
+            (
+                "[tls.acme]\ndirectory = 'https://a.example'\ndomains = ['*.a.example']",
+                "no name of a host",
+            ),
+        ] {
+            let told = fault(table);
+            assert!(told.contains(words), "{told}");
+        }
         assert!(
             Config::parse("data = 'data'")
                 .unwrap_err()
                 .contains("keyring")
         );
+    }
+
+    #[test]
+    fn hosts_are_those_of_origins_with_tls() {
+        let text = format!(
+            "{LEAST}public_origins = ['https://a.example', 'https://[::1]:8443', 'http://c.example']"
+        );
+        assert_eq!(Config::parse(&text).unwrap().hosts(), ["a.example", "::1"]);
     }
 
     #[test]

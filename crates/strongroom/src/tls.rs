@@ -45,7 +45,7 @@ pub(crate) const NO_TLS: &str = r#"# TLS in this server. Empty, it speaks plain 
 # handshake_seconds = 10
 # handshakes = 1024
 
-# Certificates from an ACME server instead of the two files: a table [tls.acme], see docs/operating.md.
+# Certificates from an ACME server instead of the two files: a table [tls.acme], see docs/tls.md.
 "#;
 
 /// `[tls]`. Paths are relative to the configuration's folder.

@@ -22,7 +22,10 @@ const FILL_TIME: Duration = Duration::from_secs(3 * 3600);
 
 /// Examples that measure something in their own process: package and example. Each prints one
 /// JSON object per line: `{"name": "…", "value": 1.0, "unit": "…"}`.
-const EXAMPLES: [(&str, &str); 1] = [("strongroom-testkit", "commit_ceiling")];
+const EXAMPLES: [(&str, &str); 2] = [
+    ("strongroom-testkit", "commit_ceiling"),
+    ("strongroom-tls", "tls_cost"),
+];
 
 /// One more figure.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -41,7 +44,7 @@ impl fmt::Display for Extra {
     }
 }
 
-/// The store ceiling: the group commit alone.
+/// The store ceiling – the group commit alone – and what TLS costs.
 pub fn ceiling(arguments: &[&str]) -> Outcome<Vec<Extra>> {
     let mut rows = Vec::new();
     for (package, example) in EXAMPLES {

@@ -29,6 +29,7 @@ fn key(acme: &Tenant<'_>) -> String {
         signing: SigningPolicy::Always,
         expires_at: None,
         networks: None,
+        certificates: None,
         limits: None,
         minted,
         held: None,

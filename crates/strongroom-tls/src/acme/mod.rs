@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::acceptor::Acceptor;
 use crate::certificate::Certificate;
+use crate::pins::PinSet;
 
 /// The account's file, and that of key and chain.
 const ACCOUNT: &str = "account";
@@ -159,7 +160,7 @@ impl Acme {
         acceptor.challenges().clear();
         let file = ordered?;
         let path = self.settings.certificate();
-        self.check(&file, now)?;
+        self.check(&file, acceptor.pins(), now)?;
         self.custody
             .write(&path, file.as_bytes())
             .map_err(AcmeFault::new)?;
@@ -169,12 +170,20 @@ impl Acme {
     }
 
     /// Whether what came is what was asked for: it replaces one that works.
-    fn check(&self, file: &str, now: i64) -> Result<(), AcmeFault> {
+    fn check(&self, file: &str, pins: Option<PinSet>, now: i64) -> Result<(), AcmeFault> {
         let chain = crate::pem::parse_chain(file.as_bytes());
         let certificate = chain.and_then(Certificate::of);
         let wrong = |what: &str| AcmeFault::new(format_args!("the server's answer {what}"));
         let certificate = certificate.map_err(wrong)?;
         certificate.check_time(now).map_err(wrong)?;
+        if crate::pem::key_pin(file.as_bytes()) != Ok(certificate.pin) {
+            return Err(wrong("is for another key"));
+        }
+        if pins.is_some_and(|pins| !pins.covers(&certificate.pin)) {
+            return Err(AcmeFault::new(
+                "no published pin covers the key of `tls.acme.key`",
+            ));
+        }
         let lacks = |domain: &&String| !certificate.is_for(domain);
         match self.settings.domains.iter().find(lacks) {
             Some(domain) => Err(wrong(&format!("is not for `{domain}`"))),

@@ -151,11 +151,11 @@ fn request(domains: &[String], key: &KeyPair) -> Result<Vec<u8>, AcmeFault> {
 async fn refusal(order: &mut Order) -> String {
     let mut authorizations = order.authorizations();
     while let Some(Ok(authorization)) = authorizations.next().await {
-        let faults = authorization
+        let mut faults = authorization
             .challenges
             .iter()
             .filter_map(|one| one.error.as_ref());
-        if let Some(fault) = faults.last() {
+        if let Some(fault) = faults.next_back() {
             return format!("the challenge was refused: {fault}");
         }
     }

@@ -105,7 +105,6 @@ pub(crate) struct AcmeSource {
 impl AcmeSource {
     pub fn new(table: &AcmeTable, data: &Path) -> Result<AcmeSource, Fault> {
         let settings = table.settings(data);
-        folder::make(&settings.folder)?;
         let authorities = table
             .authorities
             .as_deref()
@@ -168,6 +167,8 @@ impl Custody for Installation {
     }
 
     fn write(&self, path: &Path, content: &[u8]) -> Result<(), String> {
-        folder::write(path, content).map_err(|fault| fault.text().to_owned())
+        let folder = path.parent().map_or(Ok(()), folder::make);
+        let written = folder.and_then(|()| folder::write(path, content));
+        written.map_err(|fault| fault.text().to_owned())
     }
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{NamedGroup, ProtocolVersion};
-use strongroom_testkit::exchange::{Outgoing, connect, exchange};
+use strongroom_testkit::exchange::{Outgoing, Reply, connect, exchange};
 
 use crate::client::{Client, Served, wait};
 use crate::program::Running;
@@ -74,6 +74,17 @@ fn every_answer_has_the_headers_that_protect() {
             assert!(value.contains(part), "{name}: {value}");
         }
     }
+    // What is no request at all is answered by the HTTP library, and not without them.
+    let mut stream = client.open(served.api).unwrap();
+    stream.write_all(b"NO REQUEST\r\n\r\n").unwrap();
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let reply = Reply::parse(&bytes, false).expect(400);
+    assert!(
+        reply.header("strict-transport-security").is_some(),
+        "{reply:?}"
+    );
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
     // The operator's listener speaks in clear, so it says nothing of TLS.
     let metrics = Outgoing::new(served.admin, "GET", "/metrics")
         .send()

@@ -34,7 +34,7 @@ fn its_texts_are_shown_once() {
             "void:payments", "read:refunds",
         ],
         "dialect": "nextapi", "signing": "never", "status": "active", "rolled_from": null, "expires_at": null,
-        "networks": [], "networks_mode": null, "limits": null,
+        "networks": [], "client_certificates": [], "networks_mode": null, "limits": null,
         "last_used_at": null, "created_at": NOW, "key": key, "signing_secret": secret,
     });
     assert_eq!(reply.json(), shown);
