@@ -1,6 +1,6 @@
-//! Keys that are held to networks and limits.
+//! Keys that are held to networks, client certificates and limits.
 
-use strongroom_auth::{Direction, MoneyLimits, Networks, Range};
+use strongroom_auth::{Direction, MoneyLimits, Networks, Range, Thumbprint};
 use strongroom_domain::api_keys::{Allowance, ApiKey, Used};
 
 use crate::{api_key, php};
@@ -17,6 +17,13 @@ pub fn restricted_key() -> ApiKey {
             currencies: vec![php()],
             directions: vec![Direction::Out],
         }),
+        ..api_key()
+    }
+}
+
+pub fn certified_key() -> ApiKey {
+    ApiKey {
+        certificates: Some(vec![Thumbprint([7; 32])]),
         ..api_key()
     }
 }

@@ -11,7 +11,7 @@ mod webhooks;
 
 use alerts::{alert, raised};
 use cards::{paid, payment, refund, token};
-use keys::{allowance, restricted_key};
+use keys::{allowance, certified_key, restricted_key};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::ApiKey;
@@ -238,6 +238,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ),
         ("api_key", Record::ApiKey(api_key())),
         ("api_key_restricted", Record::ApiKey(restricted_key())),
+        ("api_key_certified", Record::ApiKey(certified_key())),
         ("allowance", Record::Allowance(allowance())),
         ("webhook", Record::Webhook(webhook())),
         ("webhook_guarded", Record::Webhook(guarded_webhook())),
@@ -301,6 +302,7 @@ fn api_key() -> ApiKey {
         rolled_from: Some(ApiKeyId(raw(8))),
         networks: None,
         limits: None,
+        certificates: None,
         person: None,
     }
 }
