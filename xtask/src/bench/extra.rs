@@ -106,7 +106,7 @@ fn restart(subject: &mut Subject, stored: u64) -> Outcome<Extra> {
 }
 
 /// The figures that a release example of `package` prints.
-fn from_example(package: &str, example: &str) -> Outcome<Vec<Extra>> {
+pub fn from_example(package: &str, example: &str) -> Outcome<Vec<Extra>> {
     let arguments = [
         "run",
         "--quiet",
