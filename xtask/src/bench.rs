@@ -10,6 +10,7 @@ mod load;
 mod measure;
 mod peer;
 mod probe;
+mod protection;
 mod receivers;
 mod reply;
 mod report;
@@ -44,7 +45,7 @@ pub struct Options {
     /// The engine of our server; on PostgreSQL both have a cluster of their own with the same settings
     #[arg(long, value_enum, default_value = "sqlite")]
     engine: Engine,
-    /// Measures only one of the two, and writes no results file
+    /// Measures only one of the servers, or what protection costs, and writes no results file
     #[arg(long, value_enum)]
     only: Option<Which>,
     /// Measures webhooks alone, and writes no results file
@@ -83,6 +84,7 @@ enum Engine {
 enum Which {
     Strongroom,
     Peer,
+    Protection,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -112,6 +114,13 @@ pub fn run(options: &Options) -> Outcome<()> {
             .for_each(|row| println!("{row}"));
         return Ok(());
     }
+    if options.only == Some(Which::Protection) {
+        strongroom::build()?;
+        protection::measure(folder.path(), options.runs, options.seconds)?
+            .iter()
+            .for_each(|row| println!("{row}"));
+        return Ok(());
+    }
     let mut report = Report::new(probe::fsync_us(folder.path())?);
     let mut subjects = start(options, folder.path(), &mut report)?;
     if subjects.is_empty() {
@@ -137,6 +146,11 @@ pub fn run(options: &Options) -> Outcome<()> {
         report
             .extra
             .extend(rotation::measure(folder.path(), options.runs)?);
+        report.extra.extend(protection::measure(
+            folder.path(),
+            options.runs,
+            options.seconds,
+        )?);
     }
     if options.full {
         report

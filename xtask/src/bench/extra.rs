@@ -109,7 +109,7 @@ fn restart(subject: &mut Subject, stored: u64) -> Outcome<Extra> {
 }
 
 /// The figures that an example of `package` prints, built as this program was.
-fn from_example(package: &str, example: &str, arguments: &[&str]) -> Outcome<Vec<Extra>> {
+pub fn from_example(package: &str, example: &str, arguments: &[&str]) -> Outcome<Vec<Extra>> {
     let mut command = cargo(["run", "--quiet", "--package", package, "--example", example]);
     if !cfg!(debug_assertions) {
         command.arg("--release");

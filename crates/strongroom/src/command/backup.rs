@@ -177,7 +177,9 @@ fn check(place: &Place, file: &Path, named: &Path, root: &RootKeys) -> Result<()
     let dir = &folder.beside;
     let input = File::open(file).map_err(|error| Fault::file("cannot read", file, &error))?;
     let store = SqliteStore::create(dir).map_err(|error| wrong(error.into()))?;
-    let vault = || Ok(Box::new(SqliteStore::create(&dir.join(VAULT))?) as Box<dyn Store>);
+    let vault = || -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(SqliteStore::create(&dir.join(VAULT))?))
+    };
     let target = Target {
         books: &store,
         vault: Some(&vault),

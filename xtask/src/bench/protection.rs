@@ -1,0 +1,206 @@
+//! What protection costs: sealing and the tripwire alone, cards over HTTP, a backup and its way back.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::extra::{self, Extra};
+use super::load::{Client, Traffic};
+use super::request::Requests;
+use super::traffic::{Shape, requests};
+use super::{median, number, strongroom};
+use crate::{Outcome, process};
+
+const CONNECTIONS: usize = 64;
+const WALLETS: u64 = 1_000;
+
+/// Payouts in what is backed up.
+const PAYOUTS: u64 = 200_000;
+const FILL_TIME: Duration = Duration::from_secs(900);
+
+/// Everything, on a server of its own under `folder`.
+pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
+    let mut rows = extra::from_example("strongroom-testkit", "protection", &[])?;
+    let folder = folder.join("protection");
+    std::fs::create_dir_all(&folder)?;
+    let (mut subject, credentials) = strongroom::start_with(&folder, WALLETS, None, &[])?;
+    let time = Duration::from_secs(seconds);
+    let mut client = Client::connect(subject.address, CONNECTIONS)?;
+    let (mut made, mut shown) = (Vec::new(), Vec::new());
+    let mut cards = Cards::new(requests(subject.address, &credentials));
+    for _ in 0..runs.max(1) {
+        made.push(rate(&mut client, &mut cards, time)?);
+        let mut reveals = Reveals::of(&mut cards, requests(subject.address, &credentials));
+        shown.push(rate(&mut client, &mut reveals, time)?);
+    }
+    rows.push(row("tokenize over HTTP", median(&mut made), "tokens/s"));
+    rows.push(row("reveal over HTTP", median(&mut shown), "reveals/s"));
+
+    subject.payouts.begin(Shape::Spread, 3, PAYOUTS);
+    client
+        .drive(&mut subject.payouts, FILL_TIME)?
+        .must_all_succeed()?;
+    rows.extend(backup(&subject.base, &folder)?);
+    Ok(rows)
+}
+
+fn rate(client: &mut Client, traffic: &mut impl Traffic, time: Duration) -> Outcome<f64> {
+    let tally = client.drive(traffic, time)?;
+    let rate = number(tally.replies) / tally.seconds;
+    tally.must_all_succeed()?;
+    Ok(rate)
+}
+
+/// Of the running server, and into a folder; `restore` verifies, which is most of its time.
+fn backup(data: &Path, folder: &Path) -> Outcome<Vec<Extra>> {
+    let binary = process::release_folder()?.join("strongroom");
+    let file = folder.join("backup");
+    let timed = |arguments: &mut Command| -> Outcome<f64> {
+        let started = Instant::now();
+        let output = arguments.output()?;
+        match output.status.success() {
+            true => Ok(started.elapsed().as_secs_f64()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+        }
+    };
+    let mut make = Command::new(&binary);
+    make.arg("backup")
+        .arg("--data")
+        .arg(data)
+        .arg("--out")
+        .arg(&file);
+    let made = timed(&mut make)?;
+    let bytes = number(std::fs::metadata(&file)?.len()) / 1e6;
+    let keys = |command: &mut Command| {
+        command.arg("--keyring").arg(data.join("keyring.toml"));
+        command
+            .arg("--passphrase-file")
+            .arg(data.join("demo-passphrase"));
+    };
+    let mut list = Command::new(&binary);
+    list.arg("restore").arg(&file).arg("--list");
+    keys(&mut list);
+    let listed = timed(&mut list)?;
+    let mut restore = Command::new(&binary);
+    restore.arg("restore").arg(&file);
+    restore.arg("--to").arg(folder.join("restored"));
+    keys(&mut restore);
+    let restored = timed(&mut restore)?;
+    Ok(vec![
+        row("backup, its size", bytes, "MB"),
+        row("backup beside the server", bytes / made, "MB/s"),
+        row("backup read and checked", bytes / listed, "MB/s"),
+        row("backup restored and verified", bytes / restored, "MB/s"),
+    ])
+}
+
+fn row(name: &str, value: f64, unit: &str) -> Extra {
+    Extra {
+        name: name.to_owned(),
+        value,
+        unit: unit.to_owned(),
+    }
+}
+
+/// Cards that become tokens; each number is another one.
+struct Cards {
+    requests: Requests,
+    sequence: u64,
+    tokens: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: String,
+}
+
+impl Cards {
+    fn new(requests: Requests) -> Self {
+        Self {
+            requests,
+            sequence: 0,
+            tokens: Vec::new(),
+        }
+    }
+}
+
+impl Traffic for Cards {
+    fn next(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        self.sequence += 1;
+        let number = card(self.sequence);
+        let key = format!("card-{}", self.sequence);
+        let body = format_args!(
+            r#"{{"card":{{"number":"{number}","exp_month":12,"exp_year":2031,"cvv":"737"}}}}"#
+        );
+        self.requests.post(out, "/v1/tokens", &key, body);
+        Some(self.sequence)
+    }
+
+    fn reply(&mut self, _: u64, _: u16, body: &[u8]) {
+        if let Ok(made) = serde_json::from_slice::<Made>(body) {
+            self.tokens.push(made.id);
+        }
+    }
+}
+
+/// A number of sixteen digits with its check digit.
+fn card(sequence: u64) -> String {
+    let digits = format!("424242{sequence:09}");
+    let doubled = |(place, byte): (usize, u8)| {
+        let digit = u32::from(byte.saturating_sub(b'0'));
+        match place % 2 {
+            0 if digit > 4 => 2 * digit - 9,
+            0 => 2 * digit,
+            _ => digit,
+        }
+    };
+    let sum: u32 = digits.bytes().rev().enumerate().map(doubled).sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
+}
+
+/// Reveals of those tokens, again and again.
+struct Reveals<'a> {
+    requests: Requests,
+    cards: &'a mut Cards,
+    sequence: u64,
+}
+
+impl<'a> Reveals<'a> {
+    fn of(cards: &'a mut Cards, requests: Requests) -> Self {
+        Self {
+            requests,
+            cards,
+            sequence: 0,
+        }
+    }
+}
+
+impl Traffic for Reveals<'_> {
+    fn next(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        self.sequence += 1;
+        self.cards.sequence += 1;
+        let place = usize::try_from(self.sequence).ok()?;
+        let token = self
+            .cards
+            .tokens
+            .get(place % self.cards.tokens.len().max(1))?;
+        let path = format!("/v1/tokens/{token}/reveal");
+        let key = format!("reveal-{}", self.cards.sequence);
+        let body = format_args!(r#"{{"reason":"bench {}"}}"#, self.sequence);
+        self.requests.post(out, &path, &key, body);
+        Some(self.sequence)
+    }
+
+    fn reply(&mut self, _: u64, _: u16, _: &[u8]) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_have_their_check_digit() {
+        assert_eq!(super::card(424_242_424), "4242424242424242");
+        assert_eq!(super::card(1).len(), 16);
+    }
+}
