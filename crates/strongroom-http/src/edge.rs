@@ -48,6 +48,14 @@ pub(crate) struct Passed {
     pub answer: Answer,
 }
 
+impl Passed {
+    /// A route's success, unless what it asks for waits for others.
+    fn of(answer: Answer, route: &Route) -> Passed {
+        let status = if answer.waits { 202 } else { route.success };
+        Passed { status, answer }
+    }
+}
+
 impl App {
     /// Answers one request. `peer` is the other end of the connection.
     pub async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Response<Reply>
@@ -141,10 +149,7 @@ impl App {
             feeds: Arc::clone(&self.inner().feeds),
         };
         let answer = self.run(handler, call).await?;
-        Ok(Passed {
-            status: if answer.waits { 202 } else { route.success },
-            answer,
-        })
+        Ok(Passed::of(answer, route))
     }
 
     /// What needs no credential.
