@@ -37,7 +37,10 @@ pub fn approval() -> Approval {
             ..plain_approval().body
         },
         personal: Some(PersonalRequest {
-            request: Request { text, command },
+            request: Request {
+                text,
+                command: Box::new(command),
+            },
         }),
     }
 }
@@ -61,7 +64,7 @@ pub fn plain_approval() -> Approval {
         hash: [7; 32],
         request: Some(Request {
             text: "{}".into(),
-            command: Parked::Policies(change),
+            command: Box::new(Parked::Policies(change)),
         }),
         subject: None,
         votes: vec![Vote {
