@@ -50,6 +50,14 @@ pub(crate) struct Passed {
     pub answer: Answer,
 }
 
+impl Passed {
+    /// A route's success, unless what it asks for waits for others.
+    fn of(answer: Answer, route: &Route) -> Passed {
+        let status = if answer.waits { 202 } else { route.success };
+        Passed { status, answer }
+    }
+}
+
 impl App {
     /// Answers one request. `peer` is the other end of the connection.
     pub async fn handle<B>(&self, peer: IpAddr, request: Request<B>) -> Response<Reply>
@@ -175,10 +183,8 @@ impl App {
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
         };
-        Ok(Passed {
-            status: if answer.waits { 202 } else { route.success },
-            answer,
-        })
+        let answer = self.run(handler, call).await?;
+        Ok(Passed::of(answer, route))
     }
 
     /// The credential, if it is good; else the one answer to all that are not, as often as the limit allows.

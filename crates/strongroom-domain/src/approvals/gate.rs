@@ -112,6 +112,7 @@ impl<C: Command> Gated<C> {
         let text = canonical::text(&body, &command).unwrap_or_default();
         body.hash = sha256(text.as_bytes());
         let subject = command.subject(facts);
+        let command = Box::new(command);
         let request = Request { text, command };
 
         // From here it must succeed.

@@ -173,7 +173,7 @@ pub struct Request {
     #[n(0)]
     pub text: String,
     #[n(1)]
-    pub command: Parked,
+    pub command: Box<Parked>,
 }
 
 /// The same, sealed under the key of the person it tells of.

@@ -84,7 +84,7 @@ impl Command for Approve {
         let request = approval.request().filter(|_| approval.is_whole());
         let request = request.filter(|_| self.hash == approval.body.hash);
         // SECURITY: one byte of it changed, and nobody has agreed to anything.
-        let command = &request.ok_or_else(other_request)?.command;
+        let command = request.ok_or_else(other_request)?.command.as_ref();
 
         // From here it is on record, whatever comes of it.
         let mut voted = approval.clone();

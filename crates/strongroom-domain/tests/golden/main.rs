@@ -5,11 +5,13 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test")]
 
 mod alerts;
+mod approvals;
 mod cards;
 mod keys;
 mod webhooks;
 
 use alerts::{alert, raised};
+use approvals::{approval, owned_key, plain_approval, policies};
 use cards::{paid, payment, refund, token};
 use keys::{allowance, certified_key, restricted_key};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
@@ -246,6 +248,10 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment", Record::Payment(payment())),
         ("refund", Record::Refund(refund())),
         ("alert", Record::Alert(alert())),
+        ("approval", Record::Approval(approval())),
+        ("approval_plain", Record::Approval(plain_approval())),
+        ("approval_policies", Record::Policies(policies())),
+        ("api_key_owned", Record::ApiKey(owned_key())),
     ]
 }
 

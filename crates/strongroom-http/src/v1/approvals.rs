@@ -144,7 +144,7 @@ pub const FILTERS: &[Parameter] = &[
 ];
 
 pub fn approve_schema() -> Schema {
-    let hash = json!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
+    let hash = json!({"type": "string", "minLength": 64, "maxLength": 64});
     schema::object(&["hash"], vec![("hash", hash)])
 }
 

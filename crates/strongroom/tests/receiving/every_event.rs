@@ -11,8 +11,18 @@ use strongroom_testkit::tenant::fresh;
 
 use crate::program::Demo;
 
-/// What no demo lives long enough for: an authorization lapses after a week. Its body is that of a void.
-const TAKES_DAYS: [&str; 1] = ["payment.expired"];
+/// What no demo lives long enough for, or has no second person for. An authorization that lapses is told as a void is, and
+/// the ends of an approval as its beginning.
+const TAKES_MORE: [&str; 8] = [
+    "payment.expired",
+    "approval.approved",
+    "approval.rejected",
+    "approval.expired",
+    "approval.executed",
+    "approval.failed",
+    "approval_policy.updated",
+    "approval_policy.deleted",
+];
 
 #[derive(Deserialize)]
 struct Page {
@@ -28,8 +38,9 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     keys(demo);
     webhooks(demo);
     cards(demo);
+    approvals(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
-    let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_DAYS.contains(name)).collect();
+    let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
     let started = std::time::Instant::now();
     loop {
         let bodies = stream(demo);
@@ -225,6 +236,23 @@ fn cards(demo: &Demo) {
         let body = json!({ "payment_id": id(&captured), "amount": amount, "reason": "Peña" });
         post(demo, "/v1/refunds", &body);
     }
+}
+
+/// A request that waits for somebody else, and is taken back.
+fn approvals(demo: &Demo) {
+    let policy = json!({ "act": "token_reveal", "approvals": 1 });
+    post(demo, "/v1/approval-policies", &policy);
+    let card =
+        json!({ "number": "4242424242424242", "exp_month": 12, "exp_year": 2099, "cvv": "123" });
+    let token = post(
+        demo,
+        "/v1/tokens",
+        &json!({ "card": card, "expires_in": 60 }),
+    );
+    let reveal = format!("/v1/tokens/{}/reveal", id(&token));
+    let waiting = post(demo, &reveal, &json!({ "reason": "Peña" }));
+    let withdraw = format!("/v1/approvals/{}/withdraw", id(&waiting));
+    post(demo, &withdraw, &json!({}));
 }
 
 /// Waits until a payment stands so.

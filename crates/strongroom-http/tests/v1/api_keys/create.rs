@@ -31,7 +31,7 @@ fn its_texts_are_shown_once() {
         "permissions": [
             "read:account", "read:wallets", "read:payouts", "read:transactions", "read:events", "create:payouts",
             "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
-            "void:payments", "read:refunds",
+            "void:payments", "read:refunds", "read:approvals", "withdraw:approvals",
         ],
         "dialect": "nextapi", "signing": "never", "status": "active", "rolled_from": null, "expires_at": null,
         "networks": [], "client_certificates": [], "networks_mode": null, "limits": null,

@@ -15,6 +15,7 @@ fn a_payout_over_the_threshold_waits_and_is_made_once_another_agrees() {
     let acme = &held.acme;
     // What is not over it is made at once.
     send(acme, &held.maker, "/v1/payouts", &held.body(1_000)).expect(201);
+    let other = acme.key(Role::Admin);
     let mark = acme.mark();
     let asked = held.waiting(1_001);
     assert_eq!(
@@ -45,7 +46,6 @@ fn a_payout_over_the_threshold_waits_and_is_made_once_another_agrees() {
     assert_eq!(signed["maker"], json!(held.maker.id));
     assert_eq!(held.now(&asked), asked);
 
-    let other = acme.key(Role::Admin);
     let done = held.approve(&other, &asked).expect(200).json();
     assert_eq!(text(&done, "status"), "executed");
     assert_eq!(done["approvals"][0]["key_id"], json!(other.id));

@@ -50,11 +50,12 @@ fn its_maker_alone_withdraws_it() {
 fn what_waits_too_long_expires_whether_or_not_anybody_looks() {
     let server = TestServer::start(ServerSettings::default());
     let held = Held::new(Tenant::found(&server), 1);
+    let other = held.acme.key(Role::Owner);
     let asked = held.waiting(5_000);
     server.clock.advance(24 * 3_600_000 - 1);
     assert_eq!(server.rail(), 1, "the rail moves the clock on by a second");
-    let other = held.acme.key(Role::Owner);
-    held.approve(&other, &asked).refused(409, "invalid_state");
+    held.approve(&other, &asked)
+        .refused(409, "approval_expired");
     assert_eq!(text(&held.now(&asked), "status"), "expired");
     let events = held.acme.all("/v1/events");
     assert_eq!(texts(&events, "type").last().unwrap(), "approval.expired");

@@ -21,7 +21,7 @@ fn a_key_learns_what_it_is() {
             "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null,
             "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "dialect": "nextapi",
             "permissions": [
-                "read:account", "read:events", "capture:payments", "create:payments", "read:payments",
+                "read:account", "read:approvals", "withdraw:approvals", "read:events", "capture:payments", "create:payments", "read:payments",
                 "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
                 "create:transfers", "read:transactions", "read:wallets",
             ],
