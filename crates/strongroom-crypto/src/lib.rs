@@ -50,5 +50,5 @@ pub use rotation::{KeyUse, Rewrap};
 pub use sealed::{SealedView, write_sealed_header};
 pub use shares::{Share, ShareError};
 pub use sign::{SigningKey, verify_ed25519};
-pub use token::TokenError;
 pub use stream::{StreamOpener, StreamSealer};
+pub use token::TokenError;

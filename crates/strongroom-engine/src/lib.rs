@@ -54,8 +54,8 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::PaidWith;
-pub use start::{Settings, StartError, require_root};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
+pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter,
     ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,

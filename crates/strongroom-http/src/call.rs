@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_auth::{Caller, Credential, Dialect, Permission, Thumbprint};
-use strongroom_domain::alerts::Rule;
 use strongroom_channel::Vault;
+use strongroom_domain::alerts::Rule;
 use strongroom_domain::api_keys::Held;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};

@@ -162,7 +162,15 @@ pub async fn serve_nodes(
                 async move { front.answer_node(epoch, request).await }
             };
             let (turn, spill) = Default::default();
-            drive(session, Shown::default(), &bounds, answer, (&turn, &spill), stopped).await;
+            drive(
+                session,
+                Shown::default(),
+                &bounds,
+                answer,
+                (&turn, &spill),
+                stopped,
+            )
+            .await;
             spill.wipe();
         });
     }
@@ -250,7 +258,10 @@ async fn run<F, Fut>(
     ));
     let (stop, stopped) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
-    let mut returned = bounds.vault.as_ref().and_then(|keeper| keeper.vault.returned());
+    let mut returned = bounds
+        .vault
+        .as_ref()
+        .and_then(|keeper| keeper.vault.returned());
     loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
@@ -322,7 +333,15 @@ async fn begin<F, Fut>(
             None => Side::Alone,
         };
         let gate = VaultGate::new(stream, Arc::clone(&turn), side);
-        drive(gate, Shown::default(), bounds, answer, (&turn, spill), stopped).await;
+        drive(
+            gate,
+            Shown::default(),
+            bounds,
+            answer,
+            (&turn, spill),
+            stopped,
+        )
+        .await;
         return hand_over(bounds, &turn, peer).await;
     };
     // Before the handshake, so that no change of who may come in falls between.

@@ -38,7 +38,9 @@ pub(crate) async fn act(
         Request::Roots { keys } => {
             let keys = zeroize::Zeroizing::new(keys);
             let roots = RootKeys::from_recovery_text(&keys).map_err(|error| error.to_string())?;
-            place.keep_vault_secrets(&roots).map_err(|fault| fault.text().to_owned())?;
+            place
+                .keep_vault_secrets(&roots)
+                .map_err(|fault| fault.text().to_owned())?;
             let done = engine.replace_roots(roots).await;
             done.map(counts).map_err(|failure| words(&failure))
         }

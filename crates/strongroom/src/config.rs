@@ -14,8 +14,8 @@ use crate::fault::Fault;
 use crate::folder;
 use crate::node::NodeTable;
 use crate::postgres::{StoreTable, quoted};
-use crate::tls::{NO_TLS, TlsTable};
 use crate::root::RootSources;
+use crate::tls::{NO_TLS, TlsTable};
 
 /// What a configuration file may say. Paths are relative to the file's own folder.
 #[derive(Debug, Deserialize)]

@@ -34,8 +34,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command::{
-    audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore, secret_scan,
-    serve, vault, verify,
+    audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore,
+    secret_scan, serve, vault, verify,
 };
 use crate::fault::Fault;
 

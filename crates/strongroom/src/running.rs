@@ -425,7 +425,11 @@ mod tests {
     fn server(disk: &Disk) -> (Server, Engine) {
         let (root, clock) = (RootKeys::generate(), Arc::new(WallClock));
         let engine = Engine::start(&disk.open(), root, clock, Settings::default(), None).unwrap();
-        let place = Arc::new(Place::with("".as_ref(), "".as_ref(), crate::root::RootSources::default()));
+        let place = Arc::new(Place::with(
+            "".as_ref(),
+            "".as_ref(),
+            crate::root::RootSources::default(),
+        ));
         let server = Server {
             books: Books::Files(engine.clone(), place),
             edge: EdgeSettings::default(),

@@ -45,7 +45,9 @@ impl VaultSecrets {
     pub fn parse(lines: &SecretText) -> VaultSecrets {
         let secrets = lines.expose().lines();
         VaultSecrets {
-            secrets: secrets.map(|line| SecretText::new(line.to_owned())).collect(),
+            secrets: secrets
+                .map(|line| SecretText::new(line.to_owned()))
+                .collect(),
             cost: COST,
         }
     }
@@ -57,7 +59,9 @@ impl VaultSecrets {
 
     /// Opens the vault's keyring.
     pub fn open(&self, keyring: &Path) -> Result<RootKeys, Fault> {
-        let mut opened = Err(Fault::new("there is nothing to open the vault's keyring with"));
+        let mut opened = Err(Fault::new(
+            "there is nothing to open the vault's keyring with",
+        ));
         for secret in &self.secrets {
             opened = custody::open_sealed(keyring, secret);
             if opened.is_ok() {
@@ -69,7 +73,11 @@ impl VaultSecrets {
 
     /// The text of the vault's keyring.
     pub fn sealed(&self, root: &RootKeys) -> Zeroizing<String> {
-        let newest = self.secrets.first().map_or("", SecretText::expose).as_bytes();
+        let newest = self
+            .secrets
+            .first()
+            .map_or("", SecretText::expose)
+            .as_bytes();
         Zeroizing::new(Custodian::of_passphrase(newest, self.cost).seal(root))
     }
 

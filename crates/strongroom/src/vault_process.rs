@@ -15,8 +15,8 @@ use strongroom_vaultd::confine::{self, Confined};
 use strongroom_vaultd::{Vault, VaultError};
 
 use crate::fault::Fault;
-use crate::place::KEYRING;
 use crate::folder;
+use crate::place::KEYRING;
 use crate::running::{system, without_runtime};
 use crate::vault_custody::VaultSecrets;
 

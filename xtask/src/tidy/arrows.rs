@@ -44,8 +44,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
     (
         "http",
         &[
-            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth", "domain",
-            "engine",
+            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
+            "domain", "engine",
         ],
     ),
     ("client", &["types", "crypto", "audit"]),

@@ -83,7 +83,10 @@ impl UpdateApiKey {
         add("networks", networks.as_deref().map(ranges));
         add("report_only", report_only.map(|only| json!(only)));
         add("limits", limits.as_ref().map(asked_limits));
-        add("client_certificates", certificates.as_ref().map(|named| json!(named)));
+        add(
+            "client_certificates",
+            certificates.as_ref().map(|named| json!(named)),
+        );
         add("expires_at", expires_at.map(|end| json!(end)));
         asked
     }

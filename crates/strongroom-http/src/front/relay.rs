@@ -320,7 +320,11 @@ mod tests {
         assert!(received(&mut sent).is_some());
         assert_eq!(sent.extensions.get(), Some(&certificate));
         // One that cannot be read lets nobody in.
-        let odd = [("strongroom-client", "10.0.0.1"), ("strongroom-live", "yes"), ("strongroom-certificate", "00 0")];
+        let odd = [
+            ("strongroom-client", "10.0.0.1"),
+            ("strongroom-live", "yes"),
+            ("strongroom-certificate", "00 0"),
+        ];
         assert!(received(&mut head(&odd)).is_none());
     }
 

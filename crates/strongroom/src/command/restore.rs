@@ -19,8 +19,8 @@ use crate::fault::Fault;
 use crate::out::{self, say};
 use crate::place::{Place, VAULT};
 use crate::postgres::StoreTable;
-use crate::unfinished::Unfinished;
 use crate::root::{RootArguments, RootSources};
+use crate::unfinished::Unfinished;
 use crate::{folder, logging};
 
 /// Restore a backup into an empty folder or database, verified before it is there
@@ -186,7 +186,11 @@ fn list(options: &Options, sealed: Sealed<BufReader<File>>) -> Result<ExitCode, 
 fn plan(options: &Options) -> Result<Plan, Fault> {
     if let Some(config) = &options.config {
         let config = Config::read(config)?;
-        let place = Place::with(config.data(), config.keyring(), options.root.over(config.root()));
+        let place = Place::with(
+            config.data(),
+            config.keyring(),
+            options.root.over(config.root()),
+        );
         let database = config.store().options()?;
         return Ok(Plan {
             place: place.in_database(database.clone()),

@@ -13,7 +13,6 @@ use strongroom_worker::WorkerSettings;
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::hardening;
-use crate::{logging, passphrase};
 use crate::node::WAITING;
 use crate::out::say;
 use crate::place::Place;
@@ -23,6 +22,7 @@ use crate::running::{self, Books, Cards, Server, Stops};
 use crate::tls::{self, AcmeSource, TlsArguments};
 use crate::vault_custody::VaultSecrets;
 use crate::vault_process::{self, Plan};
+use crate::{logging, passphrase};
 
 /// Serve the API until SIGTERM or Ctrl-C, then finish what was begun
 ///
@@ -180,7 +180,9 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     // By another user, the vault is kept apart from the installation's keyring, under a passphrase of its own.
     let secrets = match place.keyring.is_file() {
         true => place.vault_secrets()?,
-        false => VaultSecrets::typed(passphrase::existing(place.sources().passphrase_file.as_deref())?),
+        false => VaultSecrets::typed(passphrase::existing(
+            place.sources().passphrase_file.as_deref(),
+        )?),
     };
     let plan = Plan {
         socket: vault_socket(config, options),

@@ -76,9 +76,9 @@ fn secrets() -> Result<SecretText, Fault> {
     }
     match std::str::from_utf8(&line) {
         Ok(text) if !text.is_empty() => Ok(SecretText::new(text.to_owned())),
-        _ => Err(
-            Fault::new("what opens the keyring is read from standard input, and there is none")
-                .hint("this command is started by `strongroom serve`; use `--role vault` by hand"),
-        ),
+        _ => Err(Fault::new(
+            "what opens the keyring is read from standard input, and there is none",
+        )
+        .hint("this command is started by `strongroom serve`; use `--role vault` by hand")),
     }
 }

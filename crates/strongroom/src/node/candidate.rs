@@ -135,7 +135,9 @@ impl Candidate {
 
     fn take(&self) -> Result<(Engine, Notice), StartError> {
         let store = PostgresStore::open(self.options.clone())?;
-        let engine = self.place.try_start(&store, self.root.copy(), &self.journals)?;
+        let engine = self
+            .place
+            .try_start(&store, self.root.copy(), &self.journals)?;
         let notice = Notice {
             epoch: store.epoch(),
             instance: random(),

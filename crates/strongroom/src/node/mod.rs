@@ -31,8 +31,8 @@ use self::candidate::{Candidate, News, Wish};
 pub(crate) use self::settings::{NodeSettings, NodeTable};
 use crate::control;
 use crate::fault::Fault;
-use crate::place::Place;
 use crate::keeper::Keeper;
+use crate::place::Place;
 use crate::running::{
     Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told,
 };
@@ -103,10 +103,7 @@ impl Node {
             vault: vault.clone(),
             ..edge
         };
-        let workers = WorkerSettings {
-            vault,
-            ..workers
-        };
+        let workers = WorkerSettings { vault, ..workers };
         let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
         let watching = watching.map(tokio::spawn);
         let leave = self.settings.leave;
@@ -126,7 +123,12 @@ impl Node {
                 told(),
             )));
         }
-        let mut member = self.join(front.clone(), (edge, workers, control), told(), &mut serving)?;
+        let mut member = self.join(
+            front.clone(),
+            (edge, workers, control),
+            told(),
+            &mut serving,
+        )?;
         let touching = front.clone();
         let touch = tokio::spawn(async move { touching.keep_in_touch().await });
         let mut during = pin!(async {
@@ -301,7 +303,8 @@ impl Member {
             Some(vault) => {
                 let prepared = prepare(&engine, vault, &app, keeper);
                 let prepared = timeout(VAULT_PATIENCE, prepared).await;
-                let prepared = prepared.unwrap_or_else(|_| Err(Fault::new("the vault does not answer")));
+                let prepared =
+                    prepared.unwrap_or_else(|_| Err(Fault::new("the vault does not answer")));
                 match prepared {
                     Ok(keeping) => Some(keeping),
                     Err(fault) => {
@@ -317,8 +320,14 @@ impl Member {
         self.front.turn(Role::Holding(app, notice));
         let (stop, stopped) = watch::channel(false);
         let control = self.control.clone();
-        let control = control
-            .map(|dir| tokio::spawn(control::serve(dir, Arc::clone(&self.place), engine.clone(), told(stopped))));
+        let control = control.map(|dir| {
+            tokio::spawn(control::serve(
+                dir,
+                Arc::clone(&self.place),
+                engine.clone(),
+                told(stopped),
+            ))
+        });
         self.office = Some(Office {
             engine,
             workers,
@@ -449,6 +458,5 @@ fn require_same_root(
     if rows.is_empty() {
         return Ok(());
     }
-    strongroom_engine::require_root(root.copy(), &rows)
-        .map_err(|error| place.start_fault(&error))
+    strongroom_engine::require_root(root.copy(), &rows).map_err(|error| place.start_fault(&error))
 }

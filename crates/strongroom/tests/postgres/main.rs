@@ -23,5 +23,5 @@ mod program;
 mod proxy;
 mod refusals;
 mod rolling;
-mod two_nodes;
 mod rotation;
+mod two_nodes;
