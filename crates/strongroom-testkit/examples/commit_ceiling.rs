@@ -74,7 +74,8 @@ fn run(store: &dyn Store, shape: &str, hot: bool, batch: usize, payouts: usize) 
         ..Settings::default()
     };
     let books = Books::found(store, Arc::new(WallClock), settings);
-    let wallets = Arc::new(funded(&books));
+    // A moment's run is not to spend minutes on its wallets.
+    let wallets = Arc::new(funded(&books, WALLETS.min(payouts.max(500))));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -113,13 +114,13 @@ fn run(store: &dyn Store, shape: &str, hot: bool, batch: usize, payouts: usize) 
     books.engine.stop();
 }
 
-fn funded(books: &Books) -> Vec<WalletId> {
+fn funded(books: &Books, count: usize) -> Vec<WalletId> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     books.wallet(WalletType::Master);
-    let mut wallets = Vec::with_capacity(WALLETS);
-    for _ in 0..WALLETS / 500 {
+    let mut wallets = Vec::with_capacity(count);
+    for _ in 0..count.div_ceil(500) {
         runtime.block_on(async {
             let caller = books.caller();
             let made = (0..500).map(|_| {
@@ -198,7 +199,7 @@ async fn pay(
                     random = random
                         .wrapping_mul(6_364_136_223_846_793_005)
                         .wrapping_add(1_442_695_040_888_963_407);
-                    wallets[usize::try_from(random >> 33).unwrap() % WALLETS]
+                    wallets[usize::try_from(random >> 33).unwrap() % wallets.len()]
                 };
                 let (from, to) = if hot {
                     (wallets[0], wallets[1])

@@ -25,7 +25,7 @@ fn pay_at_whoever_is_ready(shops: &[Shop], writer: u64, work: &Work) -> Vec<Line
             answer: None,
         };
         let ready = turns.by_ref().take(1_000).find(|shop| shop.is_ready());
-        let answer = ready.expect("one of them is ready").pay(&line);
+        let answer = ready.unwrap().pay(&line);
         let answer = answer.unwrap_or_else(|| panic!("`{}` was not answered", line.key));
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!((answer.status, answer.replayed), (201, false), "{text}");
