@@ -69,6 +69,7 @@ impl fmt::Display for VerifyReport {
             indexes,
             damages,
             further,
+            vaulted: _,
         } = self;
         writeln!(
             f,
