@@ -16,10 +16,12 @@ mod program;
 #[path = "vaulted/roles.rs"]
 mod roles;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use program::Demo;
+use program::{Demo, address};
 use serde_json::{Value, json};
+use strongroom_testkit::exchange::Outgoing;
 
 /// How long a state is waited for; far longer than it takes.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -48,9 +50,28 @@ fn card(number: &str, code: &str) -> Value {
     json!({ "card": card, "use": "multi_use" })
 }
 
+/// Who asks a demo, from any thread.
+struct Client {
+    address: SocketAddr,
+    key: String,
+}
+
+impl Client {
+    fn of(demo: &Demo) -> Client {
+        Client {
+            address: address(demo.text("base_url")),
+            key: demo.text("secret_key").to_owned(),
+        }
+    }
+
+    fn request(&self, method: &str, target: &str) -> Outgoing {
+        Outgoing::new(self.address, method, target).bearer(&self.key)
+    }
+}
+
 /// Makes a token; `None` while the vault or the server is away.
-fn tokenize(demo: &Demo, key: &str, number: &str) -> Option<String> {
-    let reply = demo
+fn tokenize(client: &Client, key: &str, number: &str) -> Option<String> {
+    let reply = client
         .request("POST", "/v1/tokens")
         .idempotent(key)
         .json(&card(number, "917"))
@@ -63,8 +84,8 @@ fn tokenize(demo: &Demo, key: &str, number: &str) -> Option<String> {
 }
 
 /// The number of a token.
-fn reveal(demo: &Demo, token: &str) -> Option<String> {
-    let reply = demo
+fn reveal(client: &Client, token: &str) -> Option<String> {
+    let reply = client
         .request("POST", &format!("/v1/tokens/{token}/reveal"))
         .json(&json!({ "reason": "a test" }))
         .try_send()?;

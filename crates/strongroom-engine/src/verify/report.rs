@@ -71,6 +71,7 @@ impl fmt::Display for VerifyReport {
             vaulted: _,
             damages,
             further,
+            vaulted: _,
         } = self;
         writeln!(
             f,

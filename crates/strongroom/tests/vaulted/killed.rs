@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use strongroom_testkit::dice::Dice;
 
 use super::program::{Demo, assert_clean};
-use super::{number, reveal, tokenize, vault_of, wait};
+use super::{Client, number, reveal, tokenize, vault_of, wait};
 
 const CYCLES: u64 = 4;
 const WRITERS: u64 = 3;
@@ -20,7 +20,12 @@ fn kill(pid: u32) {
 }
 
 /// Makes tokens until told to stop; gives those that were acknowledged.
-fn write(demo: &Demo, writer: u64, made: &AtomicU64, stop: &AtomicBool) -> Vec<(String, String)> {
+fn write(
+    client: &Client,
+    writer: u64,
+    made: &AtomicU64,
+    stop: &AtomicBool,
+) -> Vec<(String, String)> {
     let mut tokens = Vec::new();
     for n in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -30,7 +35,7 @@ fn write(demo: &Demo, writer: u64, made: &AtomicU64, stop: &AtomicBool) -> Vec<(
         let key = format!("{writer}-{n}");
         // Under one key until it is answered: a token that was made before the answer was lost is given again.
         let token = loop {
-            match tokenize(demo, &key, &number) {
+            match tokenize(client, &key, &number) {
                 Some(token) => break Some(token),
                 None if stop.load(Ordering::Relaxed) => break None,
                 None => std::thread::sleep(Duration::from_millis(5)),
@@ -48,18 +53,20 @@ fn a_killed_vault_loses_no_token_and_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("demo");
     let demo = Demo::start(Some(&data));
+    let client = Client::of(&demo);
     let (made, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let mut dice = Dice::new(31);
     let tokens: HashMap<String, String> = std::thread::scope(|scope| {
         let writers: Vec<_> = (1..=WRITERS)
             .map(|writer| {
-                let (demo, made, stop) = (&demo, &made, &stop);
-                scope.spawn(move || write(demo, writer, made, stop))
+                let (client, made, stop) = (&client, &made, &stop);
+                scope.spawn(move || write(client, writer, made, stop))
             })
             .collect();
         for _ in 0..CYCLES {
             let before = made.load(Ordering::Relaxed);
-            wait(|| (made.load(Ordering::Relaxed) > before + dice.below(12)).then_some(()));
+            let more = u64::try_from(dice.below(12)).unwrap();
+            wait(|| (made.load(Ordering::Relaxed) > before + more).then_some(()));
             kill(vault_of(&demo));
             // What needs no vault goes on.
             assert_eq!(demo.request("GET", "/v1/account").send().status, 200);
@@ -72,7 +79,7 @@ fn a_killed_vault_loses_no_token_and_comes_back() {
     });
     assert!(tokens.len() > 8);
     for (token, number) in &tokens {
-        assert_eq!(wait(|| reveal(&demo, token)), *number);
+        assert_eq!(wait(|| reveal(&client, token)), *number);
     }
 
     // The server itself, and the vault with it.
@@ -81,8 +88,9 @@ fn a_killed_vault_loses_no_token_and_comes_back() {
     wait(|| (!std::path::Path::new(&format!("/proc/{vault}/stat")).exists()).then_some(()));
     assert_clean(&data);
     let demo = Demo::start(Some(&data));
+    let client = Client::of(&demo);
     for (token, number) in &tokens {
-        assert_eq!(wait(|| reveal(&demo, token)), *number);
+        assert_eq!(wait(|| reveal(&client, token)), *number);
     }
     let vault = vault_of(&demo);
     let stopped = demo.running.stop(Signal::TERM);

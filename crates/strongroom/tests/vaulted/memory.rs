@@ -11,7 +11,7 @@ use strongroom_crypto::{Hierarchy, KeyRow, KeyringFile, Purpose};
 use strongroom_store::{SqliteStore, Store};
 
 use super::program::{Demo, address};
-use super::{card, number, reveal, tokenize, vault_of, wait};
+use super::{Client, card, number, reveal, tokenize, vault_of, wait};
 
 /// Bytes read at once; a needle may stand across two reads.
 const CHUNK: usize = 1 << 20;
@@ -140,6 +140,7 @@ fn the_api_process_holds_no_card_number_no_code_and_no_key_of_the_vault() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("demo");
     let demo = Demo::start(Some(&data));
+    let client = Client::of(&demo);
     let (api, vault) = (demo.running.id(), vault_of(&demo));
     if found(vault, &[b"strongroom".to_vec()]).is_none() {
         eprintln!("skipped: this user may not read the memory of other processes");
@@ -148,8 +149,8 @@ fn the_api_process_holds_no_card_number_no_code_and_no_key_of_the_vault() {
     // Made, paid with and revealed; refused for its digits, its code, and where it stands; never finished.
     let numbers: Vec<String> = (0..13).map(|n| number(7_310_000_000 + n * 7_919)).collect();
     for (n, number) in numbers[..6].iter().enumerate() {
-        let token = tokenize(&demo, &format!("key-{n}"), number).unwrap();
-        assert_eq!(reveal(&demo, &token).unwrap(), *number);
+        let token = tokenize(&client, &format!("key-{n}"), number).unwrap();
+        assert_eq!(reveal(&client, &token).unwrap(), *number);
         let paid = demo
             .request("POST", "/v1/payments")
             .idempotent(&format!("pay-{n}"))

@@ -13,7 +13,7 @@ use strongroom_types::card::Expiry;
 use strongroom_vault::CardNumber;
 
 use super::program::{Demo, assert_clean};
-use super::{number, reveal, wait};
+use super::{Client, number, reveal, wait};
 
 const TOKENS: u64 = 450;
 
@@ -69,7 +69,7 @@ fn numbers_move_to_the_vault_at_the_start_and_go_on_after_a_kill() {
     let before = size(&data.join("vault"));
     let demo = Demo::start(Some(&data));
     for (token, number) in tokens.iter().step_by(37) {
-        assert_eq!(wait(|| reveal(&demo, token)), *number);
+        assert_eq!(wait(|| reveal(&Client::of(&demo), token)), *number);
     }
     stop(demo);
     assert!(size(&data.join("vault")) > before);
@@ -77,7 +77,7 @@ fn numbers_move_to_the_vault_at_the_start_and_go_on_after_a_kill() {
     // Nothing is left to move.
     let demo = Demo::start(Some(&data));
     let (token, number) = tokens.last().unwrap();
-    assert_eq!(wait(|| reveal(&demo, token)), *number);
+    assert_eq!(wait(|| reveal(&Client::of(&demo), token)), *number);
     let audit = demo.get("/v1/audit-logs?action=token_vaulted&limit=1");
     assert_eq!(audit["data"].as_array().unwrap().len(), 1);
     stop(demo);

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::program::Running;
-use super::program::installation::{Installation, Serving, config};
+use super::program::installation::{Installation, Serving};
 use super::{card, children, number, wait};
 
 #[test]
