@@ -167,7 +167,12 @@ fn killed_between_approvals_and_what_they_do() {
 
     let (mut dice, mut asked) = (Dice::new(11), 0_i64);
     for cycle in 0..cycles {
-        let keys = kill_between(demo, &other, cycle, 1 + u64::try_from(dice.below(25)).unwrap());
+        let keys = kill_between(
+            demo,
+            &other,
+            cycle,
+            1 + u64::try_from(dice.below(25)).unwrap(),
+        );
         assert_clean(dir.path());
         demo = Demo::start(Some(dir.path()));
         let maker = Person::at(&demo, demo.text("secret_key"));

@@ -249,3 +249,47 @@ proptest! {
         }
     }
 }
+
+/// The same installation root, and a shred root that was made anew since: what erasure leaves of a keyring.
+fn with_another_shred_root(root: &RootKeys) -> RootKeys {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let (version, key) = root.root();
+    let mut bytes = vec![1];
+    bytes.extend(version.to_be_bytes());
+    bytes.extend(key);
+    bytes.extend(2_u32.to_be_bytes());
+    bytes.extend([0x5a; 32]);
+    let check = strongroom_crypto::sha256(&[b"strongroom/recovery/1", &bytes]);
+    bytes.extend(&check[..7]);
+    let bit = |place: usize| u32::from(bytes[place / 8] >> (7 - place % 8) & 1);
+    let letter = |index: usize| {
+        let value = (0..5).fold(0, |value, place| value << 1 | bit(5 * index + place));
+        char::from(ALPHABET[value as usize])
+    };
+    let text: String = (0..bytes.len() * 8 / 5).map(letter).collect();
+    RootKeys::from_recovery_text(&text).unwrap()
+}
+
+/// What was destroyed after the backup stays destroyed: the rows come back, the keys that open them do not.
+#[test]
+fn a_restore_opens_nothing_that_todays_keyring_does_not() {
+    let root = RootKeys::generate();
+    let file = made(&installation(&root), &root);
+    let today = with_another_shred_root(&root);
+    assert!(look(&file, &today).is_ok(), "the books are still there");
+    let keys = strongroom_crypto::Hierarchy::create(again(&root), 1);
+    let subject = keys.new_subject(1, [7; 12], 1);
+    let rows = keys.take_new_rows();
+    let (then, errors) =
+        strongroom_crypto::Hierarchy::open_what_unwraps(again(&root), rows.clone());
+    let row = rows
+        .iter()
+        .find(|row| row.number == subject.number)
+        .unwrap();
+    assert!(errors.is_empty() && then.open_subject(row).is_ok());
+    let (now, _) = strongroom_crypto::Hierarchy::open_what_unwraps(today, rows.clone());
+    assert!(
+        now.open_subject(row).is_err(),
+        "its subject's key is gone for good"
+    );
+}

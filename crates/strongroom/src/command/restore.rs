@@ -142,6 +142,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         "\nRestored to `{}`. What was done after the backup is not in it.",
         plan.place.books()
     );
+    if plan.folder.is_none() {
+        say!("The journals in the backup are left out: no empty folder is named for them.");
+    }
     if known.is_empty() {
         say!(
             "No checkpoint was given, so whether a newer state was known to anybody is not known here."
@@ -192,10 +195,12 @@ fn plan(options: &Options) -> Result<Plan, Fault> {
             options.root.over(config.root()),
         );
         let database = config.store().options()?;
+        // A server's own journals may be there already, beside a database that was lost.
+        let taken = database.is_some() && !folder::is_empty(config.data())?;
         return Ok(Plan {
             place: place.in_database(database.clone()),
             database,
-            folder: Some(config.data().to_path_buf()),
+            folder: (!taken).then(|| config.data().to_path_buf()),
         });
     }
     let (Some(to), Some(keyring)) = (&options.to, &options.keyring) else {
