@@ -67,8 +67,6 @@ impl fmt::Display for VerifyReport {
             postings,
             events,
             indexes,
-            // Whoever has the vault holds them against it.
-            vaulted: _,
             damages,
             further,
             vaulted: _,
