@@ -218,7 +218,8 @@ mod tests {
                     TestResult::Valid => {
                         assert_eq!(opened.as_deref(), Ok(test.pt.as_slice()), "{what}");
                         let mut out = Vec::new();
-                        BatchSealer(key()).seal(nonce, &test.aad, &test.pt, &mut out);
+                        let (key, uses) = (key(), Arc::default());
+                        BatchSealer { key, uses }.seal(nonce, &test.aad, &test.pt, &mut out);
                         assert_eq!(out, sealed, "{what}");
                         counts.0 += 1;
                     }

@@ -68,7 +68,7 @@ fn no_secret_type_is_shown_printed_or_copied() {
         strongroom_crypto::RandomPool,
         strongroom_scan::Canaries,
         strongroom_scan::Scanner,
-        strongroom_engine::CardInHand,
+        strongroom_engine::PaidWith,
         strongroom_engine::backup::SealTo,
     ];
     for (name, shown, printed, copied) in types {
