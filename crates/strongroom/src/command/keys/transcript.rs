@@ -31,8 +31,8 @@ pub(crate) enum Command {
   strongroom keys transcript verify ceremony.json
   strongroom keys transcript verify ceremony.json --key 6fd4…  --keyring ./keyring.toml --share-file ./share-1.txt …
 
-Without --key the signature is checked against the key that the transcript names; `/v1/audit/keys` and every bundle of
-`strongroom audit export` show the installation's. With --keyring the root keys are opened and their check value
+Without --key the signature is checked against the key that the transcript names: compare that with the one of an
+earlier transcript, or of a checkpoint. With --keyring the root keys are opened and their check value
 computed again. Exit code 0 when all of it fits, 1 when anything does not.")]
 pub(crate) struct Verify {
     /// The transcript
