@@ -24,7 +24,7 @@ use crate::app::App;
 use crate::arriving::Spill;
 use crate::body;
 use crate::call::{Answer, Call};
-use crate::cards::{self, Wiped};
+use crate::cards;
 use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
@@ -136,28 +136,18 @@ impl App {
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
-        self.limit_reveals(visit, &credential, route)?;
         // 4. Whether this key may be used in this way at all.
-        self.admit(visit, head, &credential).await?;
+        self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
         let body = body.read(self.settings().body_time).await?;
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
-        let checked = self
+        let signature = self
             .check_content(visit, head, &body, &credential, route)
-            .await;
-        let signature = match checked {
-            Ok(signature) => signature,
-            Err(problem) => {
-                // SECURITY: a copy of a body that was refused for what it holds, where one was made.
-                drop(Wiped(body));
-                return Err(problem);
-            }
-        };
-        // 7. The permission.
+            .await?;
+        // 7. The permission. 8. The idempotency key. 9. The parameters.
         let handler = self.authorize(visit, &credential, route).await?;
-        // 8. The idempotency key. 9. The parameters.
         let idempotency = self.idempotency(head, &body, &credential, route)?;
         let query = Query::parse(head.uri.query(), &route.query)?;
         // 10. The handler: it reads the body's fields and asks the engine.
@@ -220,9 +210,11 @@ impl App {
         visit: &mut Visit,
         head: &Parts,
         credential: &Arc<Credential>,
+        route: &Route,
     ) -> Result<(), Problem> {
         // What is refused is put on record, so the limits come first.
         self.limit(visit, credential)?;
+        self.limit_reveals(visit, credential, route)?;
         self.refuse_address(visit, credential).await?;
         self.refuse_certificate(visit, head, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
@@ -300,19 +292,6 @@ impl App {
             allow(visit, organizations.count(organization, visit.time))?;
         }
         Ok(())
-    }
-
-    /// SECURITY: a stolen key does not empty the vault before anybody looks.
-    fn limit_reveals(
-        &self,
-        visit: &mut Visit,
-        credential: &Credential,
-        route: &Route,
-    ) -> Result<(), Problem> {
-        match route.step_up && credential.scope.mode.is_live() {
-            true => allow(visit, self.inner().reveals.count(credential.id, visit.time)),
-            false => Ok(()),
-        }
     }
 
     /// What the request says, before anything of it is looked at: no card number, and the signature over it.

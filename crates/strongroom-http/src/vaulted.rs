@@ -13,6 +13,7 @@ use hyper::body::Body;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
+use strongroom_auth::Credential;
 use strongroom_auth::signing::{SignatureFault, SignedRequest};
 use strongroom_channel::link::{Serve, decoded, encoded};
 use strongroom_channel::message::{
@@ -30,11 +31,13 @@ use zeroize::Zeroizing;
 use crate::address::client_address;
 use crate::app::App;
 use crate::body::MAX_BODY;
+use crate::edge::allow;
 use crate::front::relay;
 use crate::parcel::Parcel;
 use crate::problem::{EdgeCode, Problem};
 use crate::respond::Reply;
-use crate::visit::Origin;
+use crate::route::Route;
+use crate::visit::{Origin, Visit};
 
 /// What this process writes on a request that it passes on, and nobody else knows.
 const PASSED: &str = "strongroom-passed";
@@ -235,6 +238,19 @@ impl App {
         });
         let response = self.serve(origin, &head, &mut Parcel::passing(body)).await;
         response_of(response).await.map(FromApi::Response)
+    }
+
+    /// SECURITY: a stolen key does not empty the vault before anybody looks.
+    pub(crate) fn limit_reveals(
+        &self,
+        visit: &mut Visit,
+        credential: &Credential,
+        route: &Route,
+    ) -> Result<(), Problem> {
+        match route.step_up && credential.scope.mode.is_live() {
+            true => allow(visit, self.inner().reveals.count(credential.id, visit.time)),
+            false => Ok(()),
+        }
     }
 
     /// Whether a request is one that the vault must see first.

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -29,8 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A child that ran for so long did not fail to start.
 const LONG: Duration = Duration::from_secs(10);
-/// How long the child may take to end.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Looks until a child that does not end is killed: ten seconds.
+const DRAIN_LOOKS: u32 = 500;
 
 /// The thread that keeps the vault. Dropping it stops the vault without waiting.
 pub(crate) struct Keeper {
@@ -77,16 +77,16 @@ impl Keeper {
 fn keep(place: &Place, stopped: &Receiver<()>, ended: &watch::Sender<u32>) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let began = Instant::now();
+        let mut looks = 0;
         match spawn(place) {
-            Ok(child) => match watch_over(child, stopped) {
+            Ok(child) => match watch_over(child, stopped, &mut looks) {
                 None => return,
                 Some(status) => tracing::error!(status = %status, "the vault process has ended"),
             },
             Err(fault) => fault.print(),
         }
         ended.send_modify(|count| *count += 1);
-        pause = match began.elapsed() > LONG {
+        pause = match LOOK.saturating_mul(looks) > LONG {
             true => FIRST_PAUSE,
             false => LONGEST_PAUSE.min(pause * 2),
         };
@@ -130,8 +130,9 @@ fn folder(place: &Place) -> Result<PathBuf, Fault> {
 }
 
 /// Waits for the child's end; `None` when that was asked for.
-fn watch_over(mut child: Child, stopped: &Receiver<()>) -> Option<ExitStatus> {
+fn watch_over(mut child: Child, stopped: &Receiver<()>, looks: &mut u32) -> Option<ExitStatus> {
     loop {
+        *looks = looks.saturating_add(1);
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
             Ok(None) => {}
@@ -146,8 +147,7 @@ fn watch_over(mut child: Child, stopped: &Receiver<()>) -> Option<ExitStatus> {
 
 fn end(mut child: Child) {
     drop(child.stdin.take());
-    let began = Instant::now();
-    while began.elapsed() < DRAIN {
+    for _ in 0..DRAIN_LOOKS {
         if !matches!(child.try_wait(), Ok(None)) {
             return;
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use strongroom_acquirer::SandboxAcquirer;
 use strongroom_crypto::RootKeys;
@@ -25,7 +25,7 @@ pub(crate) const FOLDER: &str = "vault";
 const SOCKET: &str = "vault.sock";
 const LOCK: &str = "vault.lock";
 /// How long the folder may be another process's, and between two looks.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MOST_LOOKS: u32 = 500;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Where the vault of a data directory answers.
@@ -122,11 +122,12 @@ fn root_keys(dir: &Path, secrets: &VaultSecrets) -> Result<RootKeys, Fault> {
 fn lock(dir: &Path) -> Result<File, Fault> {
     let path = dir.join(LOCK);
     let file = File::create(&path).map_err(|error| Fault::file("cannot write", &path, &error))?;
-    let began = Instant::now();
+    let mut looks = 0;
     loop {
+        looks += 1;
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+            Err(TryLockError::WouldBlock) if looks < MOST_LOOKS => {
                 std::thread::sleep(LOOK);
             }
             Err(TryLockError::WouldBlock) => {
