@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -168,7 +167,7 @@ fn an_interrupted_restore_leaves_nothing_or_what_the_next_one_removes() {
         let beside = place.path(".restored.unfinished/strongroom.db");
         while !beside.exists() {
             assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::yield_now();
         }
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
