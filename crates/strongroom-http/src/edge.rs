@@ -145,10 +145,9 @@ impl App {
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
         };
-        let answer = self.run(handler, call).await?;
         Ok(Passed {
             status: route.success,
-            answer,
+            answer: self.run(handler, call).await?,
         })
     }
 
