@@ -100,25 +100,8 @@ pub fn run(options: &Options) -> Outcome<()> {
         // The database runs under an account of its own and must reach its folder.
         .permissions(Permissions::from_mode(0o755))
         .tempdir_in(&options.folder)?;
-    if options.webhooks {
-        strongroom::build()?;
-        webhooks::measure(folder.path(), options.runs)?
-            .iter()
-            .for_each(|row| println!("{row}"));
-        return Ok(());
-    }
-    if options.rotation {
-        strongroom::build()?;
-        rotation::measure(folder.path(), options.runs)?
-            .iter()
-            .for_each(|row| println!("{row}"));
-        return Ok(());
-    }
-    if options.only == Some(Which::Protection) {
-        strongroom::build()?;
-        protection::measure(folder.path(), options.runs, options.seconds)?
-            .iter()
-            .for_each(|row| println!("{row}"));
+    if let Some(rows) = one_part(options, folder.path())? {
+        rows.iter().for_each(|row| println!("{row}"));
         return Ok(());
     }
     let mut report = Report::new(probe::fsync_us(folder.path())?);
@@ -164,6 +147,24 @@ pub fn run(options: &Options) -> Outcome<()> {
         None => report.write("bench/results-postgres.json"),
         Some(_) => Ok(()),
     }
+}
+
+/// The rows of the one part that was asked for, if one was; no results file is written.
+fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra>>> {
+    let protection = options.only == Some(Which::Protection);
+    if options.webhooks || options.rotation || protection {
+        strongroom::build()?;
+    }
+    if options.webhooks {
+        return webhooks::measure(folder, options.runs).map(Some);
+    }
+    if options.rotation {
+        return rotation::measure(folder, options.runs).map(Some);
+    }
+    if protection {
+        return protection::measure(folder, options.runs, options.seconds).map(Some);
+    }
+    Ok(None)
 }
 
 impl Options {

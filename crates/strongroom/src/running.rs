@@ -166,25 +166,12 @@ async fn serve_alone<T>(
         cards,
     } = seats;
     let (keeper, vault) = cards.open(&place)?;
-    let edge = EdgeSettings {
-        vault: vault.clone(),
-        ..edge
-    };
-    let workers = WorkerSettings {
-        vault: vault.clone(),
-        ..workers
-    };
+    let (edge, workers) = with_vault(edge, workers, vault.as_ref());
     // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
     let mut stops = Stops::listen()?;
     let listener = asynchronous(listener)?;
     let admin = admin.map(asynchronous).transpose()?;
-    let mut tls = JoinSet::new();
-    if let Some(acceptor) = &edge.tls {
-        tls.spawn(tls::watch(acceptor)?);
-        if let Some(acme) = acme {
-            tls.spawn(acme.run(acceptor.clone(), engine.clone()));
-        }
-    }
+    let mut tls = certificates(&edge, acme, &engine)?;
     let app = App::new(engine.clone(), edge);
     if let Some(vault) = &vault {
         let prepared = tokio::select! {
@@ -225,6 +212,39 @@ async fn serve_alone<T>(
     tls.shutdown().await;
     end(engine, workers).await;
     outcome
+}
+
+/// Edge and workers that find the vault process, if there is one.
+pub(crate) fn with_vault(
+    edge: EdgeSettings,
+    workers: WorkerSettings,
+    vault: Option<&Vault>,
+) -> (EdgeSettings, WorkerSettings) {
+    let edge = EdgeSettings {
+        vault: vault.cloned(),
+        ..edge
+    };
+    let workers = WorkerSettings {
+        vault: vault.cloned(),
+        ..workers
+    };
+    (edge, workers)
+}
+
+/// What renews the listener's certificate while it is served.
+fn certificates(
+    edge: &EdgeSettings,
+    acme: Option<AcmeSource>,
+    engine: &Engine,
+) -> Result<JoinSet<()>, Fault> {
+    let mut tasks = JoinSet::new();
+    if let Some(acceptor) = &edge.tls {
+        tasks.spawn(tls::watch(acceptor)?);
+        if let Some(acme) = acme {
+            tasks.spawn(acme.run(acceptor.clone(), engine.clone()));
+        }
+    }
+    Ok(tasks)
 }
 
 /// Waits for the vault, and has it take over the numbers that are still in the books. What is given answers the vault's

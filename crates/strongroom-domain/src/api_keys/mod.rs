@@ -132,11 +132,6 @@ impl Held {
 }
 
 impl ApiKey {
-    /// The key that stands for the person it belongs to.
-    pub fn person(&self) -> ApiKeyId {
-        self.person.unwrap_or(self.id)
-    }
-
     pub fn status_code(&self) -> u8 {
         match self.status {
             CredentialStatus::Active => 0,

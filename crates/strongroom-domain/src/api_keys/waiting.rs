@@ -23,6 +23,13 @@ pub(super) fn person_of(facts: &Facts, held: Option<&Held>) -> Option<ApiKeyId> 
     Some(facts.api_key(maker.any()).map_or(maker, ApiKey::person))
 }
 
+impl ApiKey {
+    /// The key that stands for the person it belongs to.
+    pub fn person(&self) -> ApiKeyId {
+        self.person.unwrap_or(self.id)
+    }
+}
+
 impl CreateApiKey {
     pub(super) fn asked(&self) -> Value {
         let CreateApiKey {

@@ -34,7 +34,7 @@ use crate::fault::Fault;
 use crate::keeper::Keeper;
 use crate::place::Place;
 use crate::running::{
-    Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told,
+    Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told, with_vault,
 };
 
 /// What is said when a server of an older version serves.
@@ -99,30 +99,14 @@ impl Node {
             cards,
         } = seats;
         let (keeper, vault) = cards.open(&self.place)?;
-        let edge = EdgeSettings {
-            vault: vault.clone(),
-            ..edge
-        };
-        let workers = WorkerSettings { vault, ..workers };
+        let (edge, workers) = with_vault(edge, workers, vault.as_ref());
         let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
         let watching = watching.map(tokio::spawn);
         let leave = self.settings.leave;
         let front = Front::new(edge.clone(), self.settings.patience);
         let (stop, stopped) = watch::channel(false);
         let told = || told(stopped.clone());
-        let mut serving = vec![tokio::spawn(serve_front(
-            asynchronous(listener)?,
-            front.clone(),
-            told(),
-        ))];
-        if let Some(admin) = admin {
-            let admin = asynchronous(admin)?;
-            serving.push(tokio::spawn(serve_front_admin(
-                admin,
-                front.clone(),
-                told(),
-            )));
-        }
+        let mut serving = open(listener, admin, &front, &told)?;
         let mut member = self.join(
             front.clone(),
             (edge, workers, control),
@@ -223,6 +207,25 @@ impl Node {
             waits: self.waits,
         })
     }
+}
+
+/// Opens a node's own listeners, which answer whoever decides.
+fn open<F>(
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    front: &Front,
+    told: &impl Fn() -> F,
+) -> Result<Vec<JoinHandle<()>>, Fault>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let api = serve_front(asynchronous(listener)?, front.clone(), told());
+    let mut serving = vec![tokio::spawn(api)];
+    if let Some(admin) = admin {
+        let admin = serve_front_admin(asynchronous(admin)?, front.clone(), told());
+        serving.push(tokio::spawn(admin));
+    }
+    Ok(serving)
 }
 
 /// A node among others.

@@ -30,7 +30,7 @@ pub(crate) enum Command {
     VaultKit(VaultKit),
 }
 
-/// Show the recovery kit of the vault's own keyring, which the installation's kit does not open
+/// Show a recovery kit of the vault's own keyring, for the day that its file is lost
 #[derive(Args)]
 #[command(after_long_help = "Example:
   strongroom keys vault-kit --config strongroom.toml --recovery-kit ./vault-kit.txt
