@@ -242,8 +242,15 @@ impl Receiver for Unpack<'_> {
     }
 }
 
-/// SECURITY: who knows the recipient can make a backup, so a path in it leads nowhere but into the journals' folders.
+/// The keyring of a vault, which opens with the installation's roots alone.
+const VAULT_KEYRING: &str = "vault/keyring.toml";
+
+/// SECURITY: who knows the recipient can make a backup, so a path in it leads nowhere but into the journals' folders, or to
+/// a keyring that does not open unless it is the right one.
 fn is_safe(path: &str) -> bool {
+    if path == VAULT_KEYRING {
+        return true;
+    }
     let mut components = Path::new(path).components();
     let plain = |part: Component<'_>| match part {
         Component::Normal(name) => name.to_str().is_some_and(|name| {
@@ -259,11 +266,15 @@ fn is_safe(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_safe;
+    use super::{VAULT_KEYRING, is_safe};
 
     #[test]
-    fn paths_lead_into_the_journals_alone() {
-        for good in ["requests/20261127-1", "server-2/attempts/5/20261127.seg"] {
+    fn paths_lead_to_journals_and_the_vaults_keyring_alone() {
+        for good in [
+            "requests/20261127-1",
+            "server-2/attempts/5/20261127.seg",
+            VAULT_KEYRING,
+        ] {
             assert!(is_safe(good), "{good}");
         }
         for bad in [
@@ -273,6 +284,8 @@ mod tests {
             "strongroom.db",
             "../requests/a",
             "requests/.a",
+            "vault/strongroom.db",
+            "keyring.toml",
             "requests/a/b/c/d",
             "server-2/strongroom.db",
             "requests/a b",

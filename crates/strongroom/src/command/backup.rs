@@ -15,9 +15,9 @@ use strongroom_store::{SqliteStore, Store, StoreError};
 
 use crate::fault::Fault;
 use crate::out::{self, error_line, say};
-use crate::place::{Place, PlaceOptions, VAULT};
+use crate::place::{KEYRING, Place, PlaceOptions, VAULT};
 use crate::unfinished::Unfinished;
-use crate::{folder, journals, logging};
+use crate::{folder, journals, logging, vault_process};
 
 /// Back up an installation while it runs, into one sealed file
 ///
@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let source = Source {
         books: &*store,
         vault: vault.as_deref(),
-        files: journals::files(&place.data)?,
+        files: files(&place)?,
     };
     if out == Path::new("-") {
         return to_standard_output(&place, &source, to, options);
@@ -143,6 +143,16 @@ fn to_standard_output(
     }
     error_line(format_args!("{bytes} bytes written"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Journals, and the vault's keyring: it opens with the installation's roots alone, as the keys among the rows do.
+fn files(place: &Place) -> Result<Vec<(String, PathBuf)>, Fault> {
+    let mut files = journals::files(&place.data)?;
+    let keyring = vault_process::keyring(&place.data);
+    if keyring.is_file() {
+        files.push((format!("{VAULT}/{KEYRING}"), keyring));
+    }
+    Ok(files)
 }
 
 /// The store of a vault that has its own folder in the data directory.

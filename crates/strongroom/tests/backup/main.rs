@@ -16,12 +16,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use place::{Load, Place, ended, text};
 use program::installation::{Installation, PASSPHRASE, config};
 use program::writers::Shop;
 use program::{Demo, Ended, assert_clean, strongroom};
 
+const NUMBER: &str = "4242424242424242";
 const FUNDS: i64 = 10_000_000;
 
 /// Money moves while it is taken; what was acknowledged before it began is in it, whole, and nothing else is half.
@@ -31,6 +33,10 @@ fn a_backup_of_a_running_server_is_restored_whole() {
     let demo = place.demo();
     let load = Load::on(&demo);
     load.wait_for(100);
+    let card = demo.request("POST", "/v1/tokens").json(&json!({
+        "card": { "number": NUMBER, "exp_month": 12, "exp_year": 2099, "cvv": "917" }, "use": "multi_use",
+    }));
+    let token = card.send().json()["id"].as_str().unwrap().to_owned();
     let before = load.count();
     let (file, note) = (place.path("full.strongroom"), place.path("checkpoint"));
     let told = place
@@ -85,6 +91,15 @@ fn a_backup_of_a_running_server_is_restored_whole() {
         );
         assert_eq!(Some(&again.body), line.answer.as_ref());
     }
+    // The vault came along, with what opens it.
+    let reveal = demo.request("POST", &format!("/v1/tokens/{token}/reveal"));
+    let revealed = reveal.json(&json!({ "reason": "a drill" })).send();
+    assert_eq!(
+        revealed.json()["card"]["number"],
+        NUMBER,
+        "{}",
+        revealed.text()
+    );
     // What came after it is not there, and is done anew.
     let last = lines.last().unwrap();
     assert!(!shop.pay(last).unwrap().replayed);
