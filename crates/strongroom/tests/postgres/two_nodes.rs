@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::crash::asked_for;
 use crate::database::{Database, free_port};
 use crate::nodes::Nodes;
-use crate::outages::{RECOVERED, WRITERS, Work, begin_at, settle, take_away, until_paid};
+use crate::outages::{WRITERS, Work, begin_at, recovered, settle, take_away, until_paid};
 use crate::pair::{PATIENCE, pause};
 use crate::program::Demo;
 use crate::proxy::Proxy;
@@ -67,7 +67,7 @@ fn two_nodes_lose_the_database_in_four_ways() {
             let (name, before) = take_away(&mut database, way, &work);
             let took = until_paid(&work, before);
             println!("{name}: paid again after {:.2} s", took.as_secs_f64());
-            assert!(took <= RECOVERED, "{name}: {took:?}");
+            assert!(took <= recovered(), "{name}: {took:?}");
             let slot = usize::try_from(way).unwrap();
             longest[slot] = longest[slot].max(took);
         }
