@@ -60,7 +60,7 @@ fn a_demo_is_verified_while_it_runs_and_taken_over_by_a_second_one() {
     let begun = Instant::now();
     let third = database.demo();
     assert!(
-        begun.elapsed() < Duration::from_secs(30),
+        begun.elapsed() < Duration::from_secs(5),
         "{:?}",
         begun.elapsed()
     );
