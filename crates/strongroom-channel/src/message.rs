@@ -247,6 +247,9 @@ pub enum ToVault {
         #[n(1)]
         body: SecretBytes,
     },
+    /// Whether it is ready.
+    #[n(12)]
+    Hello,
 }
 
 #[derive(Encode, Decode)]

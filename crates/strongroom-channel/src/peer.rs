@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ struct Inner {
     standing: watch::Sender<bool>,
     returned: std::sync::Mutex<Option<mpsc::Receiver<Handed>>>,
     giving_back: mpsc::Sender<Handed>,
+    leaving: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -63,6 +65,7 @@ impl Vault {
             standing: watch::Sender::new(false),
             returned: std::sync::Mutex::new(Some(returned)),
             giving_back,
+            leaving: AtomicBool::new(false),
         }))
     }
 
@@ -78,7 +81,9 @@ impl Vault {
                 }
                 *self.0.up.write().unwrap_or_else(PoisonError::into_inner) = None;
                 self.0.standing.send_replace(false);
-                tracing::warn!("the vault is away");
+                if !self.0.leaving.load(Ordering::Relaxed) {
+                    tracing::warn!("the vault is away");
+                }
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -89,8 +94,11 @@ impl Vault {
         let mut sockets = UnixStream::connect(&self.0.path).await.ok()?;
         talk.write_all(&[TALK]).await.ok()?;
         sockets.write_all(&[SOCKETS]).await.ok()?;
+        let link = Link::start(talk, Arc::clone(serve));
+        // It listens before its store is open.
+        let _: FromVault = link.ask(&ToVault::Hello, PATIENCE).await.ok()?;
         Some(Up {
-            link: Link::start(talk, Arc::clone(serve)),
+            link,
             handoff: Handoff::new(sockets),
         })
     }
@@ -107,6 +115,11 @@ impl Vault {
         let mut standing = self.0.standing.subscribe();
         // The sender lives as long as this does.
         let _ = standing.wait_for(|up| *up).await;
+    }
+
+    /// Its end is near, and no news.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
     }
 
     pub fn is_up(&self) -> bool {

@@ -71,6 +71,7 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
         }
         ToVault::InquireRefund(id) => Ok(refund_said(vault.acquirer().inquire_refund(id).await)),
         ToVault::Import { place, digits } => import(vault, place, &digits).await,
+        ToVault::Hello => Ok(FromVault::Done),
         ToVault::Forward { head, body } => {
             let response = front::forwarded(vault, head, body).await;
             Ok(FromVault::Response(response))

@@ -179,7 +179,7 @@ async fn serve_alone<T>(
             () = stops.first() => Ok(None),
         };
         if !matches!(prepared, Ok(Some(_))) {
-            end_vault(keeper).await;
+            end_vault(keeper, vault.as_ref()).await;
             drop(tokio::task::spawn_blocking(move || engine.stop()).await);
             return prepared.map(|_| None);
         }
@@ -199,7 +199,7 @@ async fn serve_alone<T>(
     };
     stops.end_at_the_second();
     // First, as the requests that it has under way are answered here.
-    end_vault(keeper).await;
+    end_vault(keeper, vault.as_ref()).await;
     stop.send_replace(true);
     // A panic in there was logged where it happened; the rest must stop all the same.
     drop(api.await);
@@ -285,7 +285,10 @@ pub(crate) async fn prepare(
     }
 }
 
-pub(crate) async fn end_vault(keeper: Option<Keeper>) {
+pub(crate) async fn end_vault(keeper: Option<Keeper>, vault: Option<&Vault>) {
+    if let Some(vault) = vault {
+        vault.leave();
+    }
     if let Some(keeper) = keeper {
         // A panic in there was logged where it happened.
         drop(tokio::task::spawn_blocking(move || keeper.stop()).await);

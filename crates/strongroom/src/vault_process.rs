@@ -99,11 +99,10 @@ fn listen(plan: &Plan) -> Result<UnixListener, Fault> {
         let hint = "the path of a socket has at most 107 characters: name a shorter one, or use a shorter data directory";
         system(&what, &error).hint(hint)
     })?;
-    if client.is_some() {
-        // Who may connect is asked of the kernel, at each connection.
-        std::fs::set_permissions(socket, Permissions::from_mode(0o666))
-            .map_err(|error| Fault::file("cannot open to its client", socket, &error))?;
-    }
+    // Who may connect is asked of the kernel, at each connection.
+    let mode = if client.is_some() { 0o666 } else { 0o600 };
+    std::fs::set_permissions(socket, Permissions::from_mode(mode))
+        .map_err(|error| Fault::file("cannot open to its client", socket, &error))?;
     Ok(listener)
 }
 

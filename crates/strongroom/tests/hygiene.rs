@@ -169,10 +169,10 @@ fn the_doctor_says_what_is_and_what_should_be() {
     };
     let told = doctor().out;
     for line in [
-        "ok   core dumps: off",
-        "ok   other processes of this user: cannot look into this one",
-        "ok   copies: the keyring is apart from the data",
-        "ok   passphrase: not in the data directory",
+        "ok    core dumps: off",
+        "ok    other processes of this user: cannot look into this one",
+        "ok    copies: the keyring is apart from the data",
+        "ok    passphrase: not in the data directory",
     ] {
         assert!(told.contains(line), "`{line}` is not in {told}");
     }

@@ -141,7 +141,7 @@ impl Node {
             drop(served.await);
         }
         touch.abort();
-        end_vault(keeper).await;
+        end_vault(keeper, vault.as_ref()).await;
         if let Some(watching) = watching {
             watching.abort();
         }
