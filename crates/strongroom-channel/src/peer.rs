@@ -21,6 +21,10 @@ pub const SOCKETS: u8 = b'S';
 
 /// How long the vault has for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it has for a request that the API process answers.
+const LONG_PATIENCE: Duration = Duration::from_secs(90);
+/// How long it may take to take a connection up.
+const GIVING: Duration = Duration::from_secs(1);
 /// Between two tries to connect.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Connections that came back and were not taken up yet.
@@ -149,13 +153,32 @@ impl Vault {
         }
     }
 
+    /// Has the vault see to a whole request, which may take as long as a commit.
+    ///
+    /// # Errors
+    /// [`VaultAway`]; the request may have been carried out.
+    pub async fn forward(&self, request: &ToVault) -> Result<FromVault, VaultAway> {
+        let up = self.up().ok_or(VaultAway)?;
+        up.link
+            .ask(request, LONG_PATIENCE)
+            .await
+            .map_err(|_| VaultAway)
+    }
+
     /// Gives a client's connection to the vault.
     ///
     /// # Errors
     /// The connection, when the vault is away.
     pub async fn give(&self, socket: OwnedFd, peer: IpAddr) -> Result<(), OwnedFd> {
         match self.up() {
-            Some(up) => up.handoff.give(socket, peer).await,
+            Some(up) => {
+                let Ok(spare) = socket.try_clone() else {
+                    return Err(socket);
+                };
+                let given = tokio::time::timeout(GIVING, up.handoff.give(socket, peer));
+                // A vault that hangs holds nobody up.
+                given.await.unwrap_or(Err(spare))
+            }
             None => Err(socket),
         }
     }

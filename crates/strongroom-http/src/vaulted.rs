@@ -5,12 +5,13 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use strongroom_auth::Credential;
@@ -30,12 +31,11 @@ use zeroize::Zeroizing;
 
 use crate::address::client_address;
 use crate::app::App;
-use crate::body::MAX_BODY;
 use crate::edge::allow;
 use crate::front::relay;
 use crate::parcel::Parcel;
 use crate::problem::{EdgeCode, Problem};
-use crate::respond::Reply;
+use crate::respond::{Reply, always};
 use crate::route::Route;
 use crate::visit::{Origin, Visit};
 
@@ -230,6 +230,16 @@ impl App {
                 Origin::Here(peer)
             }
         };
+        // SECURITY: a request that a client sent behind one of these on the same connection is not the vault's: a
+        // stream would never end here, and a large answer would not fit.
+        if !self.is_for_vault(&head) {
+            let text = "a request that carries a card is answered before the next one is sent";
+            let problem = Problem::new(EdgeCode::MethodNotAllowed, text);
+            let mut response = self.plain(&problem);
+            let closing = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, closing);
+            return response_of(response).await.map(FromApi::Response);
+        }
         head.extensions.insert(Transit {
             vault,
             visit,
@@ -285,9 +295,15 @@ impl App {
                 live_allowed,
             } => (client, live_allowed),
         };
+        let body = match body.read(settings.body_time).await {
+            Ok(bytes) => {
+                let bytes = crate::cards::Wiped(bytes);
+                SecretBytes(Zeroizing::new(bytes.0.to_vec()))
+            }
+            Err(problem) => return self.plain(&problem),
+        };
         let forwarded = async {
-            let vault = settings.vault.as_ref()?;
-            let body = whole(body, settings.body_time).await;
+            let vault = settings.vault.as_ref().filter(|vault| vault.is_up())?;
             // What the connection proved goes along, and comes back with the request.
             let told = relay::request(head, client, live_allowed, Ok(Bytes::new()));
             let passed = Header {
@@ -304,11 +320,16 @@ impl App {
                 target: head.uri.to_string(),
                 headers: headers.chain([passed]).collect(),
             };
-            vault.ask(&ToVault::Forward { head, body }).await.ok()
+            Some(vault.forward(&ToVault::Forward { head, body }).await)
         };
         match forwarded.await {
-            Some(FromVault::Response(response)) => written(response),
-            _ => self.refused_away(),
+            Some(Ok(FromVault::Response(response))) => written(response),
+            None => self.plain(&away()),
+            // It was sent, and nobody knows how far it came.
+            Some(_) => {
+                let text = "the card vault went away before its answer came: look whether it was carried out";
+                self.plain(&Problem::new(EdgeCode::OutcomeUnknown, text).retry_after(1))
+            }
         }
     }
 
@@ -318,30 +339,21 @@ impl App {
         shown.is_some_and(|shown| strongroom_crypto::equal(shown, self.inner().pass.as_bytes()))
     }
 
-    fn refused_away(&self) -> Response<Reply> {
-        let body = away().render(self.engine().new_request());
+    /// A problem that comes before everything that answers know of a request.
+    fn plain(&self, problem: &Problem) -> Response<Reply> {
+        let body = problem.render(self.engine().new_request());
         let mut response = Response::new(Reply::Whole(Full::new(body)));
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let status = StatusCode::from_u16(problem.status());
+        *response.status_mut() = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         let headers = response.headers_mut();
+        always(headers, self.settings().behind_tls);
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        response
-    }
-}
-
-/// A body for the vault; one that is too large or breaks off becomes one that is too large, which is refused.
-async fn whole<B>(body: &mut Parcel<B>, patience: Duration) -> SecretBytes
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match body.read(patience).await {
-        Ok(bytes) => {
-            let bytes = crate::cards::Wiped(bytes);
-            SecretBytes(Zeroizing::new(bytes.0.to_vec()))
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if let Some(seconds) = problem.retry_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        Err(_) => SecretBytes(Zeroizing::new(vec![b' '; MAX_BODY + 1])),
+        response
     }
 }
 

@@ -13,6 +13,8 @@ use crate::{approvals, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
+/// The most, with those that wait for the vault.
+const MOST: usize = 20_000;
 /// The longest nap between two looks, so that a clock set forward is noticed.
 const NAP: Duration = Duration::from_secs(5);
 /// The nap while the vault is away.
@@ -25,16 +27,24 @@ pub(crate) async fn run(
     step: i64,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let mut take = TAKE;
     loop {
         let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
-        let nap = match advance(&engine, till, step).await {
+        let nap = match advance(&engine, till, step, take).await {
             Ok(Turn {
                 done: 0,
                 skipped: 0,
             }) => until_next(&engine).await,
-            Ok(Turn { skipped: 0, .. }) => Duration::ZERO,
+            Ok(Turn { skipped: 0, .. }) => {
+                take = TAKE;
+                Duration::ZERO
+            }
             // The vault is away for moments.
-            Ok(_) => CLOSED,
+            Ok(turn) => {
+                // What waits for the vault does not hide what comes after it.
+                take = MOST.min(TAKE + turn.skipped);
+                CLOSED
+            }
             Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
                 tracing::warn!(failure = ?failure, "the turn of what is due failed");
@@ -67,7 +77,7 @@ pub async fn advance_due(
     acquirer: &dyn Acquirer,
     step: i64,
 ) -> Result<usize, Failure> {
-    let turn = advance(engine, Till::Here(acquirer), step).await?;
+    let turn = advance(engine, Till::Here(acquirer), step, TAKE).await?;
     Ok(turn.done)
 }
 
@@ -78,8 +88,8 @@ struct Turn {
     skipped: usize,
 }
 
-async fn advance(engine: &Engine, till: Till<'_>, step: i64) -> Result<Turn, Failure> {
-    let jobs = engine.due_jobs(TAKE).await?;
+async fn advance(engine: &Engine, till: Till<'_>, step: i64, take: usize) -> Result<Turn, Failure> {
+    let jobs = engine.due_jobs(take).await?;
     let mut turn = Turn {
         done: 0,
         skipped: 0,

@@ -203,6 +203,10 @@ fn words(failure: &Failure) -> String {
     match failure {
         Failure::Overloaded => "the store cannot be reached now; try again".to_owned(),
         Failure::StorageFull => "the disk is full; nothing was lost".to_owned(),
+        Failure::KeyReused => {
+            "the roots were replaced by somebody else meanwhile; nothing was done: read the keyring again"
+                .to_owned()
+        }
         Failure::Halted => "the server's store has failed, or it is stopping".to_owned(),
         other => format!("it was not done: {}", format!("{other:?}").to_lowercase()),
     }

@@ -56,10 +56,11 @@ impl Keeper {
         })
     }
 
-    /// Waits until a child has ended, which before the first answer means that it cannot start.
+    /// Waits until a child ends from now on, which before an answer means that it cannot start.
     pub async fn ended(&self) {
         let mut ended = self.ended.clone();
-        if ended.wait_for(|count| *count > 0).await.is_err() {
+        let before = *ended.borrow_and_update();
+        if ended.wait_for(|count| *count > before).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -98,6 +99,7 @@ fn keep(place: &Place, stopped: &Receiver<()>, ended: &watch::Sender<u32>) {
 
 fn spawn(place: &Place) -> Result<Child, Fault> {
     let fault = |error| system("the vault process cannot be started", &error);
+    let secrets = place.vault_secrets()?.lines();
     let mut command = Command::new(PROGRAM);
     command.arg("vault").arg("--dir").arg(folder(place)?);
     if logging::is_json() {
@@ -111,7 +113,6 @@ fn spawn(place: &Place) -> Result<Child, Fault> {
     command.process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().map_err(fault)?;
-    let secrets = place.vault_secrets()?.lines();
     if let Some(stdin) = child.stdin.as_mut() {
         // An empty line ends them.
         let told = stdin

@@ -207,8 +207,11 @@ impl Place {
 
     /// Keeps what opens the vault's keyring for another start of the vault.
     pub fn keep_vault_secrets(&self, root: &RootKeys) -> Result<(), Fault> {
-        let kept = passphrase::keep(&VaultSecrets::of(root).lines())?;
-        *self.kept() = Some(kept);
+        let mut kept = self.kept();
+        // While roots are replaced the vault opens with the old ones until its keyring was sealed anew.
+        let older = kept.as_ref().map(passphrase::kept).transpose()?;
+        let secrets = VaultSecrets::of(root).and_older(older.as_ref());
+        *kept = Some(passphrase::keep(&secrets.lines())?);
         Ok(())
     }
 

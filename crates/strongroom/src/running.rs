@@ -179,7 +179,7 @@ async fn serve_alone<T>(
             () = stops.first() => Ok(None),
         };
         if !matches!(prepared, Ok(Some(_))) {
-            end_vault(keeper, vault.as_ref()).await;
+            end_vault(keeper, Some(vault)).await;
             drop(tokio::task::spawn_blocking(move || engine.stop()).await);
             return prepared.map(|_| None);
         }
@@ -264,6 +264,7 @@ pub(crate) async fn prepare(
     let keeping = tokio::spawn(async move { kept.keep_up(questions).await });
     match keeper {
         Some(keeper) => tokio::select! {
+            biased;
             () = vault.ready() => {}
             () = keeper.ended() => {
                 return Err(Fault::new("the vault process does not start; see above"));

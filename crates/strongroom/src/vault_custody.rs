@@ -18,6 +18,9 @@ const COST: PassphraseCost = PassphraseCost {
     lanes: 1,
 };
 
+/// Secrets that are tried.
+const MOST: usize = 4;
+
 /// The secrets, newest first.
 pub(crate) struct VaultSecrets {
     secrets: Vec<SecretText>,
@@ -39,6 +42,20 @@ impl VaultSecrets {
             secrets: vec![passphrase],
             cost: PassphraseCost::STANDARD,
         }
+    }
+
+    /// With those that were kept before behind them, a few at most.
+    pub fn and_older(mut self, lines: Option<&SecretText>) -> VaultSecrets {
+        let older = lines
+            .into_iter()
+            .flat_map(|lines| VaultSecrets::parse(lines).secrets);
+        for secret in older {
+            let is_there = |known: &SecretText| known.expose() == secret.expose();
+            if self.secrets.len() < MOST && !self.secrets.iter().any(is_there) {
+                self.secrets.push(secret);
+            }
+        }
+        self
     }
 
     /// One secret a line, as [`VaultSecrets::lines`] gave them.

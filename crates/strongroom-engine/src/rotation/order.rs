@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::{KeyRow, Purpose, Rewrap, RootKeys};
+use strongroom_crypto::{Hierarchy, KeyRow, Purpose, Rewrap, RootKeys};
 use strongroom_store::Batch;
+use strongroom_types::id::Kind;
 
 use crate::commit::Commit;
 use crate::envelope::Failure;
@@ -37,6 +38,17 @@ impl Commit {
             }
             KeyOrder::Roots(roots) => {
                 let rows = self.key_rows()?;
+                let (version, _) = self.shared.hierarchy.root_versions();
+                let (wanted, _) = roots.root();
+                if wanted == version && Hierarchy::open(roots.copy(), rows.clone()).is_ok() {
+                    // It was done before.
+                    return Ok(0);
+                }
+                // SECURITY: only what follows the roots in use takes their place; who read the keyring before another
+                // replacement would have all keys wrapped under roots that no file holds.
+                if Some(wanted) != version.checked_add(1) {
+                    return Err(Failure::KeyReused);
+                }
                 let planned = self.shared.hierarchy.plan_roots(&roots, &rows);
                 self.wrapped(planned, &rows)
             }
@@ -94,14 +106,19 @@ impl Commit {
     }
 
     /// Seals rows again that were sealed elsewhere, under a key that was superseded since.
-    pub(crate) fn reseal_late(&self, batch: &mut Batch) {
+    pub(crate) fn reseal_late(&mut self, batch: &mut Batch) {
         if !self.shared.hierarchy.has_superseded() {
             return;
         }
         let shared = &self.shared;
         let mut resealer = Resealer::new(Arc::clone(&shared.hierarchy));
-        if let Err(fault) = resealer.late(|number| shared.scope(number), batch) {
-            tracing::error!(fault = %fault, "a row could not be sealed again");
+        match resealer.late(|number| shared.scope(number), batch) {
+            // A token in memory carries its number as it was sealed before.
+            Ok(rows) => {
+                let tokens = rows.into_iter().filter(|(_, id)| id.kind == Kind::Token);
+                tokens.for_each(|key| self.cache.forget(key));
+            }
+            Err(fault) => tracing::error!(fault = %fault, "a row could not be sealed again"),
         }
     }
 }

@@ -134,12 +134,17 @@ impl Resealer {
         &mut self,
         scope_of: impl Fn(u32) -> Option<Scope>,
         batch: &mut Batch,
-    ) -> Result<(), OpenFault> {
+    ) -> Result<Vec<(u32, AnyId)>, OpenFault> {
+        let mut rewritten = Vec::new();
         for row in &mut batch.records {
             if let Some(scope) = scope_of(row.scope)
                 && let Some(body) = self.record(&scope, row)?
             {
                 row.body = body;
+                if let Some(kind) = Kind::from_code(row.kind) {
+                    let raw = RawId(row.id);
+                    rewritten.push((row.scope, AnyId { kind, raw }));
+                }
             }
         }
         for row in &mut batch.jobs {
@@ -149,7 +154,7 @@ impl Resealer {
                 row.body = body;
             }
         }
-        Ok(())
+        Ok(rewritten)
     }
 }
 

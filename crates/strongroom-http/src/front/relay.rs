@@ -236,12 +236,13 @@ fn told(certificate: &ClientCertificate) -> String {
         thumbprint,
         not_after,
     } = certificate;
-    format!("{} {not_after}", Thumbprint(*thumbprint))
+    // No character that may stand between the digits of a card number.
+    format!("{}:{not_after}", Thumbprint(*thumbprint))
 }
 
 /// The same, read.
 fn proved(text: &str) -> Option<ClientCertificate> {
-    let (thumbprint, not_after) = text.split_once(' ')?;
+    let (thumbprint, not_after) = text.split_once(':')?;
     Some(ClientCertificate {
         thumbprint: Thumbprint::parse(thumbprint)?.0,
         not_after: not_after.parse().ok()?,
@@ -270,7 +271,7 @@ mod tests {
             ("strongroom-client", "10.0.0.1"),
             ("strongroom-live", "yes"),
             ("strongroom-ping", "yes"),
-            ("strongroom-certificate", "00 0"),
+            ("strongroom-certificate", "00:0"),
             ("connection", "authorization, x-signature"),
             ("transfer-encoding", "chunked"),
             ("content-length", "3"),
@@ -323,7 +324,7 @@ mod tests {
         let odd = [
             ("strongroom-client", "10.0.0.1"),
             ("strongroom-live", "yes"),
-            ("strongroom-certificate", "00 0"),
+            ("strongroom-certificate", "00:0"),
         ];
         assert!(received(&mut head(&odd)).is_none());
     }

@@ -311,7 +311,7 @@ impl Member {
                 match prepared {
                     Ok(keeping) => Some(keeping),
                     Err(fault) => {
-                        drop(tokio::task::spawn_blocking(move || engine.stop()).await);
+                        drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
                         return Err(fault);
                     }
                 }
