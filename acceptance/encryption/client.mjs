@@ -13,7 +13,7 @@ const ask = async (path, body) => {
   return { status: response.status, body: await response.json() };
 };
 
-const { keys: [jwk] } = await (await fetch(`${BASE_URL}/v1/encryption-keys`)).json();
+const { keys: [jwk] } = await (await fetch(`${BASE_URL}/.well-known/strongroom-encryption-keys`)).json();
 assert.equal(jwk.kid, await calculateJwkThumbprint(jwk));
 assert.equal(jwk.d, undefined);
 const key = await importJWK(jwk);

@@ -80,7 +80,7 @@ pub struct CardShape {
     pub code: Option<u8>,
     /// Why an encrypted security code is none.
     #[n(2)]
-    pub code_unopened: Option<Unopened>,
+    pub code_unopened: Option<Box<Unopened>>,
 }
 
 /// A request's head, as it came.

@@ -13,7 +13,7 @@ use crate::vaulted::away;
 use crate::visit::Visit;
 
 impl App {
-    /// `GET /v1/encryption-keys`; 404 without a vault process.
+    /// `GET /.well-known/strongroom-encryption-keys`; 404 without a vault process.
     pub(crate) async fn encryption_keys(&self, visit: &mut Visit) -> Result<Passed, Problem> {
         let standing = self.inner().pages.count(network(visit.address), visit.time);
         allow(visit, standing)?;

@@ -44,7 +44,7 @@ pub(crate) fn opened(key: &EncryptionKey, text: &str) -> Result<Zeroizing<String
         return Err(Unopened {
             key_unknown: true,
             text: "is encrypted to a key (`kid`) that this server does not have; \
-                   `GET /v1/encryption-keys` tells the one it has"
+                   `GET /.well-known/strongroom-encryption-keys` tells the one it has"
                 .to_owned(),
         });
     }

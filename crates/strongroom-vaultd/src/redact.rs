@@ -147,7 +147,7 @@ fn take_code(text: &str, out: &mut Redacted, key: &EncryptionKey) {
             out.code = SecurityCode::parse(&text);
             out.shape.code = Some(u8::try_from(text.len()).unwrap_or(u8::MAX));
         }
-        Err(why) => out.shape.code_unopened = Some(why),
+        Err(why) => out.shape.code_unopened = Some(Box::new(why)),
     }
     write_text("000", &mut out.body);
 }

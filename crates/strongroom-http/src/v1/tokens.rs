@@ -269,7 +269,7 @@ fn code(
     shape: Option<&CardShape>,
 ) -> Option<Option<SecurityCode>> {
     let text = card.string("cvv")?;
-    if let Some(why) = shape.and_then(|shape| shape.code_unopened.as_ref()) {
+    if let Some(why) = shape.and_then(|shape| shape.code_unopened.as_deref()) {
         return unopened(card, "cvv", why);
     }
     let code = match shape.map(|shape| shape.code.unwrap_or(0)) {

@@ -9,7 +9,12 @@ use super::{Client, card, number, reveal, wait};
 
 /// The published key, as anybody may read it.
 fn published(demo: &Demo) -> Value {
-    let reply = Outgoing::new(address(demo.text("base_url")), "GET", "/v1/encryption-keys").send();
+    let reply = Outgoing::new(
+        address(demo.text("base_url")),
+        "GET",
+        "/.well-known/strongroom-encryption-keys",
+    )
+    .send();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let keys = reply.json()["keys"].as_array().unwrap().clone();
     assert_eq!(keys.len(), 1);
