@@ -276,7 +276,7 @@ pub enum ToVault {
         body: SecretBytes,
     },
     /// The key that card fields are encrypted to.
-    #[n(12)]
+    #[n(13)]
     EncryptionKey,
 }
 
