@@ -42,6 +42,31 @@ pub enum NumberShape {
     /// What is said to the client of why it is none.
     #[n(1)]
     Faulty(#[n(0)] String),
+    #[n(2)]
+    Unopened(#[n(0)] Unopened),
+}
+
+/// Why an encrypted field does not open.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Unopened {
+    /// It names a key that the vault does not have.
+    #[n(0)]
+    pub key_unknown: bool,
+    /// What is said to the client.
+    #[n(1)]
+    pub text: String,
+}
+
+/// A P-256 public key that card fields are encrypted to.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PublishedKey {
+    #[n(0)]
+    pub id: String,
+    /// Coordinates, in base64url.
+    #[n(1)]
+    pub x: String,
+    #[n(2)]
+    pub y: String,
 }
 
 /// What is known outside of the vault of the card that a request carries.
@@ -53,6 +78,9 @@ pub struct CardShape {
     /// How many digits the security code has: three or four, or 0 where it is none.
     #[n(1)]
     pub code: Option<u8>,
+    /// Why an encrypted security code is none.
+    #[n(2)]
+    pub code_unopened: Option<Box<Unopened>>,
 }
 
 /// A request's head, as it came.
@@ -250,6 +278,9 @@ pub enum ToVault {
     /// Whether it is ready.
     #[n(12)]
     Hello,
+    /// The key that card fields are encrypted to.
+    #[n(13)]
+    EncryptionKey,
 }
 
 #[derive(Encode, Decode)]
@@ -270,6 +301,8 @@ pub enum FromVault {
     Answer(#[n(0)] AcquirerSaid),
     #[n(6)]
     Response(#[n(0)] Response),
+    #[n(7)]
+    EncryptionKey(#[n(0)] PublishedKey),
 }
 
 /// What an acquirer said, in words: failures by their names.

@@ -49,7 +49,7 @@ impl DataKey {
             .get_or_init(|| MacKey::new(&hkdf_sha256(&self.bytes[..], &[], b"strongroom/mac/1")))
     }
 
-    /// The key as a seed, for [`Purpose::Checkpoint`].
+    /// The key as a seed, for [`Purpose::Checkpoint`] and for keys that are derived from it.
     pub fn seed(&self) -> &[u8; 32] {
         &self.bytes
     }

@@ -1,7 +1,7 @@
 //! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
 //!
 //! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
-//! [`hkdf_sha256`], [`fill_random`], [`Recipient`] and [`Identity`] (X25519), [`StreamSealer`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
+//! [`hkdf_sha256`], [`fill_random`], [`Recipient`] and [`Identity`] (X25519), [`EncryptionKey`] (JWE), [`StreamSealer`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
 //! ([`Hierarchy`]).
 //! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
 //!
@@ -15,6 +15,7 @@ pub mod derive;
 mod fatal;
 pub mod hash;
 pub mod hierarchy;
+pub mod jwe;
 pub mod key_row;
 pub mod keyring;
 mod keyring_text;
@@ -38,6 +39,7 @@ pub use data_key::DataKey;
 pub use derive::hkdf_sha256;
 pub use hash::{Sha256Stream, equal, sha256};
 pub use hierarchy::Hierarchy;
+pub use jwe::{Compact, EncryptionKey};
 pub use key_row::{KeyError, KeyRow, Purpose};
 pub use keyring::{Custodian, Custody, Keyring, KeyringError, KeyringFile};
 pub use mac::MacKey;

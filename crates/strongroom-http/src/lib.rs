@@ -15,6 +15,7 @@ mod cards;
 mod caught;
 mod certificates;
 mod edge;
+mod encryption_keys;
 mod feed;
 mod front;
 mod idempotency;

@@ -38,6 +38,7 @@ impl App {
         match route.door {
             Door::Guarded(_) => None,
             Door::Leaks => Some(self.leak(visit, head, body).await),
+            Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
             _ => Some(self.open(visit, route)),
         }
     }
@@ -65,7 +66,9 @@ impl App {
                 status: 200,
                 answer: Answer::page(page()),
             },
-            (Door::Health | Door::Leaks | Door::Guarded(_), _) => status(200, "ok"),
+            (Door::Health | Door::Leaks | Door::EncryptionKeys | Door::Guarded(_), _) => {
+                status(200, "ok")
+            }
             (Door::Ready, EngineState::Running) => status(200, "ready"),
             (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),

@@ -79,6 +79,8 @@ pub enum Door {
     Page(fn() -> &'static Page),
     /// The signed pin set, where there is one.
     Pins,
+    /// The key that card fields are encrypted to, where there is a vault process.
+    EncryptionKeys,
     /// Takes a key that was found.
     Leaks,
     Guarded(Guard),

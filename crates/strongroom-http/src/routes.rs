@@ -7,6 +7,7 @@ mod watch;
 
 use std::sync::LazyLock;
 
+use crate::encryption_keys;
 use crate::leaks;
 use crate::openapi;
 use crate::query::{CREATED, PAGE};
@@ -62,6 +63,14 @@ fn open_rows() -> Vec<Route> {
         )
         .about("A page for test mode that checks a webhook's signatures in the browser.")
         .limited(LimitClass::Pages),
+        Route::open(
+            Verb::Get,
+            "/.well-known/strongroom-encryption-keys",
+            Door::EncryptionKeys,
+        )
+        .about("The key that card fields may be encrypted to.")
+        .limited(LimitClass::Pages)
+        .reply(encryption_keys::schema),
         Route::open(Verb::Post, "/leaks", Door::Leaks)
             .about("Takes a secret key that somebody found where it should not be, and revokes it.")
             .limited(LimitClass::Unauthenticated)

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_channel::message::{Kept, Place};
 use strongroom_crypto::{
-    Hierarchy, KeyError, Purpose, RootKeys, SealedView, equal, random, sha256, write_sealed_header,
+    EncryptionKey, Hierarchy, KeyError, Purpose, RootKeys, SealedView, equal, random, sha256,
+    write_sealed_header,
 };
 use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
@@ -57,6 +58,7 @@ impl From<StoreError> for VaultError {
 /// All numbers.
 pub struct Cards {
     hierarchy: Arc<Hierarchy>,
+    encryption: EncryptionKey,
     reader: Mutex<Box<dyn Reader>>,
     writing: Writing,
     _store: Box<dyn Store>,
@@ -83,10 +85,13 @@ impl Cards {
         };
         let hierarchy = Arc::new(hierarchy);
         // Made before anything depends on it: a mark must be the same after a restart.
-        hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
+        let marks = hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
+        // Derived: it is the same after a restart, and another one when the key of the marks is.
+        let encryption = EncryptionKey::from_seed(marks.seed());
         let writing = Writing::start(store.writer()?, Arc::clone(&hierarchy))?;
         Ok(Cards {
             hierarchy,
+            encryption,
             reader: Mutex::new(reader),
             writing,
             _store: Box::new(store),
@@ -205,6 +210,11 @@ impl Cards {
             }
         })?;
         Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
+    }
+
+    /// What clients may encrypt card fields to.
+    pub fn encryption_key(&self) -> &EncryptionKey {
+        &self.encryption
     }
 
     /// What stands for a number in the hash of a request. SECURITY: keyed, and another one for each request that may
@@ -387,11 +397,13 @@ mod tests {
         assert_ne!(first.fingerprint, other.fingerprint);
         assert_ne!(first.digest, second.digest);
         let mark = cards.mark(&[b"key"], "4242424242424242");
+        let encryption = cards.encryption_key().id().to_owned();
         cards.stop();
         drop(cards);
 
         let cards = Cards::open(dir.path(), again(&root), NOW).unwrap();
         assert_eq!(cards.mark(&[b"key"], "4242424242424242"), mark);
+        assert_eq!(cards.encryption_key().id(), encryption);
         assert_ne!(cards.mark(&[b"other"], "4242424242424242"), mark);
         let place = Place {
             scope: 7,

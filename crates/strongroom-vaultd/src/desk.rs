@@ -18,6 +18,7 @@ use strongroom_vault::{CardInHand, CardNumber};
 
 use crate::cards::VaultError;
 use crate::front;
+use crate::jwe;
 use crate::serve::Vault;
 
 /// The most that may stand before a signed body.
@@ -75,6 +76,10 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
         ToVault::Forward { head, body } => {
             let response = front::forwarded(vault, head, body).await;
             Ok(FromVault::Response(response))
+        }
+        ToVault::EncryptionKey => {
+            let key = jwe::published(vault.cards().encryption_key());
+            Ok(FromVault::EncryptionKey(key))
         }
     }
 }

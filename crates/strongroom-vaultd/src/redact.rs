@@ -6,10 +6,13 @@
 
 use std::ops::Range;
 
-use strongroom_channel::message::{CardShape, Header, NumberShape};
+use strongroom_channel::message::{CardShape, Header, NumberShape, Unopened};
+use strongroom_crypto::EncryptionKey;
 use strongroom_json::{Object, Value, parse_object};
 use strongroom_vault::{CardNumber, SecurityCode, find, holds};
 use zeroize::Zeroizing;
+
+use crate::jwe;
 
 /// A number that no bank issues.
 const DECOY: &str = "4111111111111111";
@@ -23,15 +26,20 @@ pub(crate) struct Redacted {
     pub shape: CardShape,
 }
 
-/// A keyed hash of a number.
-type Mark<'m> = &'m dyn Fn(&str) -> [u8; 16];
+/// What a body is taken apart with.
+pub(crate) struct Means<'m> {
+    /// A keyed hash of a number.
+    pub mark: &'m dyn Fn(&str) -> [u8; 16],
+    /// Opens what was encrypted for the vault.
+    pub key: &'m EncryptionKey,
+}
 
 /// Takes the card out of a body.
-pub(crate) fn body(body: &[u8], mark: Mark<'_>) -> Redacted {
+pub(crate) fn body(body: &[u8], means: &Means<'_>) -> Redacted {
     let mut redacted = Redacted::default();
     match parse_object(body) {
         Ok(object) => {
-            write_object(&object, "", &mut redacted, mark);
+            write_object(&object, "", &mut redacted, means);
             redacted.shape.code = redacted.shape.code.map(|length| {
                 let good = redacted.code.is_some();
                 if good { length } else { 0 }
@@ -47,7 +55,7 @@ const fn plain(byte: u8) -> u8 {
     if byte.is_ascii_digit() { b'1' } else { byte }
 }
 
-fn write_object(object: &Object<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>) {
+fn write_object(object: &Object<'_>, path: &str, out: &mut Redacted, means: &Means<'_>) {
     out.body.push(b'{');
     for (place, (key, value)) in object.0.iter().enumerate() {
         if place > 0 {
@@ -57,16 +65,16 @@ fn write_object(object: &Object<'_>, path: &str, out: &mut Redacted, mark: Mark<
         out.body.push(b':');
         let path = format!("{path}/{key}");
         match (path.as_str(), value) {
-            ("/card/number", Value::Text(text)) => take_number(text, out, mark),
-            ("/card/cvv", Value::Text(text)) => take_code(text, out),
+            ("/card/number", Value::Text(text)) => take_number(text, out, means),
+            ("/card/cvv", Value::Text(text)) => take_code(text, out, means.key),
             ("/card/number" | "/card/cvv", Value::Number(_)) => out.body.push(b'1'),
-            (path, value) => write_value(value, path, out, mark),
+            (path, value) => write_value(value, path, out, means),
         }
     }
     out.body.push(b'}');
 }
 
-fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>) {
+fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, means: &Means<'_>) {
     match value {
         Value::Null => out.body.extend_from_slice(b"null"),
         Value::Bool(true) => out.body.extend_from_slice(b"true"),
@@ -76,7 +84,7 @@ fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>
         }
         Value::Number(text) => out.body.extend_from_slice(text.as_bytes()),
         Value::Text(text) => write_text(&decoyed(text), &mut out.body),
-        Value::Object(object) => write_object(object, path, out, mark),
+        Value::Object(object) => write_object(object, path, out, means),
         Value::List(list) => {
             out.body.push(b'[');
             for (place, item) in list.iter().enumerate() {
@@ -84,29 +92,32 @@ fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, mark: Mark<'_>
                     out.body.push(b',');
                 }
                 // No field of a card stands in a list.
-                write_value(item, "/-", out, mark);
+                write_value(item, "/-", out, means);
             }
             out.body.push(b']');
         }
     }
 }
 
-fn take_number(text: &str, out: &mut Redacted, mark: Mark<'_>) {
-    let shape = match CardNumber::parse(text) {
-        Ok(number) => {
-            let shape = NumberShape::Good {
-                brand: number.brand(),
-                bin: number.bin().to_owned(),
-                last4: number.last4().to_owned(),
-            };
-            out.number = Some(number);
-            shape
-        }
-        Err(fault) => NumberShape::Faulty(fault.as_str().to_owned()),
+/// What a field of a card says, opened if it was encrypted.
+fn in_clear(text: &str, key: &EncryptionKey) -> Result<Zeroizing<String>, Unopened> {
+    match jwe::is_encrypted(text) {
+        true => jwe::opened(key, text),
+        false => Ok(Zeroizing::new(text.to_owned())),
+    }
+}
+
+fn take_number(text: &str, out: &mut Redacted, means: &Means<'_>) {
+    let clear = in_clear(text, means.key);
+    let shape = match &clear {
+        Ok(clear) => judged(clear, &mut out.number),
+        Err(why) => NumberShape::Unopened(why.clone()),
     };
     out.shape.number = Some(shape);
     let mut marked = String::from("mark:");
-    for byte in mark(text) {
+    // Of what was encrypted the mark is the same however often it is encrypted anew.
+    let marks = clear.as_ref().map_or(text, |clear| clear.as_str());
+    for byte in (means.mark)(marks) {
         // Letters only: what stands here is never taken for a number.
         for half in [byte >> 4, byte & 15] {
             marked.push(char::from(b'a' + half));
@@ -115,10 +126,29 @@ fn take_number(text: &str, out: &mut Redacted, mark: Mark<'_>) {
     write_text(&marked, &mut out.body);
 }
 
-fn take_code(text: &str, out: &mut Redacted) {
-    out.code = SecurityCode::parse(text);
-    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
-    out.shape.code = Some(length);
+fn judged(text: &str, kept: &mut Option<CardNumber>) -> NumberShape {
+    match CardNumber::parse(text) {
+        Ok(number) => {
+            let shape = NumberShape::Good {
+                brand: number.brand(),
+                bin: number.bin().to_owned(),
+                last4: number.last4().to_owned(),
+            };
+            *kept = Some(number);
+            shape
+        }
+        Err(fault) => NumberShape::Faulty(fault.as_str().to_owned()),
+    }
+}
+
+fn take_code(text: &str, out: &mut Redacted, key: &EncryptionKey) {
+    match in_clear(text, key) {
+        Ok(text) => {
+            out.code = SecurityCode::parse(&text);
+            out.shape.code = Some(u8::try_from(text.len()).unwrap_or(u8::MAX));
+        }
+        Err(why) => out.shape.code_unopened = Some(Box::new(why)),
+    }
     write_text("000", &mut out.body);
 }
 
@@ -169,12 +199,17 @@ pub(crate) fn target(target: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_crypto::jwe::client::encrypted;
     use strongroom_types::card::Brand;
 
     use super::*;
 
     fn redacted(text: &str) -> (Redacted, String) {
-        let redacted = body(text.as_bytes(), &|_| [0x1f; 16]);
+        let means = Means {
+            mark: &|_| [0x1f; 16],
+            key: &EncryptionKey::from_seed(&[1; 32]),
+        };
+        let redacted = body(text.as_bytes(), &means);
         let text = String::from_utf8(redacted.body.clone()).unwrap();
         (redacted, text)
     }
@@ -246,5 +281,36 @@ mod tests {
         assert!(matches!(card.shape.number, Some(NumberShape::Faulty(_))));
         assert_eq!(card.shape.code, Some(0));
         assert!(card.number.is_none() && !text.contains("4242"), "{text}");
+    }
+
+    #[test]
+    fn encrypted_fields_are_what_is_in_them() {
+        let key = EncryptionKey::from_seed(&[1; 32]);
+        let header = format!(
+            r#"{{"alg":"ECDH-ES","enc":"A256GCM","kid":"{}"}}"#,
+            key.id()
+        );
+        let sealed = |text: &str| encrypted(key.public(), &header, text.as_bytes());
+        let (number, code) = (sealed("4242 4242 4242 4242"), sealed("737"));
+        let (card, text) = redacted(&format!(
+            r#"{{"card":{{"number":"{number}","cvv":"{code}"}}}}"#
+        ));
+        assert_eq!(
+            text,
+            format!(r#"{{"card":{{"number":"{MARK}","cvv":"000"}}}}"#)
+        );
+        assert_eq!(card.number.unwrap().expose(), "4242424242424242");
+        assert!(card.code.unwrap().expose() == "737" && card.shape.code == Some(3));
+
+        let altered = format!("{}A.AA", &number[..number.len() - 4]);
+        let (card, text) = redacted(&format!(
+            r#"{{"card":{{"number":"{altered}","cvv":"{altered}"}}}}"#
+        ));
+        assert!(card.number.is_none() && card.code.is_none());
+        assert!(matches!(card.shape.number, Some(NumberShape::Unopened(_))));
+        assert!(
+            card.shape.code_unopened.is_some() && !text.contains("ey"),
+            "{text}"
+        );
     }
 }

@@ -10,7 +10,8 @@
 mod program;
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,7 +19,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use strongroom_http::{ReplyKind, Route, routes};
 use strongroom_testkit::dice::Dice;
-use strongroom_testkit::exchange::{Outgoing, Reply, exchange};
+use strongroom_testkit::exchange::{Outgoing, Reply, connect};
 
 use program::installation::{Installation, PASSPHRASE, Serving};
 use program::{Ended, address, run, strongroom};

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "vaulted/encrypted.rs"]
+mod encrypted;
 #[path = "vaulted/killed.rs"]
 mod killed;
 #[path = "vaulted/memory.rs"]

@@ -14,6 +14,8 @@ pub enum FaultKind {
     AmountDecimals,
     AmountNotPositive,
     AmountTooLarge,
+    EncryptionKeyUnknown,
+    EncryptionInvalid,
     CardNumberInvalid,
     CardCodeInvalid,
 }
@@ -28,6 +30,8 @@ impl FaultKind {
         FaultKind::AmountDecimals,
         FaultKind::AmountNotPositive,
         FaultKind::AmountTooLarge,
+        FaultKind::EncryptionKeyUnknown,
+        FaultKind::EncryptionInvalid,
         FaultKind::CardNumberInvalid,
         FaultKind::CardCodeInvalid,
     ];
@@ -42,6 +46,8 @@ impl FaultKind {
             FaultKind::AmountDecimals => "amount_decimals",
             FaultKind::AmountNotPositive => "amount_not_positive",
             FaultKind::AmountTooLarge => "amount_too_large",
+            FaultKind::EncryptionKeyUnknown => "encryption_key_unknown",
+            FaultKind::EncryptionInvalid => "encryption_invalid",
             FaultKind::CardNumberInvalid => "card_number_invalid",
             FaultKind::CardCodeInvalid => "card_cvv_invalid",
         }
@@ -57,6 +63,8 @@ impl FaultKind {
             FaultKind::AmountDecimals => "The amount has the wrong number of decimals",
             FaultKind::AmountNotPositive => "The amount is not positive",
             FaultKind::AmountTooLarge => "The amount is too large",
+            FaultKind::EncryptionKeyUnknown => "A field is encrypted to a key that is not known",
+            FaultKind::EncryptionInvalid => "An encrypted field does not open",
             FaultKind::CardNumberInvalid => "The card number is not valid",
             FaultKind::CardCodeInvalid => "The card's security code is not valid",
         }

@@ -4,7 +4,7 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateTokens, ManageTokens, ReadTokens, RevealTokens};
 use strongroom_auth::{Caller, Permission};
-use strongroom_channel::message::{CardShape, NumberShape, ToVault};
+use strongroom_channel::message::{CardShape, NumberShape, ToVault, Unopened};
 use strongroom_domain::tokens::{
     CreateToken, DeleteToken, Receipt, RevealToken, RevealView, TokenUse, TokenView,
 };
@@ -232,6 +232,11 @@ fn number(
     shape: Option<&CardShape>,
 ) -> Option<(Brand, Option<CardNumber>)> {
     let text = card.string("number")?;
+    if shape.is_none() && text.starts_with("ey") {
+        let text = "this server has no vault process, and so no key to encrypt to";
+        card.fault(FaultKind::EncryptionKeyUnknown, "number", text);
+        return None;
+    }
     let fault = match shape.map(|shape| &shape.number) {
         None => match CardNumber::parse(text) {
             Ok(number) => return Some((number.brand(), Some(number))),
@@ -239,10 +244,21 @@ fn number(
         },
         Some(Some(NumberShape::Good { brand, .. })) => return Some((*brand, None)),
         Some(Some(NumberShape::Faulty(fault))) => fault.clone(),
+        Some(Some(NumberShape::Unopened(why))) => return unopened(card, "number", why),
         // The vault found a number wherever this process finds text.
         Some(None) => return None,
     };
     card.fault(FaultKind::CardNumberInvalid, "number", &fault);
+    None
+}
+
+/// An encrypted field that the vault could not open.
+fn unopened<T>(card: &mut Fields<'_, '_>, name: &'static str, why: &Unopened) -> Option<T> {
+    let kind = match why.key_unknown {
+        true => FaultKind::EncryptionKeyUnknown,
+        false => FaultKind::EncryptionInvalid,
+    };
+    card.fault(kind, name, &why.text);
     None
 }
 
@@ -253,6 +269,9 @@ fn code(
     shape: Option<&CardShape>,
 ) -> Option<Option<SecurityCode>> {
     let text = card.string("cvv")?;
+    if let Some(why) = shape.and_then(|shape| shape.code_unopened.as_deref()) {
+        return unopened(card, "cvv", why);
+    }
     let code = match shape.map(|shape| shape.code.unwrap_or(0)) {
         None => SecurityCode::parse(text)
             .filter(|code| brand.is_none_or(|brand| code.fits(brand)))
@@ -287,16 +306,10 @@ pub fn create_schema() -> Schema {
     let card = schema::object(
         &["number", "exp_month", "exp_year", "cvv"],
         vec![
-            (
-                "number",
-                json!({"type": "string", "minLength": 13, "maxLength": 37}),
-            ),
+            ("number", in_clear_or_encrypted(13, 37)),
             ("exp_month", whole(1, 12)),
             ("exp_year", whole(0, 2_099)),
-            (
-                "cvv",
-                json!({"type": "string", "minLength": 3, "maxLength": 4}),
-            ),
+            ("cvv", in_clear_or_encrypted(3, 4)),
             ("name", schema::line(100)),
         ],
     );
@@ -309,6 +322,14 @@ pub fn create_schema() -> Schema {
             ("expires_in", seconds),
         ],
     )
+}
+
+/// A field in clear, or a compact JWE to the published key.
+fn in_clear_or_encrypted(least: u64, most: u64) -> Schema {
+    json!({"anyOf": [
+        {"type": "string", "minLength": least, "maxLength": most},
+        {"type": "string", "minLength": 100, "maxLength": 2_048, "pattern": "^ey"},
+    ]})
 }
 
 pub fn reveal_schema() -> Schema {
