@@ -38,6 +38,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     keys(demo);
     webhooks(demo);
     cards(demo);
+    astray(demo);
     approvals(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
     let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
@@ -53,7 +54,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
             return bodies;
         }
         assert!(
-            started.elapsed().as_secs() < 20,
+            started.elapsed().as_secs() < 120,
             "never happened: {missing:?}"
         );
         std::thread::yield_now();
@@ -239,6 +240,13 @@ fn cards(demo: &Demo) {
 }
 
 /// A request that waits for somebody else, and is taken back.
+/// A card number where none may stand.
+fn astray(demo: &Demo) {
+    let body = json!({ "type": "operating", "metadata": { "note": "4242424242424242" } });
+    let refused = demo.request("POST", "/v1/wallets").json(&body).send();
+    assert_eq!(refused.status, 422, "{}", refused.text());
+}
+
 fn approvals(demo: &Demo) {
     let policy = json!({ "act": "token_reveal", "approvals": 1 });
     post(demo, "/v1/approval-policies", &policy);

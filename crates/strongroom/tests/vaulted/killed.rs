@@ -38,7 +38,7 @@ fn write(
             match tokenize(client, &key, &number) {
                 Some(token) => break Some(token),
                 None if stop.load(Ordering::Relaxed) => break None,
-                None => std::thread::sleep(Duration::from_millis(5)),
+                None => std::thread::park_timeout(Duration::from_millis(5)),
             }
         };
         let Some(token) = token else { break };

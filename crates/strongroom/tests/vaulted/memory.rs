@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::json;
-use strongroom_crypto::{Hierarchy, KeyRow, KeyringFile, Purpose};
+use strongroom_crypto::{Hierarchy, KeyRow, KeyringFile, Purpose, hkdf_sha256};
 use strongroom_store::{SqliteStore, Store};
 
 use super::program::{Demo, address};
@@ -91,9 +91,16 @@ fn vault_keys(data: &Path) -> Vec<Vec<u8>> {
             std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
     }
-    let passphrase = std::fs::read_to_string(data.join("demo-passphrase")).unwrap();
-    let keyring = std::fs::read_to_string(copy.path().join("keyring.toml")).unwrap();
-    let root = KeyringFile::open(&keyring, passphrase.trim().as_bytes()).unwrap();
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let passphrase = text(&data.join("demo-passphrase"));
+    let keyring = text(&data.join("keyring.toml"));
+    let installation = KeyringFile::open(&keyring, passphrase.trim().as_bytes()).unwrap();
+    // The vault's keyring opens with a secret that follows from the installation's root.
+    let (_, key) = installation.root();
+    let derived = hkdf_sha256(key, b"", b"strongroom/vault/keyring/1");
+    let secret: String = derived.iter().map(|byte| format!("{byte:02x}")).collect();
+    let keyring = text(&copy.path().join("keyring.toml"));
+    let root = KeyringFile::open(&keyring, secret.as_bytes()).unwrap();
     let store = SqliteStore::open(copy.path()).unwrap();
     let rows = store.reader().unwrap().keys().unwrap();
     let scopes: Vec<u32> = rows.iter().map(|row| row.scope).collect();
