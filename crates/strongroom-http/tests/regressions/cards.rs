@@ -209,6 +209,15 @@ fn a_card_belongs_to_its_token() {
             .apply(&batch)
             .unwrap();
         let report = verified(&copy, &server);
+        if what == "cut out" {
+            // It reads as one whose number a vault keeps: `strongroom verify` holds it against that.
+            let mut vaulted = report.vaulted.iter();
+            assert!(
+                vaulted.any(|(_, token, _)| token.to_string() == id),
+                "{what}"
+            );
+            continue;
+        }
         assert!(!report.is_clean(), "{what}: nothing was found");
         assert!(report.to_string().contains(&id), "{what}: {report}");
         let running = TestServer::open(copy, server.root_keys(), ServerSettings::default());

@@ -57,11 +57,10 @@ pub fn refuses(tenant: &Tenant<'_>, method: &str, path: &str, cases: &[BadBody<'
             .to_owned();
         assert_eq!(named, *pointer, "{body} → {}", reply.text());
     }
-    assert_eq!(
-        tenant.events_since(&mark),
-        [Value::Null; 0],
-        "a refusal told events"
-    );
+    let mut events = tenant.events_since(&mark);
+    // A card number astray is told, whatever else is not.
+    events.retain(|event| event["type"] != "security.card_number_refused");
+    assert_eq!(events, [Value::Null; 0], "a refusal told events");
     for record in tenant.audit_since(&mark) {
         assert_eq!(
             record["outcome"], "refused",

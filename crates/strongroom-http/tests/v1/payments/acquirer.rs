@@ -154,6 +154,8 @@ fn an_authorization_lapses_after_seven_days() {
         acme.post(&path, &json!({})).refused(409, "invalid_state");
         let mark = acme.mark();
         assert_eq!(server.rail(), 2);
+        // What lapsed whole is given back at the acquirer.
+        assert_eq!(server.rail(), 1);
         assert_eq!(server.rail(), 0);
         assert_eq!(now(&acme, &untouched, "status"), "expired");
         assert_eq!(now(&acme, &part, "status"), "captured");
