@@ -152,7 +152,7 @@ fn end(mut child: Child) {
         if !matches!(child.try_wait(), Ok(None)) {
             return;
         }
-        std::thread::sleep(LOOK);
+        std::thread::park_timeout(LOOK);
     }
     tracing::warn!("the vault process was killed because it did not end in time");
     drop(child.kill());

@@ -127,7 +127,7 @@ fn lock(dir: &Path) -> Result<File, Fault> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if looks < MOST_LOOKS => {
-                std::thread::sleep(LOOK);
+                std::thread::park_timeout(LOOK);
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(Fault::new(format!(
