@@ -38,11 +38,12 @@ pub(crate) async fn act(
         Request::Roots { keys } => {
             let keys = zeroize::Zeroizing::new(keys);
             let roots = RootKeys::from_recovery_text(&keys).map_err(|error| error.to_string())?;
-            place
-                .keep_vault_secrets(&roots)
-                .map_err(|fault| fault.text().to_owned())?;
-            let done = engine.replace_roots(roots).await;
-            done.map(counts).map_err(|failure| words(&failure))
+            let done = engine.replace_roots(roots.copy()).await;
+            let done = done.map_err(|failure| words(&failure))?;
+            // The vault's keyring is sealed anew next.
+            let kept = place.keep_vault_secrets(&roots);
+            kept.map_err(|fault| fault.text().to_owned())?;
+            Ok(counts(done))
         }
         Request::Ceremony { hash, details } => {
             let signed = engine.sign_ceremony(&hash, details).await;

@@ -1,5 +1,6 @@
 //! The keyring file on disk: root keys in, root keys out, however they are kept.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use strongroom_crypto::{Custodian, Custody, Keyring, KeyringError, PassphraseCost, RootKeys};
@@ -30,6 +31,22 @@ pub(crate) fn open(keyring: &Path, sources: &RootSources) -> Result<(RootKeys, C
         }
     };
     opened.map_err(|error| fault(keyring, &error))
+}
+
+/// Keeps other commands from changing the keyring while this is there. SECURITY: what was read before another one
+/// replaced the roots must not be written after it.
+pub(crate) fn lock(keyring: &Path) -> Result<File, Fault> {
+    let path = keyring.with_extension("lock");
+    let file = File::create(&path).map_err(|error| Fault::file("cannot write", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Fault::new(format!(
+            "another command is changing the keyring `{}`",
+            keyring.display()
+        ))
+        .hint("let it end, and try again")),
+        Err(TryLockError::Error(error)) => Err(Fault::file("cannot lock", &path, &error)),
+    }
 }
 
 /// How the keyring is kept, without opening it.

@@ -238,6 +238,42 @@ fn a_copy_from_before_opens_with_the_old_keyring_alone() {
     run(&verify).failed("wrapped under root version 1, but the keyring holds version 2");
 }
 
+/// Who read the keyring before others replaced the roots replaces nothing; the vault goes on under the new ones.
+#[test]
+fn a_stale_keyring_replaces_no_roots() {
+    let dir = tempfile::tempdir().unwrap();
+    let demo = Demo::start(Some(dir.path()));
+    let card = json!({ "card": { "number": "4242424242424242", "exp_month": 12, "exp_year": 2099, "cvv": "123" }, "use": "multi_use" });
+    let made = demo.request("POST", "/v1/tokens").json(&card).send();
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["id"].as_str().unwrap().to_owned();
+    let keyring = dir.path().join("keyring.toml");
+    let stale = std::fs::read(&keyring).unwrap();
+    assert_eq!(
+        rotate(dir.path(), "root")["parts_on_old_versions"],
+        json!(0)
+    );
+    let good = std::fs::read(&keyring).unwrap();
+    std::fs::write(&keyring, stale).unwrap();
+    let data = dir.path().to_str().unwrap();
+    let again = ["keys", "rotate", "--data", data, "--level", "root"];
+    run(&again).failed("replaced by somebody else meanwhile");
+    std::fs::write(&keyring, good).unwrap();
+    run(&again).done();
+    demo.running.kill();
+    let demo = Demo::start(Some(dir.path()));
+    let reveal = demo.request("POST", &format!("/v1/tokens/{token}/reveal"));
+    let shown = reveal.json(&json!({ "reason": "a test" })).send();
+    assert_eq!(
+        shown.json()["card"]["number"],
+        "4242424242424242",
+        "{}",
+        shown.text()
+    );
+    assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
+    assert_clean(dir.path());
+}
+
 #[test]
 fn what_cannot_be_replaced_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();

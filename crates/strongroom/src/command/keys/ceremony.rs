@@ -13,10 +13,10 @@ use crate::command::keys::rotate::replace_roots;
 use crate::command::keys::transcript::Transcript;
 use crate::control::{self, Request};
 use crate::fault::Fault;
-use crate::folder;
 use crate::out::{error_line, say};
 use crate::place::PlaceOptions;
 use crate::root::{self, NewRoot, RootSources};
+use crate::{custody, folder};
 
 /// Make new root keys and give them to a new keeping, before witnesses, with a signed transcript
 ///
@@ -64,6 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
             options.transcript.display()
         )));
     }
+    let _alone = custody::lock(&place.keyring)?;
     let (keys, before) = place.open_keyring()?;
     let sources = RootSources {
         pin_file: options

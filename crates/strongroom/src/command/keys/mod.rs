@@ -113,6 +113,7 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
 
 fn change(options: &Change) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
+    let _alone = custody::lock(&place.keyring)?;
     let root = place.root_keys()?;
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
     let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
@@ -169,6 +170,7 @@ fn recover_vault(options: &Recover, place: &Place) -> Result<ExitCode, Fault> {
 
 fn recover(options: &Recover) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
+    let _alone = custody::lock(&place.keyring)?;
     if options.vault {
         return recover_vault(options, &place);
     }

@@ -8,11 +8,11 @@ use strongroom_crypto::{Custodian, RootKeys};
 
 use crate::control::{self, Request};
 use crate::fault::Fault;
-use crate::folder;
 use crate::out::{error_line, say};
 use crate::place::{Place, PlaceOptions};
 use crate::vault_custody::VaultSecrets;
 use crate::vault_process;
+use crate::{custody, folder};
 
 /// A level of the key hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -102,6 +102,7 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
     let done = match options.level {
         Level::Root => {
+            let _alone = custody::lock(&place.keyring)?;
             let (keys, custodian) = place.open_keyring()?;
             replace_roots(&place, &keys, &custodian)?
         }
