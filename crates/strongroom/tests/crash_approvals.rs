@@ -149,7 +149,6 @@ fn kill_between(demo: Demo, other: &str, cycle: u64, agreed: u64) -> Vec<String>
 }
 
 #[test]
-#[ignore = "not run yet: run it with `--run-ignored all` once, then take this line away"]
 fn killed_between_approvals_and_what_they_do() {
     let cycles = std::env::var("STRONGROOM_CRASH_CYCLES")
         .ok()
