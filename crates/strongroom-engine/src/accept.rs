@@ -108,7 +108,9 @@ impl Commit {
             pending.actor.credential,
             rejection.code.as_str(),
         );
-        let column = spent_column(&pending.envelope, rejection.is_transient());
+        // Who signed cannot send the same bytes as a new request: the key leads the retry to this answer.
+        let pinned = rejection.is_transient() || pending.envelope.signature.is_some();
+        let column = spent_column(&pending.envelope, pinned);
         // SECURITY: what the refusal spends must be known after a restart, so the budget is for those that spend nothing.
         if !column.is_empty() || self.refusals.allows(key, draft.now.seconds()) {
             let facts = EntryFacts {

@@ -9,11 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use strongroom_audit::TileWriter;
+use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
 use strongroom_domain::record::Record;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
-use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::id::{AnyId, ApiKeyId, Kind, RawId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::oneshot;
@@ -218,6 +219,8 @@ impl Commit {
             }
         }
         let stored = self.store(&mut draft);
+        self.watch.settle(stored.is_ok());
+        self.refusals.settle(stored.is_ok());
         match stored {
             Ok(()) => self.publish(&draft, count),
             Err(failure) => {
@@ -247,12 +250,32 @@ impl Commit {
     /// Decides one command over what the ones before it left.
     fn one(&mut self, draft: &mut Draft, pending: Pending) -> (Answer, Outcome) {
         let outcome = match self.replayed(draft, &pending) {
+            _ if self.is_revoked(&pending) => Err(Failure::KeyRevoked),
             Ok(Some(outcome)) => outcome,
             Ok(None) => self.decide(draft, &pending),
             Err(error) => Err(self.failed(&error)),
         };
         self.watch(draft, &pending, &outcome);
         (pending.answer, outcome)
+    }
+
+    /// Whether the key behind a command was revoked since it was queued, perhaps by the command before it.
+    fn is_revoked(&self, pending: &Pending) -> bool {
+        let number = pending.scope.number;
+        let Some(key) = pending
+            .actor
+            .credential
+            .filter(|id| id.kind == Kind::ApiKey)
+        else {
+            return false;
+        };
+        match self.cache.get((number, key)).map(|slot| &*slot.record) {
+            Some(Record::ApiKey(key)) => key.status == CredentialStatus::Revoked,
+            _ => self
+                .shared
+                .credentials
+                .is_revoked(number, ApiKeyId(key.raw)),
+        }
     }
 
     fn decide(&mut self, draft: &mut Draft, pending: &Pending) -> Outcome {

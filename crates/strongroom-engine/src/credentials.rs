@@ -1,10 +1,10 @@
 //! Proven keys in memory, found by the keyed hash of their text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use strongroom_auth::Credential;
+use strongroom_auth::{Credential, CredentialStatus};
 use strongroom_crypto::MacKey;
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_types::id::ApiKeyId;
@@ -17,6 +17,8 @@ pub(crate) struct Credentials {
     by_hash: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
     /// Counts changes, so that who holds a credential knows when to look again.
     changes: AtomicU64,
+    /// Keys that are revoked, for commands that were on their way when theirs was.
+    revoked: RwLock<HashSet<(u32, ApiKeyId)>>,
     used: Mutex<HashMap<(u32, ApiKeyId), (Scope, Timestamp)>>,
 }
 
@@ -37,11 +39,22 @@ impl Credentials {
             certificates: key.certificates.clone(),
             is_limited: key.limits.is_some(),
         };
+        if credential.status == CredentialStatus::Revoked {
+            self.revoked
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert((scope.number, key.id));
+        }
         self.by_hash
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key.hash, Arc::new(credential));
         self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    pub fn is_revoked(&self, number: u32, id: ApiKeyId) -> bool {
+        let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
+        revoked.contains(&(number, id))
     }
 
     pub fn changes(&self) -> u64 {

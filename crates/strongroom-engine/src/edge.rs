@@ -44,6 +44,11 @@ impl Engine {
         mac.tag_fields(&[key.as_bytes()])
     }
 
+    /// Counts changes of keys, so that who found one knows whether to look again.
+    pub fn key_changes(&self) -> u64 {
+        self.inner.shared.credentials.changes()
+    }
+
     /// A credential that is held for longer than a request, as it is now; `None` when it can no longer be used. `seen`
     /// remembers which changes were looked at.
     pub fn still(&self, held: &Arc<Credential>, seen: &mut u64) -> Option<Arc<Credential>> {

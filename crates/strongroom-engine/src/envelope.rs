@@ -109,6 +109,8 @@ pub enum Failure {
     },
     /// The signature was spent by another request.
     SignatureReplayed,
+    /// The key behind it was revoked while it was on its way; nothing was done.
+    KeyRevoked,
     /// The queue is full.
     Overloaded,
     /// The store cannot be shown to be ours now; nothing was done.

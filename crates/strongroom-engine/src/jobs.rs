@@ -19,7 +19,7 @@ pub struct DueJob {
 }
 
 /// What a job is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DueWork {
     /// Take a payout one step along its rail.
     Rail,

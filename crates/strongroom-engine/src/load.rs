@@ -283,10 +283,10 @@ impl Commit {
             let row = row.ok_or_else(|| {
                 StoreError::Corrupt(format!("entry {sequence} of log {log} is missing"))
             })?;
-            crate::shared::Counters::add(&self.shared.counters.replayed, 1);
-            return self
-                .first_answer(pending.scope, &row, &idempotency.request)
-                .map(Some);
+            if let Some(answer) = self.first_answer(pending.scope, &row, &idempotency.request)? {
+                crate::shared::Counters::add(&self.shared.counters.replayed, 1);
+                return Ok(Some(answer));
+            }
         }
         if let Some(signature) = pending.envelope.signature {
             let in_batch = draft.spent.contains_key(&signature);
@@ -297,43 +297,50 @@ impl Commit {
         Ok(None)
     }
 
-    /// The answer that the first request under a key got.
+    /// The answer that the first request under a key got; none to another request, if the first can never succeed.
     fn first_answer(
         &self,
         scope: Scope,
         row: &EntryRow,
         request: &Hash,
-    ) -> Result<Result<Committed, Failure>, StoreError> {
-        if row.spent.get(16..32) != Some(request.as_slice()) {
-            return Ok(Err(Failure::KeyReused));
-        }
+    ) -> Result<Option<Result<Committed, Failure>>, StoreError> {
+        let is_same = row.spent.get(16..32) == Some(request.as_slice());
         let entry = self.opener.entry(&scope, row).map_err(corrupt)?;
         let Some(facts) = entry.facts else {
-            return Ok(Err(Failure::ReplyNotKept { resource: None }));
+            let unknown = match is_same {
+                true => Failure::ReplyNotKept { resource: None },
+                false => Failure::KeyReused,
+            };
+            return Ok(Some(Err(unknown)));
         };
-        if let Some(rejection) = facts.refusal {
-            let request = RequestId(entry.actor.map_or(RawId::ZERO, |actor| actor.request));
-            return Ok(Err(Failure::Rejected {
-                rejection,
-                replayed: true,
-                request,
-            }));
+        match facts.refusal {
+            Some(rejection) if is_same => {
+                let request = RequestId(entry.actor.map_or(RawId::ZERO, |actor| actor.request));
+                return Ok(Some(Err(Failure::Rejected {
+                    rejection,
+                    replayed: true,
+                    request,
+                })));
+            }
+            Some(rejection) if !rejection.is_transient() => return Ok(None),
+            _ if !is_same => return Ok(Some(Err(Failure::KeyReused))),
+            _ => {}
         }
         let rendered = entry
             .reply
             .or_else(|| stored_rendering(&facts, Timestamp(row.time)));
         let Some(kept) = rendered else {
-            return Ok(Err(Failure::ReplyNotKept {
+            return Ok(Some(Err(Failure::ReplyNotKept {
                 resource: facts.resource,
-            }));
+            })));
         };
-        Ok(Ok(Committed {
+        Ok(Some(Ok(Committed {
             facts: Box::new(facts),
             time: Timestamp(row.time),
             sequence: row.seq,
             kept: Some(kept),
             replayed: true,
-        }))
+        })))
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Refusals {
     over: HashMap<RefusalKey, u64>,
     /// When each credential last raised an alert.
     alerted: HashMap<RefusalKey, i64>,
+    /// Those of the batch that is being made.
+    given: Vec<RefusalKey>,
 }
 
 impl Refusals {
@@ -30,6 +32,7 @@ impl Refusals {
             seen: HashMap::new(),
             over: HashMap::new(),
             alerted: HashMap::new(),
+            given: Vec::new(),
         }
     }
 
@@ -58,8 +61,18 @@ impl Refusals {
         let alerts = last.is_none_or(|last| second.saturating_sub(*last) >= ALERT_EVERY);
         if alerts {
             self.alerted.insert(key, second);
+            self.given.push(key);
         }
         alerts
+    }
+
+    /// Ends a batch. What the store did not take silences nothing.
+    pub fn settle(&mut self, is_stored: bool) {
+        for key in self.given.drain(..) {
+            if !is_stored {
+                self.alerted.remove(&key);
+            }
+        }
     }
 
     /// Takes the sums.
@@ -90,5 +103,10 @@ mod tests {
         let raised: Vec<i64> = (0..150).filter(|s| refusals.alerts(key, *s)).collect();
         assert_eq!(raised, [0, 60, 120]);
         assert!(refusals.alerts((3, None, "card_number_refused"), 1));
+        refusals.settle(true);
+        assert!(!refusals.alerts((3, None, "card_number_refused"), 2));
+        assert!(refusals.alerts((4, None, "card_number_refused"), 2));
+        refusals.settle(false);
+        assert!(refusals.alerts((4, None, "card_number_refused"), 3));
     }
 }

@@ -48,6 +48,8 @@ pub(crate) struct Watch {
     seen: HashMap<(u32, Happening), Seen>,
     /// When each key's window began, and its refusals since.
     denials: HashMap<(u32, AnyId), (i64, u32)>,
+    /// What was given out for the batch that is being made.
+    given: Vec<((u32, Happening), u64)>,
 }
 
 /// What was told of a happening, and what waits to be.
@@ -79,15 +81,32 @@ impl Watch {
         seen.waiting = seen.waiting.saturating_add(1);
         seen.last = now;
         seen.request = noticed.request.or(seen.request);
-        seen.take(noticed.happening, now)
+        let told = seen.take(noticed.happening, now);
+        self.given
+            .extend(told.iter().map(|(_, alert)| (key, alert.count)));
+        told
     }
 
     /// What was counted and is not told yet, though its pause is over.
     pub fn overdue(&mut self, now: Timestamp) -> Vec<(Scope, RaiseAlert)> {
-        let due = |((_, happening), seen): (&(u32, Happening), &mut Seen)| {
-            (seen.waiting > 0).then(|| seen.take(*happening, now))?
+        let due = |((number, happening), seen): (&(u32, Happening), &mut Seen)| {
+            let told = (seen.waiting > 0).then(|| seen.take(*happening, now))??;
+            Some(((*number, *happening), told))
         };
-        self.seen.iter_mut().filter_map(due).collect()
+        let due: Vec<_> = self.seen.iter_mut().filter_map(due).collect();
+        self.given
+            .extend(due.iter().map(|(key, (_, alert))| (*key, alert.count)));
+        due.into_iter().map(|(_, told)| told).collect()
+    }
+
+    /// Ends a batch. What the store did not take is to be told again, with the next.
+    pub fn settle(&mut self, is_stored: bool) {
+        for (key, count) in self.given.drain(..) {
+            if let Some(seen) = self.seen.get_mut(&key).filter(|_| !is_stored) {
+                seen.waiting = seen.waiting.saturating_add(count);
+                seen.next = i64::MIN;
+            }
+        }
     }
 
     /// Whether this refusal is one too many.
@@ -302,6 +321,19 @@ mod tests {
         let rest = watch.overdue(Timestamp(30_000));
         assert_eq!(counts(&rest), [4_999]);
         assert_eq!(rest[0].1.last, Timestamp(24_999));
+        assert!(watch.overdue(Timestamp(90_000)).is_empty());
+    }
+
+    #[test]
+    fn what_the_store_did_not_take_is_told_again() {
+        let mut watch = Watch::default();
+        assert_eq!(
+            counts(&Vec::from_iter(watch.notice(&noticed(1), Timestamp(5)))),
+            [1]
+        );
+        watch.settle(false);
+        assert_eq!(counts(&watch.overdue(Timestamp(6))), [1]);
+        watch.settle(true);
         assert!(watch.overdue(Timestamp(90_000)).is_empty());
     }
 

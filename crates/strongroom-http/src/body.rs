@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::Body;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
@@ -29,13 +29,52 @@ where
     if body.size_hint().lower() > u64::try_from(MAX_BODY).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
-    let collected = Limited::new(body, MAX_BODY).collect();
-    match tokio::time::timeout(patience, std::pin::pin!(collected)).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(fault(EdgeCode::InvalidJson)),
-        Err(_) => Err(fault(EdgeCode::BodyTimeout)),
+    let whole = whole(body);
+    let read = tokio::time::timeout(patience, std::pin::pin!(whole)).await;
+    read.unwrap_or_else(|_| Err(fault(EdgeCode::BodyTimeout)))
+}
+
+/// SECURITY: a chunk of one byte costs dozens in memory, so their number is bounded as the bytes are.
+const MAX_PIECES: usize = 16_384;
+
+async fn whole<B>(body: B) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = std::pin::pin!(body);
+    // Of one piece, as most are, nothing is copied.
+    let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
+    let mut pieces = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| fault(EdgeCode::InvalidJson))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        pieces += 1;
+        let length = first.len() + rest.len() + piece.len();
+        if length > MAX_BODY || pieces > MAX_PIECES {
+            return Err(too_large());
+        }
+        match pieces {
+            1 => first = piece,
+            _ => append(&mut rest, std::mem::take(&mut first), &piece),
+        }
     }
+    Ok(if pieces > 1 { rest.freeze() } else { first })
+}
+
+/// SECURITY: what is outgrown is overwritten: a body may hold a card number.
+fn append(to: &mut BytesMut, first: Bytes, piece: &Bytes) {
+    let needed = to.len() + first.len() + piece.len();
+    if needed > to.capacity() {
+        let mut larger = BytesMut::with_capacity(needed.max(2 * to.capacity()));
+        larger.extend_from_slice(to);
+        strongroom_vault::wipe(to);
+        *to = larger;
+    }
+    to.extend_from_slice(&first);
+    to.extend_from_slice(piece);
 }
 
 fn too_large() -> Problem {
@@ -47,7 +86,7 @@ pub(crate) fn fault(code: EdgeCode) -> Problem {
     Problem::new(
         code,
         match code {
-            EdgeCode::BodyTooLarge => "a body has at most 1048576 bytes",
+            EdgeCode::BodyTooLarge => "a body has at most 1048576 bytes, in at most 16384 chunks",
             EdgeCode::BodyTimeout => "the body did not arrive in time",
             _ => "the body broke off",
         },
@@ -133,6 +172,40 @@ mod tests {
         let mut zipped = HeaderMap::new();
         zipped.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert!(check_type(&zipped).is_err());
+    }
+
+    /// So many pieces of so many bytes.
+    struct Pieces(usize, usize);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, Self::Error>>> {
+            let next = self.0.checked_sub(1);
+            self.0 = next.unwrap_or(0);
+            let piece = |n: usize| Bytes::from(vec![u8::try_from(n % 251).unwrap(); self.1]);
+            std::task::Poll::Ready(next.map(|n| Ok(hyper::body::Frame::data(piece(n)))))
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_come_together_in_their_order_and_are_bounded_in_number() {
+        let patience = Duration::from_secs(60);
+        let read_pieces = |count, bytes| read(Pieces(count, bytes), patience);
+        let whole = read_pieces(1_000, 3).await.unwrap();
+        let expected = (0..1_000)
+            .rev()
+            .flat_map(|n: usize| [u8::try_from(n % 251).unwrap(); 3]);
+        assert!(whole.iter().copied().eq(expected));
+        assert_eq!(read_pieces(MAX_PIECES, 1).await.unwrap().len(), MAX_PIECES);
+        let refused = read_pieces(MAX_PIECES + 1, 1).await.unwrap_err();
+        assert_eq!(refused.status(), 413);
+        let refused = read_pieces(3, MAX_BODY / 2).await.unwrap_err();
+        assert_eq!(refused.status(), 413);
     }
 
     #[tokio::test]

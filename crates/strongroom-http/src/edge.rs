@@ -134,6 +134,7 @@ impl App {
             return outcome;
         }
         // 2. The credential, or the limit on those without one. 3. The route, which only now is known to exist.
+        let changes = self.engine().key_changes();
         let credential = self.identify(visit, head, &found)?;
         let (route, id) = existing(visit, found)?;
         // 4. Whether this key may be used in this way at all.
@@ -143,6 +144,7 @@ impl App {
         if route.is_mutating() && !body.is_empty() {
             body::check_type(&head.headers)?;
         }
+        let credential = self.as_of_now(visit, head, credential, changes).await?;
         let signature = self
             .check_content(visit, head, &body, &credential, route)
             .await?;
@@ -202,6 +204,28 @@ impl App {
             Found::OtherMethod(methods) => Err(other_method(visit, methods)),
             Found::Route(..) => Err(Problem::unauthorized()),
         }
+    }
+
+    /// The credential once the body is there. SECURITY: a body may take half a minute, in which the key may have been revoked
+    /// or narrowed; what was acknowledged to its owner holds from then on.
+    async fn as_of_now(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        credential: Arc<Credential>,
+        changes: u64,
+    ) -> Result<Arc<Credential>, Problem> {
+        if self.engine().key_changes() == changes {
+            return Ok(credential);
+        }
+        let key = unverified_key(&head.headers).unwrap_or("");
+        let credential = self
+            .engine()
+            .credential(key)
+            .ok_or_else(Problem::unauthorized)?;
+        self.refuse_address(visit, &credential).await?;
+        self.refuse_certificate(visit, head, &credential).await?;
+        Ok(credential)
     }
 
     /// Whether the key may be used from there, in this way, and as often.

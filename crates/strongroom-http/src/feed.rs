@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
@@ -97,16 +97,12 @@ impl Drop for Place {
 /// The body of a stream's response.
 pub struct Feed {
     chunks: mpsc::Receiver<Bytes>,
-    _place: Option<Place>,
 }
 
 impl Feed {
     /// A stream that another node tells.
     pub(crate) fn relayed(chunks: mpsc::Receiver<Bytes>) -> Feed {
-        Feed {
-            chunks,
-            _place: None,
-        }
+        Feed { chunks }
     }
 }
 
@@ -149,19 +145,22 @@ impl Source {
     pub fn open(self, place: Place) -> Feed {
         let (sender, chunks) = mpsc::channel(1);
         let draining = place.feeds.draining.subscribe();
-        tokio::spawn(self.run(sender, draining));
-        Feed {
-            chunks,
-            _place: Some(place),
-        }
+        tokio::spawn(async move {
+            self.run(sender, draining).await;
+            // SECURITY: given back by whoever reads the log, not by the connection: a reader who hangs up at once and comes
+            // back has no more of them at work than one who stays.
+            drop(place);
+        });
+        Feed { chunks }
     }
 
     async fn run(mut self, chunks: mpsc::Sender<Bytes>, mut draining: watch::Receiver<bool>) {
         let mut next = greeting(self.id);
         let mut seen = 0;
         while chunks.send(next).await.is_ok() {
+            let told = Instant::now();
             next = loop {
-                if *draining.borrow() {
+                if *draining.borrow() || chunks.is_closed() {
                     return;
                 }
                 // SECURITY: a key that is revoked, or loses the permission, reads nothing more.
@@ -176,14 +175,16 @@ impl Source {
                 if let Some(last) = events.last() {
                     self.number = last.number;
                     let text = self.rendered(&events);
-                    if text.is_empty() {
-                        continue;
+                    match text.is_empty() {
+                        // Much of the log may be of other types: the reader hears that somebody is there.
+                        true if told.elapsed() >= HEARTBEAT => break still_here(),
+                        true => continue,
+                        false => break text,
                     }
-                    break text;
                 }
                 tokio::select! {
                     _ = self.arrivals.changed() => {}
-                    () = tokio::time::sleep(HEARTBEAT) => break Bytes::from_static(b":\n\n"),
+                    () = tokio::time::sleep(HEARTBEAT) => break still_here(),
                     () = chunks.closed() => return,
                     _ = draining.changed() => return,
                 }
@@ -216,6 +217,11 @@ impl Source {
         }
         Bytes::from(text)
     }
+}
+
+/// A comment, which is no event.
+fn still_here() -> Bytes {
+    Bytes::from_static(b":\n\n")
 }
 
 /// What every stream begins with. The id alone is no event: it tells where the stream begins, so that a reader who is cut

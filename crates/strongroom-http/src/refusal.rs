@@ -55,6 +55,7 @@ impl From<Failure> for Problem {
                 EdgeCode::SignatureReplayed,
                 "the signature was used before; two equal requests in one second need a `reference_id` that tells them apart, or the next second",
             ),
+            Failure::KeyRevoked => Problem::unauthorized(),
             Failure::Overloaded => of(
                 EdgeCode::Overloaded,
                 "the server has more to do than it can; try again",
@@ -138,6 +139,7 @@ mod tests {
             (Failure::KeyInUse, 409, "idempotency_key_in_use"),
             (Failure::KeyReused, 409, "idempotency_key_reused"),
             (Failure::SignatureReplayed, 401, "signature_replayed"),
+            (Failure::KeyRevoked, 401, "unauthorized"),
             (Failure::Overloaded, 503, "overloaded"),
             (Failure::Away, 503, "overloaded"),
             (Failure::Stopped, 503, "handing_over"),

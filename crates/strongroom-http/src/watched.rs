@@ -184,7 +184,7 @@ impl<S: AsyncWrite + Unpin> Write for Watched<S> {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -193,6 +193,48 @@ impl<S: AsyncWrite + Unpin> Write for Watched<S> {
         {
             return self.poll_instead(context, first);
         }
-        self.inner().poll_write_vectored(context, slices)
+        let polled = self.as_mut().inner().poll_write_vectored(context, slices);
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.progress.taken();
+        }
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Each way of writing to a stream's reader shows that he takes something.
+    #[tokio::test]
+    async fn a_stream_is_no_longer_idle_once_something_goes_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        let (socket, _) = listener.accept().await.unwrap();
+        let progress = Arc::new(Progress::new());
+        let mut watched = Watched::new(socket, Arc::clone(&progress), false);
+        assert!(watched.is_write_vectored(), "hyper writes in this way");
+        let stamp = || progress.state.load(Ordering::Relaxed);
+        for is_vectored in [false, true] {
+            progress.streams();
+            let before = stamp();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let slices = [io::IoSlice::new(b"one"), io::IoSlice::new(b"two")];
+            let written = poll_fn(|context| match is_vectored {
+                true => Pin::new(&mut watched).poll_write_vectored(context, &slices),
+                false => Pin::new(&mut watched).poll_write(context, b"onetwo"),
+            });
+            assert_eq!(written.await.unwrap(), 6);
+            assert!(stamp() > before && stamp() % 4 == STREAM, "{is_vectored}");
+            let mut came = [0; 6];
+            reader.read_exact(&mut came).await.unwrap();
+            assert_eq!(&came, b"onetwo");
+        }
     }
 }

@@ -278,3 +278,56 @@ fn the_admin_listener_answers_only_what_operators_ask() {
     };
     within(&server, work);
 }
+
+/// A request whose body comes only after `meanwhile`, another request, was answered.
+async fn held_up(address: SocketAddr, key: &str, meanwhile: &str) -> String {
+    let body = r#"{"type":"master"}"#;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /v1/wallets HTTP/1.1\r\nauthorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n{{",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // The server has taken the head once it answers what came after it.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = exchange(address, meanwhile.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    stream.write_all(&body.as_bytes()[1..]).await.unwrap();
+    let mut part = [0; 4_096];
+    let n = stream.read(&mut part).await.unwrap();
+    String::from_utf8_lossy(&part[..n]).into_owned()
+}
+
+fn change(method: &str, target: &str, key: &str, body: &str) -> String {
+    format!(
+        "{method} {target} HTTP/1.1\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_key_revoked_or_narrowed_while_a_body_is_on_its_way_does_nothing_more() {
+    let listening = listen(|_| {});
+    let [owner, thief, other] = [(); 3].map(|()| listening.server.owner());
+    listening.run(async |address| {
+        let narrow = change(
+            "PATCH",
+            &format!("/v1/api-keys/{}", other.id),
+            &owner.text,
+            r#"{"networks":["192.0.2.0/24"]}"#,
+        );
+        let answer = held_up(address, &other.text, &narrow).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 403") && answer.contains("address_not_allowed"),
+            "{answer}"
+        );
+        let target = format!("/v1/api-keys/{}/revoke", thief.id);
+        let revoke = change("POST", &target, &owner.text, "{}");
+        let answer = held_up(address, &thief.text, &revoke).await;
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        let wallets = change("GET", "/v1/wallets", &owner.text, "");
+        let wallets = exchange(address, wallets.as_bytes()).await;
+        assert!(wallets.contains(r#""data":[]"#), "{wallets}");
+    });
+}

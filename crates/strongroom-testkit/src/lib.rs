@@ -14,4 +14,5 @@ pub mod reference;
 pub mod script;
 pub mod server;
 pub mod shelf;
+pub mod silent;
 pub mod tenant;

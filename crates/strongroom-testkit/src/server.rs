@@ -17,7 +17,7 @@ use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
 use strongroom_types::id::{PaymentId, RefundId};
 use strongroom_types::mode::Scope;
-use strongroom_worker::{Courier, SandboxAcquirer};
+use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -247,6 +247,21 @@ impl TestServer {
         let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);
         self.wait(step)
             .unwrap_or_else(|failure| panic!("no step: {failure:?}"));
+    }
+
+    /// Has the workers do what is due, by this acquirer, while `work` is done.
+    pub fn at_work(&self, acquirer: Arc<dyn Acquirer>, work: impl FnOnce()) {
+        let settings = WorkerSettings {
+            acquirer,
+            rail_step: 0,
+            outbound: outbound(),
+            ..WorkerSettings::default()
+        };
+        let runtime = self.runtime.enter();
+        let workers = Workers::start(self.engine.clone(), settings);
+        drop(runtime);
+        work();
+        self.wait(workers.stop());
     }
 
     /// Sends every webhook that is due by the clock; says how many attempts were made.

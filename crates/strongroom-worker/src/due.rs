@@ -1,24 +1,36 @@
 //! Work with a time of its own: what is due is done, the longest waiting first.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_acquirer::Acquirer;
 use strongroom_channel::Vault;
 use strongroom_engine::{DueJob, DueWork, Engine, Failure};
+use strongroom_types::id::RawId;
 use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::till::Till;
 use crate::{approvals, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
-/// The most, with those that wait for the vault.
+/// The most, with those that are under way, rest, or wait for the vault.
 const MOST: usize = 20_000;
-/// The longest nap between two looks, so that a clock set forward is noticed.
+/// Jobs under way at once, and those of them that ask somebody outside, who may be slow to answer.
+const MOST_BUSY: usize = 256;
+const MOST_ASKING: usize = 192;
+/// Places that must be free again before more is begun.
+const ROOM: usize = 32;
+/// The longest nap between two looks, so that a clock set forward is noticed; and how long a job that failed rests.
 const NAP: Duration = Duration::from_secs(5);
-/// The nap while the vault is away.
-const CLOSED: Duration = Duration::from_millis(100);
+/// The nap while something is due that cannot be begun now.
+const SOON: Duration = Duration::from_millis(100);
+/// How long what is under way has to end when the server stops. What does not is asked about later.
+const LAST: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(
     engine: Engine,
@@ -27,36 +39,159 @@ pub(crate) async fn run(
     step: i64,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut take = TAKE;
+    let mut desk = Desk {
+        engine,
+        acquirer,
+        vault,
+        step,
+        take: TAKE,
+        under_way: JoinSet::new(),
+        keys: HashMap::new(),
+        busy: HashSet::new(),
+        asking: 0,
+        resting: HashMap::new(),
+    };
     loop {
-        let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
-        let nap = match advance(&engine, till, step, take).await {
-            Ok(Turn {
-                done: 0,
-                skipped: 0,
-            }) => until_next(&engine).await,
-            Ok(Turn { skipped: 0, .. }) => {
-                take = TAKE;
-                Duration::ZERO
-            }
-            // The vault is away for moments.
-            Ok(turn) => {
-                // What waits for the vault does not hide what comes after it.
-                take = MOST.min(TAKE + turn.skipped);
-                CLOSED
-            }
+        let nap = match desk.take_up().await {
+            Ok(nap) => nap,
             Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
-                tracing::warn!(failure = ?failure, "the turn of what is due failed");
+                tracing::warn!(failure = ?failure, "what is due could not be looked up");
                 NAP
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(nap) => {}
-            () = engine.jobs_changed() => {}
-            _ = stopped.changed() => return,
+        if desk.wait(nap, &mut stopped).await.is_break() {
+            return desk.leave().await;
         }
     }
+}
+
+/// A job among all.
+type Key = (u32, RawId, DueWork);
+
+/// What is under way: each job by itself, so that one which waits for an answer, or fails, holds up no other.
+struct Desk {
+    engine: Engine,
+    acquirer: Arc<dyn Acquirer>,
+    vault: Option<Vault>,
+    step: i64,
+    take: usize,
+    under_way: JoinSet<Result<(), Failure>>,
+    keys: HashMap<Id, Key>,
+    busy: HashSet<Key>,
+    asking: usize,
+    /// Jobs that failed, and until when they are left alone.
+    resting: HashMap<Key, Instant>,
+}
+
+impl Desk {
+    /// Begins what is due, the longest waiting first. Says how long there is nothing to do.
+    async fn take_up(&mut self) -> Result<Duration, Failure> {
+        let now = Instant::now();
+        self.resting.retain(|_, until| *until > now);
+        let jobs = self.engine.due_jobs(self.take).await?;
+        let (found, mut begun) = (jobs.len(), 0);
+        for job in jobs {
+            begun += usize::from(self.begin(job));
+        }
+        let more = found == self.take;
+        // What is left where it is does not hide what comes after it.
+        self.take = MOST.min(TAKE + found - begun);
+        match (found, more && begun > 0) {
+            (0, _) => Ok(until_next(&self.engine).await),
+            (_, true) => Ok(Duration::ZERO),
+            _ => Ok(SOON),
+        }
+    }
+
+    fn begin(&mut self, job: DueJob) -> bool {
+        let key = (job.scope.number, job.id, job.work);
+        let asks = asks(job.work);
+        let is_away =
+            is_carried(job.work) && self.vault.as_ref().is_some_and(|vault| !vault.is_up());
+        let is_full = self.busy.len() >= MOST_BUSY || (asks && self.asking >= MOST_ASKING);
+        if is_away || is_full || self.resting.contains_key(&key) || !self.busy.insert(key) {
+            return false;
+        }
+        self.asking += usize::from(asks);
+        let (engine, acquirer) = (self.engine.clone(), Arc::clone(&self.acquirer));
+        let (vault, step) = (self.vault.clone(), self.step);
+        let task = self.under_way.spawn(async move {
+            let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
+            attend_at(&engine, till, step, job).await
+        });
+        self.keys.insert(task.id(), key);
+        true
+    }
+
+    /// Waits until there is something to begin, or the server stops.
+    async fn wait(
+        &mut self,
+        nap: Duration,
+        stopped: &mut watch::Receiver<bool>,
+    ) -> ControlFlow<()> {
+        let until = Instant::now() + nap;
+        // With no place free, several are waited for: each look costs a read.
+        let mut is_full = self.busy.len() >= MOST_BUSY;
+        loop {
+            tokio::select! {
+                () = sleep_until(until), if !is_full => return ControlFlow::Continue(()),
+                () = self.engine.jobs_changed(), if !is_full => return ControlFlow::Continue(()),
+                Some(ended) = self.under_way.join_next_with_id() => {
+                    let done = match ended {
+                        Ok((id, done)) => self.ended(id, done),
+                        Err(error) => {
+                            tracing::error!(%error, "what was due panicked");
+                            self.ended(error.id(), Err(Failure::Internal))
+                        }
+                    };
+                    if done.is_break() {
+                        return ControlFlow::Break(());
+                    }
+                    let room = is_full && self.busy.len() <= MOST_BUSY - ROOM;
+                    is_full &= !room;
+                    if room || self.busy.is_empty() {
+                        return ControlFlow::Continue(());
+                    }
+                }
+                _ = stopped.changed() => return ControlFlow::Break(()),
+            }
+        }
+    }
+
+    fn ended(&mut self, id: Id, done: Result<(), Failure>) -> ControlFlow<()> {
+        let Some(key) = self.keys.remove(&id) else {
+            return ControlFlow::Continue(());
+        };
+        self.busy.remove(&key);
+        self.asking -= usize::from(asks(key.2));
+        let rest = match done {
+            Ok(()) => return ControlFlow::Continue(()),
+            Err(Failure::Halted | Failure::Stopped) => return ControlFlow::Break(()),
+            Err(Failure::Overloaded | Failure::Away) => SOON,
+            Err(failure) => {
+                tracing::warn!(failure = ?failure, work = ?key.2, "what is due could not be done");
+                NAP
+            }
+        };
+        self.resting.insert(key, Instant::now() + rest);
+        ControlFlow::Continue(())
+    }
+
+    async fn leave(mut self) {
+        let all = async { while self.under_way.join_next().await.is_some() {} };
+        // What is cut off here finds itself again: nothing is guessed.
+        drop(timeout(LAST, all).await);
+    }
+}
+
+fn is_carried(work: DueWork) -> bool {
+    matches!(work, DueWork::Payment | DueWork::Refund)
+}
+
+/// Whether somebody outside of this process is asked, who may be slow to answer.
+fn asks(work: DueWork) -> bool {
+    is_carried(work) || work == DueWork::Token
 }
 
 async fn until_next(engine: &Engine) -> Duration {
@@ -77,38 +212,16 @@ pub async fn advance_due(
     acquirer: &dyn Acquirer,
     step: i64,
 ) -> Result<usize, Failure> {
-    let turn = advance(engine, Till::Here(acquirer), step, TAKE).await?;
-    Ok(turn.done)
-}
-
-/// What came of the jobs that were due.
-struct Turn {
-    done: usize,
-    /// Left for later, because the vault is away.
-    skipped: usize,
-}
-
-async fn advance(engine: &Engine, till: Till<'_>, step: i64, take: usize) -> Result<Turn, Failure> {
-    let jobs = engine.due_jobs(take).await?;
-    let mut turn = Turn {
-        done: 0,
-        skipped: 0,
-    };
-    let mut stuck = None;
+    let jobs = engine.due_jobs(TAKE).await?;
+    let (done, mut stuck) = (jobs.len(), None);
     for job in jobs {
-        let carried = matches!(job.work, DueWork::Payment | DueWork::Refund);
-        if carried && !till.is_open() {
-            turn.skipped += 1;
-            continue;
-        }
-        turn.done += 1;
-        match attend_at(engine, till, step, job).await {
+        match attend(engine, acquirer, step, job).await {
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
             done => done?,
         }
     }
-    stuck.map_or(Ok(turn), Err)
+    stuck.map_or(Ok(done), Err)
 }
 
 /// Does one job once, whether or not it is due.

@@ -24,14 +24,6 @@ pub(crate) enum Till<'a> {
 }
 
 impl Till<'_> {
-    /// Whether anything can be asked now. Else nothing is put on record as sent.
-    pub fn is_open(&self) -> bool {
-        match self {
-            Till::Here(_) => true,
-            Till::Vault(vault) => vault.is_up(),
-        }
-    }
-
     pub async fn authorize(
         &self,
         scope: u32,

@@ -26,6 +26,7 @@ pub(crate) struct Share(Arc<Mutex<Taken>>);
 
 #[derive(Default)]
 struct Taken {
+    bytes: usize,
     held: Option<OwnedSemaphorePermit>,
     was_refused: bool,
 }
@@ -56,9 +57,16 @@ impl Share {
     }
 
     fn take(&self, budget: &Arc<Semaphore>, bytes: usize) -> bool {
-        let kilobytes = u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX);
-        let taken = Arc::clone(budget).try_acquire_many_owned(kilobytes);
         let mut own = self.lock();
+        // SECURITY: of all pieces together, not of each: a kilobyte for every byte would let a few hold it all.
+        own.bytes = own.bytes.saturating_add(bytes);
+        let held = own
+            .held
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = own.bytes.div_ceil(1_024).saturating_sub(held);
+        let kilobytes = u32::try_from(more).unwrap_or(u32::MAX);
+        let taken = Arc::clone(budget).try_acquire_many_owned(kilobytes);
         match (taken, &mut own.held) {
             (Ok(more), Some(held)) => held.merge(more),
             (Ok(more), held) => *held = Some(more),
@@ -111,6 +119,23 @@ mod tests {
 
     use super::*;
 
+    /// So many pieces of one byte.
+    struct Pieces(usize);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let next = self.0.checked_sub(1);
+            self.0 = next.unwrap_or(0);
+            Poll::Ready(next.map(|_| Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
     #[tokio::test]
     async fn what_arrives_is_counted_until_it_is_dropped() {
         let budget = Budget(Arc::new(Semaphore::new(3)));
@@ -127,5 +152,15 @@ mod tests {
         assert!(!share.was_refused());
         drop(share);
         assert_eq!(budget.0.available_permits(), 3);
+    }
+
+    #[tokio::test]
+    async fn many_small_pieces_take_what_they_come_to() {
+        let budget = Budget(Arc::new(Semaphore::new(2)));
+        let (counted, share) = budget.count(Pieces(1_025));
+        assert_eq!(counted.collect().await.unwrap().to_bytes().len(), 1_025);
+        assert_eq!(budget.0.available_permits(), 0);
+        drop(share);
+        assert_eq!(budget.0.available_permits(), 2);
     }
 }

@@ -89,6 +89,38 @@ fn sig_replay() {
     assert_eq!(balance(&server), json!(10));
 }
 
+/// What is refused for good is said again to the same bytes, and raises no alarm; another request may use the key.
+#[test]
+fn a_signed_request_refused_for_good_is_answered_as_before() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let from = acme.funded("master", 100);
+    let to = acme.wallet("operating");
+    let key = signing_key(&acme, Dialect::Nextapi);
+    let limits = json!({ "limits": { "per_transaction": 10 } });
+    acme.patch(&format!("/v1/api-keys/{}", key.id), &limits)
+        .expect(200);
+    let seconds = server.seconds();
+    let send = |amount: i64| {
+        let request = server.request("POST", "/v1/payouts").bearer(&key.text);
+        let request = request.header("Idempotency-Key", "once");
+        let request = request.json(&payout(&from, &to, amount));
+        request.signed(&key.signing_secret, seconds).send()
+    };
+    let first = send(11);
+    first.refused(403, "key_limit_exceeded");
+    let again = send(11);
+    again.refused(403, "key_limit_exceeded");
+    assert_eq!(
+        (&again.body, again.header("idempotent-replayed")),
+        (&first.body, Some("true"))
+    );
+    assert_eq!(acme.get("/v1/alerts").expect(200).json()["data"], json!([]));
+    let done = send(10).expect(201);
+    assert_eq!(send(10).expect(201).body, done.body);
+    send(11).refused(409, "idempotency_key_reused");
+}
+
 #[test]
 fn sig_no_ts() {
     let server = TestServer::start(ServerSettings::default());

@@ -1,7 +1,11 @@
 //! What an acquirer does to payments that says nothing, says it late, or was never reached; and what time does.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use strongroom_testkit::server::{ServerSettings, TestServer};
+use strongroom_testkit::silent::SilentAcquirer;
 use strongroom_testkit::tenant::{Tenant, VISA, texts};
 use strongroom_types::time::DAY;
 
@@ -11,6 +15,32 @@ use crate::v1::tenant;
 const ANSWERS_LATE: &str = "4000000000001000";
 const NEVER_ANSWERS: &str = "4000000000001018";
 const NEVER_ARRIVES: &str = "4000000000001026";
+
+/// Money of others moves on while an acquirer says nothing, and a server that waits for it stops when it is told to.
+#[test]
+fn a_silent_acquirer_holds_up_nothing_but_its_own_payments() {
+    let server = TestServer::start(ServerSettings::default());
+    let (acme, other) = (Tenant::found(&server), Tenant::found(&server));
+    let wallet = acme.wallet("master");
+    let payments: Vec<String> = (0..300)
+        .map(|_| pay(&acme, VISA, &wallet, json!({})).expect(201).id())
+        .collect();
+    let source = other.funded("master", 100);
+    let payout = other.pay_bank(&source, 40).expect(201).id();
+    let begin = Instant::now();
+    server.at_work(Arc::new(SilentAcquirer), || {
+        let path = format!("/v1/payouts/{payout}");
+        while other.get(&path).expect(200).field("status") != "completed" {
+            // One after another they would take half a minute each.
+            assert!(begin.elapsed() < Duration::from_secs(600));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    for id in [&payments[0], &payments[299]] {
+        assert_eq!(now(&acme, id, "status"), "processing");
+    }
+    assert_eq!(balances(&acme, &wallet), [0, 0, 0]);
+}
 
 #[test]
 fn a_late_answer_is_waited_for() {
