@@ -152,6 +152,16 @@ impl Front {
         }
     }
 
+    /// Whether any node that decides is known.
+    pub fn follows_anybody(&self) -> bool {
+        matches!(&*self.0.role.borrow(), Role::Following(_))
+    }
+
+    /// Whether this node has ever answered what was asked.
+    pub fn has_served(&self) -> bool {
+        self.0.reached.borrow().is_some()
+    }
+
     /// Whether another node followed this one a moment ago, and will take over.
     pub fn has_company(&self) -> bool {
         let visited = self
@@ -337,8 +347,9 @@ impl Front {
             let now = role.borrow_and_update().clone();
             let tried = match now {
                 Role::Searching => Tried::NotBegun,
+                Role::StandingBy if is_repeated => return self.given_up(head, true),
                 Role::StandingBy => return answers::standing_by(self.asked(&head.method)),
-                Role::Ending => return answers::nobody(self.asked(&head.method)),
+                Role::Ending => return self.given_up(head, is_repeated),
                 Role::Holding(app, _) => self.here(&app, peer, head, &mut parcel).await,
                 Role::Following(holder) => self.there(&holder, peer, head, &mut parcel).await,
             };
@@ -356,10 +367,7 @@ impl Front {
                 Tried::NotBegun | Tried::Away(_) | Tried::InUse(_) => {}
             }
             if begun.elapsed() >= self.0.patience {
-                return match is_repeated {
-                    true => answers::outcome_unknown(self.asked(&head.method)),
-                    false => answers::nobody(self.asked(&head.method)),
-                };
+                return self.given_up(head, is_repeated);
             }
             if waits.is_none() {
                 let Ok(place) = self.0.waiting.try_acquire() else {
@@ -371,6 +379,14 @@ impl Front {
                 _ = role.changed() => {}
                 () = sleep(AGAIN) => {}
             }
+        }
+    }
+
+    /// What is told to somebody who waited for nothing. SECURITY: of what was perhaps done it is never said that it was not.
+    fn given_up(&self, head: &Parts, perhaps_done: bool) -> Response<Reply> {
+        match perhaps_done {
+            true => answers::outcome_unknown(self.asked(&head.method)),
+            false => answers::nobody(self.asked(&head.method)),
         }
     }
 
