@@ -127,7 +127,7 @@ fn lost_with(error: StoreError) {
         let first = threads.spawn(note);
         gate.until_held();
         let rows = threads.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread();
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
             runtime.build().unwrap().block_on(engine.checkpoint())
         });
         while engine.stats().queued < 1 {

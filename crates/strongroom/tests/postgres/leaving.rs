@@ -148,6 +148,7 @@ fn one_of_two_that_lost_its_database_stops_when_asked() {
     let made = pair.post_when_it_can(1, "/v1/api-keys", &json!({ "role": "viewer" }));
     assert_eq!(made.status, 201, "{}", made.text());
     assert_eq!(second.stop(Signal::TERM).status.code(), Some(0));
+    proxy.swallow(false);
     done(&mut pair.made.command("verify"));
 }
 
