@@ -169,6 +169,14 @@ impl Commit {
                 self.shared.replaced();
                 Failure::Halted
             }
+            // SECURITY: nothing is guessed. Whoever takes the store up next, this server perhaps, reads what was written.
+            StoreError::Unresolved(_) => {
+                tracing::error!(%error, "the store is given up: nothing more is acknowledged");
+                self.shared.replaced();
+                Failure::Halted
+            }
+            // What is left in the queue of one that was replaced.
+            StoreError::Closed if self.is_halted() => Failure::Halted,
             other => {
                 tracing::error!(error = %other, "the store failed: nothing more is acknowledged");
                 self.shared.halt(other.to_string());

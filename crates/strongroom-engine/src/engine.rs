@@ -72,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) reading: Semaphore,
     /// Whether the store is still ours, though nothing was written since.
     standing: Standing,
+    hurry: Release,
     release: Release,
     thread: Mutex<Option<JoinHandle<()>>>,
     pub(crate) journals: Option<Journals>,
@@ -117,6 +118,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 reading: Semaphore::new(readers.len()),
                 standing: store.standing(),
+                hurry: store.hurry(),
                 release: store.release(),
                 shared,
                 readers: Mutex::new(readers),
@@ -161,7 +163,10 @@ impl Engine {
                 let cause = "the start could not be put on record yet".to_owned();
                 Err(StartError::Store(StoreError::Unreachable(cause)))
             }
-            Err(_) if self.owned() == Err(Failure::Stopped) => {
+            Err(_)
+                if self.owned() == Err(Failure::Stopped)
+                    || self.inner.shared.state() == EngineState::Replaced =>
+            {
                 Err(StartError::Store(StoreError::TakenOver))
             }
             Err(failure) => Err(StartError::Damage(format!(
@@ -219,6 +224,11 @@ impl Engine {
             // A panic of the commit thread was logged where it happened.
             drop(thread.join());
         }
+    }
+
+    /// Waits for the store's server no longer: what is under way ends as if that were away, so that a stop comes to its end.
+    pub fn hurry(&self) {
+        (self.inner.hurry)();
     }
 
     /// Gives the store up once it has stopped: who comes next need not wait until the last reader here is gone.

@@ -1,7 +1,7 @@
 //! The end of one log, in the commit thread's memory: sequence, time, events, and the tree's frontier.
 
 use strongroom_audit::{
-    EntryHead, Frontier, Tile, TileSource, TileWriter, decode_parts, leaf_hash,
+    EntryHead, Frontier, Tile, TileError, TileSource, TileWriter, decode_parts, leaf_hash,
 };
 use strongroom_store::{EntryRow, HeadRow, Reader, SegmentRow, StoreError};
 use strongroom_types::mode::Scope;
@@ -54,7 +54,10 @@ impl Log {
         let tiles = with_hashes(reader, &scope, |source| {
             TileWriter::restore(source, head.seq)
         })?
-        .map_err(|e| damage(&e.to_string()))?;
+        .map_err(|error| match unread(error) {
+            StoreError::Corrupt(what) => damage(&what),
+            other => other,
+        })?;
         Ok(Log {
             scope,
             sequence: head.seq,
@@ -142,6 +145,14 @@ pub(crate) type Hashes<'a> = TileSource<
     Box<dyn Fn(u8, u64) -> Result<Option<Vec<u8>>, StoreError> + 'a>,
     Box<dyn Fn(u64) -> Result<[u8; 32], StoreError> + 'a>,
 >;
+
+/// Why a log's tree could not be read: the store's own word, or damage.
+pub(crate) fn unread(error: TileError<StoreError>) -> StoreError {
+    match error {
+        TileError::Source(error) => error,
+        damaged @ TileError::Damaged { .. } => StoreError::Corrupt(damaged.to_string()),
+    }
+}
 
 /// Lends a log's tree hashes, from its tiles and, where they are not full yet, from its entries.
 pub(crate) fn with_hashes<T>(

@@ -11,7 +11,7 @@ use strongroom_types::id::{AuditId, CheckpointId, EventId, Kind, RawId};
 use strongroom_types::time::Timestamp;
 
 use crate::checkpoints::{checkpoint_size, head_root, origin, sign, verifier_key};
-use crate::log::with_hashes;
+use crate::log::{unread, with_hashes};
 use crate::view::{Listing, PageQuery, ReadFault, View};
 
 impl View<'_> {
@@ -45,7 +45,7 @@ impl View<'_> {
         let proof = with_hashes(self.reader, &self.scope, |source| {
             inclusion_proof(source, size, row.seq - 1)
         })?;
-        let proof = proof.map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let proof = proof.map_err(unread)?;
         shown.proof = Some(proof.into_iter().map(Hash64).collect());
         let bundle = Bundle {
             format: strongroom_audit::bundle::FORMAT.to_owned(),
@@ -180,7 +180,7 @@ impl View<'_> {
         let proof = with_hashes(self.reader, &self.scope, |source| {
             consistency_proof(source, from, to)
         })?;
-        let proof = proof.map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let proof = proof.map_err(unread)?;
         let hashes: Vec<Hash64> = proof.into_iter().map(Hash64).collect();
         let shown = json!({ "object": "consistency_proof", "origin": origin(&self.scope), "from": from, "to": to, "proof": hashes });
         Ok(shown.to_string().into_bytes())

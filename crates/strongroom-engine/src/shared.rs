@@ -83,10 +83,13 @@ impl Shared {
 
     pub fn halt(&self, reason: String) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        *state = EngineState::Halted(reason);
+        // What one that was replaced finds afterwards is no failure of its own.
+        if *state != EngineState::Replaced {
+            *state = EngineState::Halted(reason);
+        }
     }
 
-    /// Another server has the store; one that stops has given it up itself.
+    /// Another server has the store, or may have it; one that stops has given it up itself.
     pub fn replaced(&self) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if *state == EngineState::Running {

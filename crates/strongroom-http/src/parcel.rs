@@ -38,6 +38,16 @@ impl<B> Parcel<B> {
         }
     }
 
+    /// Of a request whose body another node has read.
+    pub fn whole(body: Bytes) -> Parcel<B> {
+        Parcel {
+            unread: None,
+            read: Some(Wiped(body)),
+            fault: None,
+            is_kept: false,
+        }
+    }
+
     /// Of a request whose body another node could not read.
     pub fn faulty(fault: EdgeCode) -> Parcel<B> {
         Parcel {

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use strongroom_channel::{Gate as VaultGate, Handed, Side, Turn, Vault, refuse};
-use strongroom_nodes::{Identity, NodeKey};
+use strongroom_nodes::{Answering, Identity, NodeKey, Speech, answer_lane};
 use strongroom_tls::{Acceptor, ClientCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -147,8 +147,8 @@ pub async fn serve_nodes(
         tokio::spawn(async move {
             // One that does not decide lets nobody in, so that what is sent to it was certainly not done.
             let Some(notice) = front.notice() else { return };
-            let session = match gate.identity.admit(stream, &gate.key, &notice).await {
-                Ok(session) => session,
+            let (session, speech) = match gate.identity.admit(stream, &gate.key, &notice).await {
+                Ok(admitted) => admitted,
                 Err(error) => {
                     return tracing::warn!(peer = %peer.ip(), %error, "a connection to the node was refused");
                 }
@@ -157,8 +157,20 @@ pub async fn serve_nodes(
             let Ok(_slot) = slots.try_acquire_owned() else {
                 return;
             };
+            let epoch = notice.epoch;
+            if speech == Speech::Lane {
+                let answering = Answering {
+                    idle: bounds.idle_time,
+                    stopped,
+                };
+                return answer_lane(session, answering, move |question| {
+                    let front = front.clone();
+                    async move { front.answer_letter(epoch, question).await }
+                })
+                .await;
+            }
             let answer = move |request| {
-                let (front, epoch) = (front.clone(), notice.epoch);
+                let front = front.clone();
                 async move { front.answer_node(epoch, request).await }
             };
             let (turn, spill) = Default::default();

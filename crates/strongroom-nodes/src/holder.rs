@@ -1,7 +1,8 @@
 //! The node that decides, as another one sees it: connections to it that are kept, and what became of each request.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,13 +12,15 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use crate::identity::{GREETING, LABEL, NAME, WELCOME};
+use crate::identity::{BUFFER, GREETING, LABEL, LANES, NAME, WELCOME};
 use crate::key::NodeKey;
+use crate::lane::{Lane, Unasked};
 use crate::notice::Notice;
 use crate::pinned;
 
@@ -27,8 +30,13 @@ const MOST: usize = 2_048;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a connection is kept that nobody uses; shorter than the other end keeps it.
 const IDLE: Duration = Duration::from_secs(20);
+/// How long a node that has no lanes is not asked for one again.
+const WITHOUT: Duration = Duration::from_secs(60);
+/// Lanes that are tried for one question, each having ended before it could be sent.
+const TRIES: usize = 3;
 
 type Connection = SendRequest<Full<Bytes>>;
+type Session = TlsStream<BufReader<TcpStream>>;
 
 /// The deciding node. Dropped, its connections end.
 pub struct Holder {
@@ -36,9 +44,21 @@ pub struct Holder {
     key: Arc<NodeKey>,
     connector: TlsConnector,
     idle: Mutex<Vec<(Connection, Instant)>>,
+    lane: RwLock<Option<Arc<Lane>>>,
+    /// Held by whoever connects the lane.
+    connecting: tokio::sync::Mutex<Connected>,
     places: Arc<Semaphore>,
     /// Grows when everything under way is given up.
     broken: watch::Sender<u64>,
+}
+
+/// How the last lane was connected.
+#[derive(Default)]
+struct Connected {
+    /// Since when the node is known to have none.
+    without: Option<Instant>,
+    /// When and why it was not.
+    missed: Option<(Instant, Missed)>,
 }
 
 /// Why there is no answer.
@@ -86,9 +106,71 @@ impl Holder {
             key,
             connector: TlsConnector::from(Arc::new(config)),
             idle: Mutex::default(),
+            lane: RwLock::default(),
+            connecting: tokio::sync::Mutex::default(),
             places: Arc::new(Semaphore::new(MOST)),
             broken: watch::Sender::new(0),
         })
+    }
+
+    /// Asks on the lane and waits for the whole answer. `None` where the node is of a version that has no lanes.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub async fn ask(&self, mut question: Vec<u8>) -> Result<Option<Vec<u8>>, Missed> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| Missed::NotSent("it is not used any more".to_owned()))?;
+        for _ in 0..TRIES {
+            let Some(lane) = self.lane().await? else {
+                return Ok(None);
+            };
+            match lane.ask(question).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(Unasked::NotSent(unsent)) => question = unsent,
+                Err(Unasked::Lost) => {
+                    return Err(Missed::Lost("the connection has ended".to_owned()));
+                }
+            }
+        }
+        Err(Missed::NotSent("its connections end".to_owned()))
+    }
+
+    /// The lane that is there, or a new one.
+    async fn lane(&self) -> Result<Option<Arc<Lane>>, Missed> {
+        let standing = || {
+            let lane = self.lane.read().unwrap_or_else(PoisonError::into_inner);
+            lane.clone().filter(|lane| !lane.is_retired())
+        };
+        if let Some(lane) = standing() {
+            return Ok(Some(lane));
+        }
+        let asked = Instant::now();
+        let mut last = self.connecting.lock().await;
+        // Somebody else may have connected it meanwhile.
+        if let Some(lane) = standing() {
+            return Ok(Some(lane));
+        }
+        if last.without.is_some_and(|since| since.elapsed() < WITHOUT) {
+            return Ok(None);
+        }
+        // Who waited for another one's try does not try again: all of them would wait one after another.
+        if let Some((_, missed)) = last.missed.as_ref().filter(|(when, _)| *when >= asked) {
+            return Err(missed.clone());
+        }
+        let session = match self.within(self.prove(LANES)).await {
+            Ok(Some(session)) => session,
+            Ok(None) => {
+                last.without = Some(Instant::now());
+                return Ok(None);
+            }
+            Err(missed) => {
+                last.missed = Some((Instant::now(), missed.clone()));
+                return Err(missed);
+            }
+        };
+        let lane = Arc::new(Lane::new(session));
+        *self.lane.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&lane));
+        Ok(Some(lane))
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -152,6 +234,10 @@ impl Holder {
     /// Gives up everything under way, and every connection: nothing came back for too long.
     pub fn break_off(&self) {
         self.lock().clear();
+        let lane = self.lane.write();
+        if let Some(lane) = lane.unwrap_or_else(PoisonError::into_inner).take() {
+            lane.break_off();
+        }
         self.broken.send_modify(|times| *times += 1);
     }
 
@@ -176,20 +262,43 @@ impl Holder {
     }
 
     async fn connect(&self) -> Result<Connection, Missed> {
-        let connected = tokio::time::timeout(CONNECT, self.prove()).await;
+        self.within(self.speak()).await
+    }
+
+    /// What comes of connecting, in time.
+    async fn within<T>(
+        &self,
+        connecting: impl Future<Output = std::io::Result<T>>,
+    ) -> Result<T, Missed> {
+        let connected = tokio::time::timeout(CONNECT, connecting).await;
         let not_sent = |cause: String| Missed::NotSent(format!("{}: {cause}", self.notice.address));
         match connected {
-            Ok(Ok(connection)) => Ok(connection),
+            Ok(Ok(connected)) => Ok(connected),
             Ok(Err(error)) => Err(not_sent(error.to_string())),
             Err(_) => Err(not_sent("it does not answer".to_owned())),
         }
     }
 
-    /// Connects, checks whom it has reached, and proves to belong to the installation.
-    async fn prove(&self) -> std::io::Result<Connection> {
+    /// A connection that speaks HTTP.
+    async fn speak(&self) -> std::io::Result<Connection> {
+        let other = std::io::Error::other::<String>;
+        let session = self.prove(GREETING).await?;
+        let session = session.ok_or_else(|| other("it does not let this node in".to_owned()))?;
+        let (connection, driver) = handshake(TokioIo::new(session))
+            .await
+            .map_err(|error| other(error.to_string()))?;
+        // Ends with the connection.
+        tokio::spawn(async move { drop(driver.await) });
+        Ok(connection)
+    }
+
+    /// Connects, checks whom it has reached, and proves to belong to the installation. `None` when it is not let in, or
+    /// the greeting is none that the node knows.
+    async fn prove(&self, greeting: [u8; 8]) -> std::io::Result<Option<Session>> {
         let other = std::io::Error::other::<String>;
         let stream = TcpStream::connect(self.notice.address).await?;
         stream.set_nodelay(true)?;
+        let stream = BufReader::with_capacity(BUFFER, stream);
         let name = ServerName::try_from(NAME).map_err(|error| other(error.to_string()))?;
         let mut session = self.connector.connect(name, stream).await?;
         let exported = session
@@ -201,17 +310,15 @@ impl Holder {
             epoch, instance, ..
         } = &self.notice;
         let proof = self.key.membership(*epoch, instance, &exported);
-        session.write_all(&GREETING).await?;
-        session.write_all(&proof).await?;
-        session.flush().await?;
-        if session.read_u8().await? != WELCOME {
-            return Err(other("it does not let this node in".to_owned()));
-        }
-        let (connection, driver) = handshake(TokioIo::new(session))
-            .await
-            .map_err(|error| other(error.to_string()))?;
-        // Ends with the connection.
-        tokio::spawn(async move { drop(driver.await) });
-        Ok(connection)
+        let mut words = greeting.to_vec();
+        words.extend_from_slice(&proof);
+        let let_in = async {
+            session.write_all(&words).await?;
+            session.flush().await?;
+            session.read_u8().await
+        };
+        // It may close before it took everything.
+        let is_in = let_in.await.is_ok_and(|said| said == WELCOME);
+        Ok(is_in.then_some(session))
     }
 }

@@ -11,7 +11,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 use strongroom_crypto::{equal, sha256};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -24,6 +24,7 @@ pub(crate) const NAME: &str = "node.strongroom";
 
 /// What a follower's first bytes begin with; the number is that of the protocol.
 pub(crate) const GREETING: [u8; 8] = *b"strong/1";
+pub(crate) const LANES: [u8; 8] = *b"strong/2";
 /// The answer to a good proof.
 pub(crate) const WELCOME: u8 = 1;
 /// What the proof is bound to is exported from the session under this label.
@@ -33,7 +34,19 @@ pub(crate) const LABEL: &[u8] = b"EXPORTER-strongroom-node";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection whose other end belongs to the installation.
-pub type Admitted = TlsStream<TcpStream>;
+pub type Admitted = TlsStream<BufReader<TcpStream>>;
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// HTTP/1.1.
+    Http,
+    /// Frames, any number at a time.
+    Lane,
+}
+
+/// Read at once: a record of TLS.
+pub(crate) const BUFFER: usize = 16 * 1_024;
 
 /// A fresh certificate and its key, which never leaves this process.
 pub struct Identity {
@@ -83,10 +96,11 @@ impl Identity {
         stream: TcpStream,
         key: &NodeKey,
         notice: &Notice,
-    ) -> io::Result<Admitted> {
+    ) -> io::Result<(Admitted, Speech)> {
         let proven = async {
             // What is small and whole is not to wait for more.
             stream.set_nodelay(true)?;
+            let stream = BufReader::with_capacity(BUFFER, stream);
             let mut session = self.acceptor.accept(stream).await?;
             let mut exported = [0; 32];
             let exporting = session
@@ -99,12 +113,17 @@ impl Identity {
             let mut proof = [0; 32];
             session.read_exact(&mut proof).await?;
             let expected = key.membership(notice.epoch, &notice.instance, &exported);
-            if greeting != GREETING || !equal(&expected, &proof) {
+            let speech = match greeting {
+                GREETING => Some(Speech::Http),
+                LANES => Some(Speech::Lane),
+                _ => None,
+            };
+            let Some(speech) = speech.filter(|_| equal(&expected, &proof)) else {
                 return Err(io::Error::other("it is no node of this installation"));
-            }
+            };
             session.write_all(&[WELCOME]).await?;
             session.flush().await?;
-            Ok(session)
+            Ok((session, speech))
         };
         let late = |_| io::Error::from(io::ErrorKind::TimedOut);
         tokio::time::timeout(PATIENCE, proven).await.map_err(late)?

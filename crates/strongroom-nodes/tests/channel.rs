@@ -21,9 +21,10 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use strongroom_crypto::RootKeys;
-use strongroom_nodes::{Holder, Identity, Missed, NodeKey, Notice};
+use strongroom_nodes::{Answering, Holder, Identity, Missed, NodeKey, Notice, Speech, answer_lane};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// A node that answers what it is sent, and counts it.
 struct Node {
@@ -31,6 +32,7 @@ struct Node {
     key: Arc<NodeKey>,
     asked: Arc<AtomicUsize>,
     admitted: Arc<AtomicUsize>,
+    stop: watch::Sender<bool>,
 }
 
 async fn node() -> Node {
@@ -43,11 +45,13 @@ async fn node() -> Node {
         fingerprint: identity.fingerprint,
         address: listener.local_addr().unwrap(),
     };
+    let (stop, stopped) = watch::channel(false);
     let node = Node {
         notice: notice.clone(),
         key: Arc::clone(&key),
         asked: Arc::default(),
         admitted: Arc::default(),
+        stop: stop.clone(),
     };
     let (asked, admitted) = (Arc::clone(&node.asked), Arc::clone(&node.admitted));
     tokio::spawn(async move {
@@ -55,11 +59,23 @@ async fn node() -> Node {
             let (stream, _) = listener.accept().await.unwrap();
             let (identity, key, notice) = (Arc::clone(&identity), Arc::clone(&key), notice.clone());
             let (asked, admitted) = (Arc::clone(&asked), Arc::clone(&admitted));
+            let stopped = stopped.clone();
             tokio::spawn(async move {
-                let Ok(session) = identity.admit(stream, &key, &notice).await else {
+                let Ok((session, speech)) = identity.admit(stream, &key, &notice).await else {
                     return;
                 };
                 admitted.fetch_add(1, Ordering::SeqCst);
+                if speech == Speech::Lane {
+                    let answering = Answering {
+                        idle: Duration::from_secs(60),
+                        stopped,
+                    };
+                    return answer_lane(session, answering, move |question| {
+                        asked.fetch_add(1, Ordering::SeqCst);
+                        echo(question)
+                    })
+                    .await;
+                }
                 let service = service_fn(move |request| {
                     asked.fetch_add(1, Ordering::SeqCst);
                     answer(request)
@@ -71,6 +87,17 @@ async fn node() -> Node {
         }
     });
     node
+}
+
+/// The question comes back, the longer ones later; `never` does not.
+async fn echo(question: Vec<u8>) -> Vec<u8> {
+    if question == b"never" {
+        std::future::pending::<()>().await;
+    }
+    for _ in 0..question.len() {
+        tokio::task::yield_now().await;
+    }
+    question
 }
 
 /// The body comes back; `/never` is not answered.
@@ -134,6 +161,11 @@ async fn who_is_no_member_of_this_time_is_refused() {
         assert!(
             matches!(missed, Some(Missed::NotSent(_))),
             "{name}: {missed:?}"
+        );
+        let asked = holder(notice, key).ask(b"hello".to_vec()).await;
+        assert!(
+            matches!(asked, Ok(None) | Err(Missed::NotSent(_))),
+            "{name}: {asked:?}"
         );
     }
     assert_eq!(node.admitted.load(Ordering::SeqCst), 0);
@@ -318,4 +350,128 @@ async fn what_was_sent_is_told_from_what_was_not() {
         .await
         .err();
     assert!(matches!(missed, Some(Missed::NotSent(_))), "{missed:?}");
+}
+
+/// Any number of questions travel on one connection, each with its own answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_travel_side_by_side() {
+    let node = node().await;
+    let holder = Arc::new(holder(&node.notice, &node.key));
+    let mut asking = tokio::task::JoinSet::new();
+    for number in 0..1_000_usize {
+        let holder = Arc::clone(&holder);
+        asking.spawn(async move {
+            let mut question = number.to_string().into_bytes();
+            question.resize(10 + number % 300, b'.');
+            if number % 100 == 0 {
+                question.resize(200_000, b'.');
+                question.truncate(if number == 0 { 200_000 } else { 70_000 });
+            }
+            let answer = holder.ask(question.clone()).await.unwrap().unwrap();
+            assert_eq!(answer, question);
+        });
+    }
+    while let Some(done) = asking.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(node.admitted.load(Ordering::SeqCst), 1, "connections");
+    assert_eq!(node.asked.load(Ordering::SeqCst), 1_000);
+    // A gone client is no reason to end it.
+    let waiting = {
+        let holder = Arc::clone(&holder);
+        tokio::spawn(async move { holder.ask(b"never".to_vec()).await })
+    };
+    while node.asked.load(Ordering::SeqCst) == 1_000 {
+        tokio::task::yield_now().await;
+    }
+    waiting.abort();
+    assert_eq!(holder.ask(b"on".to_vec()).await.unwrap().unwrap(), b"on");
+    assert_eq!(node.admitted.load(Ordering::SeqCst), 1, "connections");
+}
+
+/// What was asked and not answered is lost when everything is given up; the next question has a lane of its own.
+#[tokio::test]
+async fn a_lane_that_is_given_up_loses_what_it_carries() {
+    let node = node().await;
+    let holder = Arc::new(holder(&node.notice, &node.key));
+    let waiting = tokio::spawn({
+        let holder = Arc::clone(&holder);
+        async move { holder.ask(b"never".to_vec()).await }
+    });
+    while node.asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    holder.break_off();
+    let lost = waiting.await.unwrap();
+    assert!(matches!(lost, Err(Missed::Lost(_))), "{lost:?}");
+    assert_eq!(
+        holder.ask(b"next".to_vec()).await.unwrap().unwrap(),
+        b"next"
+    );
+    assert_eq!(node.admitted.load(Ordering::SeqCst), 2);
+}
+
+/// A node that stops answers what it has, and takes nothing more on that connection: nothing is lost in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stops_loses_nothing() {
+    let node = node().await;
+    let holder = Arc::new(holder(&node.notice, &node.key));
+    assert!(holder.ask(b"first".to_vec()).await.unwrap().is_some());
+    let mut asking = tokio::task::JoinSet::new();
+    for number in 0..200_usize {
+        let holder = Arc::clone(&holder);
+        asking.spawn(async move {
+            let question = vec![b'x'; 1 + number * 3];
+            holder.ask(question).await
+        });
+    }
+    node.stop.send_replace(true);
+    while let Some(done) = asking.join_next().await {
+        let answered = done.unwrap();
+        assert!(
+            matches!(answered, Ok(Some(_)) | Err(Missed::NotSent(_))),
+            "{answered:?}"
+        );
+    }
+}
+
+/// A node of before there were lanes closes on their greeting; it is spoken to by HTTP then.
+#[tokio::test]
+async fn a_node_without_lanes_is_found_out() {
+    let node = node().await;
+    let between = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let led = Notice {
+        address: between.local_addr().unwrap(),
+        ..node.notice.clone()
+    };
+    let target = node.notice.address;
+    tokio::spawn(async move {
+        let mut connections = 0;
+        loop {
+            let (mut client, _) = between.accept().await.unwrap();
+            let mut server = TcpStream::connect(target).await.unwrap();
+            connections += 1;
+            if connections > 1 {
+                tokio::spawn(async move {
+                    drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
+                });
+                continue;
+            }
+            // Ends with what follows the hello.
+            let (mut from_client, mut to_client) = client.split();
+            let (mut from_server, mut to_server) = server.split();
+            let mut hello = vec![0; 4_096];
+            let count = from_client.read(&mut hello).await.unwrap();
+            to_server.write_all(&hello[..count]).await.unwrap();
+            tokio::select! {
+                _ = tokio::io::copy(&mut from_server, &mut to_client) => {}
+                _ = from_client.read(&mut hello) => {}
+            }
+        }
+    });
+    let holder = holder(&led, &node.key);
+    for _ in 0..3 {
+        assert_eq!(holder.ask(b"hello".to_vec()).await, Ok(None));
+        assert!(holder.send(request("/")).await.is_ok());
+    }
 }

@@ -35,6 +35,8 @@ pub enum StoreError {
     Refused(String),
     /// Another store writes to the database now.
     TakenOver,
+    /// Whether a batch was written is not known, and nobody answers; who opens the store next sees it.
+    Unresolved(String),
     /// A row stands where a new one should go; names the table.
     Duplicate(String),
     /// A row holds what no store can take; names the column.
@@ -72,6 +74,7 @@ impl StoreError {
             | Self::Io(_)
             | Self::Refused(_)
             | Self::TakenOver
+            | Self::Unresolved(_)
             | Self::WriterTaken
             | Self::Closed => false,
         }
@@ -103,6 +106,7 @@ impl fmt::Display for StoreError {
             }
             Self::Refused(cause) => write!(f, "the database server refuses: {cause}"),
             Self::TakenOver => f.write_str("another server has taken the store over"),
+            Self::Unresolved(cause) => write!(f, "a commit's outcome is unknown: {cause}"),
             Self::Duplicate(table) => write!(f, "a row of `{table}` with this key exists already"),
             Self::Invalid(cause) => write!(f, "a row cannot be stored: {cause}"),
             Self::WriterTaken => f.write_str("the store's writer was handed out already"),

@@ -38,6 +38,11 @@ pub trait Store: Send + Sync {
         Arc::new(|| Ok(()))
     }
 
+    /// What ends all waiting for a server: from then on each call fails as if that were away.
+    fn hurry(&self) -> Release {
+        Arc::new(|| {})
+    }
+
     /// What gives the store up once its writer has stopped; from then on `standing` tells `TakenOver`.
     fn release(&self) -> Release {
         Arc::new(|| ())

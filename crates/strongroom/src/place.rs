@@ -371,7 +371,9 @@ impl Place {
             StartError::Store(error) => self.store_fault(error),
             StartError::Keys(error) => {
                 Fault::new(format!("`{books}`: {error}")).hint(match self.is_in_database() {
-                    true => "the keyring must be the one of this database",
+                    true => {
+                        "the keyring must be the one of this database; where its roots were replaced, copy the new one here"
+                    }
                     false => "the keyring must be the one of this data directory",
                 })
             }

@@ -129,12 +129,15 @@ impl Server {
             control,
             cards,
         };
-        runtime.block_on(async {
+        let ended = runtime.block_on(async {
             match books {
                 Books::Files(engine, place) => serve_alone((engine, place), seats, during).await,
                 Books::Database(node) => node.serve(seats, during).await,
             }
-        })
+        });
+        // A read that hangs holds nobody up.
+        runtime.shutdown_timeout(LOOK);
+        ended
     }
 }
 

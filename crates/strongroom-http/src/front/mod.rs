@@ -7,8 +7,10 @@
 
 mod answers;
 mod budget;
+mod letter;
 mod numbers;
 pub(crate) mod relay;
+mod touch;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,17 +45,12 @@ const MOST_WAITING: usize = 4_096;
 const AGAIN: Duration = Duration::from_millis(50);
 /// How long the deciding node may take for one answer: longer than it looks for the outcome of a commit.
 const ANSWER: Duration = Duration::from_secs(90);
-/// How often the deciding node is asked whether it decides, and how long it may take to say so.
-const PING: Duration = Duration::from_millis(500);
-const PONG: Duration = Duration::from_secs(4);
 /// How long a node that decided until now may take to learn whether it still does.
 const AWAY: Duration = Duration::from_secs(2);
 /// How long the answers of a node that decided may still be on their way.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long after its last question another node is still counted on.
 const COMPANY: Duration = Duration::from_secs(5);
-/// How often in a row it may fail to before everything under way is given up.
-const SILENCES: u32 = 2;
 
 /// Who decides, as far as this node knows.
 #[derive(Clone)]
@@ -152,6 +149,16 @@ impl Front {
         }
     }
 
+    /// Whether any node that decides is known.
+    pub fn follows_anybody(&self) -> bool {
+        matches!(&*self.0.role.borrow(), Role::Following(_))
+    }
+
+    /// Whether this node has ever answered what was asked.
+    pub fn has_served(&self) -> bool {
+        self.0.reached.borrow().is_some()
+    }
+
     /// Whether another node followed this one a moment ago, and will take over.
     pub fn has_company(&self) -> bool {
         let visited = self
@@ -196,51 +203,6 @@ impl Front {
 
     pub(crate) fn connected(&self) -> Held {
         self.0.numbers.connected()
-    }
-
-    /// Asks the deciding node again and again whether it is one, for ever.
-    pub async fn keep_in_touch(&self) {
-        let mut role = self.0.role.subscribe();
-        loop {
-            let following = match &*role.borrow_and_update() {
-                Role::Following(holder) => Some(Arc::clone(holder)),
-                _ => None,
-            };
-            if let Some(holder) = following {
-                self.ping(&holder).await;
-            }
-            tokio::select! {
-                _ = role.changed() => {}
-                () = sleep(PING) => {}
-            }
-        }
-    }
-
-    async fn ping(&self, holder: &Holder) {
-        let mut silent = false;
-        match timeout(PONG, holder.send(relay::ping())).await {
-            Ok(Ok(answered)) => {
-                if answered.response.status() == StatusCode::NO_CONTENT {
-                    self.0.reached.send_replace(Some(Instant::now()));
-                }
-                holder.keep(answered);
-            }
-            Ok(Err(missed)) => tracing::debug!(%missed, "the node that decides was not reached"),
-            Err(_) => silent = true,
-        }
-        let mut silences = self
-            .0
-            .silences
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *silences = if silent { *silences + 1 } else { 0 };
-        if *silences >= SILENCES {
-            *silences = 0;
-            tracing::warn!(
-                "the node that decides does not answer: what was sent to it is given up"
-            );
-            holder.break_off();
-        }
     }
 
     /// Answers one request of a client.
@@ -337,8 +299,9 @@ impl Front {
             let now = role.borrow_and_update().clone();
             let tried = match now {
                 Role::Searching => Tried::NotBegun,
+                Role::StandingBy if is_repeated => return self.given_up(head, true),
                 Role::StandingBy => return answers::standing_by(self.asked(&head.method)),
-                Role::Ending => return answers::nobody(self.asked(&head.method)),
+                Role::Ending => return self.given_up(head, is_repeated),
                 Role::Holding(app, _) => self.here(&app, peer, head, &mut parcel).await,
                 Role::Following(holder) => self.there(&holder, peer, head, &mut parcel).await,
             };
@@ -356,10 +319,7 @@ impl Front {
                 Tried::NotBegun | Tried::Away(_) | Tried::InUse(_) => {}
             }
             if begun.elapsed() >= self.0.patience {
-                return match is_repeated {
-                    true => answers::outcome_unknown(self.asked(&head.method)),
-                    false => answers::nobody(self.asked(&head.method)),
-                };
+                return self.given_up(head, is_repeated);
             }
             if waits.is_none() {
                 let Ok(place) = self.0.waiting.try_acquire() else {
@@ -371,6 +331,14 @@ impl Front {
                 _ = role.changed() => {}
                 () = sleep(AGAIN) => {}
             }
+        }
+    }
+
+    /// What is told to somebody who waited for nothing. SECURITY: of what was perhaps done it is never said that it was not.
+    fn given_up(&self, head: &Parts, perhaps_done: bool) -> Response<Reply> {
+        match perhaps_done {
+            true => answers::outcome_unknown(self.asked(&head.method)),
+            false => answers::nobody(self.asked(&head.method)),
         }
     }
 
@@ -411,9 +379,18 @@ impl Front {
         let client = client_address(peer, &head.headers, &settings.trusted_proxies);
         let read = parcel.read(settings.body_time).await;
         let read = read.map_err(|problem| body::code_of(&problem));
-        let request = relay::request(head, client, settings.live_allowed, read);
-        let exchange = relay::exchange(holder, request, self.0.streams.subscribe());
-        let (tried, outcome) = match timeout(ANSWER, exchange).await {
+        let asked = async {
+            if let Some(question) = letter::question(head, client, settings.live_allowed, &read)
+                && let Some(answer) = holder.ask(question).await?
+                && !letter::is_elsewhere(&answer)
+            {
+                let none = || Missed::Lost("what came back is no answer".to_owned());
+                return letter::answered(answer, head).ok_or_else(none);
+            }
+            let request = relay::request(head, client, settings.live_allowed, read);
+            relay::exchange(holder, request, self.0.streams.subscribe()).await
+        };
+        let (tried, outcome) = match timeout(ANSWER, asked).await {
             Ok(Ok((response, Fate::Settled))) => (Tried::Answered(response), "answered"),
             Ok(Ok((response, Fate::InUse))) => (Tried::InUse(response), "answered"),
             Ok(Ok((_, Fate::NotBegun))) => (Tried::NotBegun, "not_begun"),
@@ -432,17 +409,15 @@ impl Front {
         request: Request<Arriving>,
     ) -> Response<Reply> {
         let (mut head, body) = request.into_parts();
-        let deciding = match &*self.0.role.borrow() {
-            Role::Holding(app, notice) if notice.epoch == epoch => Some(app.clone()),
-            _ => None,
-        };
         if relay::is_ping(&head) {
             *self
                 .0
                 .visited
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-            let runs = deciding.is_some_and(|app| app.engine().state() == EngineState::Running);
+            let runs = self
+                .deciding(epoch)
+                .is_some_and(|app| app.engine().state() == EngineState::Running);
             return bare(match runs {
                 true => StatusCode::NO_CONTENT,
                 false => StatusCode::SERVICE_UNAVAILABLE,
@@ -451,20 +426,50 @@ impl Front {
         let Some((origin, fault)) = relay::received(&mut head) else {
             return bare(StatusCode::BAD_REQUEST);
         };
-        let Some(app) = deciding else {
-            let mut response = answers::nobody(self.asked(&head.method));
-            relay::mark(&mut response, Fate::NotBegun);
-            return response;
-        };
-        let mut parcel = match fault {
+        let parcel = match fault {
             Some(fault) => Parcel::faulty(fault),
             None => Parcel::passing(body),
         };
-        let mut response = app.serve(origin, &head, &mut parcel).await;
-        if let Some(fate) = response.extensions().get().copied() {
-            relay::mark(&mut response, fate);
-        }
+        let (mut response, fate) = self.decide(epoch, (head, origin), parcel).await;
+        relay::mark(&mut response, fate);
         response
+    }
+
+    /// Answers what another node asks on a lane.
+    pub(crate) async fn answer_letter(&self, epoch: i64, question: Vec<u8>) -> Vec<u8> {
+        let Some((head, origin, body)) = letter::asked(question) else {
+            return letter::elsewhere();
+        };
+        let parcel = match body {
+            Ok(body) => Parcel::whole(body),
+            Err(fault) => Parcel::faulty(fault),
+        };
+        let method = head.method.clone();
+        let (response, fate) = self.decide(epoch, (head, origin), parcel).await;
+        letter::answer(response, fate, &method)
+    }
+
+    /// Carries out what reached another node, and says what became of it.
+    async fn decide(
+        &self,
+        epoch: i64,
+        (head, origin): (Parts, Origin),
+        mut parcel: Parcel<Arriving>,
+    ) -> (Response<Reply>, Fate) {
+        let Some(app) = self.deciding(epoch) else {
+            return (answers::nobody(self.asked(&head.method)), Fate::NotBegun);
+        };
+        let response = app.serve(origin, &head, &mut parcel).await;
+        let fate = response.extensions().get().copied();
+        (response, fate.unwrap_or(Fate::Settled))
+    }
+
+    /// What decides here, if it is for this epoch.
+    fn deciding(&self, epoch: i64) -> Option<App> {
+        match &*self.0.role.borrow() {
+            Role::Holding(app, notice) if notice.epoch == epoch => Some(app.clone()),
+            _ => None,
+        }
     }
 }
 

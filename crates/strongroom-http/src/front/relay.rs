@@ -216,14 +216,18 @@ fn target(uri: &Uri) -> Uri {
     Uri::from(uri.path_and_query().cloned().unwrap_or_else(root))
 }
 
+/// Whether a header goes on.
+pub(crate) fn goes_on(name: &HeaderName) -> bool {
+    !HOPS.contains(name)
+        && !name.as_str().starts_with(OWN)
+        && !matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
 /// The headers that go on.
 pub(crate) fn carried(headers: &HeaderMap) -> HeaderMap {
     let mut carried = HeaderMap::with_capacity(headers.keys_len() + ADDED);
     for (name, value) in headers {
-        let stays = HOPS.contains(name)
-            || name.as_str().starts_with(OWN)
-            || matches!(name.as_str(), "keep-alive" | "proxy-connection");
-        if !stays {
+        if goes_on(name) {
             carried.append(name.clone(), value.clone());
         }
     }

@@ -87,17 +87,26 @@ fn from_answer(text: &str, answer: &DbError) -> Trouble {
     {
         return Trouble::Retry(message);
     }
-    let passing = [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-        SqlState::TOO_MANY_CONNECTIONS,
-    ];
-    if passing.contains(code) || code.code().starts_with("08") {
+    if is_passing(code) {
         return Trouble::Lost(message);
     }
     Trouble::Store(named(text, code, answer.table(), message))
+}
+
+/// Whether a session ends by it and the server may be well again: somebody ended or cancelled it, the server had no room
+/// for it, its disk failed under it.
+fn is_passing(code: &SqlState) -> bool {
+    let passing = [
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        SqlState::IO_ERROR,
+        SqlState::SYSTEM_ERROR,
+    ];
+    let class = |name: &str| code.code().starts_with(name);
+    // Connections, operators, resources; a full disk is told by itself.
+    passing.contains(code)
+        || class("08")
+        || class("57")
+        || (class("53") && *code != SqlState::DISK_FULL)
 }
 
 fn named(text: &str, code: &SqlState, table: Option<&str>, message: String) -> StoreError {

@@ -3,11 +3,12 @@
 //! `options.rs` says where the server is and how it is spoken to, `session.rs` is one connection,
 //! `schema.rs` has tables and migrations, `lease.rs` lets one store write at a time, `watch.rs` looks who does, `write.rs` has
 //! the transaction, `load.rs` set-sized reads, `read.rs` and `inspect.rs` the rest, `cells.rs` turns
-//! rows into columns and back, `fault.rs` names what went wrong.
+//! rows into columns and back, `fault.rs` names what went wrong, `hurry.rs` ends all waiting.
 //! Only constants become SQL here; values are always bound.
 
 mod cells;
 mod fault;
+mod hurry;
 mod inspect;
 mod lease;
 mod load;
@@ -104,6 +105,7 @@ impl PostgresStore {
     /// # Errors
     /// `NotFound`, `Locked`, `Foreign`, `TooNew`, `Refused`, `Unreachable`, `ReadOnly`.
     pub fn open(options: PostgresOptions) -> Result<Self, StoreError> {
+        let options = options.unhurried();
         let mut session = connect(&options)?;
         let found = schema::version(&mut session)?.ok_or(StoreError::NotFound)?;
         schema::require_known(&mut session, found)?;
@@ -241,6 +243,11 @@ impl Store for PostgresStore {
             }
             Hold::Frozen(_) => Arc::new(|| Ok(())),
         }
+    }
+
+    fn hurry(&self) -> Release {
+        let hurry = self.inner.options.hurry();
+        Arc::new(move || hurry.begin())
     }
 
     fn release(&self) -> Release {

@@ -15,6 +15,8 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::hurry::Hurry;
+
 const CONNECT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
@@ -43,6 +45,7 @@ pub struct PostgresOptions {
     config: Config,
     tls: Option<Arc<ClientConfig>>,
     shown: String,
+    hurry: Hurry,
 }
 
 impl PostgresOptions {
@@ -88,7 +91,25 @@ impl PostgresOptions {
             .keepalives_interval(KEEPALIVE)
             .keepalives_retries(2)
             .tcp_user_timeout(2 * KEEPALIVE);
-        Ok(Self { config, tls, shown })
+        Ok(Self {
+            config,
+            tls,
+            shown,
+            hurry: Hurry::default(),
+        })
+    }
+
+    /// The same for a store of its own, which nobody else hurries.
+    pub(super) fn unhurried(self) -> Self {
+        Self {
+            hurry: Hurry::default(),
+            ..self
+        }
+    }
+
+    /// What ends all waiting on sessions to this address.
+    pub(super) fn hurry(&self) -> Hurry {
+        self.hurry.clone()
     }
 
     /// True when the address itself holds a password.

@@ -5,7 +5,7 @@
 //! while somebody waits for an answer.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::fault::{Trouble, from_connect, from_error};
+use super::hurry::Hurry;
 use super::load::MOMENT;
 use super::options::{PostgresOptions, Role};
 use super::write::ANSWER;
@@ -74,6 +75,7 @@ pub(super) struct Session {
     pub version: i32,
     /// Longest time that an answer is waited for: a network that swallows everything tells nobody.
     pub limit: Option<Duration>,
+    hurry: Hurry,
     /// Taken only when the session ends.
     runtime: Option<Runtime>,
 }
@@ -97,8 +99,9 @@ impl Session {
     fn connect_as(options: &PostgresOptions, role: Role) -> Result<Self, Trouble> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Trouble::of(StoreError::Io(error.to_string())))?;
+        let hurry = options.hurry();
         let client = runtime
-            .block_on(within(Some(BEGIN), options.connect(role)))?
+            .block_on(within(&hurry, Some(BEGIN), options.connect(role)))?
             .map_err(|error| from_connect(&error))?;
         let mut session = Self {
             client,
@@ -106,6 +109,7 @@ impl Session {
             backend: 0,
             version: 0,
             limit: Some(BEGIN),
+            hurry,
             runtime: Some(runtime),
         };
         session.run(&[Step::plain(IDLE)])?;
@@ -158,7 +162,11 @@ impl Session {
         };
         let (client, statements) = (&self.client, &self.statements);
         let on_the_way = steps.iter().map(|step| answer(client, statements, step));
-        let outcomes = runtime.block_on(within(self.limit, in_order(on_the_way.collect())))?;
+        let outcomes = runtime.block_on(within(
+            &self.hurry,
+            self.limit,
+            in_order(on_the_way.collect()),
+        ))?;
         let mut answers = Vec::with_capacity(outcomes.len());
         for (outcome, step) in outcomes.into_iter().zip(steps) {
             answers.push(outcome.map_err(|error| from_error(step.text, &error))?);
@@ -180,7 +188,11 @@ impl Session {
         for step in steps.iter().filter(|step| !step.values.is_empty()) {
             if !self.statements.contains_key(step.text) {
                 let prepared = runtime
-                    .block_on(within(self.limit, self.client.prepare(step.text)))?
+                    .block_on(within(
+                        &self.hurry,
+                        self.limit,
+                        self.client.prepare(step.text),
+                    ))?
                     .map_err(|error| from_error(step.text, &error))?;
                 self.statements.insert(step.text, prepared);
             }
@@ -227,12 +239,23 @@ fn answer<'a>(
 }
 
 /// What comes in time; a session that has nothing by then is as good as gone.
-async fn within<T>(limit: Option<Duration>, answer: impl Future<Output = T>) -> Result<T, Trouble> {
-    let Some(limit) = limit else {
-        return Ok(answer.await);
+async fn within<T>(
+    hurry: &Hurry,
+    limit: Option<Duration>,
+    answer: impl Future<Output = T>,
+) -> Result<T, Trouble> {
+    let late = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => pending().await,
+        }
     };
-    let late = |_| Trouble::Lost("no answer came in time".to_owned());
-    tokio::time::timeout(limit, answer).await.map_err(late)
+    tokio::select! {
+        biased;
+        answer = answer => Ok(answer),
+        () = hurry.begun() => Err(Trouble::Lost("it is not waited for any more".to_owned())),
+        () = late => Err(Trouble::Lost("no answer came in time".to_owned())),
+    }
 }
 
 /// Sends all in order, then waits for all.

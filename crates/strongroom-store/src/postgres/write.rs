@@ -21,7 +21,8 @@ use crate::{Batch, Id, IndexRow, Loaded, StoreError, Wanted, Writer};
 
 /// How long a lost server is waited for before callers are told.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an unknown outcome is asked about before the writer gives up.
+/// How long an unknown outcome is asked about before the writer gives up, and with it its time: the next one sees what
+/// was written.
 const RESOLVE: Duration = Duration::from_secs(60);
 /// How long one answer is waited for: longer than the lease, after which nothing commits anyway.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
@@ -185,10 +186,8 @@ impl PostgresWriter {
                     }
                 }
             }
-            if Instant::now() >= until {
-                return Err(StoreError::Io(format!(
-                    "a commit's outcome is unknown: {cause}"
-                )));
+            if Instant::now() >= until || self.is_hurried() {
+                return Err(StoreError::Unresolved(cause.to_owned()));
             }
             tries += 1;
             self.pause(tries);
@@ -202,6 +201,10 @@ impl PostgresWriter {
         let rows = session.one(Step::plain(OUTCOME))?;
         let row = rows.first().ok_or_else(|| Trouble::of(gone()))?;
         Ok((row.get(0), row.get(1)))
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.inner.options.hurry().is_on()
     }
 
     /// Waits longer each time, by lengths that differ between sessions.
@@ -235,7 +238,9 @@ impl PostgresWriter {
                 Try::Failed(Trouble::Retry(cause)) if tries >= RETRIES => {
                     return Err(StoreError::Unreachable(cause));
                 }
-                Try::Failed(Trouble::Lost(cause)) if Instant::now() >= patience => {
+                Try::Failed(Trouble::Lost(cause))
+                    if Instant::now() >= patience || self.is_hurried() =>
+                {
                     return Err(StoreError::Unreachable(cause));
                 }
                 Try::Failed(_) => {}
@@ -267,7 +272,9 @@ impl Writer for PostgresWriter {
             {
                 Ok(loaded) => return Ok(loaded),
                 Err(Trouble::Retry(_)) if tries < RETRIES => {}
-                Err(Trouble::Lost(_)) if Instant::now() < patience => self.end_session(),
+                Err(Trouble::Lost(_)) if Instant::now() < patience && !self.is_hurried() => {
+                    self.end_session();
+                }
                 Err(trouble) => {
                     self.end_session();
                     return Err(trouble.while_running());

@@ -11,6 +11,7 @@
 
 mod cut;
 mod failing;
+mod forsaken;
 mod opening;
 mod plans;
 #[path = "../rows/mod.rs"]

@@ -18,10 +18,14 @@ use crate::running::give_up;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
+/// Looks of a rest: five seconds.
+const RESTS: u32 = 50;
 
 /// What the thread tells.
 pub(super) enum News {
     Seen(Sighting),
+    /// The database is not reached, or not as it must be; until it is seen again.
+    Away,
     /// The books are ours, and the others are told so.
     Took(Engine, Notice),
     Failed(Fault),
@@ -39,9 +43,19 @@ impl Wish {
     /// Looks alone.
     pub const LOOK: u8 = 2;
     pub const END: u8 = 3;
+    /// Looks alone for a while, so that another one may take the books up; then stands again.
+    pub const REST: u8 = 4;
 
     pub fn set(&self, wish: u8) {
         self.0.store(wish, Ordering::SeqCst);
+    }
+
+    /// Stands again, unless something else is wished by now.
+    fn stand_after_rest(&self) {
+        // Whatever it is now is what is wished.
+        let _ =
+            self.0
+                .compare_exchange(Wish::REST, Wish::STAND, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     fn get(&self) -> u8 {
@@ -65,16 +79,23 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Runs until it is told to end, or something is wrong that waiting does not mend.
     pub fn run(self, first: Watch) {
-        let mut watch = Some(first);
-        let mut last = None;
+        let mut known = Known {
+            watch: Some(first),
+            ..Known::default()
+        };
+        let mut rests = 0;
         loop {
             match self.wish.get() {
                 Wish::END => return,
                 Wish::HOLD => {}
                 wish => {
-                    if let Err(fault) = self.turn(&mut watch, &mut last, wish == Wish::STAND) {
+                    if let Err(fault) = self.turn(&mut known, wish == Wish::STAND) {
                         drop(self.tell.send(News::Failed(fault)));
                         return;
+                    }
+                    rests = if wish == Wish::REST { rests + 1 } else { 0 };
+                    if rests == RESTS {
+                        self.wish.stand_after_rest();
                     }
                 }
             }
@@ -82,54 +103,61 @@ impl Candidate {
         }
     }
 
-    fn turn(
-        &self,
-        watch: &mut Option<Watch>,
-        last: &mut Option<Sighting>,
-        may_take: bool,
-    ) -> Result<(), Fault> {
-        let Some(seen) = self.look(watch)? else {
+    fn turn(&self, known: &mut Known, may_take: bool) -> Result<(), Fault> {
+        let Some(seen) = self.look(known)? else {
+            if !std::mem::replace(&mut known.is_away, true) {
+                drop(self.tell.send(News::Away));
+            }
             return Ok(());
         };
+        if std::mem::take(&mut known.is_away) {
+            known.last = None;
+        }
         if seen.is_free && may_take {
             match self.take() {
                 Ok((engine, notice)) => {
                     self.wish.set(Wish::HOLD);
-                    *last = None;
+                    known.is_good = true;
+                    known.last = None;
                     drop(self.tell.send(News::Took(engine, notice)));
                     return Ok(());
                 }
                 // Somebody was faster.
                 Err(StartError::Store(StoreError::Locked | StoreError::TakenOver)) => {}
                 // Where nobody was seen to serve yet it is told at once.
-                Err(StartError::Store(error)) if last.is_some() && passes(&error) => {
-                    tracing::warn!(%error, "the books could not be taken up yet");
+                Err(StartError::Store(error)) if known.is_good && passes(&error) => {
+                    known.wait_out(&error);
                 }
                 Err(error) => return Err(self.place.start_fault(&error)),
             }
             return Ok(());
         }
-        if last.as_ref() != Some(&seen) {
+        known.is_good |= !seen.is_free;
+        if known.last.as_ref() != Some(&seen) {
             drop(self.tell.send(News::Seen(seen.clone())));
-            *last = Some(seen);
+            known.last = Some(seen);
         }
         Ok(())
     }
 
     /// Looks; `None` while the database is away.
-    fn look(&self, watch: &mut Option<Watch>) -> Result<Option<Sighting>, Fault> {
-        let fault = |error: &StoreError| self.place.store_fault(error);
-        let outcome = match watch.take() {
+    fn look(&self, known: &mut Known) -> Result<Option<Sighting>, Fault> {
+        let outcome = match known.watch.take() {
             Some(open) => Ok(open),
             None => Watch::connect(&self.options),
         };
         match outcome.and_then(|mut open| open.look().map(|seen| (open, seen))) {
             Ok((open, seen)) => {
-                *watch = Some(open);
+                known.watch = Some(open);
+                known.waits_out = None;
                 Ok(Some(seen))
             }
-            Err(error) if passes(&error) => Ok(None),
-            Err(error) => Err(fault(&error)),
+            Err(StoreError::Unreachable(_)) => Ok(None),
+            Err(error) if passes(&error) || (known.is_good && is_emptied(&error)) => {
+                known.wait_out(&error);
+                Ok(None)
+            }
+            Err(error) => Err(self.place.store_fault(&error)),
         }
     }
 
@@ -152,11 +180,44 @@ impl Candidate {
     }
 }
 
+/// What is known of the database.
+#[derive(Default)]
+struct Known {
+    watch: Option<Watch>,
+    last: Option<Sighting>,
+    /// Somebody decided on it, this node perhaps: what is wrong with it now is waited out.
+    is_good: bool,
+    is_away: bool,
+    /// What is waited out, as it was last told.
+    waits_out: Option<StoreError>,
+}
+
+impl Known {
+    fn wait_out(&mut self, error: &StoreError) {
+        if self.waits_out.as_ref() != Some(error) {
+            tracing::warn!(%error, "the books cannot be taken up yet");
+            self.waits_out = Some(error.clone());
+        }
+    }
+}
+
+/// Whether somebody restores into the database, or has led this node to another one for a moment.
+fn is_emptied(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::NotFound
+            | StoreError::Unfinished
+            | StoreError::Foreign
+            | StoreError::Corrupt(_)
+    )
+}
+
 /// Whether a database that says so may be as it was in a moment: it fails over, or is restarted.
 fn passes(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::Unreachable(_)
+            | StoreError::Unresolved(_)
             | StoreError::ReadOnly(_)
             | StoreError::Refused(_)
             | StoreError::Io(_)

@@ -5,6 +5,7 @@
 //! Stopped, it hands the books over first, and what still arrives to whoever took them.
 
 mod candidate;
+mod office;
 mod settings;
 
 use std::future::Future;
@@ -21,20 +22,20 @@ use strongroom_http::{
 };
 use strongroom_nodes::{Holder, Identity, NodeKey, Notice};
 use strongroom_store::{PostgresOptions, PostgresStore, Sighting, Store, StoreError, Watch};
-use strongroom_worker::{WorkerSettings, Workers};
+use strongroom_worker::WorkerSettings;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
 use self::candidate::{Candidate, News, Wish};
+use self::office::Office;
 pub(crate) use self::settings::{NodeSettings, NodeTable};
-use crate::control;
 use crate::fault::Fault;
 use crate::keeper::Keeper;
 use crate::place::Place;
 use crate::running::{
-    Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told, with_vault,
+    Seats, Stops, asynchronous, bind, end_vault, halted, prepare, told, with_vault,
 };
 
 /// What is said when a server of an older version serves.
@@ -42,6 +43,9 @@ pub(crate) const WAITING: &str = "standing by: another server, of an older versi
 
 /// How often the engine is asked whether it still decides.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a takeover by another node may take while this one leaves: the lease of one that is gone, and a start.
+const TAKEOVER: Duration = Duration::from_secs(8);
 
 /// How long a vault process may take to answer a node that is to decide.
 const VAULT_PATIENCE: Duration = Duration::from_secs(30);
@@ -123,13 +127,9 @@ impl Node {
             tokio::select! {
                 value = &mut during => break Ok(Some(value)),
                 () = stops.first() => break Ok(None),
-                next = member.next() => match next {
-                    Ok(next) => {
-                        if let Err(fault) = member.take(next, keeper.as_ref()).await {
-                            break Err(fault);
-                        }
-                    }
-                    Err(fault) => break Err(fault),
+                // Dropped at any point: what it has begun is in the member.
+                turned = member.turn(keeper.as_ref()) => if let Err(fault) = turned {
+                    break Err(fault);
                 },
             }
         };
@@ -204,6 +204,9 @@ impl Node {
             news,
             wish,
             office: None,
+            coming: None,
+            closing: None,
+            is_cut_off: false,
             waits: self.waits,
         })
     }
@@ -242,33 +245,39 @@ struct Member {
     wish: Wish,
     /// While it decides.
     office: Option<Office>,
+    /// What it has taken up and does not decide with yet: the vault is waited for.
+    coming: Option<Engine>,
+    /// The office that it gives up.
+    closing: Option<JoinHandle<bool>>,
+    /// The database was not reached when it was last needed.
+    is_cut_off: bool,
     waits: Box<dyn Fn() + Send>,
-}
-
-struct Office {
-    engine: Engine,
-    workers: Workers,
-    control: Option<JoinHandle<()>>,
-    /// What answers the vault's questions.
-    vault: Option<JoinHandle<()>>,
-    /// Dropped, it ends what operators ask.
-    stop: watch::Sender<bool>,
 }
 
 /// What becomes of a node.
 enum Next {
     Seen(Sighting),
+    Away,
     Took(Engine, Notice),
     Replaced,
 }
 
 impl Member {
+    /// Waits for what changes its part, and takes that part.
+    async fn turn(&mut self, keeper: Option<&Keeper>) -> Result<(), Fault> {
+        // One that was given up is gone before another one is taken up.
+        self.closed().await;
+        let next = self.next().await?;
+        self.take(next, keeper).await
+    }
+
     /// Waits for what changes its part.
     async fn next(&mut self) -> Result<Next, Fault> {
         let engine = self.office.as_ref().map(|office| office.engine.clone());
         tokio::select! {
             news = self.news.recv() => match news {
                 Some(News::Seen(seen)) => Ok(Next::Seen(seen)),
+                Some(News::Away) => Ok(Next::Away),
                 Some(News::Took(engine, notice)) => Ok(Next::Took(engine, notice)),
                 Some(News::Failed(fault)) => Err(fault),
                 None => Err(Fault::new("the thread that looks for other nodes has ended; see above")),
@@ -284,9 +293,12 @@ impl Member {
         match next {
             Next::Seen(seen) if self.office.is_none() => self.follow(&seen),
             Next::Seen(_) => {}
+            Next::Away => self.is_cut_off = true,
             Next::Took(engine, notice) => self.decide(engine, notice, keeper).await?,
             Next::Replaced => {
-                tracing::warn!("another server has taken the store over: this one follows it");
+                tracing::warn!(
+                    "another server has taken the store over, or may have: this one follows it"
+                );
                 self.resign().await;
                 self.wish.set(Wish::STAND);
             }
@@ -301,47 +313,53 @@ impl Member {
         keeper: Option<&Keeper>,
     ) -> Result<(), Fault> {
         let app = App::new(engine.clone(), self.edge.clone());
-        let vault = match &self.edge.vault {
-            None => None,
-            Some(vault) => {
-                let prepared = prepare(&engine, vault, &app, keeper);
-                let prepared = timeout(VAULT_PATIENCE, prepared).await;
-                let prepared =
-                    prepared.unwrap_or_else(|_| Err(Fault::new("the vault does not answer")));
-                match prepared {
-                    Ok(keeping) => Some(keeping),
-                    Err(fault) => {
-                        drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
-                        return Err(fault);
-                    }
-                }
+        self.coming = Some(engine.clone());
+        let vault = self.vault_of(&engine, &app, keeper).await;
+        let vault = match vault {
+            Ok(keeping) => keeping,
+            Err(fault) => {
+                self.resign().await;
+                return self.stand_back(fault);
             }
         };
-        engine.answer_on(&tokio::runtime::Handle::current());
-        let workers = Workers::start(engine.clone(), self.workers.clone());
+        self.coming = None;
         tracing::info!(epoch = notice.epoch, "this node decides");
-        self.front.turn(Role::Holding(app, notice));
-        let (stop, stopped) = watch::channel(false);
         let control = self.control.clone();
-        let control = control.map(|dir| {
-            tokio::spawn(control::serve(
-                dir,
-                Arc::clone(&self.place),
-                engine.clone(),
-                told(stopped),
-            ))
-        });
-        self.office = Some(Office {
-            engine,
-            workers,
-            control,
-            vault,
-            stop,
-        });
+        let control = control.map(|dir| (dir, Arc::clone(&self.place)));
+        let office = Office::open(engine, self.workers.clone(), control, vault);
+        self.front.turn(Role::Holding(app, notice));
+        self.office = Some(office);
+        Ok(())
+    }
+
+    /// Waits for the vault, if there is one; what is given answers its questions.
+    async fn vault_of(
+        &self,
+        engine: &Engine,
+        app: &App,
+        keeper: Option<&Keeper>,
+    ) -> Result<Option<JoinHandle<()>>, Fault> {
+        let Some(vault) = &self.edge.vault else {
+            return Ok(None);
+        };
+        let prepared = timeout(VAULT_PATIENCE, prepare(engine, vault, app, keeper)).await;
+        prepared
+            .unwrap_or_else(|_| Err(Fault::new("the vault does not answer")))
+            .map(Some)
+    }
+
+    /// Without its vault a node does not decide: another one may, and this one tries again. One that never served ends.
+    fn stand_back(&self, fault: Fault) -> Result<(), Fault> {
+        if !self.front.has_served() {
+            return Err(fault);
+        }
+        tracing::error!(cause = fault.text(), "this node cannot decide now");
+        self.wish.set(Wish::REST);
         Ok(())
     }
 
     fn follow(&mut self, seen: &Sighting) {
+        self.is_cut_off = false;
         let Some(notice) = &seen.notice else {
             if seen.is_silent && !seen.is_free {
                 (self.waits)();
@@ -368,25 +386,25 @@ impl Member {
         }
     }
 
-    /// Decides no more; whoever comes next need not wait for the lease to run out.
+    /// Decides no more.
     async fn resign(&mut self) {
         if let Some(office) = self.office.take() {
-            let Office {
-                engine,
-                workers,
-                control,
-                vault,
-                stop,
-            } = office;
             self.front.turn(Role::Searching);
-            drop(stop);
-            if let Some(control) = control {
-                drop(control.await);
-            }
-            end(engine, workers).await;
-            if let Some(vault) = vault {
-                vault.abort();
-            }
+            // By itself, so that a stop meanwhile cuts nothing off.
+            self.closing = Some(tokio::spawn(office.close()));
+        }
+        if let Some(engine) = self.coming.take() {
+            self.closing = Some(tokio::spawn(office::leave(engine)));
+        }
+        self.closed().await;
+    }
+
+    /// Waits until what is given up is gone.
+    async fn closed(&mut self) {
+        if let Some(closing) = &mut self.closing {
+            // A panic in there was told where it happened.
+            self.is_cut_off = !closing.await.unwrap_or(false);
+            self.closing = None;
         }
     }
 
@@ -398,22 +416,31 @@ impl Member {
         self.resign().await;
         if has_company {
             // As long as somebody may wait for an answer.
-            drop(timeout(time, self.look_on()).await);
-        } else {
-            self.front.turn(Role::Ending);
+            drop(timeout(time, self.look_on(false)).await);
+            if !self.is_cut_off {
+                drop(timeout(TAKEOVER, self.look_on(true)).await);
+            }
+        }
+        // Nobody is known who could answer: what waits is told so now.
+        if !has_company || !self.front.follows_anybody() {
+            return self.front.turn(Role::Ending);
         }
         // What is under way may have to follow yet another node.
-        tokio::spawn(async move { self.look_on().await });
+        tokio::spawn(async move { self.look_on(false).await });
     }
 
-    /// Goes on looking who decides.
-    async fn look_on(&mut self) {
-        while let Some(news) = self.news.recv().await {
+    /// Goes on looking who decides, or until somebody does.
+    async fn look_on(&mut self, until_followed: bool) {
+        while !(until_followed && (self.front.follows_anybody() || self.is_cut_off)) {
+            let Some(news) = self.news.recv().await else {
+                return;
+            };
             match news {
                 News::Seen(seen) => self.follow(&seen),
+                News::Away => self.is_cut_off = true,
                 // Taken a moment before the wish was heard.
                 News::Took(engine, _) => {
-                    drop(tokio::task::spawn_blocking(move || give_up(&engine)).await);
+                    office::leave(engine).await;
                     self.wish.set(Wish::LOOK);
                 }
                 News::Failed(_) => return,

@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod disk;
 mod handing_over;
+mod leaving;
 mod migrate;
 mod nodes;
 mod outages;
