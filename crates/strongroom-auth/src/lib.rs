@@ -17,6 +17,11 @@ pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPoli
 pub use permission::{Permission, PermissionSet, Role};
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};
 
+/// Whether `signature` is the Ed25519 signature of `public`'s holder over `message`.
+pub fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    strongroom_crypto::verify_ed25519(public, message, signature)
+}
+
 /// The hash that approvers sign, of the text of a request.
 pub fn sha256(text: &[u8]) -> [u8; 32] {
     strongroom_crypto::sha256(&[text])

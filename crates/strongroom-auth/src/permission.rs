@@ -64,6 +64,24 @@ permissions! {
     CreateWebhooks = "create:webhooks";
     ManageWebhooks = "manage:webhooks";
     ReadWebhooks = "read:webhooks";
+    ReadCustomers = "read:customers";
+    CreateCustomers = "create:customers";
+    ManageCustomers = "manage:customers";
+    EraseCustomers = "erase:customers";
+    ReadProducts = "read:products";
+    CreateProducts = "create:products";
+    ManageProducts = "manage:products";
+    ReadStores = "read:stores";
+    CreateStores = "create:stores";
+    ManageStores = "manage:stores";
+    ReadTills = "read:tills";
+    CreateTills = "create:tills";
+    ManageTills = "manage:tills";
+    ReadShifts = "read:shifts";
+    CreateShifts = "create:shifts";
+    ManageShifts = "manage:shifts";
+    CreateSales = "create:transactions";
+    VoidSales = "void:transactions";
     Operate = "operate:installation";
 }
 
@@ -212,6 +230,13 @@ impl Role {
                 "void:payments",
                 "cancel:payouts",
                 "reverse:payouts",
+                "manage:customers",
+                "erase:customers",
+                "manage:products",
+                "manage:stores",
+                "manage:tills",
+                "manage:shifts",
+                "void:transactions",
             ],
             Role::Operator => &[
                 "read:account",
@@ -229,6 +254,12 @@ impl Role {
                 "read:refunds",
                 "read:approvals",
                 "withdraw:approvals",
+                "read:customers",
+                "create:customers",
+                "read:products",
+                "read:stores",
+                "read:tills",
+                "read:shifts",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -244,6 +275,11 @@ impl Role {
                 "read:alerts",
                 "read:approvals",
                 "read:approval_policies",
+                "read:customers",
+                "read:products",
+                "read:stores",
+                "read:tills",
+                "read:shifts",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],

@@ -208,6 +208,11 @@ impl Hierarchy {
         }
     }
 
+    /// The highest number that a key has, or had, as far as is known.
+    pub fn highest_number(&self) -> u32 {
+        self.read().highest_number
+    }
+
     /// Drops a key from memory, after its row was destroyed (retention, erasure).
     pub fn forget(&self, number: u32) {
         let mut keys = self.write();

@@ -113,6 +113,23 @@ actions! {
     AlertRepeated = 150, "alert_repeated";
     AlertAcknowledged = 151, "alert_acknowledged";
     AlertResolved = 152, "alert_resolved";
+    CustomerCreated = 215, "customer_created";
+    CustomerUpdated = 216, "customer_updated";
+    CustomerErased = 217, "customer_erased";
+    ProductCreated = 220, "product_created";
+    ProductUpdated = 221, "product_updated";
+    ProductStockAdjusted = 222, "product_stock_adjusted";
+    StoreCreated = 225, "store_created";
+    StoreUpdated = 226, "store_updated";
+    TillCreated = 228, "till_created";
+    TillUpdated = 229, "till_updated";
+    TillLeased = 230, "till_leased";
+    ShiftOpened = 232, "shift_opened";
+    ShiftCashMoved = 233, "shift_cash_moved";
+    ShiftClosed = 234, "shift_closed";
+    TransactionCreated = 240, "transaction_created";
+    TransactionVoided = 241, "transaction_voided";
+    TransactionUploaded = 242, "till_transaction_uploaded";
 }
 
 impl Serialize for Action {

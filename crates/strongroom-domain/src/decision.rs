@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
-    AnyId, ApprovalId, Kind, PaymentId, PayoutId, RawId, RefundId, TokenId,
+    AnyId, ApprovalId, Kind, PaymentId, PayoutId, RawId, RefundId, SubjectId, TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct Decision {
     pub payment: Option<PaymentBody>,
     pub refund: Option<RefundBody>,
     pub claims: Vec<Claim>,
+    /// Subjects whose keys are destroyed with the commit.
+    pub erased: Vec<SubjectId>,
     pub jobs: Vec<Job>,
     /// Further facts for the audit record; never personal or highly sensitive.
     pub details: Vec<(String, String)>,
@@ -199,6 +201,7 @@ impl Decision {
             payment: None,
             refund: None,
             claims: Vec::new(),
+            erased: Vec::new(),
             jobs: Vec::new(),
             details: Vec::new(),
             reply: Reply::Rendered,
@@ -285,6 +288,13 @@ impl Decision {
                 released: true,
             });
         }
+        self
+    }
+
+    /// Destroys a subject's key: what was sealed under it opens never again.
+    #[must_use]
+    pub fn erase(mut self, subject: SubjectId) -> Decision {
+        self.erased.push(subject);
         self
     }
 

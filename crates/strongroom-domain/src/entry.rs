@@ -163,6 +163,13 @@ pub struct EventFact {
 }
 
 impl EventFact {
+    pub fn new(event: EventType, about: AnyId) -> EventFact {
+        EventFact {
+            event,
+            about: Some(about),
+        }
+    }
+
     /// The same event in an entry about `resource`, without naming that twice.
     #[must_use]
     pub fn within(self, resource: AnyId) -> EventFact {

@@ -6,8 +6,9 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPayments, ReadPayouts, ReadPolicies,
-    ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPayments, ReadPayouts,
+    ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills, ReadTokens,
+    ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -109,6 +110,25 @@ events! {
     ApprovalPolicyCreated = 103, "approval_policy.created";
     ApprovalPolicyUpdated = 104, "approval_policy.updated";
     ApprovalPolicyDeleted = 105, "approval_policy.deleted";
+    CustomerCreated = 155, "customer.created";
+    CustomerUpdated = 156, "customer.updated";
+    CustomerErased = 157, "customer.erased";
+    ProductCreated = 160, "product.created";
+    ProductUpdated = 161, "product.updated";
+    ProductStockAdjusted = 162, "product.stock_adjusted";
+    StoreCreated = 165, "store.created";
+    StoreUpdated = 166, "store.updated";
+    TillCreated = 168, "till.created";
+    TillUpdated = 169, "till.updated";
+    TillLeased = 170, "till.leased";
+    ShiftOpened = 172, "shift.opened";
+    ShiftCashMoved = 173, "shift.cash_moved";
+    ShiftClosed = 174, "shift.closed";
+    TransactionCreated = 180, "transaction.created";
+    TransactionCompleted = 181, "transaction.completed";
+    TransactionFailed = 182, "transaction.failed";
+    TransactionVoided = 183, "transaction.voided";
+    TransactionRefunded = 184, "transaction.refunded";
 }
 
 impl EventType {
@@ -125,6 +145,12 @@ impl EventType {
             Some("alert") => ReadAlerts::NAME,
             Some("approval") => ReadApprovals::NAME,
             Some("approval_policy") => ReadPolicies::NAME,
+            Some("customer") => ReadCustomers::NAME,
+            Some("product") => ReadProducts::NAME,
+            Some("store") => ReadStores::NAME,
+            Some("till") => ReadTills::NAME,
+            Some("shift") => ReadShifts::NAME,
+            Some("transaction") => ReadTransactions::NAME,
             _ => ReadKeys::NAME,
         }
     }
@@ -183,6 +209,8 @@ enum Data<'a> {
     Challenge(ChallengeData),
     Alert(AlertData<'a>),
     Approval(ApprovalData<'a>),
+    Changed(ChangedData<'a>),
+    Sale(SaleData<'a>),
     Resource(ResourceData),
 }
 
@@ -264,6 +292,22 @@ struct ApprovalData<'a> {
     hash: &'a str,
 }
 
+/// The same, of a customer: the names of the fields that changed, never what stands in them.
+#[derive(Serialize)]
+struct ChangedData<'a> {
+    id: AnyId,
+    changed: Vec<&'a str>,
+}
+
+/// The same, of a transaction at a till.
+#[derive(Serialize)]
+struct SaleData<'a> {
+    transaction_id: AnyId,
+    amount: i64,
+    currency: &'a str,
+    status: &'a str,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -329,6 +373,19 @@ fn data<'a>(
             act: facts.detail("approval_act"),
             status: facts.detail("approval_status"),
             hash: facts.detail("approval_hash"),
+        });
+    }
+    if event == EventType::CustomerUpdated {
+        let changed = facts.detail("changed");
+        let changed = changed.split(',').filter(|name| !name.is_empty()).collect();
+        return Data::Changed(ChangedData { id: about, changed });
+    }
+    if about.kind == Kind::Sale && !facts.detail("transaction_status").is_empty() {
+        return Data::Sale(SaleData {
+            transaction_id: about,
+            amount: facts.detail("transaction_amount").parse().unwrap_or(0),
+            currency: facts.detail("transaction_currency"),
+            status: facts.detail("transaction_status"),
         });
     }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {

@@ -5,19 +5,23 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId,
-    TokenId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PayoutId, ProductId,
+    RawId, RefundId, StoreId, TillId, TokenId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
+use crate::customers::Customer;
 use crate::organizations::Tenant;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
+use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::stores::StoreBody;
+use crate::tills::TillBody;
 use crate::tokens::Token;
 use crate::wallets::{Books, Wallet};
 use crate::webhooks::Webhook;
@@ -36,6 +40,16 @@ pub enum Field {
     RefundReference,
     /// The open alert of a rule and a subject.
     OpenAlert,
+    CustomerEmail,
+    CustomerPhone,
+    CustomerReference,
+    ProductSku,
+    ProductBarcode,
+    /// The key of a till, to the till.
+    TillKey,
+    SaleReference,
+    /// A till and the number of a transaction in its chain, to the transaction.
+    OfflineSale,
 }
 
 impl Field {
@@ -49,6 +63,14 @@ impl Field {
         Field::PaymentReference,
         Field::RefundReference,
         Field::OpenAlert,
+        Field::CustomerEmail,
+        Field::CustomerPhone,
+        Field::CustomerReference,
+        Field::ProductSku,
+        Field::ProductBarcode,
+        Field::TillKey,
+        Field::SaleReference,
+        Field::OfflineSale,
     ];
 
     pub const fn code(self) -> u16 {
@@ -62,17 +84,36 @@ impl Field {
             Field::PaymentReference => 7,
             Field::RefundReference => 8,
             Field::OpenAlert => 15,
+            Field::CustomerEmail => 34,
+            Field::CustomerPhone => 35,
+            Field::CustomerReference => 36,
+            Field::ProductSku => 37,
+            Field::ProductBarcode => 38,
+            Field::TillKey => 39,
+            Field::SaleReference => 40,
+            Field::OfflineSale => 41,
         }
     }
 
     /// Whether spelling variants of its text are one value: people write addresses in many ways, programs write ids.
     pub const fn folds(self) -> bool {
-        matches!(self, Field::WalletEmail | Field::WalletPhone)
+        self.is_contact()
     }
 
     /// Whether one value has one holder.
     pub const fn is_unique(self) -> bool {
-        !matches!(self, Field::WalletEmail | Field::WalletPhone)
+        !self.is_contact()
+    }
+
+    /// Whether it is how people are reached.
+    const fn is_contact(self) -> bool {
+        matches!(
+            self,
+            Field::WalletEmail
+                | Field::WalletPhone
+                | Field::CustomerEmail
+                | Field::CustomerPhone
+        )
     }
 }
 
@@ -241,6 +282,34 @@ impl Facts {
     pub fn approval(&self, id: ApprovalId) -> Option<&Approval> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Approval(approval)) => Some(approval),
+            _ => None,
+        }
+    }
+
+    pub fn customer(&self, id: CustomerId) -> Option<&Customer> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Customer(customer)) => Some(customer),
+            _ => None,
+        }
+    }
+
+    pub fn product(&self, id: ProductId) -> Option<&ProductBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Product(product)) => Some(product),
+            _ => None,
+        }
+    }
+
+    pub fn store(&self, id: StoreId) -> Option<&StoreBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Store(store)) => Some(store),
+            _ => None,
+        }
+    }
+
+    pub fn till(&self, id: TillId) -> Option<&TillBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Till(till)) => Some(till),
             _ => None,
         }
     }

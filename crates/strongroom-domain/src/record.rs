@@ -9,11 +9,15 @@ use strongroom_types::id::{Kind, SubjectId};
 use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
+use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
+use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::stores::StoreBody;
+use crate::tills::TillBody;
 use crate::tokens::{Cardholder, Token, TokenBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
@@ -35,6 +39,10 @@ pub enum Record {
     Alert(Alert),
     Approval(Approval),
     Policies(Policies),
+    Customer(Customer),
+    Product(ProductBody),
+    Store(StoreBody),
+    Till(TillBody),
 }
 
 /// A personal part, in clear.
@@ -61,6 +69,10 @@ impl Record {
             Record::Alert(_) => Kind::Alert,
             Record::Approval(_) => Kind::Approval,
             Record::Policies(_) => Kind::ApprovalPolicy,
+            Record::Customer(_) => Kind::Customer,
+            Record::Product(_) => Kind::Product,
+            Record::Store(_) => Kind::Store,
+            Record::Till(_) => Kind::Till,
         }
     }
 
@@ -72,7 +84,8 @@ impl Record {
             | Record::Wallet(_)
             | Record::External(_)
             | Record::Allowance(_)
-            | Record::Policies(_) => 0,
+            | Record::Policies(_)
+            | Record::Store(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -82,6 +95,9 @@ impl Record {
             Record::Refund(refund) => refund.status.code(),
             Record::Alert(alert) => alert.status.code(),
             Record::Approval(approval) => approval.body.status.code(),
+            Record::Customer(customer) => u8::from(customer.body.erased_at.is_some()),
+            Record::Product(product) => u8::from(!product.active),
+            Record::Till(till) => u8::from(till.retired),
         }
     }
 
@@ -103,6 +119,10 @@ impl Record {
             Record::Alert(value) => encode(value, out),
             Record::Approval(value) => encode(&value.body, out),
             Record::Policies(value) => encode(value, out),
+            Record::Customer(value) => encode(&value.body, out),
+            Record::Product(value) => encode(value, out),
+            Record::Store(value) => encode(value, out),
+            Record::Till(value) => encode(value, out),
         }
     }
 
@@ -122,6 +142,9 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
+            Record::Customer(customer) => {
+                part(customer.body.subject, customer.person.as_ref())
+            }
             _ => Vec::new(),
         }
     }
@@ -163,6 +186,16 @@ impl Record {
             Kind::Refund => Record::Refund(decode(business)?),
             Kind::Alert => Record::Alert(decode(business)?),
             Kind::ApprovalPolicy => Record::Policies(decode(business)?),
+            Kind::Product => Record::Product(decode(business)?),
+            Kind::Store => Record::Store(decode(business)?),
+            Kind::Till => Record::Till(decode(business)?),
+            Kind::Customer => {
+                let person = personal.first().map(|p| decode::<Person>(&p.bytes));
+                Record::Customer(Customer {
+                    body: decode::<CustomerBody>(business)?,
+                    person: person.transpose()?,
+                })
+            }
             Kind::Approval => {
                 let request = personal
                     .first()

@@ -95,6 +95,29 @@ codes! {
     ApprovalPolicyChanged = 56, "approval_policy_changed", Conflict, "The policies have changed meanwhile";
     ApprovalMismatch = 57, "approval_mismatch", Conflict, "The approval is for another request";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
+    CustomerNotFound = 95, "customer_not_found", Missing, "No such customer";
+    ProductNotFound = 96, "product_not_found", Missing, "No such product";
+    StoreNotFound = 97, "store_not_found", Missing, "No such store";
+    TillNotFound = 98, "till_not_found", Missing, "No such till";
+    ShiftClosed = 99, "shift_closed", State, "The till has no open shift";
+    ShiftOpen = 100, "shift_open", Conflict, "The till has an open shift";
+    NotYourShift = 101, "not_your_shift", Forbidden, "The shift is another's";
+    NotThisTill = 102, "not_this_till", Forbidden, "The key belongs to another till";
+    OutOfStock = 103, "out_of_stock", State, "Not enough in stock";
+    AmountMismatch = 104, "amount_mismatch", Invalid, "The sums do not agree";
+    PriceMismatch = 105, "price_mismatch", State, "The price is another";
+    ProductInactive = 106, "product_inactive", State, "The product is not sold";
+    ShiftHasPending = 107, "shift_has_pending_transactions", State, "A payment of the shift is not answered yet";
+    TransactionNotFound = 108, "transaction_not_found", Missing, "No such transaction";
+    TenderRequired = 109, "tender_required", Invalid, "Say which tender";
+    LeaseEnded = 110, "lease_ended", State, "The till has no lease for that time";
+    FloorLimitExceeded = 111, "floor_limit_exceeded", State, "Over the floor limit";
+    ChainGap = 112, "chain_gap", State, "Transactions before this one are missing";
+    ChainForked = 113, "chain_forked", Conflict, "The chain says something else";
+    TillSignatureInvalid = 114, "till_signature_invalid", Invalid, "The till did not sign this";
+    CustomerErased = 115, "customer_erased", State, "The customer is erased";
+    TillRetired = 116, "till_retired", State, "The till is retired";
+    AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
 }
 
 /// A refused command.

@@ -59,6 +59,9 @@ impl Commit {
         for claim in &decision.claims {
             self.claim(draft, scope, claim);
         }
+        draft
+            .erased
+            .extend(decision.erased.iter().map(|subject| (scope, *subject)));
         for job in &decision.jobs {
             self.schedule(draft, scope, *job);
         }
@@ -305,6 +308,25 @@ impl Commit {
                 .batch
                 .records
                 .push(Draft::record_row(&scope, id, &dirty, body.bytes));
+        }
+        self.erase_subjects(draft)
+    }
+
+    /// Takes the keys of erased subjects out of the store, in the commit that says so.
+    fn erase_subjects(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        for (scope, subject) in std::mem::take(&mut draft.erased) {
+            let slot = (scope.number, subject.0.0);
+            self.subjects.remove(&slot);
+            let Some(row) = self.reader.subject_key(scope.number, &subject.0.0)? else {
+                continue;
+            };
+            let hierarchy = &self.shared.hierarchy;
+            // SECURITY: a number is never given out again. Where it is the highest, an empty key takes one above it.
+            if hierarchy.highest_number() <= row.number {
+                hierarchy.new_subject(scope.number, subject.0.0, draft.now.0);
+            }
+            draft.batch.removed_keys.push(row.number);
+            draft.erased_keys.push(row.number);
         }
         Ok(())
     }

@@ -362,6 +362,9 @@ impl Commit {
         counters
             .largest_batch
             .fetch_max(largest, std::sync::atomic::Ordering::Relaxed);
+        for number in &draft.erased_keys {
+            self.shared.hierarchy.forget(*number);
+        }
         if !draft.batch.jobs.is_empty() {
             self.shared.jobs.notify_one();
         }

@@ -6,7 +6,7 @@ use strongroom_audit::{PartHead, commitment, encode_parts};
 use strongroom_crypto::Purpose;
 use strongroom_domain::entry::{EntryChanges, EntryFacts, encode, policy, tag};
 use strongroom_store::{Batch, EntryRow, RecordRow};
-use strongroom_types::id::AnyId;
+use strongroom_types::id::{AnyId, SubjectId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -36,6 +36,9 @@ pub(crate) struct Draft {
     pub touched: BTreeSet<u32>,
     /// Blind index holders as this batch changed them; `None` is free.
     pub holders: HashMap<(u32, u16, [u8; 16]), Option<AnyId>>,
+    /// Subjects whose keys go with this batch, and the numbers of those keys once they are known.
+    pub erased: Vec<(Scope, SubjectId)>,
+    pub erased_keys: Vec<u32>,
     /// Work for the sender of webhooks that this batch schedules.
     pub webhook_work: Vec<(Scope, RowId, WebhookWork)>,
 }
@@ -49,6 +52,8 @@ impl Draft {
             spent: HashMap::default(),
             touched: BTreeSet::new(),
             holders: HashMap::new(),
+            erased: Vec::new(),
+            erased_keys: Vec::new(),
             webhook_work: Vec::new(),
         }
     }

@@ -225,6 +225,20 @@ registry! {
     ApprovalPolicy = 34, "apol", ApprovalPolicyId;
     /// Something that somebody should look at.
     Alert = 35, "alert", AlertId;
+    /// A person or firm that buys.
+    Customer = 55, "cus", CustomerId;
+    /// Something that is sold.
+    Product = 56, "prod", ProductId;
+    /// A place of sale.
+    Store = 57, "store", StoreId;
+    /// A device that sells in a store.
+    Till = 58, "till", TillId;
+    /// The time between opening a till and counting its cash.
+    Shift = 59, "shift", ShiftId;
+    /// The cash in the drawer of a shift. Shares its shift's number.
+    Cash = 60, "cash", CashId;
+    /// What was sold at once, and how it was paid. On the wire it is a transaction, like the movements of money.
+    Sale = 61, "txn", SaleId;
 }
 
 /// An id together with its kind.
@@ -293,6 +307,11 @@ impl IdSource {
     /// The id that `take` gives next.
     pub fn peek(&self) -> RawId {
         self.next
+    }
+
+    /// The id that was given last: before the first `take` of a decision, the base of its entry.
+    pub fn last(&self) -> RawId {
+        RawId::from_u128(self.next.to_u128().wrapping_sub(1))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Beginning a payment: the token is taken, the acquirer is asked afterwards.
 
 use strongroom_auth::permission::CreatePayments;
-use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::id::{CustomerId, PaymentId, RawId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -9,6 +9,7 @@ use strongroom_types::reference::ReferenceId;
 
 use crate::action::Action;
 use crate::command::{Command, Moment};
+use crate::customers;
 use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::EventFact;
 use crate::event::EventType;
@@ -48,6 +49,9 @@ impl Command for CreatePayment {
         if let Some(wallet) = self.wallet_in(facts, scope) {
             keys = keys.books(wallet);
         }
+        if let Some(customer) = self.customer() {
+            keys = keys.record(customer.any());
+        }
         match &self.reference_id {
             Some(reference) => keys.holder(Field::PaymentReference, reference.as_str()),
             None => keys,
@@ -64,6 +68,9 @@ impl Command for CreatePayment {
         check_wallet(facts, wallet, self.amount.currency, "/wallet_id")?;
         let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
         facts.free(Field::PaymentReference, reference)?;
+        if let Some(customer) = self.customer() {
+            customers::present(facts, customer)?;
+        }
         if moment.scope.mode.is_live() {
             let text = "no acquirer is connected in live mode: only the sandbox has one";
             return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
@@ -102,6 +109,14 @@ fn taken(decision: Decision, token: &Token) -> Decision {
 }
 
 impl CreatePayment {
+    /// The customer it names, where that is one of ours: whatever has our prefix must be there.
+    fn customer(&self) -> Option<CustomerId> {
+        let text = self.customer_id.as_deref()?;
+        let nobody = CustomerId(RawId::ZERO);
+        text.starts_with("cus_")
+            .then(|| CustomerId::parse(text).unwrap_or(nobody))
+    }
+
     fn wallet_in(&self, facts: &Facts, scope: Scope) -> Option<WalletId> {
         self.wallet.or_else(|| {
             facts

@@ -13,6 +13,7 @@ mod movements;
 mod paging;
 mod payments;
 mod payouts;
+mod shop;
 mod tokens;
 mod wallets;
 mod webhooks;
@@ -38,6 +39,7 @@ pub use filters::{
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
+pub use shop::{CustomerFilter, ProductFilter, TillFilter};
 
 /// Why a read has no answer.
 #[derive(Debug)]

@@ -73,6 +73,12 @@ fn noun(route: &Route) -> &'static str {
         Some("refunds") => "refund",
         Some("alerts") => "alert",
         Some("approvals" | "approval-policies") => "approval",
+        Some("customers") => "customer",
+        Some("products") => "product",
+        Some("stores") => "store",
+        Some("tills") => "till",
+        Some("shifts") => "shift",
+        Some("transactions") => "transaction",
         other => panic!("no noun for {other:?}"),
     }
 }

@@ -15,4 +15,5 @@ mod changes;
 mod replies;
 mod sample;
 mod schema;
+mod shop;
 mod tripwire;

@@ -141,6 +141,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             .id(),
         path if path.starts_with("/v1/events/") => newest(acme, "/v1/events"),
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
+        path if crate::shop::is_of_it(path) => crate::shop::resource(path, acme),
         path => panic!("no sample for `{path}`: say here how it is used well"),
     }
 }
@@ -200,6 +201,9 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
     let pair = || (acme.funded("master", 1_000), acme.wallet("master"));
     if !route.is_mutating() {
         return None;
+    }
+    if crate::shop::is_of_it(route.path) {
+        return Some(crate::shop::body(route.verb, route.path, acme));
     }
     Some(match (route.verb, route.path) {
         (Verb::Post, "/v1/wallets") => json!({ "type": "master", "metadata": { "a": "b" } }),
