@@ -8,6 +8,7 @@ use strongroom_channel::Vault;
 use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
+use crate::payments::Attended;
 use crate::till::Till;
 use crate::{approvals, payments, rail, tokens};
 
@@ -19,6 +20,8 @@ const MOST: usize = 20_000;
 const NAP: Duration = Duration::from_secs(5);
 /// The nap while the vault is away.
 const CLOSED: Duration = Duration::from_millis(100);
+/// The nap while payments wait for a number that is not in this vault, or for a vault where there is none.
+const ELSEWHERE: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(
     engine: Engine,
@@ -39,11 +42,15 @@ pub(crate) async fn run(
                 take = TAKE;
                 Duration::ZERO
             }
-            // The vault is away for moments.
+            // The vault is away for moments, or has not the number.
             Ok(turn) => {
                 // What waits for the vault does not hide what comes after it.
                 take = MOST.min(TAKE + turn.skipped);
-                CLOSED
+                match (till.is_open(), turn.done) {
+                    (false, _) => CLOSED,
+                    (true, 0) => ELSEWHERE,
+                    (true, _) => Duration::ZERO,
+                }
             }
             Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
@@ -84,7 +91,7 @@ pub async fn advance_due(
 /// What came of the jobs that were due.
 struct Turn {
     done: usize,
-    /// Left for later, because the vault is away.
+    /// Left for later, because the vault is away, or their number is elsewhere.
     skipped: usize,
 }
 
@@ -101,12 +108,17 @@ async fn advance(engine: &Engine, till: Till<'_>, step: i64, take: usize) -> Res
             turn.skipped += 1;
             continue;
         }
-        turn.done += 1;
         match attend_at(engine, till, step, job).await {
+            Ok(Attended::Waits) => {
+                turn.skipped += 1;
+                continue;
+            }
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
-            done => done?,
+            Ok(Attended::Done) => {}
+            Err(failure) => return Err(failure),
         }
+        turn.done += 1;
     }
     stuck.map_or(Ok(turn), Err)
 }
@@ -121,20 +133,28 @@ pub async fn attend(
     step: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
-    attend_at(engine, Till::Here(acquirer), step, job).await
+    attend_at(engine, Till::Here(acquirer), step, job)
+        .await
+        .map(drop)
 }
 
-async fn attend_at(engine: &Engine, till: Till<'_>, step: i64, job: DueJob) -> Result<(), Failure> {
+async fn attend_at(
+    engine: &Engine,
+    till: Till<'_>,
+    step: i64,
+    job: DueJob,
+) -> Result<Attended, Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,
-        DueWork::Refund => return payments::attend_refund(engine, till, step, job).await,
+        DueWork::Refund => payments::attend_refund(engine, till, step, job).await,
     };
-    match done {
+    let done = match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.
-        Err(Failure::Rejected { .. }) => engine.drop_job(job).await,
+        Err(Failure::Rejected { .. }) if job.work != DueWork::Refund => engine.drop_job(job).await,
         done => done,
-    }
+    };
+    done.map(|()| Attended::Done)
 }

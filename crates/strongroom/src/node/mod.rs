@@ -33,9 +33,8 @@ use crate::control;
 use crate::fault::Fault;
 use crate::keeper::Keeper;
 use crate::place::Place;
-use crate::running::{
-    Seats, Stops, asynchronous, bind, end, end_vault, give_up, halted, prepare, told, with_vault,
-};
+use crate::running::{Seats, Stops, asynchronous, bind, end, give_up, halted, told};
+use crate::vault_link::{end_vault, prepare, with_vault};
 
 /// What is said when a server of an older version serves.
 pub(crate) const WAITING: &str = "standing by: another server, of an older version, serves these books; this one takes over when it is gone";
