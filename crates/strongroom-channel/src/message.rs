@@ -183,6 +183,31 @@ pub struct Place {
     pub token: TokenId,
 }
 
+/// A number that a token commits to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Claim {
+    #[n(0)]
+    pub place: Place,
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub digest: [u8; 32],
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub fingerprint: [u8; 16],
+}
+
+/// An installation's answer to a vault's challenge: which one it is, and that it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Proof {
+    /// The public key of its checkpoints, which stays the same as long as it lives.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub installation: [u8; 32],
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
 /// An authorization to ask for; it is on record that it is sent.
 #[derive(Encode, Decode)]
 pub struct Authorize {
@@ -275,12 +300,18 @@ pub enum ToVault {
         #[n(1)]
         body: SecretBytes,
     },
-    /// Whether it is ready.
+    /// Whether it is ready, and what it wants signed.
     #[n(12)]
     Hello,
     /// The key that card fields are encrypted to.
     #[n(13)]
     EncryptionKey,
+    /// Whose process asks. Before it nothing but [`ToVault::Hello`] is answered.
+    #[n(14)]
+    Prove(#[n(0)] Proof),
+    /// Which of these numbers the vault has, as their tokens commit to them.
+    #[n(15)]
+    Holds(#[n(0)] Vec<Claim>),
 }
 
 #[derive(Encode, Decode)]
@@ -303,6 +334,19 @@ pub enum FromVault {
     Response(#[n(0)] Response),
     #[n(7)]
     EncryptionKey(#[n(0)] PublishedKey),
+    /// Fresh for each connection.
+    #[n(14)]
+    Challenge(
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        [u8; 32],
+    ),
+    /// It keeps the cards of another installation.
+    #[n(15)]
+    Stranger,
+    /// One for each, in their order.
+    #[n(16)]
+    Holds(#[n(0)] Vec<bool>),
 }
 
 /// What an acquirer said, in words: failures by their names.

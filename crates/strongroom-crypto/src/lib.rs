@@ -51,6 +51,6 @@ pub use root::RootKeys;
 pub use rotation::{KeyUse, Rewrap};
 pub use sealed::{SealedView, write_sealed_header};
 pub use shares::{Share, ShareError};
-pub use sign::{SigningKey, verify_ed25519};
+pub use sign::{SigningKey, installation_bond, verify_ed25519};
 pub use stream::{StreamOpener, StreamSealer};
 pub use token::TokenError;

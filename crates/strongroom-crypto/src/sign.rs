@@ -33,6 +33,12 @@ impl SigningKey {
     }
 }
 
+/// What an installation signs to show a vault that it is the one whose cards the vault keeps. Two lines of text come before
+/// the challenge, so that it is no checkpoint and no ceremony.
+pub fn installation_bond(challenge: &[u8; 32]) -> Vec<u8> {
+    [b"strongroom/vault/bond/1\n\n".as_slice(), challenge].concat()
+}
+
 /// Whether `signature` is `public`'s over `message`. A malformed public key verifies nothing.
 pub fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     UnparsedPublicKey::new(&ED25519, public)

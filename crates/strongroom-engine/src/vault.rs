@@ -9,7 +9,7 @@ use std::fmt;
 
 use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateTokens, Operate, RevealTokens};
-use strongroom_crypto::{Purpose, equal, random, sha256, write_sealed_header};
+use strongroom_crypto::{Purpose, equal, installation_bond, random, sha256, write_sealed_header};
 use strongroom_domain::action::Action;
 use strongroom_domain::tokens::{SealedCard, Token};
 use strongroom_types::id::{RawId, TokenId};
@@ -18,6 +18,7 @@ use strongroom_types::time::Timestamp;
 use strongroom_vault::{CardNumber, SecurityCode};
 use zeroize::Zeroizing;
 
+use crate::checkpoints::signing_key;
 use crate::engine::Engine;
 use crate::envelope::{Committed, Failure};
 use crate::opened::{KeyRows, OpenFault, Opener};
@@ -128,6 +129,12 @@ impl Engine {
             Ok((token, digest))
         })
         .await
+    }
+
+    /// Shows a vault which installation this is: its public key, and the signature over the vault's challenge.
+    pub fn prove_to_vault(&self, challenge: &[u8; 32]) -> ([u8; 32], [u8; 64]) {
+        let key = signing_key(&self.shared().hierarchy, self.now());
+        (key.public(), key.sign(&installation_bond(challenge)))
     }
 
     /// Tokens behind `after` whose numbers are stored here, with their numbers, for a vault process to take over.

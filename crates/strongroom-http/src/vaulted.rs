@@ -14,8 +14,8 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use strongroom_auth::Credential;
 use strongroom_auth::signing::{SignatureFault, SignedRequest};
+use strongroom_auth::{Caller, Credential, Permission};
 use strongroom_channel::link::{Serve, decoded, encoded};
 use strongroom_channel::message::{
     self, CardShape, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi, ToVault,
@@ -24,6 +24,7 @@ use strongroom_channel::message::{
 use strongroom_channel::{Vault, VaultAway};
 use strongroom_crypto::MacKey;
 use strongroom_domain::tokens::SealedCard;
+use strongroom_engine::{ReadFault, View};
 use strongroom_types::id::TokenId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -31,6 +32,7 @@ use zeroize::Zeroizing;
 
 use crate::address::client_address;
 use crate::app::App;
+use crate::call::Call;
 use crate::edge::allow;
 use crate::front::relay;
 use crate::parcel::Parcel;
@@ -152,6 +154,31 @@ pub(crate) fn place(scope: &Scope, token: TokenId) -> Place {
 impl From<VaultAway> for Problem {
     fn from(_: VaultAway) -> Problem {
         away()
+    }
+}
+
+/// Refuses what needs a number that is in a vault, where this server has none: somebody's token of another server, or of
+/// before this one. It must not go on record as declined, or as revealed.
+pub(crate) async fn require_number<P: Permission>(
+    caller: &Caller<P>,
+    call: &Call,
+    token: TokenId,
+) -> Result<(), Problem> {
+    if call.vault.is_some() {
+        return Ok(());
+    }
+    let is_vaulted = move |view: &mut View<'_>| match view.token(token) {
+        Ok(token) => Ok(token.body.digest.is_some() && token.sealed.is_none()),
+        // What is not there is refused by the decision, which also writes the refusal down.
+        Err(ReadFault::NotFound) => Ok(false),
+        Err(fault) => Err(fault),
+    };
+    match call.engine().read(caller, is_vaulted).await? {
+        true => {
+            let text = "the number of this card is in a vault that this server does not have; nothing was done";
+            Err(Problem::new(EdgeCode::VaultUnavailable, text).retry_after(60))
+        }
+        false => Ok(()),
     }
 }
 

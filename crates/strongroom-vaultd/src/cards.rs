@@ -5,23 +5,21 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_channel::message::{Kept, Place};
+use strongroom_channel::message::{Claim, Kept, Place};
 use strongroom_crypto::{
-    EncryptionKey, Hierarchy, KeyError, Purpose, RootKeys, SealedView, equal, random, sha256,
-    write_sealed_header,
+    DataKey, EncryptionKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256,
 };
 use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
 use strongroom_types::time::Timestamp;
 use strongroom_vault::CardNumber;
-use zeroize::Zeroizing;
 
+use crate::bond;
+use crate::sealed::{self, Commitment, SALT, commitment, opened, salted, sealed};
 use crate::writer::{Change, Writing};
 
-/// Bytes of salt before the digits.
-const SALT: usize = 16;
 /// The books of the installation, under whose key requests are marked.
-const INSTALLATION: u32 = 0;
+pub(crate) const INSTALLATION: u32 = 0;
 /// Rows read at once.
 const PAGE: usize = 1_000;
 
@@ -32,6 +30,8 @@ pub enum VaultError {
     Keys(KeyError),
     /// What is stored does not open.
     Altered(TokenId),
+    /// What says whose the vault is does not open.
+    Foreign,
     /// The store's thread has ended.
     Stopped,
 }
@@ -42,6 +42,7 @@ impl fmt::Display for VaultError {
             VaultError::Store(error) => error.fmt(f),
             VaultError::Keys(error) => error.fmt(f),
             VaultError::Altered(token) => write!(f, "the number of `{token}` was altered"),
+            VaultError::Foreign => f.write_str("what says whose the vault is was altered"),
             VaultError::Stopped => f.write_str("the vault's store has stopped"),
         }
     }
@@ -61,6 +62,8 @@ pub struct Cards {
     encryption: EncryptionKey,
     reader: Mutex<Box<dyn Reader>>,
     writing: Writing,
+    /// One at a time finds out that the vault is nobody's yet.
+    bonding: tokio::sync::Mutex<()>,
     _store: Box<dyn Store>,
 }
 
@@ -94,6 +97,7 @@ impl Cards {
             encryption,
             reader: Mutex::new(reader),
             writing,
+            bonding: tokio::sync::Mutex::new(()),
             _store: Box::new(store),
         })
     }
@@ -123,9 +127,8 @@ impl Cards {
         number: &CardNumber,
         now: Timestamp,
     ) -> Result<Kept, VaultError> {
-        let mut salted = Zeroizing::new(Vec::with_capacity(SALT + 19));
-        salted.extend_from_slice(&random::<SALT>());
-        salted.extend_from_slice(number.expose().as_bytes());
+        let salted = salted(number.expose());
+        let key = self.key(place.scope, Purpose::Card, now);
         let row = RecordRow {
             scope: place.scope,
             kind: Kind::Token.code(),
@@ -134,16 +137,21 @@ impl Cards {
             seq: 0,
             time: now.0,
             status: 0,
-            body: self.seal(place, &salted, now),
+            body: sealed(&key, place, &salted),
         };
         self.writing.apply(Change::Put(row)).await?;
+        let known = self.key(place.scope, Purpose::CardFingerprint, now);
+        let Commitment {
+            digest,
+            fingerprint,
+        } = commitment(&known, &salted);
         Ok(Kept {
             id: place.token,
             brand: number.brand(),
             bin: number.bin().to_owned(),
             last4: number.last4().to_owned(),
-            fingerprint: self.fingerprint(place.scope, number, now),
-            digest: sha256(&[&salted]),
+            fingerprint,
+            digest,
         })
     }
 
@@ -157,14 +165,14 @@ impl Cards {
         digest: &[u8; 32],
     ) -> Result<Option<CardNumber>, VaultError> {
         let wanted = Wanted {
-            records: vec![(place.scope, Kind::Token.code(), place.token.0.0)],
+            records: vec![key_of(place)],
             ..Wanted::default()
         };
         let loaded = self.reader().load(&wanted)?;
         let Some(row) = loaded.records.first() else {
             return Ok(None);
         };
-        let salted = self.opened(place, &row.body)?;
+        let salted = opened(&self.hierarchy, place, &row.body)?;
         if !equal(&sha256(&[&salted]), digest) {
             return Err(VaultError::Altered(place.token));
         }
@@ -179,7 +187,8 @@ impl Cards {
     /// The hash that commits to a stored number.
     #[cfg(test)]
     fn digest(&self, row: &RecordRow) -> Result<[u8; 32], VaultError> {
-        Ok(sha256(&[&self.opened(place(row), &row.body)?]))
+        let place = sealed::place(row).ok_or(VaultError::Foreign)?;
+        Ok(sha256(&[&opened(&self.hierarchy, place, &row.body)?]))
     }
 
     /// Removes a number for good.
@@ -206,7 +215,7 @@ impl Cards {
         let mut places = Vec::new();
         self.each(&mut |row| {
             if row.time < time.0 {
-                places.push(place(&row));
+                places.extend(sealed::place(&row));
             }
         })?;
         Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
@@ -229,28 +238,63 @@ impl Cards {
         key.mac().short_fields(&fields)
     }
 
-    /// The same for the same number in the same books. SECURITY: a plain hash would be undone by trying the numbers
-    /// that fit a BIN and four digits, of which there are a million.
-    fn fingerprint(&self, scope: u32, number: &CardNumber, now: Timestamp) -> [u8; 16] {
-        let key = self
+    /// Which of these numbers are there as their tokens commit to them.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub fn holds(&self, claims: &[Claim]) -> Result<Vec<bool>, VaultError> {
+        let place = |claim: &Claim| claim.place;
+        let wanted = Wanted {
+            records: claims.iter().map(place).map(key_of).collect(),
+            ..Wanted::default()
+        };
+        let rows = self.reader().load(&wanted)?.records;
+        let found: HashMap<Place, Option<Commitment>> = rows
+            .iter()
+            .filter_map(|row| Some((sealed::place(row)?, self.committed(row))))
+            .collect();
+        let fits = |claim: &Claim| {
+            let wanted = Commitment {
+                digest: claim.digest,
+                fingerprint: claim.fingerprint,
+            };
+            found.get(&claim.place) == Some(&Some(wanted))
+        };
+        Ok(claims.iter().map(fits).collect())
+    }
+
+    fn committed(&self, row: &RecordRow) -> Option<Commitment> {
+        let place = sealed::place(row)?;
+        let salted = opened(&self.hierarchy, place, &row.body).ok()?;
+        let known = self
             .hierarchy
-            .current(scope, Purpose::CardFingerprint, 0, now.0);
-        key.mac()
-            .short_fields(&[b"card", number.expose().as_bytes()])
+            .existing(place.scope, Purpose::CardFingerprint, 0)?;
+        Some(commitment(&known, &salted))
     }
 
-    fn seal(&self, place: Place, salted: &[u8], now: Timestamp) -> Vec<u8> {
-        let key = self.hierarchy.current(place.scope, Purpose::Card, 0, now.0);
-        let nonce = random::<24>();
-        let mut sealed = Vec::with_capacity(96);
-        write_sealed_header(key.number, &nonce, &mut sealed);
-        let aad = seat(place, key.number);
-        key.seal_key().seal(&nonce, &aad, salted, &mut sealed);
-        sealed
+    /// Whether this vault is that installation's; a vault that is nobody's yet is from now on.
+    ///
+    /// # Errors
+    /// [`VaultError::Foreign`] when the record of it does not open, else [`VaultError`] of the store.
+    pub async fn belongs_to(&self, owner: [u8; 32], now: Timestamp) -> Result<bool, VaultError> {
+        let _one = self.bonding.lock().await;
+        let wanted = Wanted {
+            records: vec![bond::KEY],
+            ..Wanted::default()
+        };
+        let found = self.reader().load(&wanted)?.records.into_iter().next();
+        if let Some(row) = found {
+            let known = bond::opened(&self.hierarchy, &row).ok_or(VaultError::Foreign)?;
+            return Ok(equal(&known, &owner));
+        }
+        let key = self.key(INSTALLATION, Purpose::Record, now);
+        let row = bond::row(&key, &owner, now);
+        self.writing.apply(Change::Put(row)).await?;
+        Ok(true)
     }
 
-    fn opened(&self, place: Place, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        opened(&self.hierarchy, place, body)
+    fn key(&self, scope: u32, purpose: Purpose, now: Timestamp) -> Arc<DataKey> {
+        self.hierarchy.current(scope, purpose, 0, now.0)
     }
 
     fn reader(&self) -> std::sync::MutexGuard<'_, Box<dyn Reader>> {
@@ -263,70 +307,12 @@ impl Cards {
     }
 }
 
-/// The hash that commits to each number of a vault that nobody serves; nothing for one that does not open.
-pub type Digests = HashMap<Place, Option<[u8; 32]>>;
-
-/// Reads a vault that nobody serves, without changing it.
-///
-/// # Errors
-/// [`VaultError`] when store and keys are not as they must be.
-pub fn digests(dir: &Path, root: RootKeys) -> Result<Digests, VaultError> {
-    let store = SqliteStore::open_read_only(dir)?;
-    let mut reader = store.reader()?;
-    let rows = reader.keys()?.into_iter().map(crypto_key).collect();
-    let hierarchy = Hierarchy::open(root, rows).map_err(VaultError::Keys)?;
-    let mut digests = HashMap::new();
-    reader.all_records(&mut |row| {
-        let salted = opened(&hierarchy, place(&row), &row.body).ok();
-        digests.insert(place(&row), salted.map(|salted| sha256(&[&salted])));
-    })?;
-    Ok(digests)
+/// Where a number's row is.
+fn key_of(place: Place) -> (u32, u8, [u8; 12]) {
+    (place.scope, Kind::Token.code(), place.token.0.0)
 }
 
-/// Whether a vault that nobody serves has no number; told without its keys.
-///
-/// # Errors
-/// [`VaultError`] when the store cannot be read.
-pub fn is_empty(dir: &Path) -> Result<bool, VaultError> {
-    let mut empty = true;
-    let store = match SqliteStore::open_read_only(dir) {
-        Err(StoreError::NotFound) => return Ok(true),
-        opened => opened?,
-    };
-    store.reader()?.all_records(&mut |_| empty = false)?;
-    Ok(empty)
-}
-
-fn opened(
-    hierarchy: &Hierarchy,
-    place: Place,
-    body: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let altered = || VaultError::Altered(place.token);
-    let view = SealedView::parse(body).map_err(|_| altered())?;
-    let key = hierarchy.find(view.key).ok_or_else(altered)?;
-    let aad = seat(place, view.key);
-    let opened = key.seal_key().open(view.nonce, &aad, view.ciphertext);
-    opened.map(Zeroizing::new).map_err(|_| altered())
-}
-
-/// What a sealed number is bound to: it opens nowhere else.
-fn seat(place: Place, key: u32) -> Vec<u8> {
-    let mut aad = b"strongroom/vault/number/1".to_vec();
-    aad.extend_from_slice(&place.scope.to_be_bytes());
-    aad.extend_from_slice(&place.token.0.0);
-    aad.extend_from_slice(&key.to_be_bytes());
-    aad
-}
-
-fn place(row: &RecordRow) -> Place {
-    Place {
-        scope: row.scope,
-        token: TokenId(RawId(row.id)),
-    }
-}
-
-fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
+pub(crate) fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
     let KeyRow {
         number,
         scope,

@@ -16,6 +16,7 @@ use strongroom_types::currency::Currency;
 use strongroom_types::money::Money;
 use strongroom_vault::{CardInHand, CardNumber};
 
+use crate::bond::{self, Guest};
 use crate::cards::VaultError;
 use crate::front;
 use crate::jwe;
@@ -25,8 +26,12 @@ use crate::serve::Vault;
 const MOST_PREFIXES: usize = 64;
 
 /// Answers one question.
-pub(crate) async fn answer(vault: &Vault, question: &Frame) -> Frame {
+pub(crate) async fn answer(vault: &Vault, guest: &Guest, question: &Frame) -> Frame {
     let answer = match decoded(question) {
+        Some(ToVault::Hello) => Ok(FromVault::Challenge(guest.challenge())),
+        Some(ToVault::Prove(proof)) => bond::admit(vault, guest, &proof).await,
+        // SECURITY: nothing is done for a process that has not proven whose it is.
+        Some(_) if !guest.is_proven() => Ok(FromVault::Refused),
         Some(question) => attend(vault, question).await,
         None => Ok(FromVault::Refused),
     };
@@ -72,7 +77,9 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
         }
         ToVault::InquireRefund(id) => Ok(refund_said(vault.acquirer().inquire_refund(id).await)),
         ToVault::Import { place, digits } => import(vault, place, &digits).await,
-        ToVault::Hello => Ok(FromVault::Done),
+        ToVault::Holds(claims) => vault.cards().holds(&claims).map(FromVault::Holds),
+        // Answered before.
+        ToVault::Hello | ToVault::Prove(_) => Ok(FromVault::Refused),
         ToVault::Forward { head, body } => {
             let response = front::forwarded(vault, head, body).await;
             Ok(FromVault::Response(response))

@@ -24,31 +24,36 @@ use strongroom_crypto::random;
 use strongroom_types::id::TokenId;
 use zeroize::Zeroizing;
 
+use crate::lounge::Mark;
 use crate::redact;
 use crate::serve::Vault;
 use crate::visits::Visit;
 
 /// The largest body, in bytes; the API process says so to who sends more.
 const MAX_BODY: usize = 1 << 20;
-const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long a body may take. SECURITY: who sends it is known only afterwards.
+const BODY_TIME: Duration = Duration::from_secs(8);
 /// How long a connection may idle, or its head may take.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(20);
 const MAX_HEADERS: usize = 100;
 const MAX_HEAD: usize = 32 * 1_024;
 /// How long the API process has for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers the requests of a connection until one comes that is not the vault's; then gives it back.
-pub(crate) async fn attend(vault: Arc<Vault>, handed: Handed, back: Handoff) {
+pub(crate) async fn attend(vault: Arc<Vault>, handed: Handed, back: Handoff, mark: Mark) {
     let Handed { stream, peer } = handed;
     let turn = Arc::new(Turn::default());
     let gate = Gate::new(stream, Arc::clone(&turn), Side::Vault);
     let service = service_fn(|request: Request<Incoming>| {
-        let (vault, turn) = (Arc::clone(&vault), Arc::clone(&turn));
+        let (vault, turn, mark) = (Arc::clone(&vault), Arc::clone(&turn), mark.clone());
         async move {
             let (head, body) = request.into_parts();
             turn.begins(body.is_end_stream());
             let mut response = answer(&vault, peer, head, body, &turn).await;
+            if is_let_in(response.status()) {
+                mark.show();
+            }
             if !turn.ends() {
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -69,6 +74,12 @@ pub(crate) async fn attend(vault: Arc<Vault>, handed: Handed, back: Handoff) {
         // With the API process gone the connection closes.
         drop(back.give(socket, peer).await);
     }
+}
+
+/// Whether an answer is to somebody with a good credential. Refusals that come before one is looked at are none.
+fn is_let_in(status: StatusCode) -> bool {
+    let after_it = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
+    status.is_success() || after_it.contains(&status)
 }
 
 async fn answer(

@@ -3,18 +3,24 @@
 //! [`Vault::open`] takes up its store and keys; [`Vault::serve`] answers on a Unix socket until it is told to stop. It
 //! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
 //! without the card ([`redact`], which opens encrypted fields by [`jwe`]), and does with the card what that process, once it has put it on record, asks for
-//! ([`desk`]). [`confine`] denies the process everything else. Never here: credentials, decisions, the books, a clock.
+//! ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Never here: credentials, decisions, the books, a clock.
 
+mod bond;
 mod cards;
 pub mod confine;
 mod desk;
 mod front;
 mod jwe;
+mod lounge;
 mod redact;
+mod sealed;
 mod serve;
+mod stored;
 mod sweep;
 mod visits;
 mod writer;
 
-pub use cards::{Cards, Digests, VaultError, digests, is_empty};
+pub use cards::{Cards, VaultError};
+pub use sealed::Commitment;
 pub use serve::{Clock, Vault};
+pub use stored::{Stored, is_empty, numbers};

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use strongroom_acquirer::Acquirer;
+use strongroom_channel::link::Serve;
 use strongroom_channel::peer::{SOCKETS, TALK};
 use strongroom_channel::{Handoff, Link};
 use strongroom_crypto::RootKeys;
@@ -12,14 +13,13 @@ use strongroom_types::time::Timestamp;
 use strongroom_vault::SecurityCodes;
 use tokio::io::AsyncReadExt;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 
+use crate::bond::Guest;
 use crate::cards::{Cards, VaultError};
+use crate::lounge::{Lounge, MOST};
 use crate::visits::Visits;
 use crate::{desk, front, sweep};
 
-/// Connections of clients at a time.
-const CONNECTIONS: usize = 4_096;
 /// How often security codes whose time is over are looked for.
 const CODES_EVERY: Duration = Duration::from_secs(10);
 /// How long requests may go on after a stop was asked for.
@@ -36,11 +36,12 @@ pub struct Vault {
     cards: Cards,
     codes: SecurityCodes,
     visits: Visits,
+    lounge: Lounge,
     acquirer: Arc<dyn Acquirer>,
     clock: Clock,
     /// Who may connect beside the vault's own user and root.
     client: Option<u32>,
-    /// The API process that connected last.
+    /// The API process that connected last, and proved whose it is.
     api: RwLock<Option<Link>>,
 }
 
@@ -59,6 +60,7 @@ impl Vault {
             cards: Cards::open(dir, root, clock())?,
             codes: SecurityCodes::default(),
             visits: Visits::default(),
+            lounge: Lounge::new(MOST),
             acquirer,
             clock,
             client: None,
@@ -129,30 +131,36 @@ impl Vault {
     }
 
     fn talk(self: Arc<Self>, stream: UnixStream) {
-        let vault = Arc::clone(&self);
-        let link = Link::start(
-            stream,
-            Arc::new(move |question| {
-                let vault = Arc::clone(&vault);
-                Box::pin(async move { desk::answer(&vault, &question).await })
-            }),
-        );
-        *self.api.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
+        let guest = Arc::new(Guest::new());
+        let asking = Arc::clone(&guest);
+        guest.arrive(|| {
+            let serve: Serve = Arc::new(move |question| {
+                let (vault, guest) = (Arc::clone(&self), Arc::clone(&asking));
+                Box::pin(async move { desk::answer(&vault, &guest, &question).await })
+            });
+            Link::start(stream, serve)
+        });
+    }
+
+    /// From now on the vault asks this process what it must know.
+    pub(crate) fn take_up(&self, link: Option<Link>) {
+        if let Some(link) = link {
+            *self.api.write().unwrap_or_else(PoisonError::into_inner) = Some(link);
+        }
     }
 
     async fn take_connections(self: Arc<Self>, handoff: Handoff) {
-        let slots = Arc::new(Semaphore::new(CONNECTIONS));
-        loop {
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                return;
-            };
-            let Some(handed) = handoff.take().await else {
+        while let Some(handed) = handoff.take().await {
+            let Some(place) = self.lounge.enter(handed.peer).await else {
                 return;
             };
             let (vault, back) = (Arc::clone(&self), handoff.clone());
             tokio::spawn(async move {
-                front::attend(vault, handed, back).await;
-                drop(slot);
+                tokio::select! {
+                    () = front::attend(vault, handed, back, place.mark.clone()) => {}
+                    // SECURITY: closed as it is. Nothing of it was let in.
+                    () = place.left() => {}
+                }
             });
         }
     }

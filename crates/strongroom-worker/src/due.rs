@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::payments::Attended;
 use crate::till::Till;
 use crate::{approvals, payments, rail, tokens};
 
@@ -29,6 +30,8 @@ const ROOM: usize = 32;
 const NAP: Duration = Duration::from_secs(5);
 /// The nap while something is due that cannot be begun now.
 const SOON: Duration = Duration::from_millis(100);
+/// How long a payment rests whose number is not in this vault, or that waits for a vault where there is none.
+const ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long what is under way has to end when the server stops. What does not is asked about later.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -76,7 +79,7 @@ struct Desk {
     vault: Option<Vault>,
     step: i64,
     take: usize,
-    under_way: JoinSet<Result<(), Failure>>,
+    under_way: JoinSet<Result<Attended, Failure>>,
     keys: HashMap<Id, Key>,
     busy: HashSet<Key>,
     asking: usize,
@@ -159,14 +162,15 @@ impl Desk {
         }
     }
 
-    fn ended(&mut self, id: Id, done: Result<(), Failure>) -> ControlFlow<()> {
+    fn ended(&mut self, id: Id, done: Result<Attended, Failure>) -> ControlFlow<()> {
         let Some(key) = self.keys.remove(&id) else {
             return ControlFlow::Continue(());
         };
         self.busy.remove(&key);
         self.asking -= usize::from(asks(key.2));
         let rest = match done {
-            Ok(()) => return ControlFlow::Continue(()),
+            Ok(Attended::Done) => return ControlFlow::Continue(()),
+            Ok(Attended::Waits) => ELSEWHERE,
             Err(Failure::Halted | Failure::Stopped) => return ControlFlow::Break(()),
             Err(Failure::Overloaded | Failure::Away) => SOON,
             Err(failure) => {
@@ -213,13 +217,16 @@ pub async fn advance_due(
     step: i64,
 ) -> Result<usize, Failure> {
     let jobs = engine.due_jobs(TAKE).await?;
-    let (done, mut stuck) = (jobs.len(), None);
+    let (mut done, mut stuck) = (0, None);
     for job in jobs {
-        match attend(engine, acquirer, step, job).await {
+        match attend_at(engine, Till::Here(acquirer), step, job).await {
+            Ok(Attended::Waits) => continue,
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
-            done => done?,
+            Ok(Attended::Done) => {}
+            Err(failure) => return Err(failure),
         }
+        done += 1;
     }
     stuck.map_or(Ok(done), Err)
 }
@@ -234,20 +241,28 @@ pub async fn attend(
     step: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
-    attend_at(engine, Till::Here(acquirer), step, job).await
+    attend_at(engine, Till::Here(acquirer), step, job)
+        .await
+        .map(drop)
 }
 
-async fn attend_at(engine: &Engine, till: Till<'_>, step: i64, job: DueJob) -> Result<(), Failure> {
+async fn attend_at(
+    engine: &Engine,
+    till: Till<'_>,
+    step: i64,
+    job: DueJob,
+) -> Result<Attended, Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,
-        DueWork::Refund => return payments::attend_refund(engine, till, step, job).await,
+        DueWork::Refund => payments::attend_refund(engine, till, step, job).await,
     };
-    match done {
+    let done = match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.
-        Err(Failure::Rejected { .. }) => engine.drop_job(job).await,
+        Err(Failure::Rejected { .. }) if job.work != DueWork::Refund => engine.drop_job(job).await,
         done => done,
-    }
+    };
+    done.map(|()| Attended::Done)
 }

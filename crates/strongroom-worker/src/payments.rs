@@ -47,32 +47,62 @@ fn desk<'a>(engine: &'a Engine, till: Till<'a>, pause: i64, job: DueJob) -> Desk
     }
 }
 
+/// What came of a job's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attended {
+    Done,
+    /// Its number cannot be reached from here: it stays due.
+    Waits,
+}
+
 /// Takes a payment one step further.
 pub(crate) async fn attend(
     engine: &Engine,
     till: Till<'_>,
     pause: i64,
     job: DueJob,
-) -> Result<(), Failure> {
+) -> Result<Attended, Failure> {
     let desk = desk(engine, till, pause, job);
     let id = PaymentId(job.id);
     let payment = engine.read(&desk.caller, move |view| view.payment(id));
     let payment = match payment.await {
         Ok(payment) => payment,
-        Err(Failure::NotFound) => return engine.drop_job(job).await,
+        Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),
     };
-    match desk.step(&payment).await {
+    if payment.step() == PaymentStep::Authorize && !desk.reaches(&payment).await? {
+        return Ok(Attended::Waits);
+    }
+    let done = match desk.step(&payment).await {
         // A job that nothing asks for goes. Else somebody moved the payment on between the look and the commit: the next
         // look sees that.
         Err(Failure::Rejected { .. }) if payment.waits() == Waits::Never => {
             engine.drop_job(job).await
         }
         done => done,
-    }
+    };
+    done.map(|()| Attended::Done)
 }
 
 impl Desk<'_> {
+    /// Asked before anything is put on record as sent.
+    async fn reaches(&self, payment: &PaymentBody) -> Result<bool, Failure> {
+        let id = payment.token;
+        match self
+            .engine
+            .read(&self.caller, move |view| view.token(id))
+            .await
+        {
+            Ok(token) => {
+                let scope = self.caller.tenant().scope().number;
+                Ok(self.till.reaches(scope, &token).await)
+            }
+            // Deleted in the meantime, which is an answer.
+            Err(Failure::NotFound) => Ok(true),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn step(&self, payment: &PaymentBody) -> Result<(), Failure> {
         let (id, pause) = (payment.id, self.pause);
         let answer = match payment.step() {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use strongroom_acquirer::{Acquirer, PaymentAnswer, RefundAnswer};
 use strongroom_channel::Vault;
-use strongroom_channel::message::{AcquirerSaid, Authorize, FromVault, Place, ToVault};
+use strongroom_channel::message::{AcquirerSaid, Authorize, Claim, FromVault, Place, ToVault};
 use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
 use strongroom_domain::refunds::RefundFailure;
+use strongroom_domain::tokens::Token;
 use strongroom_engine::PaidWith;
 use strongroom_types::id::{PaymentId, RefundId};
 use strongroom_types::money::Money;
@@ -24,6 +25,33 @@ pub(crate) enum Till<'a> {
 }
 
 impl Till<'_> {
+    /// Whether the number of a token can be opened from here. A payment whose number cannot waits for whoever can.
+    pub async fn reaches(&self, scope: u32, token: &Token) -> bool {
+        let (body, here) = (&token.body, token.sealed.is_some());
+        let Some(digest) = body.digest else {
+            // It is gone for good, which is an answer.
+            return true;
+        };
+        match self {
+            Till::Here(_) => here,
+            // Moved to the vault before anything is due; one that comes later is moved at the next start.
+            Till::Vault(_) if here => false,
+            Till::Vault(vault) => {
+                let place = Place {
+                    scope,
+                    token: body.id,
+                };
+                let claim = Claim {
+                    place,
+                    digest,
+                    fingerprint: body.fingerprint,
+                };
+                let held = vault.ask(&ToVault::Holds(vec![claim])).await;
+                matches!(held, Ok(FromVault::Holds(held)) if held == [true])
+            }
+        }
+    }
+
     pub async fn authorize(
         &self,
         scope: u32,
@@ -53,8 +81,8 @@ impl Till<'_> {
                 };
                 asked(vault, ToVault::Authorize(wanted)).await
             }
-            // The number is where this server does not look: nothing was sent, and nothing can be.
-            _ => AcquirerAnswer::Declined(PaymentFailure::TokenUnusable),
+            // The number is where this server does not look. Nothing was sent: it is tried again, from wherever it is.
+            _ => AcquirerAnswer::NeverArrived,
         }
     }
 
@@ -114,8 +142,8 @@ async fn asked(vault: &Vault, question: ToVault) -> PaymentAnswer {
     };
     match vault.ask(&question).await {
         Ok(FromVault::Answer(said)) => from_words(said, failure),
-        // There is no such number: nothing was sent.
-        Ok(FromVault::Refused) => AcquirerAnswer::Declined(PaymentFailure::TokenUnusable),
+        // There is no such number. Nothing was sent, and whether it is gone for good the books say.
+        Ok(FromVault::Refused) => AcquirerAnswer::NeverArrived,
         _ => AcquirerAnswer::Unknown,
     }
 }

@@ -1,6 +1,7 @@
 //! Why a command was not carried out: one lower-case sentence, and what to do about it.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use crate::out::error_line;
 
@@ -9,6 +10,7 @@ use crate::out::error_line;
 pub(crate) struct Fault {
     text: String,
     hint: Option<String>,
+    code: u8,
 }
 
 impl Fault {
@@ -16,6 +18,7 @@ impl Fault {
         Fault {
             text: text.into(),
             hint: None,
+            code: 1,
         }
     }
 
@@ -32,6 +35,17 @@ impl Fault {
     pub fn hint(mut self, hint: impl Into<String>) -> Fault {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// With an exit code of its own.
+    #[must_use]
+    pub fn exits(mut self, code: u8) -> Fault {
+        self.code = code;
+        self
+    }
+
+    pub fn code(&self) -> ExitCode {
+        ExitCode::from(self.code)
     }
 
     /// What is wrong, without what to do about it.

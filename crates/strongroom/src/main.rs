@@ -1,7 +1,8 @@
 //! The `strongroom` program: one file per command, wiring and printing only.
 //!
 //! Rules live in the rooms below; here a command's words become calls, and what comes back becomes text. Results go to
-//! standard output, everything else to standard error. Exit codes: 0 done, 1 not done or damage found, 2 wrong usage.
+//! standard output, everything else to standard error. Exit codes: 0 done, 1 not done or damage found, 2 wrong usage,
+//! 3 nothing is wrong as far as it was looked at, and card numbers were not held against the vault that keeps them.
 //! No secret is ever taken from the command line or from the value of an environment variable.
 
 mod acts;
@@ -16,6 +17,7 @@ mod journals;
 mod keeper;
 mod logging;
 mod node;
+mod numbers;
 mod out;
 mod passphrase;
 mod place;
@@ -27,6 +29,7 @@ mod table;
 mod tls;
 mod unfinished;
 mod vault_custody;
+mod vault_link;
 mod vault_process;
 
 use std::process::ExitCode;
@@ -81,7 +84,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(fault) => {
             fault.print();
-            ExitCode::FAILURE
+            fault.code()
         }
     }
 }

@@ -6,23 +6,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use strongroom_channel::Vault;
-use strongroom_engine::{Engine, EngineState, Failure};
+use strongroom_engine::{Engine, EngineState};
 use strongroom_http::{App, EdgeSettings, serve, serve_admin};
 use strongroom_outbound::{Outbound, Policy};
-use strongroom_worker::{WorkerSettings, Workers, move_in, needed};
+use strongroom_worker::{WorkerSettings, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
 use crate::control;
 use crate::fault::Fault;
-use crate::keeper::{self, Keeper};
 use crate::node::{Node, NodeSettings};
 use crate::place::Place;
 use crate::tls::{self, AcmeSource};
-use crate::vault_process;
+use crate::vault_link::{Cards, end_vault, prepare, with_vault};
 
 /// How often the engine is asked whether its store failed.
 const LOOK: Duration = Duration::from_millis(250);
@@ -33,44 +31,20 @@ const INTERRUPTED: i32 = 130;
 /// Everything a server is made of, ready to run.
 pub(crate) struct Server {
     pub books: Books,
+    pub seats: Seats,
+}
+
+/// What a server serves with, whatever its books are in.
+pub(crate) struct Seats {
     pub edge: EdgeSettings,
     pub workers: WorkerSettings,
     pub listener: TcpListener,
     pub admin: Option<TcpListener>,
-    /// Where certificates come from, if not from files of the operator's.
+    /// Where certificates come from, if not from files of the operator's; for a server that is alone.
     pub acme: Option<AcmeSource>,
     /// The directory where operators reach it.
     pub control: Option<PathBuf>,
     pub cards: Cards,
-}
-
-/// Who keeps the cards.
-pub(crate) enum Cards {
-    /// This process, in its own books.
-    #[cfg(test)]
-    Here,
-    /// A vault process that this one starts and keeps running. With books in a database, which other servers share, the
-    /// cards are there too, unless a vault of this data directory has them already.
-    Child,
-    /// A vault process that somebody else runs.
-    At(PathBuf),
-}
-
-impl Cards {
-    /// The vault process, running if it is this one's, and the way to it.
-    pub fn open(self, place: &Arc<Place>) -> Result<(Option<Keeper>, Option<Vault>), Fault> {
-        let vaulted = || vault_process::keyring(&place.data).is_file();
-        match self {
-            #[cfg(test)]
-            Cards::Here => Ok((None, None)),
-            Cards::Child if place.is_in_database() && !vaulted() => Ok((None, None)),
-            Cards::Child => {
-                let keeper = Keeper::start(Arc::clone(place))?;
-                Ok((Some(keeper), Some(Vault::at(&keeper::socket(place)))))
-            }
-            Cards::At(socket) => Ok((None, Some(Vault::at(&socket)))),
-        }
-    }
 }
 
 /// Where a server's books are.
@@ -110,25 +84,7 @@ impl Server {
             .enable_all()
             .build();
         let runtime = runtime.map_err(without_runtime)?;
-        let Server {
-            books,
-            edge,
-            workers,
-            listener,
-            admin,
-            acme,
-            control,
-            cards,
-        } = self;
-        let seats = Seats {
-            edge,
-            workers,
-            listener,
-            admin,
-            acme,
-            control,
-            cards,
-        };
+        let Server { books, seats } = self;
         let ended = runtime.block_on(async {
             match books {
                 Books::Files(engine, place) => serve_alone((engine, place), seats, during).await,
@@ -139,19 +95,6 @@ impl Server {
         runtime.shutdown_timeout(LOOK);
         ended
     }
-}
-
-/// What a server serves with, whatever its books are in.
-pub(crate) struct Seats {
-    pub edge: EdgeSettings,
-    pub workers: WorkerSettings,
-    pub listener: TcpListener,
-    pub admin: Option<TcpListener>,
-    /// Where certificates come from, for a server that is alone.
-    pub acme: Option<AcmeSource>,
-    /// The directory where operators reach it.
-    pub control: Option<PathBuf>,
-    pub cards: Cards,
 }
 
 async fn serve_alone<T>(
@@ -217,23 +160,6 @@ async fn serve_alone<T>(
     outcome
 }
 
-/// Edge and workers that find the vault process, if there is one.
-pub(crate) fn with_vault(
-    edge: EdgeSettings,
-    workers: WorkerSettings,
-    vault: Option<&Vault>,
-) -> (EdgeSettings, WorkerSettings) {
-    let edge = EdgeSettings {
-        vault: vault.cloned(),
-        ..edge
-    };
-    let workers = WorkerSettings {
-        vault: vault.cloned(),
-        ..workers
-    };
-    (edge, workers)
-}
-
 /// What renews the listener's certificate while it is served.
 fn certificates(
     edge: &EdgeSettings,
@@ -248,55 +174,6 @@ fn certificates(
         }
     }
     Ok(tasks)
-}
-
-/// Waits for the vault, and has it take over the numbers that are still in the books. What is given answers the vault's
-/// questions.
-pub(crate) async fn prepare(
-    engine: &Engine,
-    vault: &Vault,
-    app: &App,
-    keeper: Option<&Keeper>,
-) -> Result<JoinHandle<()>, Fault> {
-    let asked = engine.clone();
-    let questions = app.vault_questions(move |places| {
-        let engine = asked.clone();
-        async move { needed(&engine, places).await }
-    });
-    let kept = vault.clone();
-    let keeping = tokio::spawn(async move { kept.keep_up(questions).await });
-    match keeper {
-        Some(keeper) => tokio::select! {
-            biased;
-            () = vault.ready() => {}
-            () = keeper.ended() => {
-                return Err(Fault::new("the vault process does not start; see above"));
-            }
-        },
-        None => vault.ready().await,
-    }
-    loop {
-        match move_in(engine, vault).await {
-            Ok(0) => return Ok(keeping),
-            Ok(moved) => tracing::info!(numbers = moved, "the vault took over card numbers"),
-            Err(Failure::Overloaded) => tokio::time::sleep(LOOK).await,
-            Err(failure) => {
-                return Err(Fault::new(format!(
-                    "card numbers cannot be moved to the vault: {failure:?}"
-                )));
-            }
-        }
-    }
-}
-
-pub(crate) async fn end_vault(keeper: Option<Keeper>, vault: Option<&Vault>) {
-    if let Some(vault) = vault {
-        vault.leave();
-    }
-    if let Some(keeper) = keeper {
-        // A panic in there was logged where it happened.
-        drop(tokio::task::spawn_blocking(move || keeper.stop()).await);
-    }
 }
 
 /// The store failed while serving.
@@ -459,13 +336,15 @@ mod tests {
         ));
         let server = Server {
             books: Books::Files(engine.clone(), place),
-            edge: EdgeSettings::default(),
-            workers: WorkerSettings::default(),
-            listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
-            admin: None,
-            acme: None,
-            control: None,
-            cards: Cards::Here,
+            seats: Seats {
+                edge: EdgeSettings::default(),
+                workers: WorkerSettings::default(),
+                listener: bind("127.0.0.1:0".parse().unwrap()).unwrap(),
+                admin: None,
+                acme: None,
+                control: None,
+                cards: Cards::Here,
+            },
         };
         (server, engine)
     }

@@ -6,14 +6,20 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "vaulted/bond.rs"]
+mod bond;
 #[path = "vaulted/encrypted.rs"]
 mod encrypted;
+#[path = "vaulted/held.rs"]
+mod held;
 #[path = "vaulted/killed.rs"]
 mod killed;
 #[path = "vaulted/memory.rs"]
 mod memory;
 #[path = "vaulted/moved.rs"]
 mod moved;
+#[path = "vaulted/occupied.rs"]
+mod occupied;
 mod program;
 #[path = "vaulted/roles.rs"]
 mod roles;

@@ -10,6 +10,7 @@ mod bundle;
 mod indexes;
 mod keys;
 mod log;
+mod numbers;
 mod open;
 mod payments;
 mod points;
@@ -47,6 +48,7 @@ use tree::Point;
 use unread::Unread;
 
 pub use bundle::{BundleRequest, export_bundle};
+pub use numbers::{NumberFound, Vaulted};
 pub use report::{LogReport, VerifyReport};
 
 /// Records opened at once.
@@ -285,7 +287,12 @@ impl Verifier<'_> {
             return;
         };
         if let (Some(digest), None) = (token.body.digest, &token.sealed) {
-            self.report.vaulted.push((log, token.body.id, digest));
+            self.report.vaulted.push(Vaulted {
+                log,
+                token: token.body.id,
+                digest,
+                fingerprint: token.body.fingerprint,
+            });
         }
         let opener = Opener::new(Arc::clone(&self.keys.hierarchy));
         match open_card(&opener, scope, token, &mut |_| None) {
@@ -332,6 +339,7 @@ impl Verifier<'_> {
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
+        report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;
         let indexes = self.claims.finish(reader, &unread, &mut damages);

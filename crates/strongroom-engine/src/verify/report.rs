@@ -5,11 +5,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use strongroom_types::id::{OrganizationId, TokenId};
+use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{INSTALLATION, Mode};
+use strongroom_types::time::Timestamp;
+
+use super::numbers::Vaulted;
 
 /// Damages that are named; more are only counted.
-const NAMED: usize = 200;
+pub(super) const NAMED: usize = 200;
 /// Damages of one sort that are named, so that a thousand of one hide none of another.
 const OF_A_SORT: u64 = 20;
 
@@ -23,8 +26,16 @@ pub struct VerifyReport {
     pub events: u64,
     /// Blind index rows.
     pub indexes: u64,
-    /// Tokens whose numbers a vault process keeps, and the hashes that commit to them: the books alone say no more.
-    pub vaulted: Vec<(u32, TokenId, [u8; 32])>,
+    /// Numbers that a vault process keeps, and that were not held against it yet: the books alone say no more.
+    pub vaulted: Vec<Vaulted>,
+    /// Numbers that the vault has as the tokens commit to them.
+    pub held: u64,
+    /// Numbers that somebody said need not be held against their vault.
+    pub unheld: u64,
+    /// Numbers in the vault that no token needs, not swept yet.
+    pub left_over: u64,
+    /// The time of the newest entry.
+    pub latest: Timestamp,
     /// At most 20 of a sort and 200 in all.
     pub damages: Vec<String>,
     /// Damages beyond those named.
@@ -45,8 +56,39 @@ pub struct LogReport {
 }
 
 impl VerifyReport {
+    /// Nothing is wrong, and nothing is left to be asked: a token without its number is not taken on trust.
     pub fn is_clean(&self) -> bool {
-        self.damages.is_empty()
+        self.is_undamaged() && self.vaulted.is_empty()
+    }
+
+    /// Nothing that was looked at is wrong; a vault may not have been asked.
+    pub fn is_undamaged(&self) -> bool {
+        self.damages.is_empty() && self.further == 0
+    }
+
+    fn numbers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.held + self.left_over > 0 {
+            let (held, left_over) = (self.held, self.left_over);
+            write!(f, "{held} card numbers held against the vault")?;
+            match left_over {
+                0 => writeln!(f)?,
+                more => writeln!(f, ", which has {more} without a token to be swept")?,
+            }
+        }
+        if self.unheld > 0 {
+            let unheld = self.unheld;
+            writeln!(
+                f,
+                "{unheld} card numbers not held against their vault, as was asked for"
+            )?;
+        }
+        match self.vaulted.len() {
+            0 => Ok(()),
+            waiting => writeln!(
+                f,
+                "{waiting} card numbers are in a vault that was not asked"
+            ),
+        }
     }
 }
 
@@ -70,11 +112,16 @@ impl fmt::Display for VerifyReport {
             damages,
             further,
             vaulted: _,
+            held: _,
+            unheld: _,
+            left_over: _,
+            latest: _,
         } = self;
         writeln!(
             f,
             "{records} records, {accounts} accounts, {postings} postings, {events} events, {indexes} index rows"
         )?;
+        self.numbers(f)?;
         for damage in damages {
             writeln!(f, "damage: {damage}")?;
         }

@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::transfers::named_wallet;
+use crate::vaulted::require_number;
 
 /// `POST /v1/payments`.
 pub async fn create(caller: Caller<CreatePayments>, call: Call) -> Result<Answer, Problem> {
@@ -29,6 +30,7 @@ pub async fn create(caller: Caller<CreatePayments>, call: Call) -> Result<Answer
     let currency = call.currency(&caller, &body, wallet).await?;
     let dialect = call.dialect();
     let command = read_object(&body, |fields| new_payment(fields, currency, dialect))?;
+    require_number(&caller, &call, command.token).await?;
     call.execute(&caller, command).await
 }
 

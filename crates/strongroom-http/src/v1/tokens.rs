@@ -20,7 +20,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::schema;
 use crate::v1::wallets::expected;
-use crate::vaulted::place;
+use crate::vaulted::{place, require_number};
 
 /// The fields that a card number may stand in.
 pub const EXEMPT: &[&str] = &["/card/number"];
@@ -77,6 +77,9 @@ pub async fn reveal(caller: Caller<RevealTokens>, call: Call) -> Result<Answer, 
         id,
         reason: reason.clone(),
     };
+    if transit.is_none() {
+        require_number(&caller, &call, id).await?;
+    }
     let recorded = call.commit(&caller, command).await?;
     if recorded.waits() {
         return Ok(Answer::of(&recorded));

@@ -14,9 +14,11 @@ use strongroom_engine::verify::{audit_verify, verify};
 use strongroom_store::{SqliteStore, Store, StoreError};
 
 use crate::fault::Fault;
+use crate::numbers::{VaultArguments, unheld};
 use crate::out::{self, error_line, say};
 use crate::place::{KEYRING, Place, PlaceOptions, VAULT};
 use crate::unfinished::Unfinished;
+use crate::vault_custody::VaultSecrets;
 use crate::{folder, journals, logging, vault_process};
 
 /// Back up an installation while it runs, into one sealed file
@@ -60,6 +62,9 @@ pub(crate) struct Options {
     #[arg(long)]
     verify: bool,
 
+    #[command(flatten)]
+    vault: VaultArguments,
+
     /// Write the signed checkpoints to this new file too; keep it apart from the backups
     #[arg(long, value_name = "FILE")]
     checkpoint_out: Option<PathBuf>,
@@ -101,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     file.sync_all()
         .map_err(|error| Fault::file("cannot write", out, &error))?;
     if let (true, Some(root)) = (options.verify, &root) {
-        check(&place, &unfinished.beside, out, root)?;
+        check((&place, options.vault), &unfinished.beside, out, root)?;
     }
     if let Some(path) = &options.checkpoint_out {
         folder::write_new(path, contents.checkpoints.join("\n").as_bytes())?;
@@ -180,7 +185,12 @@ pub(crate) fn beside(dir: &Path) -> Result<Box<dyn Store>, StoreError> {
 }
 
 /// Restores the file beside it, verifies that, and removes it.
-fn check(place: &Place, file: &Path, named: &Path, root: &RootKeys) -> Result<(), Fault> {
+fn check(
+    (place, numbers): (&Place, VaultArguments),
+    file: &Path,
+    named: &Path,
+    root: &RootKeys,
+) -> Result<(), Fault> {
     let wrong = |error| fault(place, Some(named), &error);
     let folder = Unfinished::folder(&named.with_extension("verified"))?;
     folder.removed_at_stop()?;
@@ -199,12 +209,14 @@ fn check(place: &Place, file: &Path, named: &Path, root: &RootKeys) -> Result<()
     let opened = sealed.unlock(root.copy()).map_err(wrong)?;
     opened.restore(&target).map_err(wrong)?;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let reports = [
-        verify(&store, root.copy(), threads),
-        audit_verify(&store, root.copy(), None),
-    ];
-    for report in reports {
-        let report = report.map_err(|error| place.start_fault(&error))?;
+    let start_fault = |error| place.start_fault(&error);
+    let mut whole = verify(&store, root.copy(), threads).map_err(start_fault)?;
+    numbers.hold(&mut whole, dir, || Ok(VaultSecrets::of(root)))?;
+    let logs = audit_verify(&store, root.copy(), None).map_err(start_fault)?;
+    if whole.is_undamaged() && !whole.is_clean() {
+        return Err(unheld(&whole, &place.data));
+    }
+    for report in [whole, logs] {
         if !report.is_clean() {
             out::text(&report.to_string());
             return Err(Fault::new(

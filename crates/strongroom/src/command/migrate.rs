@@ -9,17 +9,20 @@ use strongroom_engine::verify::{VerifyReport, verify};
 use strongroom_store::{PostgresStore, Store, copy};
 
 use crate::fault::Fault;
+use crate::numbers::{VaultArguments, unheld};
 use crate::out::say;
 use crate::place::{KEYRING, Place};
 use crate::postgres::StoreTable;
 use crate::root::{RootArguments, RootSources};
+use crate::vault_custody::VaultSecrets;
 use crate::{logging, out};
 
 /// Copy the books of a stopped data directory into a PostgreSQL database, and verify both
 ///
 /// Every row is copied as it is, then both are verified and compared: equal roots of every log, and every balance derived
 /// again. The directory is left as it was. It can be run again, after a failure or to bring an earlier copy up to date; a
-/// database that was served, or holds something else, is left alone. Keyring and request log stay in the directory.
+/// database that was served, or holds something else, is left alone. Keyring, vault and request log stay in the directory;
+/// card numbers are held against the vault both times (exit code 3 where they are in one that is not there).
 #[derive(Args)]
 #[command(after_long_help = "Example:
   strongroom migrate --from /var/lib/strongroom --to postgres://pay@127.0.0.1:5432/pay --password-file ./password
@@ -40,6 +43,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     root: RootArguments,
+
+    #[command(flatten)]
+    vault: VaultArguments,
 
     /// A file that holds the database's password on one line
     #[arg(long, value_name = "FILE")]
@@ -71,12 +77,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let to = place(RootSources::default()).in_database(Some(database.clone()));
     let root = from.root_keys()?;
     let source = from.store_read_only()?;
-    let before = verified(&from, &*source, &root, "the directory")?;
+    let numbers = options.vault;
+    let before = verified(&from, &*source, (&root, numbers), "the directory")?;
 
     let fault = |error| to.store_fault(&error);
     let store = PostgresStore::receive(database, &*source).map_err(fault)?;
     let entries = copy(&*source, &store).map_err(fault)?;
-    let after = verified(&to, &store, &root, "the copy")?;
+    let after = verified(&to, &store, (&root, numbers), "the copy")?;
     compare(&before, &after)?;
     store.finish().map_err(fault)?;
     say!(
@@ -96,6 +103,7 @@ fn table(options: &Options) -> StoreTable {
         to,
         keyring: _,
         root: _,
+        vault: _,
         password_file,
         ca_file,
         certificate_file,
@@ -113,13 +121,16 @@ fn table(options: &Options) -> StoreTable {
 fn verified(
     place: &Place,
     store: &dyn Store,
-    root: &RootKeys,
+    (root, numbers): (&RootKeys, VaultArguments),
     what: &str,
 ) -> Result<VerifyReport, Fault> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let report = verify(store, root.copy(), threads).map_err(|error| place.start_fault(&error))?;
+    let report = verify(store, root.copy(), threads);
+    let mut report = report.map_err(|error| place.start_fault(&error))?;
+    numbers.hold(&mut report, &place.data, || Ok(VaultSecrets::of(root)))?;
     match report.is_clean() {
         true => Ok(report),
+        false if report.is_undamaged() => Err(unheld(&report, &place.data)),
         false => {
             out::text(&report.to_string());
             Err(Fault::new(format!("{what} has damage: see above"))

@@ -16,17 +16,20 @@ use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, Store
 use crate::command::backup;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::numbers::{VaultArguments, unheld};
 use crate::out::{self, say};
 use crate::place::{Place, VAULT};
 use crate::postgres::StoreTable;
 use crate::root::{RootArguments, RootSources};
 use crate::unfinished::Unfinished;
+use crate::vault_custody::VaultSecrets;
 use crate::{folder, logging};
 
 /// Restore a backup into an empty folder or database, verified before it is there
 ///
 /// It is opened by the keyring as it is today: what was destroyed since stays so. Everything is put beside its place,
-/// verified there and moved; interrupted or failed, nothing is left, and it can be run again. What is behind a checkpoint
+/// verified there and moved; interrupted or failed, nothing is left, and it can be run again. The vault's card numbers are
+/// held against the books that come with them; books whose vault is not in the backup are refused with exit code 3. What is behind a checkpoint
 /// that you know of is refused, unless you name the entry it falls back to.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
@@ -55,6 +58,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     root: RootArguments,
+
+    #[command(flatten)]
+    vault: VaultArguments,
 
     /// With a database: a new or empty folder for the journals and a vault
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
@@ -279,7 +285,7 @@ impl Restored<'_> {
     ) -> Result<VerifyReport, Fault> {
         let store = SqliteStore::create(dir).map_err(|error| self.wrong(&error.into()))?;
         self.filled(opened, &store, Some(dir))?;
-        self.proven(&store)
+        self.proven(&store, Some(dir))
     }
 
     fn in_database(
@@ -291,7 +297,7 @@ impl Restored<'_> {
         let fault = |error: &StoreError| self.plan.place.store_fault(error);
         let store = PostgresStore::receive_anew(database.clone()).map_err(|e| fault(&e))?;
         self.filled(opened, &store, dir)?;
-        let report = self.proven(&store)?;
+        let report = self.proven(&store, dir)?;
         store.finish().map_err(|e| fault(&e))?;
         Ok(report)
     }
@@ -316,7 +322,7 @@ impl Restored<'_> {
     }
 
     /// Held against itself, and against what is known of it.
-    fn proven(&self, store: &dyn Store) -> Result<VerifyReport, Fault> {
+    fn proven(&self, store: &dyn Store, dir: Option<&Path>) -> Result<VerifyReport, Fault> {
         let place = &self.plan.place;
         let start_fault = |error| place.start_fault(&error);
         let behind = behind(store, self.root.copy(), self.known).map_err(start_fault)?;
@@ -331,7 +337,14 @@ impl Restored<'_> {
         }
         clean(audit_verify(store, self.root.copy(), None).map_err(start_fault)?)?;
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        clean(verify(store, self.root.copy(), threads).map_err(start_fault)?)
+        let mut report = verify(store, self.root.copy(), threads).map_err(start_fault)?;
+        let secrets = || Ok(VaultSecrets::of(self.root));
+        let dir = dir.unwrap_or(&place.data);
+        self.options.vault.hold(&mut report, dir, secrets)?;
+        match report.is_undamaged() && !report.is_clean() {
+            true => Err(unheld(&report, &place.data)),
+            false => clean(report),
+        }
     }
 
     /// Only what was named is rolled back.

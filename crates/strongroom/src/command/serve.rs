@@ -18,9 +18,10 @@ use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
 use crate::root::RootArguments;
-use crate::running::{self, Books, Cards, Server, Stops};
+use crate::running::{self, Books, Seats, Server, Stops};
 use crate::tls::{self, AcmeSource, TlsArguments};
 use crate::vault_custody::VaultSecrets;
+use crate::vault_link::Cards;
 use crate::vault_process::{self, Plan};
 use crate::{logging, passphrase};
 
@@ -128,15 +129,17 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let operator = admin.as_ref().map(running::address).transpose()?;
     let server = Server {
         books,
-        edge,
-        workers,
-        listener,
-        admin,
-        acme,
-        control: Some(config.data().to_path_buf()),
-        cards: match options.role {
-            Role::Api => Cards::At(vault_socket(&config, options)),
-            Role::All | Role::Vault => Cards::Child,
+        seats: Seats {
+            edge,
+            workers,
+            listener,
+            admin,
+            acme,
+            control: Some(config.data().to_path_buf()),
+            cards: match options.role {
+                Role::Api => Cards::At(vault_socket(&config, options)),
+                Role::All | Role::Vault => Cards::Child,
+            },
         },
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };

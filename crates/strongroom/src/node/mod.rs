@@ -34,9 +34,8 @@ pub(crate) use self::settings::{NodeSettings, NodeTable};
 use crate::fault::Fault;
 use crate::keeper::Keeper;
 use crate::place::Place;
-use crate::running::{
-    Seats, Stops, asynchronous, bind, end_vault, halted, prepare, told, with_vault,
-};
+use crate::running::{Seats, Stops, asynchronous, bind, halted, told};
+use crate::vault_link::{end_vault, prepare, with_vault};
 
 /// What is said when a server of an older version serves.
 pub(crate) const WAITING: &str = "standing by: another server, of an older version, serves these books; this one takes over when it is gone";

@@ -24,7 +24,8 @@ use crate::out;
 use crate::out::say;
 use crate::place::Place;
 use crate::postgres::PostgresArguments;
-use crate::running::{self, Books, Cards, Server};
+use crate::running::{self, Books, Seats, Server};
+use crate::vault_link::Cards;
 
 const PORT: u16 = 7070;
 
@@ -130,21 +131,23 @@ fn host(
     };
     let server = Server {
         books,
-        edge: EdgeSettings {
-            live_allowed: true,
-            outbound: outbound.clone(),
-            ..EdgeSettings::default()
+        seats: Seats {
+            edge: EdgeSettings {
+                live_allowed: true,
+                outbound: outbound.clone(),
+                ..EdgeSettings::default()
+            },
+            workers: WorkerSettings {
+                outbound,
+                webhook_retry: options.webhook_retry,
+                ..workers(options)
+            },
+            listener,
+            admin: Some(admin),
+            acme: None,
+            control: Some(home.path().to_path_buf()),
+            cards: Cards::Child,
         },
-        workers: WorkerSettings {
-            outbound,
-            webhook_retry: options.webhook_retry,
-            ..workers(options)
-        },
-        listener,
-        admin: Some(admin),
-        acme: None,
-        control: Some(home.path().to_path_buf()),
-        cards: Cards::Child,
     };
     match options.tour {
         true => tour::play(server, &demo),

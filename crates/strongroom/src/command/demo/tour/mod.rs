@@ -16,6 +16,7 @@ use strongroom_types::secret::SecretText;
 use super::Demo;
 use super::guide::verify_line;
 use crate::fault::Fault;
+use crate::numbers::VaultArguments;
 use crate::out::say;
 use crate::running::Server;
 
@@ -42,8 +43,9 @@ fn last_look(demo: &Demo<'_>) -> Result<(), Fault> {
     let place = &demo.place;
     say!("\nThe server has stopped. {}", verify_line(demo));
     let store = place.store_read_only()?;
-    let report =
-        verify(&*store, place.root_keys()?, 2).map_err(|error| place.start_fault(&error))?;
+    let report = verify(&*store, place.root_keys()?, 2);
+    let mut report = report.map_err(|error| place.start_fault(&error))?;
+    VaultArguments::default().hold(&mut report, &place.data, || place.vault_secrets())?;
     report
         .to_string()
         .lines()
