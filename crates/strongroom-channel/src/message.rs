@@ -10,6 +10,7 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use strongroom_types::card::{Brand, Expiry};
 use strongroom_types::id::{PaymentId, RefundId, TokenId};
+use strongroom_types::time::Timestamp;
 use zeroize::Zeroizing;
 
 /// Bytes that are wiped when dropped. No `Debug`, no `Clone`.
@@ -67,6 +68,11 @@ pub struct PublishedKey {
     pub x: String,
     #[n(2)]
     pub y: String,
+    #[n(3)]
+    pub created: Timestamp,
+    /// When it opens no message any more, once there is a newer one.
+    #[n(4)]
+    pub expires: Option<Timestamp>,
 }
 
 /// What is known outside of the vault of the card that a request carries.
@@ -278,9 +284,15 @@ pub enum ToVault {
     /// Whether it is ready.
     #[n(12)]
     Hello,
-    /// The key that card fields are encrypted to.
-    #[n(13)]
-    EncryptionKey,
+    /// The keys that card fields may be encrypted to.
+    #[n(20)]
+    EncryptionKeys,
+    /// Make a new one of these; those before it end at once, or after a while.
+    #[n(21)]
+    RotateEncryption {
+        #[n(0)]
+        at_once: bool,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -301,8 +313,9 @@ pub enum FromVault {
     Answer(#[n(0)] AcquirerSaid),
     #[n(6)]
     Response(#[n(0)] Response),
-    #[n(7)]
-    EncryptionKey(#[n(0)] PublishedKey),
+    /// Newest first.
+    #[n(20)]
+    EncryptionKeys(#[n(0)] Vec<PublishedKey>),
 }
 
 /// What an acquirer said, in words: failures by their names.

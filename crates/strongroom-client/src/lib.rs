@@ -12,6 +12,8 @@
 mod client;
 mod connection;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod live;
 pub mod proof;
 mod resources;

@@ -7,6 +7,8 @@
 //! key, by a proof that is good for this one connection ([`Identity::admit`]). [`Holder`] keeps the connections.
 //! Never here: what is sent, decisions, SQL, the client's side of the API.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod holder;
 mod identity;
 mod key;

@@ -29,6 +29,7 @@ use tokio::time::{interval, timeout};
 
 use self::candidate::{Candidate, News, Wish};
 pub(crate) use self::settings::{NodeSettings, NodeTable};
+use crate::acts::Keys;
 use crate::control;
 use crate::fault::Fault;
 use crate::keeper::Keeper;
@@ -324,12 +325,12 @@ impl Member {
         let (stop, stopped) = watch::channel(false);
         let control = self.control.clone();
         let control = control.map(|dir| {
-            tokio::spawn(control::serve(
-                dir,
-                Arc::clone(&self.place),
-                engine.clone(),
-                told(stopped),
-            ))
+            let keys = Keys {
+                engine: engine.clone(),
+                vault: self.edge.vault.clone(),
+            };
+            let place = Arc::clone(&self.place);
+            tokio::spawn(control::serve(dir, place, keys, told(stopped)))
         });
         self.office = Some(Office {
             engine,

@@ -1,0 +1,16 @@
+//! Fuzz targets: everything that reads bytes of others, each behind one function of bytes.
+//!
+//! [`targets`] is the list; `cargo xtask fuzz` runs it on a stable compiler with the mutations of [`mutation`], and the
+//! folder `fuzz/` is the same list for `cargo fuzz`, which steers by coverage. A target does nothing with good input and
+//! nothing with bad: it panics, hangs or dies where a reader is wrong, and holds what is read against what must be true of
+//! it. Never here: input from outside of the process, and what is shipped.
+
+pub mod corpus;
+pub mod mutation;
+pub mod run;
+mod seeds;
+mod targets;
+mod words;
+
+pub use seeds::seeds;
+pub use targets::{Target, find, targets};
