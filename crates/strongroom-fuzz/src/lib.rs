@@ -14,3 +14,18 @@ mod words;
 
 pub use seeds::seeds;
 pub use targets::{Target, find, targets};
+
+/// Runs the target of a name, for `cargo fuzz`.
+///
+/// # Panics
+/// When there is none, or when it finds something.
+#[expect(
+    clippy::panic,
+    reason = "a target that is not there finds nothing for ever"
+)]
+pub fn run_target(name: &str, input: &[u8]) {
+    match find(name) {
+        Some(target) => (target.run)(input),
+        None => panic!("there is no target `{name}`"),
+    }
+}
