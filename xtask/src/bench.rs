@@ -162,7 +162,7 @@ fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra
         return rotation::measure(folder, options.runs).map(Some);
     }
     if protection {
-        return protection::measure(folder, options.runs, options.seconds).map(Some);
+        return protection::alone(folder, options.runs, options.seconds).map(Some);
     }
     Ok(None)
 }

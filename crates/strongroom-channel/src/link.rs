@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +15,13 @@ use minicbor::{Decode, Encode};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The longest frame: the largest body, its head, and room.
 const MOST: usize = 4 << 20;
 const HEADER: usize = 13;
+/// Bytes that are read, or written, with one system call; longer frames are alone.
+const AT_ONCE: usize = 64 * 1_024;
 /// Frames that wait to be written.
 const QUEUE: usize = 1_024;
 const QUESTION: u8 = 0;
@@ -108,8 +111,9 @@ impl Link {
         minicbor::decode(&answer).map_err(|_| Gone)
     }
 
-    async fn read(&self, mut reader: impl AsyncRead + Unpin, serve: Serve) {
-        while let Some((number, kind, body)) = next(&mut reader).await {
+    async fn read(&self, reader: impl AsyncRead + Unpin, serve: Serve) {
+        let mut incoming = Incoming::new(reader);
+        while let Some((number, kind, body)) = incoming.next().await {
             if kind == ANSWER {
                 let waiter = self.lock().as_mut().and_then(|all| all.remove(&number));
                 if let Some(waiter) = waiter {
@@ -188,30 +192,104 @@ fn framed(number: u64, kind: u8, body: &[u8]) -> Frame {
     frame
 }
 
-async fn next(reader: &mut (impl AsyncRead + Unpin)) -> Option<(u64, u8, Frame)> {
-    let length = usize::try_from(reader.read_u32().await.ok()?).ok()?;
-    let number = reader.read_u64().await.ok()?;
-    let kind = reader.read_u8().await.ok()?;
-    if length > MOST {
-        return None;
-    }
-    let mut body = Zeroizing::new(vec![0; length]);
-    reader.read_exact(&mut body).await.ok()?;
-    Some((number, kind, body))
+/// What comes in, several frames with one system call. SECURITY: bytes are wiped here once they are handed on.
+struct Incoming<R> {
+    reader: R,
+    buffer: Zeroizing<Vec<u8>>,
+    /// What of the buffer was read and not handed on.
+    held: Range<usize>,
 }
 
+impl<R: AsyncRead + Unpin> Incoming<R> {
+    fn new(reader: R) -> Incoming<R> {
+        Incoming {
+            reader,
+            buffer: Zeroizing::new(vec![0; AT_ONCE]),
+            held: 0..0,
+        }
+    }
+
+    /// The next frame's number, kind and body; none at the end, or when a frame is too long.
+    async fn next(&mut self) -> Option<(u64, u8, Frame)> {
+        let mut header = [0; HEADER];
+        self.take(&mut header).await?;
+        let (length, rest) = header.split_first_chunk::<4>()?;
+        let (number, kind) = rest.split_first_chunk::<8>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        if length > MOST {
+            return None;
+        }
+        let mut body = Zeroizing::new(vec![0; length]);
+        self.take(&mut body).await?;
+        Some((u64::from_be_bytes(*number), *kind.first()?, body))
+    }
+
+    /// Fills `out`, from the buffer first; what is long is read where it belongs.
+    async fn take(&mut self, out: &mut [u8]) -> Option<()> {
+        let mut out = out;
+        while !out.is_empty() {
+            if !self.held.is_empty() {
+                let given = self.held.len().min(out.len());
+                let from = self
+                    .buffer
+                    .get_mut(self.held.start..self.held.start + given)?;
+                let (to, rest) = out.split_at_mut(given);
+                to.copy_from_slice(from);
+                from.zeroize();
+                self.held.start += given;
+                out = rest;
+            } else if out.len() >= AT_ONCE {
+                self.reader.read_exact(out).await.ok()?;
+                return Some(());
+            } else {
+                let read = self.reader.read(&mut self.buffer).await.ok()?;
+                if read == 0 {
+                    return None;
+                }
+                self.held = 0..read;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Writes what waits, small frames together.
 async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Frame>) {
+    let mut together = Zeroizing::new(Vec::with_capacity(AT_ONCE));
     while let Some(frame) = queue.recv().await {
+        let mut next = Some(frame);
+        while let Some(frame) = next.take() {
+            if together.len() + frame.len() > AT_ONCE {
+                // SECURITY: it never grows, so that no copy of it is left behind.
+                if flush(&mut writer, &mut together).await.is_none()
+                    || (frame.len() > AT_ONCE && writer.write_all(&frame).await.is_err())
+                {
+                    return;
+                }
+            }
+            if frame.len() <= AT_ONCE {
+                together.extend_from_slice(&frame);
+            }
+            next = queue.try_recv().ok();
+        }
         // The reader notices a broken stream.
-        if writer.write_all(&frame).await.is_err() {
+        if flush(&mut writer, &mut together).await.is_none() {
             return;
         }
     }
 }
 
+async fn flush(writer: &mut (impl AsyncWrite + Unpin), together: &mut Vec<u8>) -> Option<()> {
+    let written = writer.write_all(together).await;
+    together.as_mut_slice().zeroize();
+    together.clear();
+    written.ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::SecretBytes;
 
     fn echo() -> Serve {
         Arc::new(|frame| Box::pin(async move { frame }))
@@ -256,9 +334,60 @@ mod tests {
         assert!(here.lock().as_ref().unwrap().is_empty());
     }
 
+    #[tokio::test]
+    async fn frames_of_every_length_arrive_whole_and_in_order() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let here = Link::start(here, echo());
+        let _there = Link::start(there, echo());
+        let lengths = [
+            0,
+            1,
+            AT_ONCE - 20,
+            AT_ONCE - 13,
+            AT_ONCE,
+            AT_ONCE + 1,
+            300_000,
+        ];
+        let asked = (0..8).flat_map(|round| lengths.map(|length| (round, length)));
+        let tasks: Vec<_> = asked
+            .map(|(round, length)| {
+                let here = here.clone();
+                tokio::spawn(async move {
+                    let sent = SecretBytes(Zeroizing::new(vec![round; length]));
+                    let back: SecretBytes = here.ask(&sent, SOON).await.unwrap();
+                    assert!(*back.0 == *sent.0, "{round} {length}");
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_on_is_wiped() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let mut incoming = Incoming::new(there);
+        let first = framed(7, QUESTION, b"4242424242424242");
+        let second = framed(8, ANSWER, b"next");
+        here.write_all(&[&first[..], &second[..]].concat())
+            .await
+            .unwrap();
+        let (number, kind, body) = incoming.next().await.unwrap();
+        assert_eq!(
+            (number, kind, &body[..]),
+            (7, QUESTION, &b"4242424242424242"[..])
+        );
+        assert!(incoming.buffer[..first.len()].iter().all(|byte| *byte == 0));
+        assert_eq!(incoming.next().await.unwrap().0, 8);
+        here.write_all(&u32::MAX.to_be_bytes()).await.unwrap();
+        here.write_all(&[0; 9]).await.unwrap();
+        assert!(incoming.next().await.is_none(), "no frame is as long");
+    }
+
     #[test]
     fn what_is_encoded_never_grew() {
-        let body = encoded(&crate::message::SecretBytes(Zeroizing::new(vec![7; 5_000])));
+        let body = encoded(&SecretBytes(Zeroizing::new(vec![7; 5_000])));
         assert_eq!(body.len(), body.capacity());
     }
 }

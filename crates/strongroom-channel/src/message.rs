@@ -10,6 +10,7 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use strongroom_types::card::{Brand, Expiry};
 use strongroom_types::id::{PaymentId, RefundId, TokenId};
+use strongroom_types::time::Timestamp;
 use zeroize::Zeroizing;
 
 /// Bytes that are wiped when dropped. No `Debug`, no `Clone`.
@@ -67,6 +68,11 @@ pub struct PublishedKey {
     pub x: String,
     #[n(2)]
     pub y: String,
+    #[n(3)]
+    pub created: Timestamp,
+    /// When it opens no message any more, once there is a newer one.
+    #[n(4)]
+    pub expires: Option<Timestamp>,
 }
 
 /// What is known outside of the vault of the card that a request carries.
@@ -303,15 +309,21 @@ pub enum ToVault {
     /// Whether it is ready, and what it wants signed.
     #[n(12)]
     Hello,
-    /// The key that card fields are encrypted to.
-    #[n(13)]
-    EncryptionKey,
     /// Whose process asks. Before it nothing but [`ToVault::Hello`] is answered.
     #[n(14)]
     Prove(#[n(0)] Proof),
     /// Which of these numbers the vault has, as their tokens commit to them.
     #[n(15)]
     Holds(#[n(0)] Vec<Claim>),
+    /// The keys that card fields may be encrypted to.
+    #[n(20)]
+    EncryptionKeys,
+    /// Make a new one of these; those before it end at once, or after a while.
+    #[n(21)]
+    RotateEncryption {
+        #[n(0)]
+        at_once: bool,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -332,8 +344,6 @@ pub enum FromVault {
     Answer(#[n(0)] AcquirerSaid),
     #[n(6)]
     Response(#[n(0)] Response),
-    #[n(7)]
-    EncryptionKey(#[n(0)] PublishedKey),
     /// Fresh for each connection.
     #[n(14)]
     Challenge(
@@ -347,6 +357,9 @@ pub enum FromVault {
     /// One for each, in their order.
     #[n(16)]
     Holds(#[n(0)] Vec<bool>),
+    /// Newest first.
+    #[n(20)]
+    EncryptionKeys(#[n(0)] Vec<PublishedKey>),
 }
 
 /// What an acquirer said, in words: failures by their names.

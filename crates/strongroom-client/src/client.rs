@@ -16,6 +16,7 @@ use crate::connection::Connections;
 use crate::error::{ClientError, Problem};
 use crate::retry::Retries;
 use crate::signing::sign;
+use crate::tls::Trust;
 
 const AGENT: &str = concat!("strongroom-client/", env!("CARGO_PKG_VERSION"));
 
@@ -68,6 +69,15 @@ impl Client {
             authorization,
             retries: Retries::default(),
         })
+    }
+
+    /// The same client, which believes others to be the server than who has a certificate of the public authorities.
+    ///
+    /// # Errors
+    /// [`ClientError::Untrusted`] for a base URL of `http`, and when the roots are none.
+    pub fn with_trust(mut self, trust: Trust) -> Result<Client, ClientError> {
+        self.connections.trusting(trust)?;
+        Ok(self)
     }
 
     /// The same client, which reads no answer larger than this, in bytes.

@@ -7,9 +7,11 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::error::ClientError;
+use crate::tls::{Tls, Trust};
 
 /// Idle connections kept.
 const MOST_IDLE: usize = 16;
@@ -23,19 +25,20 @@ pub(crate) type Sender = SendRequest<Full<Bytes>>;
 pub(crate) struct Connections {
     /// `host:port`.
     authority: String,
+    /// For `https`.
+    tls: Option<Tls>,
     idle: Mutex<Vec<Sender>>,
     /// In bytes.
     pub largest_answer: usize,
 }
 
 impl Connections {
-    /// To the server of a base URL, `http://host[:port]`.
+    /// To the server of a base URL, `https://host[:port]` or `http://host[:port]`.
     pub fn to(base_url: &str) -> Result<Connections, ClientError> {
         let bad = || ClientError::BadUrl(base_url.to_owned());
-        let host = base_url
-            .strip_prefix("http://")
-            .ok_or_else(bad)?
-            .trim_end_matches('/');
+        let secure = base_url.strip_prefix("https://");
+        let host = secure.or_else(|| base_url.strip_prefix("http://"));
+        let host = host.ok_or_else(bad)?.trim_end_matches('/');
         let is_authority = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']);
         if !is_authority {
             return Err(bad());
@@ -45,14 +48,31 @@ impl Connections {
             .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
         let authority = if has_port {
             host.to_owned()
+        } else if secure.is_some() {
+            format!("{host}:443")
         } else {
             format!("{host}:80")
         };
         Ok(Connections {
+            tls: secure.map(|_| Tls::new(Trust::default())).transpose()?,
             authority,
             idle: Mutex::default(),
             largest_answer: MOST_BYTES,
         })
+    }
+
+    /// The same, with other ideas of whom to believe.
+    pub fn trusting(&mut self, trust: Trust) -> Result<(), ClientError> {
+        match &mut self.tls {
+            Some(tls) => *tls = Tls::new(trust)?,
+            // SECURITY: pins of a connection in clear would hold nobody to anything.
+            None => {
+                return Err(ClientError::Untrusted(
+                    "a URL of `http` has no certificate to look at".to_owned(),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The value of the `Host` header.
@@ -85,10 +105,11 @@ impl Connections {
             .await
             .map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-        // Its end is seen by the request that uses it.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(sender)
+        let Some(tls) = &self.tls else {
+            return begin(stream).await;
+        };
+        let host = self.authority.rsplit_once(':').map(|(host, _)| host);
+        begin(tls.begin(host.unwrap_or_default(), stream).await?).await
     }
 
     fn take_idle(&self) -> Option<Sender> {
@@ -104,6 +125,16 @@ impl Connections {
             idle.push(sender);
         }
     }
+}
+
+async fn begin<S>(stream: S) -> Result<Sender, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+    // Its end is seen by the request that uses it.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(sender)
 }
 
 fn unreachable(error: impl std::error::Error) -> ClientError {
@@ -126,8 +157,12 @@ mod tests {
             Some("pay.example:80".into())
         );
         assert_eq!(authority("http://[::1]:7070"), Some("[::1]:7070".into()));
+        assert_eq!(
+            authority("https://pay.example"),
+            Some("pay.example:443".into())
+        );
         for odd in [
-            "https://pay.example",
+            "ftp://pay.example",
             "pay.example",
             "http://",
             "http://a/b",

@@ -7,8 +7,10 @@ use serde::Deserialize;
 /// Why there is no answer. Holds no secret and no request body.
 #[derive(Debug)]
 pub enum ClientError {
-    /// The base URL is not `http://host[:port]`.
+    /// The base URL is neither `https://host[:port]` nor `http://host[:port]`.
     BadUrl(String),
+    /// The server's certificate, or its key, is not one to believe. Nothing was sent.
+    Untrusted(String),
     /// No answer after all attempts; a change may or may not have been made, and the same idempotency key is safe to
     /// use again.
     Unreachable(String),
@@ -44,7 +46,8 @@ pub struct FieldFault {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ClientError::BadUrl(url) => write!(f, "`{url}` is not of the form `http://host:port`"),
+            ClientError::BadUrl(url) => write!(f, "`{url}` is not of the form `https://host:port`"),
+            ClientError::Untrusted(cause) => write!(f, "the server is not to be trusted: {cause}"),
             ClientError::Unreachable(cause) => write!(f, "the server did not answer: {cause}"),
             ClientError::Refused(problem) => problem.fmt(f),
             ClientError::Malformed(what) => {

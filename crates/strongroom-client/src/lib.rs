@@ -6,19 +6,24 @@
 //! follows them live.
 //! Money is minor units in `i64`, never a float.
 //!
-//! Never here: server code, and no secret in an error, a log line or `Debug`. Plain TCP only for now: put the client
-//! on the server's own host, or a TLS tunnel between the two.
+//! [`Trust`] says whose certificates are believed; with a signed pin set ([`pins`]) the server is held to the keys in it.
+//!
+//! Never here: server code, and no secret in an error, a log line or `Debug`. Plain HTTP is for the server's own host.
 
 mod client;
 mod connection;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod live;
+pub mod pins;
 pub mod proof;
 mod resources;
 mod retry;
 mod server_sent;
 mod signing;
 mod stream;
+mod tls;
 pub mod webhook;
 
 pub use client::{Client, Credentials, Outgoing, Reply};
@@ -31,3 +36,4 @@ pub use resources::{
 pub use retry::Retries;
 pub use signing::sign;
 pub use stream::{GapHealer, Healed};
+pub use tls::Trust;

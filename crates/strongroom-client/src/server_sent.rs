@@ -6,7 +6,7 @@
 const MOST_BYTES: usize = 256 * 1_024;
 
 /// What stood between two empty lines.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
     pub id: Option<String>,
     pub event: String,

@@ -96,6 +96,7 @@ async fn what_is_no_stream_is_told_apart() {
             ClientError::Unreachable(_) => "unreachable".into(),
             ClientError::Malformed(_) => "malformed".into(),
             ClientError::BadUrl(_) => "bad url".into(),
+            ClientError::Untrusted(_) => "untrusted".into(),
         });
     }
     let expected = [

@@ -55,11 +55,13 @@ pub enum Purpose {
     Transport = 26,
     /// What backups of the installation are sealed to.
     Backup = 29,
+    /// P-256 seeds of the vault that card fields are encrypted to; the period counts them.
+    CardEncryption = 33,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -80,6 +82,7 @@ impl Purpose {
         Self::Attempts,
         Self::Transport,
         Self::Backup,
+        Self::CardEncryption,
     ];
 
     /// The number that is stored.

@@ -19,6 +19,8 @@ mod edge;
 mod engine;
 mod envelope;
 mod failures;
+#[doc(hidden)]
+pub mod fuzzing;
 mod jobs;
 pub mod journal;
 mod load;

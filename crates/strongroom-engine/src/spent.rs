@@ -264,7 +264,7 @@ fn write_filter(newest: Timestamp, reach: &Reach, filter: &Filter) -> Vec<u8> {
     out
 }
 
-fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Reach, Filter)> {
+pub(crate) fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Reach, Filter)> {
     let (newest, rest) = bytes.split_first_chunk::<8>()?;
     let (count, mut rest) = rest.split_first_chunk::<4>()?;
     let mut reach = Reach::new();
@@ -290,7 +290,7 @@ fn read_filter(bytes: &[u8]) -> Option<(Timestamp, Reach, Filter)> {
 }
 
 /// A Bloom filter in blocks of one cache line: eight words, one bit in each.
-struct Filter {
+pub(crate) struct Filter {
     blocks: Vec<[u64; 8]>,
 }
 

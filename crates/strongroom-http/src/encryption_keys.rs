@@ -1,4 +1,5 @@
-//! The key that card fields may be encrypted to, as a JWK set (RFC 7517). The private part is the vault's alone.
+//! The keys that card fields may be encrypted to, as a JWK set (RFC 7517), newest first. The private parts are the vault's
+//! alone. Each says since when it is good, and until when, once a newer one takes its place.
 
 use serde_json::{Value as Schema, json};
 use strongroom_channel::message::{FromVault, PublishedKey, ToVault};
@@ -19,21 +20,35 @@ impl App {
         allow(visit, standing)?;
         let vault = self.settings().vault.as_ref();
         let vault = vault.ok_or_else(Problem::not_found)?;
-        match vault.ask(&ToVault::EncryptionKey).await? {
-            FromVault::EncryptionKey(key) => Ok(Passed {
-                status: 200,
-                answer: Answer::json(json!({ "keys": [jwk(&key)] }).to_string().into_bytes()),
-            }),
+        match vault.ask(&ToVault::EncryptionKeys).await? {
+            FromVault::EncryptionKeys(keys) => {
+                let keys: Vec<Schema> = keys.iter().map(jwk).collect();
+                Ok(Passed {
+                    status: 200,
+                    answer: Answer::json(json!({ "keys": keys }).to_string().into_bytes()),
+                })
+            }
             _ => Err(away()),
         }
     }
 }
 
 fn jwk(key: &PublishedKey) -> Schema {
-    let PublishedKey { id, x, y } = key;
-    json!({
+    let PublishedKey {
+        id,
+        x,
+        y,
+        created,
+        expires,
+    } = key;
+    let mut jwk = json!({
         "kty": "EC", "crv": "P-256", "use": "enc", "alg": "ECDH-ES", "kid": id, "x": x, "y": y,
-    })
+        "nbf": created.seconds(),
+    });
+    if let (Some(members), Some(expires)) = (jwk.as_object_mut(), expires) {
+        members.insert("exp".to_owned(), expires.seconds().into());
+    }
+    jwk
 }
 
 pub fn schema() -> Schema {
@@ -45,6 +60,8 @@ pub fn schema() -> Schema {
         ("kid", schema::text()),
         ("x", schema::text()),
         ("y", schema::text()),
+        ("nbf", schema::seconds()),
     ]);
+    let key = schema::optional(key, "exp", schema::seconds());
     schema::reply(vec![("keys", schema::list(key))])
 }

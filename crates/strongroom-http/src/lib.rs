@@ -18,6 +18,8 @@ mod edge;
 mod encryption_keys;
 mod feed;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 mod idempotency;
 mod json;
 mod leaks;

@@ -70,7 +70,7 @@ fn open_rows() -> Vec<Route> {
             "/.well-known/strongroom-encryption-keys",
             Door::EncryptionKeys,
         )
-        .about("The key that card fields may be encrypted to.")
+        .about("The keys that card fields may be encrypted to, newest first.")
         .limited(LimitClass::Pages)
         .reply(encryption_keys::schema),
         Route::open(Verb::Post, "/leaks", Door::Leaks)

@@ -81,6 +81,11 @@ pub fn currency() -> Value {
     json!({"type": "string", "minLength": 3, "maxLength": 3, "examples": ["PHP"]})
 }
 
+/// A time in seconds since 1970, as JWKs have it.
+pub fn seconds() -> Value {
+    json!({"type": "integer"})
+}
+
 /// Minor units in a reply.
 pub fn minor() -> Value {
     json!({"type": "integer", "minimum": -9_007_199_254_740_991_i64, "maximum": 9_007_199_254_740_991_i64})

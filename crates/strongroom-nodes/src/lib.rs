@@ -8,6 +8,8 @@
 //! carries questions side by side ([`Holder::ask`]), and as many of HTTP as there are streams and nodes without lanes.
 //! Never here: what is sent, decisions, SQL, the client's side of the API.
 
+#[doc(hidden)]
+pub mod fuzzing;
 mod holder;
 mod identity;
 mod key;

@@ -107,6 +107,7 @@ impl Target {
         if rest.is_none_or(|rest| rest != path.as_str() && !(rest.is_empty() && path == "/")) {
             return Err(TargetFault::Malformed);
         }
+        let path = in_origin_form(path)?;
         let origin = Origin {
             scheme,
             host: Host::parse(authority.host())?,
@@ -142,6 +143,14 @@ impl Target {
     /// Host and, where it is not the scheme's own, port.
     pub fn host(&self) -> String {
         self.origin.authority()
+    }
+}
+
+/// A path as a request names it. Where a URL has a query and no path, that is the root (RFC 9112, section 3.2.1).
+fn in_origin_form(path: PathAndQuery) -> Result<PathAndQuery, TargetFault> {
+    match path.as_str().starts_with('/') {
+        true => Ok(path),
+        false => PathAndQuery::try_from(format!("/{path}")).map_err(|_| TargetFault::Malformed),
     }
 }
 

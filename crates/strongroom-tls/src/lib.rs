@@ -15,6 +15,8 @@ mod config;
 mod facts;
 mod fault;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod pem;
 pub mod pins;
 mod settings;

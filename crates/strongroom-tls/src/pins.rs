@@ -263,6 +263,26 @@ impl PinSigner {
     }
 }
 
+/// A document whose payload is these bytes, and the key that it is signed by.
+pub(crate) fn signed_for_fuzzing(payload: &[u8]) -> (Vec<u8>, [u8; 32]) {
+    let signer = PinSigner::from_seed(Zeroizing::new([7; 32]));
+    let header = Header {
+        alg: "EdDSA".to_owned(),
+        kid: String::new(),
+        typ: TYPE.to_owned(),
+    };
+    let protected = encode(&header).unwrap_or_default();
+    let payload = URL_SAFE_NO_PAD.encode(payload);
+    let signature = signer.key.sign(format!("{protected}.{payload}").as_bytes());
+    let envelope = Envelope {
+        signature: URL_SAFE_NO_PAD.encode(signature),
+        protected,
+        payload,
+    };
+    let document = serde_json::to_vec(&envelope).unwrap_or_default();
+    (document, signer.public())
+}
+
 /// A name for a signer, to tell several apart.
 fn key_id(public: &[u8; 32]) -> String {
     let hash = sha256(&[public]);

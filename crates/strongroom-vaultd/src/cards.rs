@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_channel::message::{Claim, Kept, Place};
 use strongroom_crypto::{
-    DataKey, EncryptionKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256,
+    DataKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256,
 };
 use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
@@ -15,6 +15,7 @@ use strongroom_types::time::Timestamp;
 use strongroom_vault::CardNumber;
 
 use crate::bond;
+use crate::encryption::EncryptionKeys;
 use crate::sealed::{self, Commitment, SALT, commitment, opened, salted, sealed};
 use crate::writer::{Change, Writing};
 
@@ -59,7 +60,7 @@ impl From<StoreError> for VaultError {
 /// All numbers.
 pub struct Cards {
     hierarchy: Arc<Hierarchy>,
-    encryption: EncryptionKey,
+    encryption: EncryptionKeys,
     reader: Mutex<Box<dyn Reader>>,
     writing: Writing,
     /// One at a time finds out that the vault is nobody's yet.
@@ -82,15 +83,14 @@ impl Cards {
         let hierarchy = match rows.is_empty() {
             true => Hierarchy::create(root, now.0),
             false => {
-                let rows = rows.into_iter().map(crypto_key).collect();
+                let rows = rows.iter().cloned().map(crypto_key).collect();
                 Hierarchy::open(root, rows).map_err(VaultError::Keys)?
             }
         };
         let hierarchy = Arc::new(hierarchy);
         // Made before anything depends on it: a mark must be the same after a restart.
-        let marks = hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
-        // Derived: it is the same after a restart, and another one when the key of the marks is.
-        let encryption = EncryptionKey::from_seed(marks.seed());
+        hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
+        let encryption = EncryptionKeys::open(Arc::clone(&hierarchy), &rows, now);
         let writing = Writing::start(store.writer()?, Arc::clone(&hierarchy))?;
         Ok(Cards {
             hierarchy,
@@ -222,8 +222,12 @@ impl Cards {
     }
 
     /// What clients may encrypt card fields to.
-    pub fn encryption_key(&self) -> &EncryptionKey {
+    pub(crate) fn encryption(&self) -> &EncryptionKeys {
         &self.encryption
+    }
+
+    pub(crate) fn writing(&self) -> &Writing {
+        &self.writing
     }
 
     /// What stands for a number in the hash of a request. SECURITY: keyed, and another one for each request that may
@@ -383,13 +387,11 @@ mod tests {
         assert_ne!(first.fingerprint, other.fingerprint);
         assert_ne!(first.digest, second.digest);
         let mark = cards.mark(&[b"key"], "4242424242424242");
-        let encryption = cards.encryption_key().id().to_owned();
         cards.stop();
         drop(cards);
 
         let cards = Cards::open(dir.path(), again(&root), NOW).unwrap();
         assert_eq!(cards.mark(&[b"key"], "4242424242424242"), mark);
-        assert_eq!(cards.encryption_key().id(), encryption);
         assert_ne!(cards.mark(&[b"other"], "4242424242424242"), mark);
         let place = Place {
             scope: 7,

@@ -19,7 +19,6 @@ use strongroom_vault::{CardInHand, CardNumber};
 use crate::bond::{self, Guest};
 use crate::cards::VaultError;
 use crate::front;
-use crate::jwe;
 use crate::serve::Vault;
 
 /// The most that may stand before a signed body.
@@ -84,11 +83,19 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
             let response = front::forwarded(vault, head, body).await;
             Ok(FromVault::Response(response))
         }
-        ToVault::EncryptionKey => {
-            let key = jwe::published(vault.cards().encryption_key());
-            Ok(FromVault::EncryptionKey(key))
+        ToVault::EncryptionKeys => Ok(published(vault)),
+        ToVault::RotateEncryption { at_once } => {
+            let (keys, writing) = (vault.cards().encryption(), vault.cards().writing());
+            Ok(match keys.rotate(writing, at_once, vault.now()).await? {
+                true => published(vault),
+                false => FromVault::Refused,
+            })
         }
     }
+}
+
+fn published(vault: &Vault) -> FromVault {
+    FromVault::EncryptionKeys(vault.cards().encryption().published(vault.now()))
 }
 
 async fn keep(vault: &Vault, visit: u64, scope: u32) -> Result<FromVault, VaultError> {

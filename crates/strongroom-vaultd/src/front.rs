@@ -121,8 +121,14 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
     let bound: Vec<&[u8]> = bound.iter().map(|value| &***value).collect();
     let mark = |number: &str| vault.cards().mark(&bound, number);
     // Only the route that takes a card has one taken out; of others everything that looks like one.
-    let key = vault.cards().encryption_key();
-    let redacted = redact::body(&body.0, &redact::Means { mark: &mark, key });
+    let keys = vault.cards().encryption().in_force(vault.now());
+    let redacted = redact::body(
+        &body.0,
+        &redact::Means {
+            mark: &mark,
+            keys: &keys,
+        },
+    );
     let marker = hexadecimal(&random::<16>());
     let begun = vault.visits().begin(Visit {
         body: body.0,

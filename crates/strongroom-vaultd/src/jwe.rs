@@ -1,8 +1,10 @@
-//! Fields that a client encrypted to the vault's key: what their headers must say, and what is inside.
+//! Fields that a client encrypted to a key of the vault's: what their headers must say, and what is inside.
 //!
 //! The API process sees neither: where TLS ends there, an encrypted number passes it as it was sent.
 
-use strongroom_channel::message::{PublishedKey, Unopened};
+use std::sync::Arc;
+
+use strongroom_channel::message::Unopened;
 use strongroom_crypto::jwe::Agreement;
 use strongroom_crypto::{Compact, EncryptionKey};
 use strongroom_json::{Object, Value, parse_object};
@@ -16,21 +18,14 @@ pub(crate) fn is_encrypted(text: &str) -> bool {
     text.starts_with("ey")
 }
 
-/// The key as it is published.
-pub(crate) fn published(key: &EncryptionKey) -> PublishedKey {
-    let (x, y) = key.public();
-    PublishedKey {
-        id: key.id().to_owned(),
-        x: x.to_owned(),
-        y: y.to_owned(),
-    }
-}
-
 /// The text that was encrypted.
 ///
 /// # Errors
 /// What is said to the client of why it does not open. SECURITY: beyond what the clear header shows, one answer for all.
-pub(crate) fn opened(key: &EncryptionKey, text: &str) -> Result<Zeroizing<String>, Unopened> {
+pub(crate) fn opened(
+    keys: &[Arc<EncryptionKey>],
+    text: &str,
+) -> Result<Zeroizing<String>, Unopened> {
     if text.len() > LONGEST {
         return Err(fault("an encrypted field has at most 2,048 characters"));
     }
@@ -40,14 +35,14 @@ pub(crate) fn opened(key: &EncryptionKey, text: &str) -> Result<Zeroizing<String
     let header = parse_object(message.header());
     let header = header.map_err(|_| fault("the header of the JWE is not a JSON object"))?;
     check_kind(&header)?;
-    if text_of(&header, "kid") != Some(key.id()) {
-        return Err(Unopened {
-            key_unknown: true,
-            text: "is encrypted to a key (`kid`) that this server does not have; \
-                   `GET /.well-known/strongroom-encryption-keys` tells the one it has"
-                .to_owned(),
-        });
-    }
+    let kid = text_of(&header, "kid");
+    let key = keys.iter().find(|key| Some(key.id()) == kid);
+    let key = key.ok_or_else(|| Unopened {
+        key_unknown: true,
+        text: "is encrypted to a key (`kid`) that this server does not have, or not any more; \
+               `GET /.well-known/strongroom-encryption-keys` tells those it has"
+            .to_owned(),
+    })?;
     let agreement = agreement(&header)
         .ok_or_else(|| fault("`epk` must be an EC key on P-256 with its `x` and `y`"))?;
     let plaintext = key.open(&message, &agreement);
@@ -113,10 +108,10 @@ mod tests {
     use super::*;
 
     fn said(header: &str) -> (bool, String) {
-        let key = EncryptionKey::from_seed(&[1; 32]);
+        let key = Arc::new(EncryptionKey::from_seed(&[1; 32]));
         let header = header.replace("KID", key.id());
         let text = encrypted(key.public(), &header, b"4242424242424242");
-        let fault = opened(&key, &text).unwrap_err();
+        let fault = opened(&[key], &text).unwrap_err();
         (fault.key_unknown, fault.text)
     }
 
@@ -158,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused() {
-        let key = EncryptionKey::from_seed(&[1; 32]);
+        let keys = [Arc::new(EncryptionKey::from_seed(&[1; 32]))];
         let long = format!("ey{}", "A".repeat(LONGEST));
         for (text, told) in [
             (long.as_str(), "at most"),
@@ -166,7 +161,7 @@ mod tests {
             ("eyJ.a.b.c.d", "five parts"),
             ("ey....", "five parts"),
         ] {
-            let fault = opened(&key, text).unwrap_err();
+            let fault = opened(&keys, text).unwrap_err();
             assert!(
                 !fault.key_unknown && fault.text.contains(told),
                 "{}",

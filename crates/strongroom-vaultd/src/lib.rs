@@ -2,14 +2,18 @@
 //!
 //! [`Vault::open`] takes up its store and keys; [`Vault::serve`] answers on a Unix socket until it is told to stop. It
 //! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
-//! without the card ([`redact`], which opens encrypted fields by [`jwe`]), and does with the card what that process, once it has put it on record, asks for
-//! ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Never here: credentials, decisions, the books, a clock.
+//! without the card ([`redact`], which opens encrypted fields by [`jwe`] with the keys of [`encryption`]), and does with the card what that process, once it
+//! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Never here: credentials,
+//! decisions, the books, a clock.
 
 mod bond;
 mod cards;
 pub mod confine;
 mod desk;
+mod encryption;
 mod front;
+#[doc(hidden)]
+pub mod fuzzing;
 mod jwe;
 mod lounge;
 mod redact;

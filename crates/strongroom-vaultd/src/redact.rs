@@ -5,6 +5,7 @@
 //! would have, without having seen the number.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use strongroom_channel::message::{CardShape, Header, NumberShape, Unopened};
 use strongroom_crypto::EncryptionKey;
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::jwe;
 
 /// A number that no bank issues.
-const DECOY: &str = "4111111111111111";
+pub(crate) const DECOY: &str = "4111111111111111";
 
 /// A body taken apart.
 #[derive(Default)]
@@ -30,8 +31,8 @@ pub(crate) struct Redacted {
 pub(crate) struct Means<'m> {
     /// A keyed hash of a number.
     pub mark: &'m dyn Fn(&str) -> [u8; 16],
-    /// Opens what was encrypted for the vault.
-    pub key: &'m EncryptionKey,
+    /// Open what was encrypted for the vault.
+    pub keys: &'m [Arc<EncryptionKey>],
 }
 
 /// Takes the card out of a body.
@@ -66,7 +67,7 @@ fn write_object(object: &Object<'_>, path: &str, out: &mut Redacted, means: &Mea
         let path = format!("{path}/{key}");
         match (path.as_str(), value) {
             ("/card/number", Value::Text(text)) => take_number(text, out, means),
-            ("/card/cvv", Value::Text(text)) => take_code(text, out, means.key),
+            ("/card/cvv", Value::Text(text)) => take_code(text, out, means.keys),
             ("/card/number" | "/card/cvv", Value::Number(_)) => out.body.push(b'1'),
             (path, value) => write_value(value, path, out, means),
         }
@@ -100,15 +101,15 @@ fn write_value(value: &Value<'_>, path: &str, out: &mut Redacted, means: &Means<
 }
 
 /// What a field of a card says, opened if it was encrypted.
-fn in_clear(text: &str, key: &EncryptionKey) -> Result<Zeroizing<String>, Unopened> {
+fn in_clear(text: &str, keys: &[Arc<EncryptionKey>]) -> Result<Zeroizing<String>, Unopened> {
     match jwe::is_encrypted(text) {
-        true => jwe::opened(key, text),
+        true => jwe::opened(keys, text),
         false => Ok(Zeroizing::new(text.to_owned())),
     }
 }
 
 fn take_number(text: &str, out: &mut Redacted, means: &Means<'_>) {
-    let clear = in_clear(text, means.key);
+    let clear = in_clear(text, means.keys);
     let shape = match &clear {
         Ok(clear) => judged(clear, &mut out.number),
         Err(why) => NumberShape::Unopened(why.clone()),
@@ -141,8 +142,8 @@ fn judged(text: &str, kept: &mut Option<CardNumber>) -> NumberShape {
     }
 }
 
-fn take_code(text: &str, out: &mut Redacted, key: &EncryptionKey) {
-    match in_clear(text, key) {
+fn take_code(text: &str, out: &mut Redacted, keys: &[Arc<EncryptionKey>]) {
+    match in_clear(text, keys) {
         Ok(text) => {
             out.code = SecurityCode::parse(&text);
             out.shape.code = Some(u8::try_from(text.len()).unwrap_or(u8::MAX));
@@ -207,7 +208,7 @@ mod tests {
     fn redacted(text: &str) -> (Redacted, String) {
         let means = Means {
             mark: &|_| [0x1f; 16],
-            key: &EncryptionKey::from_seed(&[1; 32]),
+            keys: &[Arc::new(EncryptionKey::from_seed(&[1; 32]))],
         };
         let redacted = body(text.as_bytes(), &means);
         let text = String::from_utf8(redacted.body.clone()).unwrap();

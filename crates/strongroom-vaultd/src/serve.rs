@@ -20,7 +20,7 @@ use crate::lounge::{Lounge, MOST};
 use crate::visits::Visits;
 use crate::{desk, front, sweep};
 
-/// How often security codes whose time is over are looked for.
+/// How often security codes and encryption keys whose time is over are looked for.
 const CODES_EVERY: Duration = Duration::from_secs(10);
 /// How long requests may go on after a stop was asked for.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -86,6 +86,11 @@ impl Vault {
             loop {
                 tokio::time::sleep(CODES_EVERY).await;
                 wiping.codes.wipe(wiping.now());
+                let cards = &wiping.cards;
+                let retired = cards.encryption().retire(cards.writing(), wiping.now());
+                if let Err(error) = retired.await {
+                    tracing::warn!(error = %error, "a key whose time is over is still in the vault's store");
+                }
             }
         });
         let accepting = async {

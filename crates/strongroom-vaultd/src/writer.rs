@@ -18,6 +18,8 @@ const MOST: usize = 1_000;
 pub(crate) enum Change {
     Put(RecordRow),
     Remove(Place),
+    /// Stores what keys were made, and destroys these.
+    Keys(Vec<u32>),
 }
 
 type Done = oneshot::Sender<Result<(), VaultError>>;
@@ -89,6 +91,7 @@ fn run(writer: &mut dyn Writer, hierarchy: &Hierarchy, changes: &Receiver<(Chang
         for (change, done) in std::iter::once(first).chain(changes.try_iter().take(MOST - 1)) {
             match change {
                 Change::Put(row) => batch.records.push(row),
+                Change::Keys(destroyed) => batch.removed_keys.extend(destroyed),
                 Change::Remove(place) => {
                     let key = (place.scope, Kind::Token.code(), place.token.0.0);
                     batch.removed_records.push(key);

@@ -1,6 +1,8 @@
-//! What operators ask of an engine about its keys, whoever carries the question.
+//! What operators ask of an engine and a vault about their keys, whoever carries the question.
 
 use serde_json::{Value, json};
+use strongroom_channel::Vault;
+use strongroom_channel::message::{FromVault, PublishedKey, ToVault};
 use strongroom_crypto::{Purpose, RootKeys};
 use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, Rotated};
 use strongroom_types::id::OrganizationId;
@@ -11,26 +13,61 @@ use crate::place::Place;
 
 type Told<'a> = &'a (dyn Fn(Value) + Send + Sync);
 
+/// Whose keys they are.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    pub engine: Engine,
+    /// Where a server with a vault process runs.
+    pub vault: Option<Vault>,
+}
+
 /// Does what was asked.
 pub(crate) async fn act(
     place: &Place,
-    engine: &Engine,
+    keys: &Keys,
     request: Request,
     told: Told<'_>,
 ) -> Result<Value, String> {
+    let engine = &keys.engine;
     match request {
         Request::Status { scan } => {
             let status = engine
                 .key_status(scan)
                 .await
                 .map_err(|failure| words(&failure))?;
-            Ok(status_json(engine, &status))
+            let mut told = status_json(engine, &status);
+            if let (Some(vault), Some(members)) = (&keys.vault, told.as_object_mut()) {
+                let published = ask(vault, &ToVault::EncryptionKeys).await?;
+                members.insert(
+                    "encryption_keys".to_owned(),
+                    published.iter().map(encryption_json).collect(),
+                );
+            }
+            Ok(told)
         }
         Request::Rotate {
             level,
             organization,
             mode,
             purpose,
+            at_once,
+        } if level == "encryption" => {
+            if organization.is_some() || mode.is_some() || purpose.is_some() {
+                return Err(
+                    "the key that card fields are encrypted to is one for all books".to_owned(),
+                );
+            }
+            rotate_encryption(keys, at_once).await
+        }
+        Request::Rotate { at_once: true, .. } => {
+            Err("only keys of the level `encryption` can end at once".to_owned())
+        }
+        Request::Rotate {
+            level,
+            organization,
+            mode,
+            purpose,
+            at_once: false,
         } => {
             let scopes = scopes(engine, organization.as_deref(), mode.as_deref())?;
             rotate(engine, &level, &scopes, purpose.as_deref(), told).await
@@ -53,6 +90,42 @@ pub(crate) async fn act(
             )
         }
     }
+}
+
+/// A new key that card fields may be encrypted to.
+async fn rotate_encryption(keys: &Keys, at_once: bool) -> Result<Value, String> {
+    let Some(vault) = &keys.vault else {
+        return Err("no vault process runs here: start the server, and ask again".to_owned());
+    };
+    let published = ask(vault, &ToVault::RotateEncryption { at_once }).await?;
+    let newest = published.first().map_or("", |key| key.id.as_str());
+    let noted = keys.engine.note_encryption_key(newest, at_once).await;
+    noted.map_err(|failure| words(&failure))?;
+    Ok(json!({
+        "keys_made": 1,
+        "parts_on_old_versions": 0,
+        "encryption_keys": published.iter().map(encryption_json).collect::<Value>(),
+    }))
+}
+
+async fn ask(vault: &Vault, question: &ToVault) -> Result<Vec<PublishedKey>, String> {
+    match vault.ask(question).await {
+        Ok(FromVault::EncryptionKeys(keys)) => Ok(keys),
+        Ok(_) => Err(
+            "too many keys are in force: wait until the oldest has ended, or end them `--at-once`"
+                .to_owned(),
+        ),
+        Err(_) => Err("the vault does not answer now; try again".to_owned()),
+    }
+}
+
+fn encryption_json(key: &PublishedKey) -> Value {
+    json!({
+        "kid": key.id,
+        "algorithm": "ECDH-ES on P-256, A256GCM",
+        "created": key.created.to_string(),
+        "expires": key.expires.map(|time| time.to_string()),
+    })
 }
 
 async fn rotate(

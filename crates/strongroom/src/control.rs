@@ -15,12 +15,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_crypto::RootKeys;
-use strongroom_engine::Engine;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use zeroize::Zeroizing;
 
-use crate::acts;
+use crate::acts::{self, Keys};
 use crate::fault::Fault;
 use crate::place::Place;
 use crate::running::without_runtime;
@@ -46,6 +45,9 @@ pub(crate) enum Request {
         organization: Option<String>,
         mode: Option<String>,
         purpose: Option<String>,
+        /// Whether the keys before end without an overlap.
+        #[serde(default)]
+        at_once: bool,
     },
     /// Roots that the keyring holds already, as a recovery text.
     Roots { keys: String },
@@ -80,7 +82,7 @@ fn address(dir: &Path) -> std::io::Result<(PathBuf, Option<File>)> {
 pub(crate) async fn serve(
     dir: PathBuf,
     place: Arc<Place>,
-    engine: Engine,
+    keys: Keys,
     stopped: impl Future<Output = ()>,
 ) {
     let listener = match listen(&dir) {
@@ -97,7 +99,7 @@ pub(crate) async fn serve(
             () = &mut stopped => break,
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    tokio::spawn(answer(stream, Arc::clone(&place), engine.clone()));
+                    tokio::spawn(answer(stream, Arc::clone(&place), keys.clone()));
                 }
             }
         }
@@ -118,7 +120,7 @@ fn listen(dir: &Path) -> std::io::Result<Option<UnixListener>> {
     Ok(Some(listener))
 }
 
-async fn answer(stream: UnixStream, place: Arc<Place>, engine: Engine) {
+async fn answer(stream: UnixStream, place: Arc<Place>, keys: Keys) {
     // SECURITY: the directory is its owner's alone; this holds even where somebody opened it wider.
     let own = rustix::process::geteuid().as_raw();
     if stream.peer_cred().map(|peer| peer.uid()).ok() != Some(own) {
@@ -135,7 +137,7 @@ async fn answer(stream: UnixStream, place: Arc<Place>, engine: Engine) {
         let progress = send.clone();
         let told = move |value| drop(progress.send(Reply::Progress(value)));
         let done = match serde_json::from_str(&line) {
-            Ok(request) => acts::act(&place, &engine, request, &told).await,
+            Ok(request) => acts::act(&place, &keys, request, &told).await,
             Err(error) => Err(format!("not understood: {error}")),
         };
         drop(send.send(done.map_or_else(Reply::Failed, Reply::Done)));
@@ -218,7 +220,11 @@ fn alone(
         .enable_all()
         .build()
         .map_err(without_runtime)?;
-    let done = runtime.block_on(acts::act(place, &engine, request, told));
-    engine.stop();
+    let keys = Keys {
+        engine,
+        vault: None,
+    };
+    let done = runtime.block_on(acts::act(place, &keys, request, told));
+    keys.engine.stop();
     done.map_err(Fault::new)
 }

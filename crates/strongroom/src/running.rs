@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
+use crate::acts::Keys;
 use crate::control;
 use crate::fault::Fault;
 use crate::node::{Node, NodeSettings};
@@ -135,8 +136,11 @@ async fn serve_alone<T>(
     let api = tokio::spawn(serve(listener, app.clone(), told(stopped.clone())));
     let admin =
         admin.map(|listener| tokio::spawn(serve_admin(listener, app, told(stopped.clone()))));
-    let control =
-        control.map(|dir| tokio::spawn(control::serve(dir, place, engine.clone(), told(stopped))));
+    let keys = Keys {
+        engine: engine.clone(),
+        vault: vault.clone(),
+    };
+    let control = control.map(|dir| tokio::spawn(control::serve(dir, place, keys, told(stopped))));
 
     let outcome = tokio::select! {
         value = during => Ok(Some(value)),

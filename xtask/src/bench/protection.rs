@@ -1,4 +1,7 @@
-//! What protection costs: sealing and the tripwire alone, cards over HTTP, a backup and its way back.
+//! What protection costs: sealing and the tripwire alone, TLS, cards over HTTP, a rotation, a backup and its way back.
+//!
+//! Beside each rate over HTTP stands the CPU time of one request, the server's and the vault's together: a rate belongs
+//! to the machine and to who else uses it, the time of a request to the program.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,15 +13,23 @@ use super::extra::{self, Extra};
 use super::load::{Client, Traffic};
 use super::request::Requests;
 use super::traffic::{Shape, requests};
-use super::{median, number, strongroom};
-use crate::{Outcome, process};
+use super::{median, number, rotation, strongroom, usage};
+use crate::Outcome;
 
 const CONNECTIONS: usize = 64;
 const WALLETS: u64 = 1_000;
 
 /// Payouts in what is backed up.
-const PAYOUTS: u64 = 200_000;
+const PAYOUTS: u64 = if cfg!(debug_assertions) { 500 } else { 200_000 };
 const FILL_TIME: Duration = Duration::from_secs(900);
+
+/// All that protection costs, with what a whole run measures elsewhere: TLS and the rotation of keys.
+pub fn alone(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
+    let mut rows = measure(folder, runs, seconds)?;
+    rows.extend(extra::from_example("strongroom-tls", "tls_cost", &[])?);
+    rows.extend(rotation::measure(folder, runs)?);
+    Ok(rows)
+}
 
 /// Everything, on a server of its own under `folder`.
 pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
@@ -28,15 +39,16 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     let (mut subject, credentials) = strongroom::start_with(&folder, WALLETS, None, &[])?;
     let time = Duration::from_secs(seconds);
     let mut client = Client::connect(subject.address, CONNECTIONS)?;
-    let (mut made, mut shown) = (Vec::new(), Vec::new());
+    let server = subject.server.pid();
+    let (mut made, mut shown) = (Rates::default(), Rates::default());
     let mut cards = Cards::new(requests(subject.address, &credentials));
     for _ in 0..runs.max(1) {
-        made.push(rate(&mut client, &mut cards, time)?);
+        made.run(&mut client, &mut cards, time, server)?;
         let mut reveals = Reveals::of(&mut cards, requests(subject.address, &credentials));
-        shown.push(rate(&mut client, &mut reveals, time)?);
+        shown.run(&mut client, &mut reveals, time, server)?;
     }
-    rows.push(row("tokenize over HTTP", median(&mut made), "tokens/s"));
-    rows.push(row("reveal over HTTP", median(&mut shown), "reveals/s"));
+    rows.extend(made.rows("tokenize over HTTP", "tokens/s", "us/token"));
+    rows.extend(shown.rows("reveal over HTTP", "reveals/s", "us/reveal"));
 
     subject.payouts.begin(Shape::Spread, 3, PAYOUTS);
     client
@@ -46,16 +58,47 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     Ok(rows)
 }
 
-fn rate(client: &mut Client, traffic: &mut impl Traffic, time: Duration) -> Outcome<f64> {
-    let tally = client.drive(traffic, time)?;
-    let rate = number(tally.replies) / tally.seconds;
-    tally.must_all_succeed()?;
-    Ok(rate)
+/// What several runs of one kind of request showed.
+#[derive(Default)]
+struct Rates {
+    per_second: Vec<f64>,
+    /// CPU time of one request in microseconds.
+    cpu_us: Vec<f64>,
+    /// 99th percentile of latency in milliseconds.
+    p99_ms: Vec<f64>,
+}
+
+impl Rates {
+    fn run(
+        &mut self,
+        client: &mut Client,
+        traffic: &mut impl Traffic,
+        time: Duration,
+        server: u32,
+    ) -> Outcome<()> {
+        let before = usage::family_seconds(server);
+        let tally = client.drive(traffic, time)?;
+        let spent = usage::family_seconds(server) - before;
+        self.per_second.push(number(tally.replies) / tally.seconds);
+        self.cpu_us
+            .push(spent * 1e6 / number(tally.all_replies.max(1)));
+        self.p99_ms
+            .push(number(tally.latency_us.value_at_quantile(0.99)) / 1e3);
+        tally.must_all_succeed()
+    }
+
+    fn rows(mut self, name: &str, rate: &str, cost: &str) -> Vec<Extra> {
+        vec![
+            row(name, median(&mut self.per_second), rate),
+            row(&format!("{name}, CPU"), median(&mut self.cpu_us), cost),
+            row(&format!("{name}, p99"), median(&mut self.p99_ms), "ms"),
+        ]
+    }
 }
 
 /// Of the running server, and into a folder; `restore` verifies, which is most of its time.
 fn backup(data: &Path, folder: &Path) -> Outcome<Vec<Extra>> {
-    let binary = process::release_folder()?.join("strongroom");
+    let binary = strongroom::binary()?;
     let file = folder.join("backup");
     let timed = |arguments: &mut Command| -> Outcome<f64> {
         let started = Instant::now();

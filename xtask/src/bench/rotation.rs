@@ -12,13 +12,13 @@ use super::strongroom;
 use super::subject::Subject;
 use super::traffic::Shape;
 use super::{median, number};
-use crate::{Outcome, process};
+use crate::Outcome;
 
 const WALLETS: u64 = 100;
 /// Payouts stored before, each an entry of several sealed parts.
-const STORED: u64 = 200_000;
+const STORED: u64 = if cfg!(debug_assertions) { 500 } else { 200_000 };
 /// Payouts made beside a rotation.
-const BESIDE: u64 = 20_000;
+const BESIDE: u64 = STORED / 10;
 const CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -67,7 +67,7 @@ fn rotate(subject: &Subject) -> Outcome<f64> {
 
 /// Rows sealed again in a second, by what an operator would run.
 fn rotate_in(base: &Path) -> Outcome<f64> {
-    let mut command = Command::new(process::release_folder()?.join("strongroom"));
+    let mut command = Command::new(strongroom::binary()?);
     command
         .args(["keys", "rotate", "--level", "data", "--json", "--data"])
         .arg(base)

@@ -1,7 +1,7 @@
 //! Our server as a subject: the release binary's `demo`, with wallets made and funded over its
 //! own API.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -29,6 +29,16 @@ pub fn build() -> Outcome<()> {
         command.arg("--release");
     }
     step("build", &mut command)
+}
+
+/// The binary that [`build`] made.
+pub fn binary() -> Outcome<PathBuf> {
+    let release = process::release_folder()?;
+    let folder = match cfg!(debug_assertions) {
+        true => release.with_file_name("debug"),
+        false => release,
+    };
+    Ok(folder.join("strongroom"))
 }
 
 /// Starts a second node beside the first; from then on both are sent to.
@@ -102,11 +112,7 @@ fn serve(
     port: u16,
     arguments: &[&str],
 ) -> Outcome<(Server, Credentials)> {
-    let folder = match cfg!(debug_assertions) {
-        true => process::release_folder()?.with_file_name("debug"),
-        false => process::release_folder()?,
-    };
-    let mut command = Command::new(folder.join("strongroom"));
+    let mut command = Command::new(binary()?);
     command
         .args(["demo", "--json", "--port", &port.to_string(), "--data"])
         .arg(base)

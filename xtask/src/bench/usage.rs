@@ -91,8 +91,8 @@ fn process_seconds(pid: u32) -> f64 {
     ticks(&stat_fields(pid), 11, 13)
 }
 
-/// The process, its children, and what children that ended had used.
-fn family_seconds(pid: u32) -> f64 {
+/// CPU seconds of the process, its children, and what children that ended had used.
+pub fn family_seconds(pid: u32) -> f64 {
     let own = ticks(&stat_fields(pid), 11, 15);
     own + children(pid).into_iter().map(process_seconds).sum::<f64>()
 }

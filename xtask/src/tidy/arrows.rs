@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -60,11 +60,18 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
             "engine", "outbound", "worker", "http", "client", "vault", "tls",
         ],
     ),
+    (
+        "fuzz",
+        &[
+            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan", "tls",
+            "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen", "testkit",
+        ],
+    ),
     ("", EVERY_ROOM),
 ];
 
 /// Rooms that only tests and the workspace's commands enter.
-const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
+const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",

@@ -6,6 +6,7 @@
 //! store is held against. What comes out of a backup is proven by [`crate::verify`], not by the backup.
 
 mod error;
+pub(crate) mod fuzzing;
 mod header;
 mod known;
 mod pieces;

@@ -11,6 +11,7 @@
 mod attempt;
 mod block;
 mod folder;
+pub(crate) mod fuzzing;
 mod header;
 mod inbox;
 mod line;

@@ -197,6 +197,23 @@ impl Engine {
         Ok((noted.sequence(), key.public(), signature))
     }
 
+    /// Puts on record that the vault has a new key that card fields may be encrypted to.
+    ///
+    /// # Errors
+    /// [`Failure`] of the commit.
+    pub async fn note_encryption_key(&self, kid: &str, at_once: bool) -> Result<(), Failure> {
+        let details = vec![
+            ("level", "encryption".to_owned()),
+            ("key", kid.to_owned()),
+            (
+                "older_keys",
+                if at_once { "ended" } else { "end later" }.to_owned(),
+            ),
+        ];
+        self.note_keys(installation(), Action::KeysRotated, details)
+            .await
+    }
+
     /// Goes on with what an earlier run began, and replaces keys whose time or uses are over. Says how many books were
     /// sealed again.
     ///
@@ -416,5 +433,6 @@ pub(crate) const fn purpose_name(purpose: Purpose) -> &'static str {
         Purpose::Attempts => "attempts",
         Purpose::Transport => "transport",
         Purpose::Backup => "backup",
+        Purpose::CardEncryption => "card_encryption",
     }
 }

@@ -59,6 +59,7 @@ impl KeyLine {
             | Purpose::CardFingerprint => "HMAC-SHA-256",
             Purpose::Checkpoint => "Ed25519",
             Purpose::Backup => "X25519",
+            Purpose::CardEncryption => "P-256",
             _ => "XAES-256-GCM",
         }
     }

@@ -31,6 +31,7 @@ use tokio::time::{interval, timeout};
 use self::candidate::{Candidate, News, Wish};
 use self::office::Office;
 pub(crate) use self::settings::{NodeSettings, NodeTable};
+use crate::acts::Keys;
 use crate::fault::Fault;
 use crate::keeper::Keeper;
 use crate::place::Place;
@@ -324,7 +325,13 @@ impl Member {
         self.coming = None;
         tracing::info!(epoch = notice.epoch, "this node decides");
         let control = self.control.clone();
-        let control = control.map(|dir| (dir, Arc::clone(&self.place)));
+        let control = control.map(|dir| {
+            let keys = Keys {
+                engine: engine.clone(),
+                vault: self.edge.vault.clone(),
+            };
+            (dir, Arc::clone(&self.place), keys)
+        });
         let office = Office::open(engine, self.workers.clone(), control, vault);
         self.front.turn(Role::Holding(app, notice));
         self.office = Some(office);

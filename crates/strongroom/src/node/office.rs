@@ -1,5 +1,6 @@
 //! What a node has while it decides, and how it gives that up: in good order, and in any case within seconds.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::acts::Keys;
 use crate::control;
 use crate::place::Place;
 use crate::running::{give_up, told};
@@ -36,15 +38,14 @@ impl Office {
     pub fn open(
         engine: Engine,
         workers: WorkerSettings,
-        control: Option<(std::path::PathBuf, Arc<Place>)>,
+        control: Option<(PathBuf, Arc<Place>, Keys)>,
         vault: Option<JoinHandle<()>>,
     ) -> Office {
         engine.answer_on(&tokio::runtime::Handle::current());
         let workers = Workers::start(engine.clone(), workers);
         let (stop, stopped) = watch::channel(false);
-        let control = control.map(|(dir, place)| {
-            let serving = control::serve(dir, place, engine.clone(), told(stopped));
-            tokio::spawn(serving)
+        let control = control.map(|(dir, place, keys)| {
+            tokio::spawn(control::serve(dir, place, keys, told(stopped)))
         });
         Office {
             engine,

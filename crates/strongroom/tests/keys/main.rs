@@ -11,4 +11,5 @@ mod custody;
 #[path = "../program/mod.rs"]
 mod program;
 mod rotation;
+mod sessions;
 mod softhsm;

@@ -15,4 +15,5 @@ mod pins;
 mod program;
 mod refusals;
 mod reload;
+mod sdk;
 mod serving;

@@ -13,7 +13,7 @@ use super::{Client, number, reveal, tokenize, vault_of, wait};
 const CYCLES: u64 = 4;
 const WRITERS: u64 = 3;
 
-fn kill(pid: u32) {
+pub(super) fn kill(pid: u32) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     // It may have ended by itself.
     let _ = kill_process(pid, Signal::KILL);

@@ -25,6 +25,8 @@ enum Level {
     Scope,
     /// The data keys; everything they sealed is sealed again
     Data,
+    /// The vault's key that card fields are encrypted to; the one before opens them for another 24 hours
+    Encryption,
     /// Installation, scope and data keys, not the roots
     All,
 }
@@ -36,6 +38,7 @@ impl Level {
             Level::Installation => "installation",
             Level::Scope => "scope",
             Level::Data => "data",
+            Level::Encryption => "encryption",
             Level::All => "all",
         }
     }
@@ -49,6 +52,7 @@ impl Level {
 #[command(after_long_help = "Examples:
   strongroom keys rotate --config strongroom.toml --level data
   strongroom keys rotate --config strongroom.toml --level data --purpose card --organization org_0190a1b2c3d4e5f60718293a
+  strongroom keys rotate --config strongroom.toml --level encryption
   strongroom keys rotate --config strongroom.toml --level root
 
 After --level root, backups of the data from before open with an old keyring alone: destroy its copies, and they are
@@ -72,6 +76,10 @@ pub(crate) struct Rotate {
     /// With `--level data`: only those of this purpose
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+
+    /// With `--level encryption`: the keys before end now, and what is encrypted to them is refused
+    #[arg(long)]
+    at_once: bool,
 
     /// Print what was done as JSON
     #[arg(long)]
@@ -112,12 +120,15 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
                 organization: options.organization.clone(),
                 mode: options.mode.clone(),
                 purpose: options.purpose.clone(),
+                at_once: options.at_once,
             };
             control::ask(&place, request, &|so_far| progress(&so_far))?
         }
     };
     if options.json {
         say!("{done}");
+    } else if options.level == Level::Encryption {
+        encryption_keys(&done);
     } else {
         say!(
             "{} keys are new, {} are wrapped again, {} rows are sealed again, {} old versions are destroyed: {} records on the old version.",
@@ -191,6 +202,10 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
         .map(Vec::as_slice)
         .unwrap_or_default();
     keys.iter().for_each(line);
+    if status.get("encryption_keys").is_some() {
+        say!("");
+        encryption_keys(&status);
+    }
     if options.scan {
         say!(
             "\n{} subject keys; {} records on the old version; {} parts under keys that are not there",
@@ -200,6 +215,22 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn encryption_keys(told: &Value) {
+    let keys = told.get("encryption_keys").and_then(Value::as_array);
+    for key in keys.map(Vec::as_slice).unwrap_or_default() {
+        let text = |name: &str| key.get(name).and_then(Value::as_str).unwrap_or("-");
+        let until = match key.get("expires").and_then(Value::as_str) {
+            Some(time) => format!("opens messages until {time}"),
+            None => "the newest".to_owned(),
+        };
+        say!(
+            "card fields are encrypted to {}, made {}: {until}",
+            text("kid"),
+            text("created")
+        );
+    }
 }
 
 fn line(key: &Value) {

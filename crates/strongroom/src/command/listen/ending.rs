@@ -21,7 +21,10 @@ pub(super) fn told(options: &Options, fault: ListenFault<Fault>) -> Fault {
             printable(&what)
         ))
         .hint("look at --url"),
-        ListenFault::Server(error @ ClientError::BadUrl(_)) => Fault::new(error.to_string()),
+        ListenFault::Server(error @ (ClientError::BadUrl(_) | ClientError::Untrusted(_))) => {
+            Fault::new(error.to_string())
+                .hint("look at --url, --authorities and --pins; a new pin set comes from whoever signs it")
+        }
         ListenFault::Receiver(OutboundFault::RefusedAddress) => receiver::elsewhere(forward),
         ListenFault::Receiver(fault) => Fault::new(format!("`{forward}`: {fault}")),
         ListenFault::Gone => {

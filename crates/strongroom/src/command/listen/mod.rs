@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ipnet::IpNet;
-use strongroom_client::{Client, Credentials};
+use strongroom_client::pins::{PinCheck, PinSet};
+use strongroom_client::{Client, Credentials, Trust};
 use strongroom_domain::webhooks::{is_pattern, matching};
-use strongroom_engine::WallClock;
+use strongroom_engine::{Clock, WallClock};
 use strongroom_listen::{Forward, Listener, Position, Start, Wanted};
 use strongroom_types::id::EventId;
 use tokio::sync::watch;
@@ -56,6 +57,18 @@ pub(crate) struct Options {
     /// The server
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
     url: String,
+
+    /// Believe the authorities of this PEM file alone, not the public ones
+    #[arg(long, value_name = "FILE")]
+    authorities: Option<PathBuf>,
+
+    /// Hold the server to the keys of this pin set, too
+    #[arg(long, value_name = "FILE", requires = "pins_key")]
+    pins: Option<PathBuf>,
+
+    /// Whose signature the pin set must have, as `strongroom pins key` showed it
+    #[arg(long, value_name = "KEY", requires = "pins")]
+    pins_key: Option<String>,
 
     /// A file that holds the API key on one line; asked at the terminal when absent
     #[arg(long, value_name = "FILE")]
@@ -138,13 +151,6 @@ async fn listen(
 }
 
 fn server(options: &Options) -> Result<Client, Fault> {
-    if options.url.starts_with("https://") {
-        return Err(Fault::new(format!(
-            "`{}`: this command does not speak TLS yet",
-            options.url
-        ))
-        .hint("open a tunnel, such as `ssh -L 7070:127.0.0.1:7070 HOST`, and name http://127.0.0.1:7070"));
-    }
     let secret = options.signing_secret_file.as_deref();
     let signing_secret = secret.map(|path| folder::read_secret_line(path, "a signing secret"));
     let credentials = Credentials {
@@ -153,7 +159,48 @@ fn server(options: &Options) -> Result<Client, Fault> {
     };
     let client = Client::new(&options.url, credentials)
         .map_err(|error| Fault::new(error.to_string()).hint("look at --url"))?;
+    let client = trusting(client, options)?;
     Ok(client.with_largest_answer(LARGEST_ANSWER))
+}
+
+/// The client with the roots and pins that were named.
+fn trusting(client: Client, options: &Options) -> Result<Client, Fault> {
+    if options.authorities.is_none() && options.pins.is_none() {
+        return Ok(client);
+    }
+    let read =
+        |path: &Path| std::fs::read(path).map_err(|error| Fault::file("cannot read", path, &error));
+    let trust = match &options.authorities {
+        None => Trust::default(),
+        Some(path) => Trust::only(&read(path)?)
+            .map_err(|error| Fault::new(format!("`{}`: {error}", path.display())))?,
+    };
+    let trust = match (&options.pins, &options.pins_key) {
+        (Some(path), Some(public_key)) => {
+            let now = WallClock.now().seconds();
+            let check = PinCheck {
+                public_key,
+                host: host(&options.url),
+                least_sequence: 0,
+                now,
+            };
+            let pins = PinSet::verify(&read(path)?, &check)
+                .map_err(|why| Fault::new(format!("`{}`: {why}", path.display())))?;
+            trust.pinned(pins)
+        }
+        _ => trust,
+    };
+    let trusting = client.with_trust(trust);
+    trusting.map_err(|error| Fault::new(error.to_string()).hint("name an https URL with --url"))
+}
+
+/// The host of a URL, without its port.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.trim_end_matches('/');
+    let port = |(_, port): &(&str, &str)| port.bytes().all(|byte| byte.is_ascii_digit());
+    let bare = authority.rsplit_once(':').filter(port);
+    bare.map_or(authority, |(host, _)| host)
 }
 
 /// Where to begin, and whether that is where an earlier run ended.

@@ -1,0 +1,4 @@
+//! The target `api_key`; see `crates/strongroom-fuzz`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| strongroom_fuzz::run_target("api_key", bytes));
