@@ -113,6 +113,20 @@ actions! {
     AlertRepeated = 150, "alert_repeated";
     AlertAcknowledged = 151, "alert_acknowledged";
     AlertResolved = 152, "alert_resolved";
+    UserInvited = 170, "user_invited";
+    UserJoined = 171, "user_joined";
+    UserUpdated = 172, "user_updated";
+    UserDeactivated = 173, "user_deactivated";
+    UserPasswordChanged = 174, "user_password_changed";
+    UserFactorOffered = 175, "user_factor_offered";
+    UserFactorAdded = 176, "user_factor_added";
+    UserFactorRemoved = 177, "user_factor_removed";
+    UserRecoveryCodesMade = 178, "user_recovery_codes_made";
+    UserSignedIn = 179, "user_signed_in";
+    UserSteppedUp = 180, "user_stepped_up";
+    UserSessionsEnded = 181, "user_sessions_ended";
+    SessionEnded = 182, "session_ended";
+    SessionsUsed = 183, "sessions_used";
 }
 
 impl Serialize for Action {

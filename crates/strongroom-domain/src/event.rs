@@ -7,7 +7,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPayments, ReadPayouts, ReadPolicies,
-    ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
+    ReadRefunds, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -109,6 +109,17 @@ events! {
     ApprovalPolicyCreated = 103, "approval_policy.created";
     ApprovalPolicyUpdated = 104, "approval_policy.updated";
     ApprovalPolicyDeleted = 105, "approval_policy.deleted";
+    UserInvited = 115, "user.invited";
+    UserJoined = 116, "user.joined";
+    UserUpdated = 117, "user.updated";
+    UserDeactivated = 118, "user.deactivated";
+    UserPasswordChanged = 119, "user.password_changed";
+    UserFactorAdded = 120, "user.factor_added";
+    UserFactorRemoved = 121, "user.factor_removed";
+    UserSessionsEnded = 122, "user.sessions_ended";
+    SessionCreated = 123, "session.created";
+    SessionSteppedUp = 124, "session.stepped_up";
+    SessionEnded = 125, "session.ended";
 }
 
 impl EventType {
@@ -125,6 +136,7 @@ impl EventType {
             Some("alert") => ReadAlerts::NAME,
             Some("approval") => ReadApprovals::NAME,
             Some("approval_policy") => ReadPolicies::NAME,
+            Some("user" | "session") => ReadUsers::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -6,7 +6,7 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId,
-    TokenId, WalletId, WebhookId,
+    SessionId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -18,7 +18,9 @@ use crate::payouts::Payout;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::sessions::Session;
 use crate::tokens::Token;
+use crate::users::{Staff, User, staff_key};
 use crate::wallets::{Books, Wallet};
 use crate::webhooks::Webhook;
 
@@ -36,6 +38,8 @@ pub enum Field {
     RefundReference,
     /// The open alert of a rule and a subject.
     OpenAlert,
+    /// A person who is not deactivated.
+    UserEmail,
 }
 
 impl Field {
@@ -49,6 +53,7 @@ impl Field {
         Field::PaymentReference,
         Field::RefundReference,
         Field::OpenAlert,
+        Field::UserEmail,
     ];
 
     pub const fn code(self) -> u16 {
@@ -62,12 +67,16 @@ impl Field {
             Field::PaymentReference => 7,
             Field::RefundReference => 8,
             Field::OpenAlert => 15,
+            Field::UserEmail => 20,
         }
     }
 
     /// Whether spelling variants of its text are one value: people write addresses in many ways, programs write ids.
     pub const fn folds(self) -> bool {
-        matches!(self, Field::WalletEmail | Field::WalletPhone)
+        matches!(
+            self,
+            Field::WalletEmail | Field::WalletPhone | Field::UserEmail
+        )
     }
 
     /// Whether one value has one holder.
@@ -249,6 +258,28 @@ impl Facts {
     pub fn policies(&self) -> Option<&Policies> {
         match self.record(policies_key()).map(Arc::as_ref) {
             Some(Record::Policies(policies)) => Some(policies),
+            _ => None,
+        }
+    }
+
+    pub fn user(&self, id: UserId) -> Option<&User> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Session(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// How many people there are, once there was one.
+    pub fn staff(&self) -> Option<&Staff> {
+        match self.record(staff_key()).map(Arc::as_ref) {
+            Some(Record::Staff(staff)) => Some(staff),
             _ => None,
         }
     }

@@ -14,7 +14,9 @@ use crate::organizations::{Organization, Tenant};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::refunds::RefundBody;
+use crate::sessions::{Session, SessionBody, Trace};
 use crate::tokens::{Cardholder, Token, TokenBody};
+use crate::users::{Profile, Staff, User, UserBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
 
@@ -35,6 +37,9 @@ pub enum Record {
     Alert(Alert),
     Approval(Approval),
     Policies(Policies),
+    User(User),
+    Session(Session),
+    Staff(Staff),
 }
 
 /// A personal part, in clear.
@@ -61,6 +66,9 @@ impl Record {
             Record::Alert(_) => Kind::Alert,
             Record::Approval(_) => Kind::Approval,
             Record::Policies(_) => Kind::ApprovalPolicy,
+            Record::User(_) => Kind::User,
+            Record::Session(_) => Kind::Session,
+            Record::Staff(_) => Kind::Staff,
         }
     }
 
@@ -72,7 +80,8 @@ impl Record {
             | Record::Wallet(_)
             | Record::External(_)
             | Record::Allowance(_)
-            | Record::Policies(_) => 0,
+            | Record::Policies(_)
+            | Record::Staff(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -82,6 +91,8 @@ impl Record {
             Record::Refund(refund) => refund.status.code(),
             Record::Alert(alert) => alert.status.code(),
             Record::Approval(approval) => approval.body.status.code(),
+            Record::User(user) => user.body.status.code(),
+            Record::Session(session) => session.body.status_code(),
         }
     }
 
@@ -103,6 +114,9 @@ impl Record {
             Record::Alert(value) => encode(value, out),
             Record::Approval(value) => encode(&value.body, out),
             Record::Policies(value) => encode(value, out),
+            Record::User(value) => encode(&value.body, out),
+            Record::Session(value) => encode(&value.body, out),
+            Record::Staff(value) => encode(value, out),
         }
     }
 
@@ -122,6 +136,8 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
+            Record::User(user) => part(user.body.subject, user.profile.as_ref()),
+            Record::Session(session) => part(session.body.subject, session.trace.as_ref()),
             _ => Vec::new(),
         }
     }
@@ -163,6 +179,15 @@ impl Record {
             Kind::Refund => Record::Refund(decode(business)?),
             Kind::Alert => Record::Alert(decode(business)?),
             Kind::ApprovalPolicy => Record::Policies(decode(business)?),
+            Kind::Staff => Record::Staff(decode(business)?),
+            Kind::User => Record::User(User {
+                body: decode::<UserBody>(business)?,
+                profile: only::<Profile>(personal)?,
+            }),
+            Kind::Session => Record::Session(Session {
+                body: decode::<SessionBody>(business)?,
+                trace: only::<Trace>(personal)?,
+            }),
             Kind::Approval => {
                 let request = personal
                     .first()
@@ -207,6 +232,16 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+/// The one personal part; nothing once it was erased.
+fn only<T: for<'b> minicbor::Decode<'b, ()>>(
+    personal: &[PersonalPart],
+) -> Result<Option<T>, String> {
+    personal
+        .first()
+        .map(|part| decode::<T>(&part.bytes))
+        .transpose()
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {

@@ -94,6 +94,17 @@ codes! {
     NotAnApprover = 55, "not_an_approver", Forbidden, "The policy asks for other approvers";
     ApprovalPolicyChanged = 56, "approval_policy_changed", Conflict, "The policies have changed meanwhile";
     ApprovalMismatch = 57, "approval_mismatch", Conflict, "The approval is for another request";
+    UserExists = 64, "user_exists", Conflict, "The person exists already";
+    InvitationInvalid = 65, "invitation_invalid", Missing, "The invitation is not valid";
+    LoginRefused = 66, "login_refused", Forbidden, "The login was refused";
+    SecondFactorRequired = 67, "second_factor_required", Forbidden, "A second factor is required";
+    SecondFactorInvalid = 68, "second_factor_invalid", Forbidden, "The second factor is not valid";
+    StepUpRequired = 69, "step_up_required", Forbidden, "A recent second factor is required";
+    SessionOver = 70, "session_over", Conflict, "The session is over";
+    SessionRequired = 71, "session_required", Forbidden, "Only a person who has signed in may do this";
+    FactorExists = 72, "factor_exists", Conflict, "The factor exists already";
+    FactorMissing = 73, "factor_missing", Conflict, "There is no such factor";
+    CsrfRefused = 74, "csrf_refused", Forbidden, "The request does not come from a page of this server";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 

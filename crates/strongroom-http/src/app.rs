@@ -12,6 +12,7 @@ use strongroom_tls::Acceptor;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 
 use crate::feed::Feeds;
+use crate::lockout::Lockout;
 use crate::metrics::Metrics;
 use crate::routes::routes;
 use crate::table::Table;
@@ -100,6 +101,7 @@ pub(crate) struct Inner {
     pub keys: Option<Throttle<ApiKeyId>>,
     pub reveals: Throttle<ApiKeyId>,
     pub organizations: Option<Throttle<OrganizationId>>,
+    pub lockout: Arc<Lockout>,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -125,6 +127,7 @@ impl App {
                 .organization_limit
                 .map(|limit| Throttle::new("organization", limit, 1_000)),
             pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
+            lockout: Arc::default(),
             engine,
             settings,
         };

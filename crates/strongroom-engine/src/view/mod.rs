@@ -13,6 +13,7 @@ mod movements;
 mod paging;
 mod payments;
 mod payouts;
+mod people;
 mod tokens;
 mod wallets;
 mod webhooks;

@@ -10,6 +10,7 @@ mod checkpoints;
 mod events;
 mod payments;
 mod payouts;
+mod people;
 mod refunds;
 mod request_logs;
 mod test_data;
