@@ -17,6 +17,7 @@ pub mod restrictions;
 pub mod signing;
 pub mod token_text;
 pub mod totp;
+pub mod webauthn;
 
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};

@@ -105,6 +105,7 @@ codes! {
     FactorExists = 72, "factor_exists", Conflict, "The factor exists already";
     FactorMissing = 73, "factor_missing", Conflict, "There is no such factor";
     CsrfRefused = 74, "csrf_refused", Forbidden, "The request does not come from a page of this server";
+    PasskeysUnavailable = 75, "passkeys_unavailable", State, "Passkeys cannot be used here";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 

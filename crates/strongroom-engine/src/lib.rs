@@ -57,7 +57,7 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::PaidWith;
-pub use people::SessionTexts;
+pub use people::{Question, SessionTexts};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{

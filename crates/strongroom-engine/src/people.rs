@@ -1,8 +1,10 @@
 //! What the edge asks about people: who has an address, what is drawn for them, what is written down of a login.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor, token_text, totp};
-use strongroom_crypto::random;
+use strongroom_crypto::{equal, random};
 use strongroom_domain::sessions::LoginRefused;
 use strongroom_domain::users::{Minted, RECOVERY_CODES, User};
 use strongroom_types::id::{ApiKeyId, SessionId, UserId};
@@ -22,6 +24,28 @@ pub struct SessionTexts {
     pub hash: [u8; 32],
     pub csrf: String,
 }
+
+/// What a passkey is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    Registration,
+    Assertion,
+}
+
+impl Question {
+    const fn word(self) -> &'static [u8] {
+        match self {
+            Question::Registration => b"registration",
+            Question::Assertion => b"assertion",
+        }
+    }
+}
+
+/// Milliseconds that a question may be answered.
+const ANSWERED_WITHIN: i64 = 5 * 60_000;
+
+/// Bytes of a question: its time, what is random, and the tag that shows it is ours.
+const QUESTION: usize = 8 + 16 + 16;
 
 impl Engine {
     /// The keyed hash that an e-mail address is known by, in whatever spelling.
@@ -104,6 +128,49 @@ impl Engine {
     /// A new secret for an authenticator.
     pub fn mint_totp(&self) -> [u8; totp::SECRET] {
         random()
+    }
+
+    /// A question for a person's passkey. Nothing is kept of it: it says itself that it is ours, for whom and since when.
+    pub fn ask(&self, scope: &Scope, user: UserId, question: Question) -> String {
+        let mut bytes = self.now().0.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&random::<16>());
+        let tag = self.question_tag(scope, user, question, &bytes);
+        bytes.extend_from_slice(&tag);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// What the commit spends of a question that was answered; nothing where it was none of ours, or is too old.
+    /// SECURITY: spent as signatures are, so that an answer is taken once, also after a crash.
+    pub fn answered(
+        &self,
+        scope: &Scope,
+        user: UserId,
+        question: Question,
+        challenge: &str,
+    ) -> Option<[u8; 16]> {
+        let bytes = URL_SAFE_NO_PAD.decode(challenge).ok()?;
+        let bytes: [u8; QUESTION] = bytes.try_into().ok()?;
+        let (said, tag) = bytes.split_at_checked(QUESTION - 16)?;
+        let ours = self.question_tag(scope, user, question, said);
+        let time = said
+            .first_chunk::<8>()
+            .map(|time| i64::from_be_bytes(*time))?;
+        let age = self.now().0.saturating_sub(time);
+        let is_good = equal(&ours, tag) && (0..ANSWERED_WITHIN).contains(&age);
+        let mac = self.shared().credential_key.mac();
+        is_good.then(|| self.signature(scope, &mac.tag_fields(&[b"question", &bytes])))
+    }
+
+    fn question_tag(
+        &self,
+        scope: &Scope,
+        user: UserId,
+        question: Question,
+        said: &[u8],
+    ) -> [u8; 16] {
+        let mac = self.shared().credential_key.mac();
+        let number = scope.number.to_be_bytes();
+        mac.short_fields(&[b"webauthn", question.word(), &number, &user.0.0, said])
     }
 
     /// A person as stored, for whoever lets him in.

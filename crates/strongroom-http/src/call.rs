@@ -19,7 +19,7 @@ use strongroom_types::mode::Mode;
 
 use crate::feed::{Feed, Feeds};
 use crate::json::{NOBODY, Object, Value, parse_object, read_object};
-use crate::lockout::Lockout;
+use crate::lockout::Entrance;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
@@ -93,7 +93,7 @@ pub struct Call {
     /// The `Last-Event-ID` header of a reader that comes back.
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,
-    pub(crate) lockout: Arc<Lockout>,
+    pub(crate) entrance: Arc<Entrance>,
 }
 
 impl Call {

@@ -173,7 +173,7 @@ impl App {
             vault: self.settings().vault.clone(),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
-            lockout: Arc::clone(&self.inner().lockout),
+            entrance: Arc::clone(&self.inner().entrance),
         };
         let answer = self.run(handler, call).await?;
         Ok(Passed::of(answer, route))

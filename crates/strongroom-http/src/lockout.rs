@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use strongroom_auth::webauthn::RelyingParty;
 use strongroom_types::time::Timestamp;
 
 /// What a try is counted for.
@@ -23,6 +24,13 @@ const DAY: i64 = 86_400_000;
 
 /// Pairs, and accounts, that are remembered at once.
 const MOST_REMEMBERED: usize = 65_536;
+
+/// What those at the door meet: who may try again, and where passkeys are good.
+pub struct Entrance {
+    pub lockout: Lockout,
+    /// None where the server does not know its own address.
+    pub party: Option<RelyingParty>,
+}
 
 /// Who failed how often.
 #[derive(Default)]

@@ -17,7 +17,7 @@ use crate::call::{Answer, BoxFuture};
 use crate::caught::Caught;
 use crate::edge::{Passed, allow};
 use crate::json::{Object, parse_object};
-use crate::lockout::Lockout;
+use crate::lockout::Entrance;
 use crate::parcel::Parcel;
 use crate::problem::Problem;
 use crate::route::Route;
@@ -27,7 +27,7 @@ use crate::visit::Visit;
 /// Somebody at the door, and what he says.
 pub struct Visitor {
     pub(crate) engine: Engine,
-    pub(crate) lockout: Arc<Lockout>,
+    pub(crate) entrance: Arc<Entrance>,
     /// His address, or the beginning of it where whoever has one has many.
     pub(crate) network: IpAddr,
     pub(crate) time: Timestamp,
@@ -74,7 +74,7 @@ impl App {
         self.engine().owned()?;
         let visitor = Visitor {
             engine: self.engine().clone(),
-            lockout: Arc::clone(&self.inner().lockout),
+            entrance: Arc::clone(&self.inner().entrance),
             network,
             time: visit.time,
             is_private: visit.live_allowed,

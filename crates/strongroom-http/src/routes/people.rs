@@ -3,7 +3,7 @@
 use crate::query::PAGE;
 use crate::route::{Route, Verb};
 use crate::schema::nothing;
-use crate::v1::{invitations, me, sessions, users};
+use crate::v1::{invitations, me, passkeys, sessions, users};
 
 pub(super) fn user_rows() -> Vec<Route> {
     vec![
@@ -97,6 +97,34 @@ pub(super) fn own_rows() -> Vec<Route> {
             .secret()
             .body(me::confirm_schema)
             .reply(me::codes_schema),
+        Route::personal(Verb::Get, "/v1/me/passkeys", passkeys::list)
+            .about("Lists one's own passkeys.")
+            .reply(passkeys::list_schema),
+        Route::personal(
+            Verb::Get,
+            "/v1/me/passkeys/registration",
+            passkeys::registration,
+        )
+        .about("What `navigator.credentials.create` takes to make a passkey.")
+        .reply(passkeys::options_schema),
+        Route::personal(
+            Verb::Get,
+            "/v1/me/passkeys/assertion",
+            passkeys::assertion,
+        )
+        .about("What `navigator.credentials.get` takes to step up by a passkey.")
+        .reply(passkeys::options_schema),
+        Route::personal(Verb::Post, "/v1/me/passkeys", passkeys::add)
+            .about("Registers a passkey; the first factor comes with recovery codes, shown once.")
+            .created()
+            .secret()
+            .body(passkeys::add_schema)
+            .reply(passkeys::added_schema),
+        Route::personal(Verb::Delete, "/v1/me/passkeys/{id}", passkeys::remove)
+            .about("Removes a passkey.")
+            .recent()
+            .body(nothing)
+            .reply(passkeys::gone_schema),
         Route::personal(Verb::Delete, "/v1/me/totp", me::remove_totp)
             .about("Removes the authenticator.")
             .recent()

@@ -1,5 +1,7 @@
 //! What is a person's own: his profile, his password, his second factors.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::OwnAccount;
 use strongroom_auth::{Caller, totp};
@@ -18,7 +20,7 @@ use crate::json::{FaultKind, read_object};
 use crate::problem::Problem;
 use crate::schema;
 use crate::v1::invitations::{password_schema, password_text, strong};
-use crate::v1::sessions::{self, explain, factor, is_fresh, locked_out, shown};
+use crate::v1::sessions::{self, explain, factor, locked_out, shown};
 
 /// What authenticators show as the name of this account's keeper.
 const ISSUER: &str = "Strongroom";
@@ -32,16 +34,21 @@ pub async fn read(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, Prob
     .await
 }
 
-async fn myself(call: &Call) -> Result<User, Problem> {
+pub async fn myself(call: &Call) -> Result<User, Problem> {
     let (user, _) = call.own();
     let scope = call.credential().scope;
     Ok(call.engine().person(scope, user).await?)
 }
 
-/// Refuses who has not shown a password or a second factor lately.
-fn freshly(call: &Call) -> Result<(), Problem> {
+/// Refuses who has not shown a second factor lately, or, where he has none, the password.
+pub fn freshly(call: &Call, has_factor: bool) -> Result<(), Problem> {
     let now = call.engine().now();
-    match is_fresh(call.credential(), now) {
+    let presence = call.credential().presence.as_ref();
+    let is_fresh = presence.is_some_and(|presence| match has_factor {
+        true => presence.is_stepped_up(now),
+        false => presence.is_fresh(now),
+    });
+    match is_fresh {
         true => Ok(()),
         false => Err(Problem::from(stepping_up())),
     }
@@ -51,7 +58,7 @@ fn freshly(call: &Call) -> Result<(), Problem> {
 fn guess(call: &Call, user: &User) -> Result<(), Problem> {
     let (login, place) = (user.body.login, network(call.address));
     let now = call.engine().now();
-    let begun = call.lockout.begin(login, place, true, now);
+    let begun = call.entrance.lockout.begin(login, place, true, now);
     begun.map_err(locked_out)
 }
 
@@ -74,7 +81,9 @@ pub async fn change_password(caller: Caller<OwnAccount>, call: Call) -> Result<A
         let rejection = Rejection::at(Code::LoginRefused, "/current_password", text);
         return Err(Problem::from(rejection));
     }
-    call.lockout.passed(me.body.login, network(call.address));
+    call.entrance
+        .lockout
+        .passed(me.body.login, network(call.address));
     let (user, session) = call.own();
     let command = ChangePassword {
         user,
@@ -86,7 +95,7 @@ pub async fn change_password(caller: Caller<OwnAccount>, call: Call) -> Result<A
 }
 
 /// `POST /v1/me/step-up`.
-pub async fn step_up(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, Problem> {
+pub async fn step_up(caller: Caller<OwnAccount>, mut call: Call) -> Result<Answer, Problem> {
     let shown = read_object(&call.object()?, |fields| {
         let shown = shown(fields);
         if shown.is_none() {
@@ -98,8 +107,10 @@ pub async fn step_up(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, P
     let me = myself(&call).await?;
     guess(&call, &me)?;
     let (user, session) = call.own();
-    let factor = factor(call.engine(), &call.credential().scope, user, shown);
-    let (lockout, place) = (std::sync::Arc::clone(&call.lockout), network(call.address));
+    let scope = call.credential().scope;
+    let (factor, spent) = factor(call.engine(), &call.entrance, (&scope, &me), shown)?;
+    call.envelope.signature = spent.or(call.envelope.signature);
+    let (entrance, place) = (Arc::clone(&call.entrance), network(call.address));
     let command = StepUp {
         user,
         session,
@@ -108,7 +119,7 @@ pub async fn step_up(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, P
     let engine = call.engine().clone();
     match engine.execute(&caller, command, call.envelope).await {
         Ok(committed) => {
-            lockout.passed(me.body.login, place);
+            entrance.lockout.passed(me.body.login, place);
             Ok(Answer::of(&committed))
         }
         Err(failure) => Err(explain(failure, Some(&me.body))),
@@ -118,8 +129,8 @@ pub async fn step_up(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, P
 /// `POST /v1/me/totp`.
 pub async fn begin_totp(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, Problem> {
     call.no_fields()?;
-    freshly(&call)?;
     let me = myself(&call).await?;
+    freshly(&call, me.body.has_factor())?;
     let account = me
         .profile
         .as_ref()
@@ -143,7 +154,7 @@ pub async fn confirm_totp(caller: Caller<OwnAccount>, call: Call) -> Result<Answ
         let code = fields.text("code", 6);
         fields.required("code", code)
     })?;
-    freshly(&call)?;
+    freshly(&call, myself(&call).await?.body.has_factor())?;
     let (user, session) = call.own();
     let (codes, recovery) = recovery_codes(&call);
     let command = ConfirmTotp {

@@ -15,6 +15,7 @@ pub mod events;
 pub mod funding;
 pub mod invitations;
 pub mod me;
+pub mod passkeys;
 pub mod payments;
 pub mod payouts;
 pub mod refunds;

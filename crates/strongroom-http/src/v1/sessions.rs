@@ -1,8 +1,8 @@
 //! Sessions: begun with an address, a password and whatever second factor is enrolled; listed and ended.
 
 use serde_json::{Value as Schema, json};
+use strongroom_auth::Caller;
 use strongroom_auth::permission::OwnAccount;
-use strongroom_auth::{Caller, Credential};
 use strongroom_domain::rejection::Code;
 use strongroom_domain::sessions::{EndSession, LONGEST, OpenSession, Session, SessionView, Trace};
 use strongroom_domain::users::{Factor, User, UserBody};
@@ -14,12 +14,14 @@ use strongroom_types::secret::SecretText;
 
 use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, read_object};
+use crate::lockout::Entrance;
 use crate::presented::SESSION_COOKIE;
 use crate::problem::{EdgeCode, Problem};
 use crate::schema;
 use crate::v1::account::mode;
 use crate::v1::contact::email;
 use crate::v1::invitations::{in_private, password_text};
+use crate::v1::passkeys::{self, Assertion};
 use crate::v1::wallets::expected;
 use crate::visitor::Visitor;
 
@@ -37,6 +39,7 @@ struct Login {
 pub enum Shown {
     Totp(String),
     Recovery(SecretText),
+    Passkey(Box<Assertion>),
 }
 
 /// `POST /v1/sessions`. SECURITY: what is asked of an account that does not exist takes the same steps and the same time.
@@ -52,6 +55,7 @@ pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
         .as_ref()
         .is_some_and(|user| Engine::knows_network(user, &network));
     let begun = visitor
+        .entrance
         .lockout
         .begin(name, visitor.network, is_known, visitor.time);
     begun.map_err(locked_out)?;
@@ -65,6 +69,24 @@ pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
         }
         return Err(refused());
     };
+    let Some(person) = person else {
+        return Err(refused());
+    };
+    let mut envelope = visitor.envelope;
+    let shown = login
+        .factor
+        .map(|shown| factor(&engine, &visitor.entrance, (&scope, &person), shown));
+    let factor = match shown.transpose() {
+        Ok(Some((factor, spent))) => {
+            envelope.signature = spent;
+            Some(factor)
+        }
+        Ok(None) => None,
+        Err(problem) => {
+            engine.refuse_login(scope, user, envelope)?;
+            return Err(problem);
+        }
+    };
     let texts = engine.mint_session(scope.mode);
     let cookie = login
         .by_cookie
@@ -72,34 +94,41 @@ pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
     let command = OpenSession {
         user,
         verified: known.tag,
-        factor: login
-            .factor
-            .map(|shown| factor(&engine, &scope, user, shown)),
+        factor,
         token: texts.token,
         hash: texts.hash,
         csrf: texts.csrf,
         by_cookie: login.by_cookie,
         network,
         trace: Trace {
-            address: visitor.envelope.address.clone(),
-            user_agent: visitor.envelope.user_agent.clone(),
+            address: envelope.address.clone(),
+            user_agent: envelope.user_agent.clone(),
         },
     };
+    let lockout = &visitor.entrance.lockout;
     let caller = Caller::entering(user, scope);
-    match engine.execute(&caller, command, visitor.envelope).await {
+    match engine.execute(&caller, command, envelope).await {
         Ok(committed) => {
-            visitor.lockout.passed(name, visitor.network);
+            lockout.passed(name, visitor.network);
             Ok(Answer {
                 cookie,
                 ..Answer::of(&committed)
             })
         }
         Err(failure) => {
-            let problem = explain(failure, person.as_ref().map(|user| &user.body));
-            if problem.code() == EdgeCode::SecondFactorRequired.code() {
-                visitor.lockout.was_no_guess(name, visitor.network);
+            let problem = explain(failure, Some(&person.body));
+            if problem.code() != EdgeCode::SecondFactorRequired.code() {
+                return Err(problem);
             }
-            Err(problem)
+            lockout.was_no_guess(name, visitor.network);
+            let party = visitor.entrance.party.as_ref();
+            let party = party.filter(|_| !person.body.passkeys.is_empty());
+            let options =
+                party.map(|party| passkeys::request_options(&engine, party, &scope, &person.body));
+            Err(match options {
+                Some(options) => problem.detail("passkey", json!({ "publicKey": options })),
+                None => problem,
+            })
         }
     }
 }
@@ -135,18 +164,45 @@ pub fn shown(fields: &mut Fields<'_, '_>) -> Option<Shown> {
         is_code.then(|| Shown::Totp(text.to_owned()))
     });
     let recovery = fields.text("recovery_code", 64);
-    if totp.is_some() && recovery.is_some() {
-        fields.invalid("recovery_code", "stands in for the other factors: send one");
+    let passkey = passkeys::read(fields);
+    let count = [totp.is_some(), recovery.is_some(), passkey.is_some()];
+    if count.iter().filter(|shown| **shown).count() > 1 {
+        fields.invalid("totp", "or another factor: send one");
     }
     totp.or_else(|| recovery.map(|text| Shown::Recovery(SecretText::new(text))))
+        .or_else(|| passkey.map(|shown| Shown::Passkey(Box::new(shown))))
 }
 
-/// The same as the decision takes it.
-pub fn factor(engine: &Engine, scope: &Scope, user: UserId, shown: Shown) -> Factor {
+/// The same as the decision takes it, and what the commit spends of it besides.
+///
+/// # Errors
+/// 401 where a passkey does not verify.
+pub fn factor(
+    engine: &Engine,
+    entrance: &Entrance,
+    user: (&Scope, &User),
+    shown: Shown,
+) -> Result<(Factor, Option<[u8; 16]>), Problem> {
+    let (scope, person) = user;
     match shown {
-        Shown::Totp(code) => Factor::Totp(code),
-        Shown::Recovery(code) => Factor::Recovery(engine.recovery_mark(scope, user, code.expose())),
+        Shown::Totp(code) => Ok((Factor::Totp(code), None)),
+        Shown::Recovery(code) => {
+            let mark = engine.recovery_mark(scope, person.body.id, code.expose());
+            Ok((Factor::Recovery(mark), None))
+        }
+        Shown::Passkey(shown) => {
+            let party = entrance.party.as_ref();
+            let verified =
+                party.and_then(|party| passkeys::verified(engine, party, scope, person, &shown));
+            let (factor, spent) = verified.ok_or_else(wrong_factor)?;
+            Ok((factor, Some(spent)))
+        }
     }
+}
+
+fn wrong_factor() -> Problem {
+    let text = "the second factor does not fit, or was used before";
+    Problem::new(EdgeCode::SecondFactorInvalid, text)
 }
 
 /// The one account that is meant; nobody's where several could be.
@@ -194,14 +250,13 @@ pub fn locked_out(seconds: u64) -> Problem {
 pub fn explain(failure: Failure, user: Option<&UserBody>) -> Problem {
     let code = match &failure {
         Failure::Rejected { rejection, .. } => rejection.code,
+        // The question to the passkey was answered before.
+        Failure::SignatureReplayed => return wrong_factor(),
         _ => return failure.into(),
     };
     match code {
         Code::LoginRefused => refused(),
-        Code::SecondFactorInvalid => {
-            let text = "the second factor does not fit, or was used before";
-            Problem::new(EdgeCode::SecondFactorInvalid, text)
-        }
+        Code::SecondFactorInvalid => wrong_factor(),
         Code::SecondFactorRequired => {
             let mut methods = Vec::new();
             if user.is_some_and(|user| user.totp.is_some()) {
@@ -209,6 +264,9 @@ pub fn explain(failure: Failure, user: Option<&UserBody>) -> Problem {
             }
             if user.is_some_and(|user| !user.recovery.is_empty()) {
                 methods.push("recovery_code");
+            }
+            if user.is_some_and(|user| !user.passkeys.is_empty()) {
+                methods.push("passkey");
             }
             let text = "the password is right; send it again with a second factor";
             Problem::new(EdgeCode::SecondFactorRequired, text).detail("methods", methods)
@@ -260,12 +318,6 @@ pub fn render(sessions: &[Session], current: SessionId) -> Vec<u8> {
     view::json(&json!({"data": shown, "has_more": false, "next_cursor": null}))
 }
 
-/// Whether a credential is a person's who has shown who he is lately; for what he may do without a second factor.
-pub fn is_fresh(credential: &Credential, now: strongroom_types::time::Timestamp) -> bool {
-    let presence = credential.presence.as_ref();
-    presence.is_some_and(|presence| presence.is_fresh(now))
-}
-
 fn factor_fields() -> Vec<(&'static str, Schema)> {
     vec![
         (
@@ -273,6 +325,7 @@ fn factor_fields() -> Vec<(&'static str, Schema)> {
             json!({"type": "string", "minLength": 6, "maxLength": 6}),
         ),
         ("recovery_code", schema::line(64)),
+        ("passkey", passkeys::assertion_field()),
     ]
 }
 

@@ -5,6 +5,7 @@ mod invite;
 mod lockout;
 mod manage;
 mod own;
+mod passkeys;
 mod sign_in;
 mod step_up;
 
