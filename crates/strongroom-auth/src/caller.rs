@@ -3,17 +3,19 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use strongroom_types::id::ApiKeyId;
+use strongroom_types::id::{ApiKeyId, UserId};
 use strongroom_types::mode::Scope;
 
 use crate::credential::Credential;
-use crate::permission::Permission;
+use crate::permission::{Operate, OwnAccount, Permission};
 
-/// Who acts: a key, or the server itself.
+/// Who acts: a key, the server itself, or the server for somebody who is about to be let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
     Key(ApiKeyId),
     System(SystemActor),
+    /// SECURITY: this person is named, not proven.
+    Entrant(UserId),
 }
 
 /// The server's own hands. Each is created in one place: the command line or a worker.
@@ -33,6 +35,8 @@ pub enum SystemActor {
     Acquirer,
     /// What raises alerts.
     Watch,
+    /// Who lets people in.
+    Login,
 }
 
 impl SystemActor {
@@ -45,6 +49,7 @@ impl SystemActor {
             SystemActor::Leaks => "system:leaks",
             SystemActor::Acquirer => "system:acquirer",
             SystemActor::Watch => "system:watch",
+            SystemActor::Login => "system:login",
         }
     }
 }
@@ -110,6 +115,33 @@ impl<P: Permission> Caller<P> {
     /// The books this caller may touch.
     pub fn tenant(&self) -> TenantScope {
         TenantScope { scope: self.scope }
+    }
+}
+
+impl Caller<OwnAccount> {
+    /// A person with what is his own; nothing for a key.
+    pub fn own(credential: &Arc<Credential>) -> Option<Caller<OwnAccount>> {
+        credential.presence.as_ref()?;
+        Some(Caller {
+            actor: Actor::Key(credential.id),
+            scope: credential.scope,
+            rule: OwnAccount::NAME.to_owned(),
+            credential: Some(Arc::clone(credential)),
+            permission: PhantomData,
+        })
+    }
+}
+
+impl Caller<Operate> {
+    /// The server on behalf of somebody who is not let in yet: what he says is proven by the command itself.
+    pub fn entering(user: UserId, scope: Scope) -> Caller<Operate> {
+        Caller {
+            actor: Actor::Entrant(user),
+            scope,
+            rule: SystemActor::Login.as_str().to_owned(),
+            credential: None,
+            permission: PhantomData,
+        }
     }
 }
 

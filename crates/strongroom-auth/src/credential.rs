@@ -3,11 +3,12 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::MacKey;
-use strongroom_types::id::ApiKeyId;
+use strongroom_types::id::{AnyId, ApiKeyId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::permission::{PermissionSet, Role};
+use crate::presence::Presence;
 use crate::restrictions::{Networks, Thumbprint};
 
 /// Secret keys act for the organization; publishable keys may only make card tokens and read a payment link.
@@ -56,7 +57,7 @@ pub enum CredentialStatus {
     Revoked,
 }
 
-/// A proven API key, as the edge and the policy see it. Holds no key text.
+/// A proven API key or session, as the edge and the policy see it. Holds no key text.
 pub struct Credential {
     pub id: ApiKeyId,
     pub scope: Scope,
@@ -75,6 +76,8 @@ pub struct Credential {
     pub certificates: Option<Vec<Thumbprint>>,
     /// Whether its record bounds what money it may move.
     pub is_limited: bool,
+    /// Set when it is no key but a person who has signed in; then `id` is of the line that holds his rights.
+    pub presence: Option<Presence>,
 }
 
 impl Credential {
@@ -100,6 +103,15 @@ impl Credential {
 
     /// Whether the key may be used at `now`.
     pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.status == CredentialStatus::Active && self.expires_at.is_none_or(|end| now < end)
+        let present = self.presence.as_ref();
+        self.status == CredentialStatus::Active
+            && self.expires_at.is_none_or(|end| now < end)
+            && present.is_none_or(|presence| presence.is_awake(now))
+    }
+
+    /// Whom the log names: the person, else the key.
+    pub fn subject(&self) -> AnyId {
+        let user = self.presence.as_ref().map(|presence| presence.user.any());
+        user.unwrap_or(self.id.any())
     }
 }

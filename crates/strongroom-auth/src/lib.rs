@@ -2,19 +2,27 @@
 //!
 //! A [`Caller`] exists only when a proven credential was found to hold the permission `P`; handlers and commands ask
 //! for it by type. A [`TenantScope`] comes only from a caller, and storage answers only to a scope.
+//! People: what a session adds to a credential is in [`presence`], what is asked of passwords in [`password`], codes of an
+//! authenticator in [`totp`].
 //! Never here: SQL, HTTP. Key texts are parsed and hashed in [`key_text`]; request signatures in [`signing`].
 
 mod base62;
 pub mod caller;
 pub mod credential;
 pub mod key_text;
+pub mod password;
 pub mod permission;
+pub mod presence;
 pub mod restrictions;
 pub mod signing;
+pub mod token_text;
+pub mod totp;
+pub mod webauthn;
 
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
 pub use permission::{Permission, PermissionSet, Role};
+pub use presence::Presence;
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};
 
 /// Whether `signature` is the Ed25519 signature of `public`'s holder over `message`.

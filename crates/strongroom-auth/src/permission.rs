@@ -58,6 +58,9 @@ permissions! {
     ReadTokens = "read:tokens";
     RevealTokens = "reveal:tokens";
     ReadTransactions = "read:transactions";
+    CreateUsers = "create:users";
+    ManageUsers = "manage:users";
+    ReadUsers = "read:users";
     CreateWallets = "create:wallets";
     ManageWallets = "manage:wallets";
     ReadWallets = "read:wallets";
@@ -83,6 +86,14 @@ permissions! {
     CreateSales = "create:transactions";
     VoidSales = "void:transactions";
     Operate = "operate:installation";
+}
+
+/// What every person may do with what is his own: his profile, his sessions, his second factors. No key holds it, whatever
+/// its patterns say: [`Caller::own`](crate::Caller::own) asks for a session instead.
+pub struct OwnAccount;
+
+impl Permission for OwnAccount {
+    const NAME: &'static str = "own:account";
 }
 
 /// A set of permissions, as patterns: `*`, `read:*` or one permission's name.
@@ -221,6 +232,7 @@ impl Role {
                 "create:*",
                 "manage:wallets",
                 "manage:api_keys",
+                "manage:users",
                 "manage:webhooks",
                 "manage:tokens",
                 "write:alerts",
@@ -280,6 +292,7 @@ impl Role {
                 "read:stores",
                 "read:tills",
                 "read:shifts",
+                "read:users",
             ],
             Role::Publishable => &["read:account", "create:tokens"],
             Role::Custom => &[],
@@ -360,7 +373,8 @@ mod tests {
                 "read:request_logs",
                 "read:webhooks",
                 "read:alerts",
-                "read:approval_policies"
+                "read:approval_policies",
+                "read:users"
             ]
         );
     }

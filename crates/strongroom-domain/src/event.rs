@@ -8,7 +8,7 @@ use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPayments, ReadPayouts,
     ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills, ReadTokens,
-    ReadTransactions, ReadWallets, ReadWebhooks,
+    ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -110,6 +110,17 @@ events! {
     ApprovalPolicyCreated = 103, "approval_policy.created";
     ApprovalPolicyUpdated = 104, "approval_policy.updated";
     ApprovalPolicyDeleted = 105, "approval_policy.deleted";
+    UserInvited = 115, "user.invited";
+    UserJoined = 116, "user.joined";
+    UserUpdated = 117, "user.updated";
+    UserDeactivated = 118, "user.deactivated";
+    UserPasswordChanged = 119, "user.password_changed";
+    UserFactorAdded = 120, "user.factor_added";
+    UserFactorRemoved = 121, "user.factor_removed";
+    UserSessionsEnded = 122, "user.sessions_ended";
+    SessionCreated = 123, "session.created";
+    SessionSteppedUp = 124, "session.stepped_up";
+    SessionEnded = 125, "session.ended";
     CustomerCreated = 155, "customer.created";
     CustomerUpdated = 156, "customer.updated";
     CustomerErased = 157, "customer.erased";
@@ -151,6 +162,7 @@ impl EventType {
             Some("till") => ReadTills::NAME,
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
+            Some("user" | "session") => ReadUsers::NAME,
             _ => ReadKeys::NAME,
         }
     }

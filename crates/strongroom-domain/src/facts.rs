@@ -6,7 +6,7 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PayoutId, ProductId,
-    RawId, RefundId, StoreId, TillId, TokenId, WalletId, WebhookId,
+    RawId, RefundId, SessionId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -20,9 +20,11 @@ use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::sessions::Session;
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::Token;
+use crate::users::{Staff, User, staff_key};
 use crate::wallets::{Books, Wallet};
 use crate::webhooks::Webhook;
 
@@ -50,6 +52,8 @@ pub enum Field {
     SaleReference,
     /// A till and the number of a transaction in its chain, to the transaction.
     OfflineSale,
+    /// A person who is not deactivated.
+    UserEmail,
 }
 
 impl Field {
@@ -71,6 +75,7 @@ impl Field {
         Field::TillKey,
         Field::SaleReference,
         Field::OfflineSale,
+        Field::UserEmail,
     ];
 
     pub const fn code(self) -> u16 {
@@ -92,6 +97,7 @@ impl Field {
             Field::TillKey => 39,
             Field::SaleReference => 40,
             Field::OfflineSale => 41,
+            Field::UserEmail => 20,
         }
     }
 
@@ -113,6 +119,7 @@ impl Field {
                 | Field::WalletPhone
                 | Field::CustomerEmail
                 | Field::CustomerPhone
+                | Field::UserEmail
         )
     }
 }
@@ -318,6 +325,28 @@ impl Facts {
     pub fn policies(&self) -> Option<&Policies> {
         match self.record(policies_key()).map(Arc::as_ref) {
             Some(Record::Policies(policies)) => Some(policies),
+            _ => None,
+        }
+    }
+
+    pub fn user(&self, id: UserId) -> Option<&User> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn session(&self, id: SessionId) -> Option<&Session> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Session(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// How many people there are, once there was one.
+    pub fn staff(&self) -> Option<&Staff> {
+        match self.record(staff_key()).map(Arc::as_ref) {
+            Some(Record::Staff(staff)) => Some(staff),
             _ => None,
         }
     }

@@ -16,9 +16,11 @@ use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::sessions::{Session, SessionBody, Trace};
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::{Cardholder, Token, TokenBody};
+use crate::users::{Profile, Staff, User, UserBody};
 use crate::wallets::{Books, Owner, Wallet, WalletBody};
 use crate::webhooks::Webhook;
 
@@ -43,6 +45,9 @@ pub enum Record {
     Product(ProductBody),
     Store(StoreBody),
     Till(TillBody),
+    User(User),
+    Session(Session),
+    Staff(Staff),
 }
 
 /// A personal part, in clear.
@@ -73,6 +78,9 @@ impl Record {
             Record::Product(_) => Kind::Product,
             Record::Store(_) => Kind::Store,
             Record::Till(_) => Kind::Till,
+            Record::User(_) => Kind::User,
+            Record::Session(_) => Kind::Session,
+            Record::Staff(_) => Kind::Staff,
         }
     }
 
@@ -85,6 +93,7 @@ impl Record {
             | Record::External(_)
             | Record::Allowance(_)
             | Record::Policies(_)
+            | Record::Staff(_)
             | Record::Store(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
@@ -98,6 +107,8 @@ impl Record {
             Record::Customer(customer) => u8::from(customer.body.erased_at.is_some()),
             Record::Product(product) => u8::from(!product.active),
             Record::Till(till) => u8::from(till.retired),
+            Record::User(user) => user.body.status.code(),
+            Record::Session(session) => session.body.status_code(),
         }
     }
 
@@ -123,6 +134,9 @@ impl Record {
             Record::Product(value) => encode(value, out),
             Record::Store(value) => encode(value, out),
             Record::Till(value) => encode(value, out),
+            Record::User(value) => encode(&value.body, out),
+            Record::Session(value) => encode(&value.body, out),
+            Record::Staff(value) => encode(value, out),
         }
     }
 
@@ -145,6 +159,8 @@ impl Record {
             Record::Customer(customer) => {
                 part(customer.body.subject, customer.person.as_ref())
             }
+            Record::User(user) => part(user.body.subject, user.profile.as_ref()),
+            Record::Session(session) => part(session.body.subject, session.trace.as_ref()),
             _ => Vec::new(),
         }
     }
@@ -196,6 +212,15 @@ impl Record {
                     person: person.transpose()?,
                 })
             }
+            Kind::Staff => Record::Staff(decode(business)?),
+            Kind::User => Record::User(User {
+                body: decode::<UserBody>(business)?,
+                profile: only::<Profile>(personal)?,
+            }),
+            Kind::Session => Record::Session(Session {
+                body: decode::<SessionBody>(business)?,
+                trace: only::<Trace>(personal)?,
+            }),
             Kind::Approval => {
                 let request = personal
                     .first()
@@ -240,6 +265,16 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+/// The one personal part; nothing once it was erased.
+fn only<T: for<'b> minicbor::Decode<'b, ()>>(
+    personal: &[PersonalPart],
+) -> Result<Option<T>, String> {
+    personal
+        .first()
+        .map(|part| decode::<T>(&part.bytes))
+        .transpose()
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {

@@ -386,7 +386,7 @@ pub struct AuditView<'a> {
     pub sequence: u64,
     pub timestamp: Timestamp,
     pub created_at: Timestamp,
-    /// Who acted: a key's id, or the server's own hand.
+    /// Who acted, or tried to sign in: a person, a key, or the server's own hand.
     pub user_id: Option<String>,
     pub credential_id: Option<AnyId>,
     pub action: Action,
@@ -428,8 +428,9 @@ impl<'a> AuditView<'a> {
             timestamp: place.time,
             created_at: place.time,
             user_id: actor
-                .credential
+                .user
                 .map(|id| id.to_string())
+                .or_else(|| actor.credential.map(|id| id.to_string()))
                 .or_else(|| actor.system.clone()),
             credential_id: actor.credential,
             action: facts.action,

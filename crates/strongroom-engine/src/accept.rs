@@ -115,7 +115,10 @@ impl Commit {
         let pinned = rejection.is_transient() || pending.envelope.signature.is_some();
         let column = spent_column(&pending.envelope, pinned);
         // SECURITY: what the refusal spends must be known after a restart, so the budget is for those that spend nothing.
-        if !column.is_empty() || self.refusals.allows(key, draft.now.seconds()) {
+        // A login attempt on a known account is always one record.
+        let is_login = pending.command.action() == Action::UserSignedIn;
+        let spends = !column.is_empty();
+        if spends || is_login || self.refusals.allows(key, draft.now.seconds()) {
             let facts = EntryFacts {
                 action: pending.command.action(),
                 resource: None,

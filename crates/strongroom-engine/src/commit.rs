@@ -397,9 +397,15 @@ impl Commit {
             .records
             .iter()
             .filter(|row| {
-                [Kind::ApiKey, Kind::Organization, Kind::Webhook]
-                    .iter()
-                    .any(|kind| kind.code() == row.kind)
+                [
+                    Kind::ApiKey,
+                    Kind::Organization,
+                    Kind::Webhook,
+                    Kind::User,
+                    Kind::Session,
+                ]
+                .iter()
+                .any(|kind| kind.code() == row.kind)
             })
             .filter_map(|row| {
                 let kind = Kind::from_code(row.kind)?;
@@ -419,7 +425,19 @@ impl Commit {
         match record {
             Record::ApiKey(key) => {
                 if let Some(scope) = self.shared.scope(number) {
-                    self.shared.credentials.put(scope, key);
+                    self.shared.put_key(scope, key);
+                }
+            }
+            Record::User(user) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.directory.put_user(scope, &user.body);
+                    self.shared.renew(scope, user.body.key);
+                }
+            }
+            Record::Session(session) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.directory.put_session(scope, &session.body);
+                    self.shared.renew(scope, session.body.key);
                 }
             }
             Record::Webhook(webhook) => {

@@ -1,15 +1,21 @@
-//! Proven keys in memory, found by the keyed hash of their text.
+//! Proven keys and sessions in memory, found by the keyed hash of their text.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use strongroom_auth::{Credential, CredentialStatus};
+use strongroom_auth::{Credential, CredentialStatus, Presence};
 use strongroom_crypto::MacKey;
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
+
+/// What a session adds to the rights that it acts by.
+pub(crate) struct Attendance {
+    pub presence: Presence,
+    pub ends_at: Timestamp,
+}
 
 /// Every key of the installation. Rebuilt at start, changed by each commit that touches a key.
 #[derive(Default)]
@@ -38,6 +44,7 @@ impl Credentials {
             networks: key.networks.clone(),
             certificates: key.certificates.clone(),
             is_limited: key.limits.is_some(),
+            presence: None,
         };
         if credential.status == CredentialStatus::Revoked {
             self.revoked
@@ -45,10 +52,44 @@ impl Credentials {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert((scope.number, key.id));
         }
+        self.insert(key.hash, credential);
+    }
+
+    /// A person's session, by what his line of the keys holds now.
+    pub fn put_session(&self, scope: Scope, hash: [u8; 32], line: &ApiKey, session: Attendance) {
+        let credential = Credential {
+            id: line.id,
+            scope,
+            key_type: line.key_type,
+            role: line.role,
+            permissions: line.permissions.clone(),
+            dialect: line.dialect,
+            signing: line.signing,
+            signing_key: MacKey::new(line.signing_secret.as_bytes()),
+            expires_at: Some(session.ends_at),
+            status: line.status,
+            networks: line.networks.clone(),
+            certificates: line.certificates.clone(),
+            is_limited: line.limits.is_some(),
+            presence: Some(session.presence),
+        };
+        self.insert(hash, credential);
+    }
+
+    fn insert(&self, hash: [u8; 32], credential: Credential) {
         self.by_hash
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(key.hash, Arc::new(credential));
+            .insert(hash, Arc::new(credential));
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets a session that is over.
+    pub fn remove(&self, hash: &[u8; 32]) {
+        self.by_hash
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(hash);
         self.changes.fetch_add(1, Ordering::Release);
     }
 
@@ -64,8 +105,11 @@ impl Credentials {
     /// A credential as it is now, by its id: a walk over all, for those who hold one for long.
     pub fn current(&self, held: &Credential) -> Option<Arc<Credential>> {
         let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let session = |of: &Credential| of.presence.as_ref().map(|presence| presence.session);
         let is_same = |found: &&Arc<Credential>| {
-            found.id == held.id && found.scope.number == held.scope.number
+            found.id == held.id
+                && found.scope.number == held.scope.number
+                && session(found) == session(held)
         };
         all.values().find(is_same).cloned()
     }

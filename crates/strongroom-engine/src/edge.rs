@@ -11,7 +11,7 @@ use strongroom_domain::api_keys::{Minted, RevokeLeaked};
 use strongroom_domain::command::Command;
 use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::rejection::Rejection;
-use strongroom_types::id::{AnyId, RawId, RequestId, WebhookAttemptId};
+use strongroom_types::id::{AnyId, RawId, RequestId, UserId, WebhookAttemptId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -35,11 +35,14 @@ impl Engine {
             .credentials
             .find(&hash)
             .filter(|c| c.is_usable(now))?;
+        if let Some(presence) = &credential.presence {
+            presence.used(now);
+        }
         self.inner.shared.credentials.note_use(&credential, now);
         Some(credential)
     }
 
-    fn hash_of(&self, key: &str) -> [u8; 32] {
+    pub(crate) fn hash_of(&self, key: &str) -> [u8; 32] {
         let mac = self.inner.shared.credential_key.mac();
         mac.tag_fields(&[key.as_bytes()])
     }
@@ -159,7 +162,7 @@ impl Engine {
         let pending = Pending {
             command: Box::new(Refused { action, rejection }),
             scope: credential.scope,
-            actor: actor_line(Some(credential.id.any()), None, &rule, &envelope),
+            actor: actor_line(&Who::proven(credential), &rule, &envelope),
             envelope: Envelope {
                 idempotency: None,
                 ..envelope
@@ -186,7 +189,9 @@ impl Engine {
         let found = self.inner.shared.credentials.find(&hash);
         let found = found.filter(|key| key.is_usable(self.now()));
         // A publishable key is made to be seen.
-        let Some(key) = found.filter(|key| key.key_type == KeyType::Secret) else {
+        let is_key =
+            |key: &Arc<Credential>| key.key_type == KeyType::Secret && key.presence.is_none();
+        let Some(key) = found.filter(is_key) else {
             return Ok(());
         };
         let caller = Caller::system(SystemActor::Leaks, key.scope);
@@ -226,24 +231,53 @@ fn line_id(time: Timestamp) -> RawId {
     RawId::from_parts(milliseconds, u64::from_le_bytes(random::<8>()))
 }
 
+/// Who acts, as the log names him.
+#[derive(Default)]
+pub(crate) struct Who {
+    pub credential: Option<AnyId>,
+    pub system: Option<&'static str>,
+    pub user: Option<UserId>,
+}
+
+impl Who {
+    /// A key, or a person by his session.
+    pub fn proven(credential: &Credential) -> Who {
+        let presence = credential.presence.as_ref();
+        let session = presence.map(|presence| presence.session.any());
+        Who {
+            credential: session.or(Some(credential.id.any())),
+            system: None,
+            user: presence.map(|presence| presence.user),
+        }
+    }
+
+    pub fn server(name: &'static str) -> Who {
+        Who {
+            system: Some(name),
+            ..Who::default()
+        }
+    }
+
+    /// Whom refusals are counted for: a person's are one's, whatever session they came by.
+    fn subject(&self) -> Option<AnyId> {
+        self.user.map(UserId::any).or(self.credential)
+    }
+}
+
 /// Writes down who acts; done by the caller's thread, so that the commit thread need not.
-pub(crate) fn actor_line(
-    credential: Option<AnyId>,
-    system: Option<&str>,
-    rule: &str,
-    envelope: &Envelope,
-) -> ActorLine {
+pub(crate) fn actor_line(who: &Who, rule: &str, envelope: &Envelope) -> ActorLine {
     let actor = EntryActor {
-        credential,
-        system: system.map(str::to_owned),
+        credential: who.credential,
+        system: who.system.map(str::to_owned),
         request: envelope.request.0,
         address: envelope.address.clone(),
         user_agent: envelope.user_agent.clone(),
         rule: rule.to_owned(),
         signed: envelope.signature.is_some(),
+        user: who.user,
     };
     ActorLine {
-        credential,
+        credential: who.subject(),
         part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
     }
 }

@@ -15,13 +15,13 @@ use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
 use strongroom_store::{Batch, Reader, Release, Standing, Store, StoreError};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{ApiKeyId, OrganizationId};
+use strongroom_types::id::{ApiKeyId, OrganizationId, SessionId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock::Clock;
-use crate::edge::actor_line;
+use crate::edge::{Who, actor_line};
 use crate::envelope::{Committed, Envelope, Failure};
 use crate::journal::Journals;
 use crate::queue::{Decide, Item, Pending, answer};
@@ -322,11 +322,19 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<oneshot::Receiver<Result<Committed, Failure>>, Failure> {
         let (answer, outcome) = oneshot::channel();
-        let (credential, system) = match caller.actor() {
-            Actor::Key(id) => (Some(id.any()), None),
-            Actor::System(actor) => (None, Some(actor.as_str())),
+        let who = match (caller.actor(), caller.credential()) {
+            (_, Some(credential)) => Who::proven(credential),
+            (Actor::Key(id), None) => Who {
+                credential: Some(id.any()),
+                ..Who::default()
+            },
+            (Actor::System(actor), None) => Who::server(actor.as_str()),
+            (Actor::Entrant(user), None) => Who {
+                user: Some(user),
+                ..Who::server(SystemActor::Login.as_str())
+            },
         };
-        let actor = actor_line(credential, system, caller.rule(), &envelope);
+        let actor = actor_line(&who, caller.rule(), &envelope);
         let command = held_to(caller.credential().map(AsRef::as_ref), command, &envelope);
         self.inner.shared.queue.push(Pending {
             command,
@@ -411,6 +419,7 @@ impl Engine {
     pub fn take_summaries(&self) -> Summaries {
         Summaries {
             used: self.inner.shared.credentials.take_used(),
+            sessions: self.inner.shared.directory.take_used(self.now()),
             failures: self.inner.shared.failures.take(),
             refusals: std::mem::take(
                 &mut *self
@@ -457,6 +466,7 @@ fn held_to<C: Command>(
 /// What was counted in memory since the last time.
 pub struct Summaries {
     pub used: Vec<(Scope, Vec<(ApiKeyId, Timestamp)>)>,
+    pub sessions: Vec<(Scope, Vec<(SessionId, Timestamp)>)>,
     pub failures: Vec<((&'static str, String), u64)>,
     pub refusals: Vec<(RefusalKey, u64)>,
 }

@@ -14,6 +14,7 @@ mod checkpoints;
 mod clock;
 mod commit;
 mod credentials;
+mod directory;
 mod draft;
 mod edge;
 mod engine;
@@ -26,7 +27,9 @@ pub mod journal;
 mod load;
 mod log;
 mod opened;
+mod passwords;
 mod payments;
+mod people;
 mod proofs;
 mod queue;
 mod reading;
@@ -56,6 +59,7 @@ pub use journal::{
 };
 pub use opened::{OpenFault, Opener};
 pub use payments::PaidWith;
+pub use people::{Question, SessionTexts};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{

@@ -14,9 +14,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::arrivals::Arrivals;
 use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::directory::Directory;
 use crate::engine::EngineState;
 use crate::envelope::Failure;
 use crate::failures::Failures;
+use crate::passwords::Passwords;
 use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
 use crate::scopes::Scopes;
@@ -29,6 +31,8 @@ pub(crate) struct Shared {
     pub queue: Queue,
     pub scopes: RwLock<Scopes>,
     pub credentials: Credentials,
+    pub directory: Directory,
+    pub passwords: Passwords,
     pub failures: Failures,
     pub state: RwLock<EngineState>,
     pub counters: Counters,

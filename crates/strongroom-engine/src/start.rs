@@ -19,11 +19,13 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::commit::Commit;
 use crate::credentials::Credentials;
+use crate::directory::Directory;
 use crate::draft::spent_hashes;
 use crate::engine::EngineState;
 use crate::failures::Failures;
 use crate::log::Log;
 use crate::opened::{Opener, crypto_key};
+use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::refusals::Refusals;
 use crate::rotation::{KeyPolicy, load_uses};
@@ -170,8 +172,9 @@ pub(crate) fn begin(
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
     let (credentials, webhooks) = (Credentials::default(), Webhooks::default());
+    let directory = Directory::default();
     for scope in scopes.all() {
-        load_keys(&mut *reader, &opener, scope, &credentials)?;
+        load_keys(&mut *reader, &opener, scope, (&credentials, &directory))?;
         webhooks.load(&mut *reader, &opener, scope)?;
     }
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
@@ -183,6 +186,8 @@ pub(crate) fn begin(
         queue: Queue::new(settings.queue_limit),
         scopes: RwLock::new(scopes),
         credentials,
+        directory,
+        passwords: Passwords::default(),
         failures: Failures::default(),
         state: RwLock::new(EngineState::Running),
         counters: Counters::default(),
@@ -196,6 +201,7 @@ pub(crate) fn begin(
         codes: SecurityCodes::default(),
         uses_on_disk,
     });
+    shared.renew_all();
     let commit = Commit {
         shared: Arc::clone(&shared),
         writer: store.writer()?,
@@ -256,31 +262,35 @@ fn load_logs(
     Ok((scopes, logs))
 }
 
+/// Keys, and the people and sessions that act by such.
 fn load_keys(
     reader: &mut dyn Reader,
     opener: &Opener,
     scope: Scope,
-    credentials: &Credentials,
+    (credentials, directory): (&Credentials, &Directory),
 ) -> Result<(), StartError> {
-    let mut range = IdRange::default();
-    loop {
-        let rows = reader.records(scope.number, Kind::ApiKey.code(), range, false, 1_000)?;
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        range.after = Some(last.id);
-        for row in &rows {
-            let record = opener.record(&scope, row, &mut |_| None);
-            match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
-                Record::ApiKey(key) => credentials.put(scope, &key),
-                _ => {
-                    return Err(StartError::Damage(
-                        "an API key's record is of another kind".into(),
-                    ));
+    for kind in [Kind::ApiKey, Kind::User, Kind::Session] {
+        let mut range = IdRange::default();
+        loop {
+            let rows = reader.records(scope.number, kind.code(), range, false, 1_000)?;
+            let Some(last) = rows.last() else { break };
+            range.after = Some(last.id);
+            for row in &rows {
+                let record = opener.record(&scope, row, &mut |_| None);
+                match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
+                    Record::ApiKey(key) if key.user.is_some() => directory.put_line(scope, key),
+                    Record::ApiKey(key) => credentials.put(scope, &key),
+                    Record::User(user) => directory.put_user(scope, &user.body),
+                    Record::Session(session) => directory.put_session(scope, &session.body),
+                    _ => {
+                        let text = "the record of a key or a person is of another kind";
+                        return Err(StartError::Damage(text.into()));
+                    }
                 }
             }
         }
     }
+    Ok(())
 }
 
 fn load_spent(

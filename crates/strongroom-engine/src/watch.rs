@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::commit::Commit;
 use crate::draft::Draft;
-use crate::edge::actor_line;
+use crate::edge::{Who, actor_line};
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure};
 use crate::queue::{Item, Outcome, Pending};
@@ -31,6 +31,10 @@ const PAUSE: i64 = 10_000;
 /// So many refusals for rights that a key lacks, within the window, are no slip of its owner's.
 const PROBES: u32 = 10;
 const WINDOW: i64 = 60_000;
+
+/// The sixth failed login on an account is told (CONTRACT 6), if the first was no longer ago than an hour.
+const MOST_FAILED_LOGINS: u32 = 5;
+const LOGIN_WINDOW: i64 = 3_600_000;
 
 /// Rules and subjects remembered at once; beyond them the quiet ones are forgotten, then all.
 const MOST_REMEMBERED: usize = 10_000;
@@ -50,6 +54,8 @@ pub(crate) struct Watch {
     denials: HashMap<(u32, AnyId), (i64, u32)>,
     /// What was given out for the batch that is being made.
     given: Vec<((u32, Happening), u64)>,
+    /// The same for failed logins on each account, since the last that did not fail.
+    logins: HashMap<(u32, AnyId), (i64, u32)>,
 }
 
 /// What was told of a happening, and what waits to be.
@@ -111,15 +117,12 @@ impl Watch {
 
     /// Whether this refusal is one too many.
     fn probes(&mut self, key: (u32, AnyId), now: Timestamp) -> bool {
-        if self.denials.len() >= MOST_REMEMBERED {
-            self.denials.clear();
-        }
-        let (since, count) = self.denials.entry(key).or_insert((now.0, 0));
-        if now.0.saturating_sub(*since) >= WINDOW {
-            (*since, *count) = (now.0, 0);
-        }
-        *count = count.saturating_add(1);
-        *count >= PROBES
+        counted(&mut self.denials, key, now, WINDOW) >= PROBES
+    }
+
+    /// Whether this failed login is one too many.
+    fn guesses(&mut self, account: (u32, AnyId), now: Timestamp) -> bool {
+        counted(&mut self.logins, account, now, LOGIN_WINDOW) > MOST_FAILED_LOGINS
     }
 
     fn make_room(&mut self, now: Timestamp) {
@@ -132,6 +135,24 @@ impl Watch {
             self.seen.clear();
         }
     }
+}
+
+/// Counts one more within the window that began with the first.
+fn counted(
+    all: &mut HashMap<(u32, AnyId), (i64, u32)>,
+    key: (u32, AnyId),
+    now: Timestamp,
+    window: i64,
+) -> u32 {
+    if all.len() >= MOST_REMEMBERED {
+        all.clear();
+    }
+    let (since, count) = all.entry(key).or_insert((now.0, 0));
+    if now.0.saturating_sub(*since) >= window {
+        (*since, *count) = (now.0, 0);
+    }
+    *count = count.saturating_add(1);
+    *count
 }
 
 impl Seen {
@@ -193,6 +214,11 @@ impl Commit {
             Ok(committed) => {
                 let subject = committed.facts.resource?;
                 let told = |event| committed.facts.events.iter().any(|e| e.event == event);
+                if let (Action::UserSignedIn, Some(user)) =
+                    (committed.facts.action, pending.actor.credential)
+                {
+                    self.watch.logins.remove(&(pending.scope.number, user));
+                }
                 return match (committed.facts.action, subject.kind) {
                     (Action::ApiKeyLeaked, Kind::ApiKey) => about(Rule::LeakedKey, subject),
                     (Action::WebhookDisabled, _) if told(EventType::WebhookDisabled) => {
@@ -217,6 +243,13 @@ impl Commit {
             (Action::SecretKeyInBrowser, _) => about(Rule::SecretKeyInBrowser, key),
             (Action::AddressRefused, _) => about(Rule::AddressRefused, key),
             (Action::CardNumberRefused, _) => about(Rule::CardNumberInField, key),
+            (Action::UserSignedIn, Code::LoginRefused | Code::SecondFactorInvalid) => {
+                let guesses = self.watch.guesses((pending.scope.number, key), draft.now);
+                guesses.then_some(Happening {
+                    rule: Rule::FailedLogins,
+                    subject: key,
+                })
+            }
             (_, Code::PermissionDenied | Code::PermissionNotHeld) => {
                 let probes = self.watch.probes((pending.scope.number, key), draft.now);
                 probes.then_some(Happening {
@@ -239,7 +272,7 @@ impl Commit {
         let pending = Pending {
             command: Box::new(alert),
             scope,
-            actor: actor_line(None, Some(actor), actor, &envelope),
+            actor: actor_line(&Who::server(actor), actor, &envelope),
             envelope,
             answer,
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use strongroom_auth::webauthn::RelyingParty;
 use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
@@ -12,6 +13,7 @@ use strongroom_tls::Acceptor;
 use strongroom_types::id::{ApiKeyId, OrganizationId};
 
 use crate::feed::Feeds;
+use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
 use crate::routes::routes;
 use crate::table::Table;
@@ -100,6 +102,7 @@ pub(crate) struct Inner {
     pub keys: Option<Throttle<ApiKeyId>>,
     pub reveals: Throttle<ApiKeyId>,
     pub organizations: Option<Throttle<OrganizationId>>,
+    pub entrance: Arc<Entrance>,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -125,6 +128,10 @@ impl App {
                 .organization_limit
                 .map(|limit| Throttle::new("organization", limit, 1_000)),
             pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
+            entrance: Arc::new(Entrance {
+                lockout: Lockout::default(),
+                party: RelyingParty::of(&settings.public_origins),
+            }),
             engine,
             settings,
         };

@@ -14,11 +14,12 @@ use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
 use strongroom_outbound::Outbound;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::WalletId;
+use strongroom_types::id::{SessionId, UserId, WalletId};
 use strongroom_types::mode::Mode;
 
 use crate::feed::{Feed, Feeds};
-use crate::json::{Object, Value, parse_object, read_object};
+use crate::json::{NOBODY, Object, Value, parse_object, read_object};
+use crate::lockout::Entrance;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
@@ -39,6 +40,8 @@ pub struct Answer {
     pub(crate) page: Option<&'static Page>,
     /// What follows for as long as the reader stays, instead of a body.
     pub(crate) feed: Option<Feed>,
+    /// The value of `Set-Cookie`.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Answer {
@@ -90,6 +93,7 @@ pub struct Call {
     /// The `Last-Event-ID` header of a reader that comes back.
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,
+    pub(crate) entrance: Arc<Entrance>,
 }
 
 impl Call {
@@ -127,6 +131,14 @@ impl Call {
             permissions: self.credential.permissions.clone(),
             is_restricted: self.credential.is_restricted(),
         }
+    }
+
+    /// Who has signed in, and by which session; nobody where it is a key.
+    pub fn own(&self) -> (UserId, SessionId) {
+        let presence = self.credential.presence.as_ref();
+        presence.map_or((UserId(NOBODY), SessionId(NOBODY)), |presence| {
+            (presence.user, presence.session)
+        })
     }
 
     /// Says that the key has done what an alert is raised for, where no refusal goes on record.

@@ -23,6 +23,7 @@ use crate::address::network;
 use crate::app::App;
 use crate::arriving::Spill;
 use crate::body;
+use crate::browsing;
 use crate::call::{Answer, Call};
 use crate::cards;
 use crate::caught::Caught;
@@ -174,6 +175,7 @@ impl App {
             vault: self.settings().vault.clone(),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
+            entrance: Arc::clone(&self.inner().entrance),
         };
         let answer = self.run(handler, call).await?;
         Ok(Passed::of(answer, route))
@@ -189,8 +191,12 @@ impl App {
         // SECURITY: another server may have revoked the key: nobody is told whether it is good.
         self.engine().owned()?;
         // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
-        let key = unverified_key(&head.headers).unwrap_or("");
-        if let Some(credential) = self.engine().credential(key) {
+        let cookie = presented::unverified_session(&head.headers);
+        let key = cookie.or_else(|| unverified_key(&head.headers));
+        let proven = self.engine().credential(key.unwrap_or(""));
+        // A key in a cookie is none: nothing guards it there.
+        let proven = proven.filter(|found| cookie.is_none() || found.presence.is_some());
+        if let Some(credential) = proven {
             visit.identified(&credential);
             return Ok(credential);
         }
@@ -242,6 +248,8 @@ impl App {
         self.refuse_address(visit, credential).await?;
         self.refuse_certificate(visit, head, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
+        self.refuse_foreign_page(visit, head, credential, route)
+            .await?;
         self.refuse_live(visit, credential).await
     }
 
@@ -280,7 +288,8 @@ impl App {
     ) -> Result<(), Problem> {
         let browser =
             head.headers.contains_key(ORIGIN) || head.headers.contains_key("sec-fetch-site");
-        if credential.key_type != KeyType::Secret || !browser {
+        let is_key = credential.key_type == KeyType::Secret && credential.presence.is_none();
+        if !is_key || !browser {
             return Ok(());
         }
         let text =
@@ -385,18 +394,25 @@ impl App {
         credential: &Arc<Credential>,
         route: &Route,
     ) -> Result<Authorized, Problem> {
-        let Door::Guarded(guard) = &route.door else {
-            return Err(Problem::not_found());
-        };
-        match guard(credential) {
-            Ok(handler) => Ok(handler),
-            Err(denied) => {
+        let handler = match &route.door {
+            Door::Guarded(guard) => guard(credential).map_err(|denied| {
                 let text = format!("this key does not hold `{}`", denied.permission);
-                let rejection = Rejection::new(Code::PermissionDenied, text);
-                Err(self
-                    .refuse(visit, credential, Action::AccessDenied, rejection)
-                    .await)
-            }
+                Rejection::new(Code::PermissionDenied, text)
+            }),
+            Door::Personal(guard) => guard(credential).ok_or_else(|| {
+                let text = "this is for people who have signed in: `POST /v1/sessions`";
+                Rejection::new(Code::SessionRequired, text)
+            }),
+            _ => return Err(Problem::not_found()),
+        };
+        let handler = handler.and_then(|handler| {
+            browsing::stepped_up(credential, route, visit.time).map(|()| handler)
+        });
+        match handler {
+            Ok(handler) => Ok(handler),
+            Err(rejection) => Err(self
+                .refuse(visit, credential, Action::AccessDenied, rejection)
+                .await),
         }
     }
 
@@ -440,9 +456,16 @@ impl App {
             true => Cow::Owned(cards::remembered(self.engine(), scope, body)),
             false => Cow::Borrowed(body),
         };
+        // SECURITY: of what is one's own, each person has his own keys, or one would be shown another's reply.
+        let path = match (&route.door, &credential.presence) {
+            (Door::Personal(_), Some(presence)) => {
+                Cow::Owned(format!("{} {}", route.path, presence.user))
+            }
+            _ => Cow::Borrowed(route.path),
+        };
         Ok(Some(
             self.engine()
-                .idempotency(scope, verb, route.path, &key, target, &body),
+                .idempotency(scope, verb, &path, &key, target, &body),
         ))
     }
 

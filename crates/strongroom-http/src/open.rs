@@ -36,7 +36,11 @@ impl App {
         };
         visit.routed(head, route);
         match route.door {
-            Door::Guarded(_) => None,
+            Door::Guarded(_) | Door::Personal(_) => None,
+            Door::Visitor(ref reception) => {
+                let reception = reception.as_ref();
+                Some(self.receive(visit, head, body, (route, reception)).await)
+            }
             Door::Leaks => Some(self.leak(visit, head, body).await),
             Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
             _ => Some(self.open(visit, route)),
@@ -66,9 +70,15 @@ impl App {
                 status: 200,
                 answer: Answer::page(page()),
             },
-            (Door::Health | Door::Leaks | Door::EncryptionKeys | Door::Guarded(_), _) => {
-                status(200, "ok")
-            }
+            (
+                Door::Health
+                | Door::Leaks
+                | Door::EncryptionKeys
+                | Door::Guarded(_)
+                | Door::Personal(_)
+                | Door::Visitor(_),
+                _,
+            ) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),
             (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),

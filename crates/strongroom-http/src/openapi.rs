@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::presented::SESSION_COOKIE;
 use crate::query::{Parameter, ParameterKind};
 use crate::route::{Door, ReplyKind, Route, SignatureClass};
 use crate::routes::routes;
@@ -38,8 +39,9 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or the token of a session."},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "A session that began with `cookie`; what changes anything needs its `X-CSRF-Token` beside it."},
             },
             "responses": {"problem": problem_response()},
             "schemas": {"problem": schema::problem()},
@@ -90,9 +92,10 @@ fn operation(route: &Route) -> Value {
             },
             "default": {"$ref": "#/components/responses/problem"},
         },
-        "security": match route.permission {
-            Some(_) => json!([{"bearer": []}, {"apiKey": []}]),
-            None => json!([]),
+        "security": match (&route.door, route.permission) {
+            (Door::Personal(_), _) => json!([{"bearer": []}, {"session": []}]),
+            (_, Some(_)) => json!([{"bearer": []}, {"apiKey": []}, {"session": []}]),
+            (_, None) => json!([]),
         },
     });
     if route.waits

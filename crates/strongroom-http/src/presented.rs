@@ -1,7 +1,7 @@
 //! The key text a request presents. Nothing is proven here: the engine alone knows which keys exist.
 
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, COOKIE};
 use strongroom_types::id::ApprovalId;
 
 use crate::json::NOBODY;
@@ -28,6 +28,27 @@ pub fn unverified_key(headers: &HeaderMap) -> Option<&str> {
         found = Some(key);
     }
     found
+}
+
+/// The name of the cookie that holds a session. SECURITY: its prefix has browsers take it over TLS only, for this host
+/// alone, and for every path.
+pub const SESSION_COOKIE: &str = "__Host-strongroom";
+
+/// The session's text in the cookie of a request that presents nothing else; `None` when there is none, or two.
+pub fn unverified_session(headers: &HeaderMap) -> Option<&str> {
+    if headers.contains_key(AUTHORIZATION) || headers.contains_key("x-api-key") {
+        return None;
+    }
+    let mut found = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value);
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 /// The approval that a request sent again says it has been given. What names none, or two, is nobody's.
@@ -91,6 +112,27 @@ mod tests {
             read(&[("authorization", b"Bearer  sk_test_x")]),
             Some(" sk_test_x".into())
         );
+    }
+
+    #[test]
+    fn a_session_comes_by_its_cookie_alone() {
+        let read = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            unverified_session(&headers).map(str::to_owned)
+        };
+        let cookie = ("cookie", "a=b; __Host-strongroom=sess_test_x; c=d");
+        assert_eq!(read(&[cookie]), Some("sess_test_x".to_owned()));
+        assert_eq!(read(&[cookie, ("authorization", "Bearer x")]), None);
+        assert_eq!(
+            read(&[cookie, cookie]),
+            None,
+            "which one acts is not to be guessed"
+        );
+        assert_eq!(read(&[("cookie", "strongroom=sess_test_x")]), None);
+        assert_eq!(read(&[]), None);
     }
 
     #[test]

@@ -47,6 +47,9 @@ edge_codes! {
     SignatureMissing = 401, "signature_missing", "The request must be signed";
     SignatureReplayed = 401, "signature_replayed", "The signature was used before";
     Unauthorized = 401, "unauthorized", "Not authenticated";
+    LoginRefused = 401, "login_refused", "The login was refused";
+    SecondFactorRequired = 401, "second_factor_required", "A second factor is required";
+    SecondFactorInvalid = 401, "second_factor_invalid", "The second factor is not valid";
     LiveModeRefused = 403, "live_mode_refused", "Live keys are not accepted here";
     NotFound = 404, "not_found", "Not found";
     MethodNotAllowed = 405, "method_not_allowed", "Method not allowed";
@@ -61,6 +64,7 @@ edge_codes! {
     JsonTooDeep = 422, "json_too_deep", "The body is nested too deeply";
     BodyNotObject = 422, "body_not_object", "The body is not an object";
     NarrowTheRange = 422, "narrow_the_range", "The range is too wide to search";
+    LockedOut = 429, "locked_out", "Too many failed logins";
     RateLimited = 429, "rate_limited", "Too many requests";
     Internal = 500, "internal_error", "Something went wrong on our side";
     HandingOver = 503, "handing_over", "Another server takes the books over";

@@ -73,7 +73,7 @@ pub(crate) fn stream(response: &mut Response<Reply>, head: &Parts, feed: Feed) {
 }
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
-const HEADERS: &str = "Approval-Id, Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Idempotency-Key, X-Signature, X-Timestamp";
+const HEADERS: &str = "Approval-Id, Authorization, Content-Type, Idempotency-Key, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
 const EXPOSED: &str = "Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// Writes the response to a request.
@@ -153,6 +153,9 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
         headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
     } else if status != 204 {
         fixed(headers, CONTENT_TYPE, "application/json");
+    }
+    if let Some(cookie) = &answer.cookie {
+        put(headers, "set-cookie", cookie);
     }
     if answer.replayed {
         fixed(

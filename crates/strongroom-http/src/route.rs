@@ -6,12 +6,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use serde_json::Value as Schema;
+use strongroom_auth::permission::OwnAccount;
 use strongroom_auth::{Caller, Credential, Denied, Permission};
 
 use crate::call::{Answer, BoxFuture, Call};
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::signature_page::Page;
+use crate::visitor::Visitor;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
@@ -84,7 +86,17 @@ pub enum Door {
     /// Takes a key that was found.
     Leaks,
     Guarded(Guard),
+    /// For people who have signed in, about what is their own.
+    Personal(PersonalGuard),
+    /// Takes what somebody says who has no credential yet.
+    Visitor(Reception),
 }
+
+/// Hands out the handler to a person, and nothing to a key.
+type PersonalGuard = Box<dyn Fn(&Arc<Credential>) -> Option<Authorized> + Send + Sync>;
+
+/// A handler of those without a credential.
+type Reception = Box<dyn Fn(Visitor) -> BoxFuture<Result<Answer, Problem>> + Send + Sync>;
 
 /// A row.
 pub struct Route {
@@ -97,6 +109,8 @@ pub struct Route {
     /// Whether it moves money and so needs an idempotency key.
     pub money: bool,
     pub signature: SignatureClass,
+    /// Whether a person must have shown a second factor lately.
+    pub recent: bool,
     /// Whether live keys sign it whatever their policy says: a second proof beside the key.
     pub step_up: bool,
     pub limit: LimitClass,
@@ -134,6 +148,35 @@ impl Route {
         }
     }
 
+    /// A row for people who have signed in.
+    pub fn personal<F, Fut>(verb: Verb, path: &'static str, handler: F) -> Route
+    where
+        F: Fn(Caller<OwnAccount>, Call) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, Problem>> + Send + 'static,
+    {
+        let guard: PersonalGuard = Box::new(move |credential| {
+            let caller = Caller::own(credential)?;
+            Some(Box::new(move |call| Box::pin(handler(caller, call))))
+        });
+        Route {
+            limit: LimitClass::Api,
+            ..Route::open(verb, path, Door::Personal(guard))
+        }
+    }
+
+    /// A row for those who have no credential yet.
+    pub fn visitor<F, Fut>(verb: Verb, path: &'static str, handler: F) -> Route
+    where
+        F: Fn(Visitor) -> Fut + Copy + Send + Sync + 'static,
+        Fut: Future<Output = Result<Answer, Problem>> + Send + 'static,
+    {
+        let reception: Reception = Box::new(move |visitor| Box::pin(handler(visitor)));
+        Route {
+            limit: LimitClass::Unauthenticated,
+            ..Route::open(verb, path, Door::Visitor(reception))
+        }
+    }
+
     /// A row that needs no credential.
     pub fn open(verb: Verb, path: &'static str, door: Door) -> Route {
         Route {
@@ -144,6 +187,7 @@ impl Route {
             money: false,
             signature: SignatureClass::Never,
             step_up: false,
+            recent: false,
             limit: LimitClass::Exempt,
             reply: ReplyKind::Kept,
             success: 200,
@@ -196,6 +240,12 @@ impl Route {
     pub fn step_up(mut self) -> Route {
         self.step_up = true;
         self.sensitive()
+    }
+
+    #[must_use]
+    pub fn recent(mut self) -> Route {
+        self.recent = true;
+        self
     }
 
     #[must_use]
@@ -271,7 +321,10 @@ impl Route {
             ReplyKind::Stream => "stream",
         };
         let money = if self.money { "money" } else { "-" };
-        let permission = self.permission.unwrap_or("-");
+        let permission = match self.door {
+            Door::Personal(_) => "(own)",
+            _ => self.permission.unwrap_or("-"),
+        };
         let line = format!(
             "{:<6}{:<36}{permission:<23}{money:<7}{signature:<11}{limit:<8}{reply:<8}{}",
             self.verb.as_str(),

@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod hooks;
+mod people;
 mod shop;
 mod watch;
 
@@ -33,6 +34,9 @@ pub fn routes() -> &'static [Route] {
         rows.extend(key_rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
+        rows.extend(people::user_rows());
+        rows.extend(people::entrance_rows());
+        rows.extend(people::own_rows());
         rows.extend(watch::approval_rows());
         rows.extend(watch::policy_rows());
         rows.extend(watch::alert_rows());
@@ -240,6 +244,7 @@ fn token_rows() -> Vec<Route> {
             .reply(tokens::deleted_schema),
         Route::guarded(Verb::Post, "/v1/tokens/{id}/reveal", tokens::reveal)
             .about("Shows a token's card number, once the log says to whom and why. Live keys sign this request.")
+            .recent()
             .step_up()
             .secret()
             .waits()
@@ -301,6 +306,7 @@ fn key_rows() -> Vec<Route> {
         Route::guarded(Verb::Post, "/v1/api-keys", api_keys::create)
             .about("Creates an API key; its text is shown once.")
             .created()
+            .recent()
             .sensitive()
             .secret()
             .waits()
@@ -315,6 +321,7 @@ fn key_rows() -> Vec<Route> {
             .reply(api_keys::schema),
         Route::guarded(Verb::Patch, "/v1/api-keys/{id}", api_keys::update)
             .about("Changes a key's name, networks and money limits, or lets it end sooner.")
+            .recent()
             .sensitive()
             .waits()
             .body(api_keys::update_schema)
@@ -322,6 +329,7 @@ fn key_rows() -> Vec<Route> {
         Route::guarded(Verb::Post, "/v1/api-keys/{id}/roll", api_keys::roll)
             .about("Makes a key that takes another's place; the old one works on for a while.")
             .created()
+            .recent()
             .sensitive()
             .secret()
             .waits()
@@ -329,6 +337,7 @@ fn key_rows() -> Vec<Route> {
             .reply(api_keys::secret_schema),
         Route::guarded(Verb::Post, "/v1/api-keys/{id}/revoke", api_keys::revoke)
             .about("Revokes a key at once and for good.")
+            .recent()
             .sensitive()
             .body(crate::schema::nothing)
             .reply(api_keys::schema),
@@ -461,6 +470,7 @@ mod tests {
                 "tokens/{id}",
                 "refunds",
                 "approval",
+                "users",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(
@@ -471,7 +481,7 @@ mod tests {
             );
             assert!(
                 route.reply == ReplyKind::Kept
-                    || ["api-keys", "webhooks", "reveal"]
+                    || ["api-keys", "webhooks", "reveal", "users", "sessions", "me/"]
                         .iter()
                         .any(|word| route.path.contains(word)),
                 "{}",

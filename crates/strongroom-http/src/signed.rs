@@ -44,7 +44,9 @@ pub async fn check(
         timestamp: header("x-timestamp"),
     };
     if !request.is_signed() {
-        let steps_up = route.step_up && credential.scope.mode.is_live();
+        // A person has no secret to sign with: his second proof is a second factor, which the row asks for.
+        let is_key = credential.presence.is_none();
+        let steps_up = route.step_up && is_key && credential.scope.mode.is_live();
         return match steps_up || is_needed(credential.signing, route.signature) {
             true => Err(Box::new(missing(
                 "this request must be signed with `X-Signature` and `X-Timestamp`",

@@ -225,6 +225,12 @@ registry! {
     ApprovalPolicy = 34, "apol", ApprovalPolicyId;
     /// Something that somebody should look at.
     Alert = 35, "alert", AlertId;
+    /// A person who signs in.
+    User = 40, "user", UserId;
+    /// A person's time at the server, from signing in to its end.
+    Session = 41, "sess", SessionId;
+    /// The people of an organization, counted; the number zero.
+    Staff = 42, "staff", StaffId;
     /// A person or firm that buys.
     Customer = 55, "cus", CustomerId;
     /// Something that is sold.

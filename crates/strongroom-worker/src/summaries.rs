@@ -7,6 +7,7 @@ use strongroom_auth::{Caller, SystemActor};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::TouchApiKeys;
 use strongroom_domain::housekeeping::Note;
+use strongroom_domain::sessions::TouchSessions;
 use strongroom_engine::{Engine, Envelope, Failure};
 use strongroom_types::mode::Scope;
 
@@ -30,6 +31,15 @@ pub async fn write_summaries(engine: &Engine) -> Result<(), Failure> {
                     Envelope::internal(),
                 )
                 .await?;
+        }
+    }
+    engine.forget_ended_sessions();
+    for (scope, used) in summaries.sessions {
+        for some in used.chunks(500) {
+            let caller: Caller<Operate> = Caller::system(SystemActor::Housekeeping, scope);
+            let used = some.to_vec();
+            let touch = TouchSessions { used };
+            engine.execute(&caller, touch, Envelope::internal()).await?;
         }
     }
     let installation = engine.scopes().first().copied();

@@ -38,7 +38,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore,
-    secret_scan, serve, vault, verify,
+    secret_scan, serve, user, vault, verify,
 };
 use crate::fault::Fault;
 
@@ -70,6 +70,8 @@ enum Command {
     Audit(audit::Command),
     #[command(subcommand)]
     Organization(organization::Command),
+    #[command(subcommand)]
+    User(user::Command),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -103,6 +105,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::SecretScan(options) => secret_scan::run(options),
         Command::Audit(command) => audit::run(command),
         Command::Organization(command) => organization::run(command),
+        Command::User(command) => user::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Pins(command) => pins::run(command),
         Command::Doctor(options) => doctor::run(options),

@@ -10,7 +10,7 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["demo"],
     &["init"],
     &["serve"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["audit", "export"],
     &["organization", "add"],
     &["organization", "keys"],
+    &["user", "create"],
     &["keys"],
     &["keys", "passphrase"],
     &["keys", "recover"],

@@ -61,6 +61,8 @@ named! {
     /// The server gave an endpoint up.
     WebhookDisabled = 7, "webhook_disabled";
     CardNumberInField = 8, "card_number_in_field";
+    /// More than five logins on one account failed.
+    FailedLogins = 40, "failed_logins";
 }
 
 named! {
@@ -88,7 +90,8 @@ impl Rule {
             Rule::ForgedSignature
             | Rule::ReplayedSignature
             | Rule::SecretKeyInBrowser
-            | Rule::PrivilegeProbing => Severity::High,
+            | Rule::PrivilegeProbing
+            | Rule::FailedLogins => Severity::High,
             Rule::AddressRefused
             | Rule::WebhookTargetRefused
             | Rule::WebhookDisabled

@@ -12,7 +12,7 @@ use strongroom_auth::{
     Thumbprint,
 };
 use strongroom_types::Classified;
-use strongroom_types::id::{AnyId, ApiKeyId, RawId};
+use strongroom_types::id::{AnyId, ApiKeyId, RawId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -32,7 +32,7 @@ pub use allowance::{Allowance, Limited, Used};
 pub(crate) use allowance::{allowance_keys, bounded, moved};
 pub use change::UpdateApiKey;
 pub use leak::RevokeLeaked;
-use waiting::{person_of, with_maker};
+pub(crate) use waiting::{person_of, with_maker};
 
 /// A key as stored.
 #[derive(Clone, Encode, Decode, Classified)]
@@ -103,6 +103,10 @@ pub struct ApiKey {
     #[n(18)]
     #[class(operational)]
     pub person: Option<ApiKeyId>,
+    /// Set when it is no key but the line that holds a person's rights: it has no text, and changes with him alone.
+    #[n(19)]
+    #[class(operational)]
+    pub user: Option<UserId>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -116,7 +120,7 @@ pub struct Held {
 
 impl Held {
     /// Refuses to hand on what is not held, or what is held within bounds only.
-    fn covers(&self, permissions: &PermissionSet) -> Result<(), Rejection> {
+    pub(crate) fn covers(&self, permissions: &PermissionSet) -> Result<(), Rejection> {
         if let Some(lacking) = permissions.beyond(&self.permissions).next() {
             let text = format!("you do not hold `{lacking}` yourself");
             return Err(Rejection::at(Code::PermissionNotHeld, "/permissions", text));
@@ -148,6 +152,7 @@ impl ApiKey {
             && self.networks.as_ref().is_none_or(|all| all.report_only)
             && self.limits.is_none()
             && self.certificates.is_none()
+            && self.user.is_none()
     }
 }
 
@@ -260,6 +265,7 @@ impl CreateApiKey {
             limits: self.limits.clone(),
             certificates: self.certificates.clone(),
             person: None,
+            user: None,
         }
     }
 }
@@ -296,6 +302,8 @@ fn valid(key: &ApiKey, now: Timestamp) -> Result<(), Rejection> {
 fn existing(facts: &Facts, id: ApiKeyId) -> Result<&ApiKey, Rejection> {
     facts
         .api_key(id.any())
+        // SECURITY: a person's line is not to be rolled into a key of its own.
+        .filter(|key| key.user.is_none())
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such key"))
 }
 

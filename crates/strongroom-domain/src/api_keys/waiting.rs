@@ -9,7 +9,7 @@ use crate::api_keys::{ApiKey, CreateApiKey, Held, RollApiKey, UpdateApiKey};
 use crate::facts::{Facts, Keys};
 
 /// The key that makes another.
-pub(super) fn with_maker(held: Option<&Held>) -> Keys {
+pub(crate) fn with_maker(held: Option<&Held>) -> Keys {
     let keys = Keys::default();
     match held {
         Some(held) => keys.record(held.id.any()),
@@ -18,7 +18,7 @@ pub(super) fn with_maker(held: Option<&Held>) -> Keys {
 }
 
 /// SECURITY: whoever makes a key knows its text, so as an approver it is he again.
-pub(super) fn person_of(facts: &Facts, held: Option<&Held>) -> Option<ApiKeyId> {
+pub(crate) fn person_of(facts: &Facts, held: Option<&Held>) -> Option<ApiKeyId> {
     let maker = held?.id;
     Some(facts.api_key(maker.any()).map_or(maker, ApiKey::person))
 }

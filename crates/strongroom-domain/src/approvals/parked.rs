@@ -30,6 +30,9 @@ pub enum Parked {
     /// One whose reply is for its maker alone, who sends it again: only what it asks for is kept, as JSON.
     #[n(4)]
     Again(#[n(0)] Act, #[n(1)] String),
+    /// An invitation, of the same kind; it tells of a person.
+    #[n(40)]
+    Invitation(#[n(0)] String),
 }
 
 impl Parked {
@@ -45,6 +48,7 @@ impl Parked {
             Parked::Refund(_) => Act::Refund,
             Parked::Policies(_) => Act::ApprovalPolicy,
             Parked::Again(act, _) => *act,
+            Parked::Invitation(_) => Act::ApiKeyCreate,
         }
     }
 
@@ -55,7 +59,9 @@ impl Parked {
             Parked::Debit(Debit(funding)) => funding_asked(funding),
             Parked::Refund(refund) => refund_asked(refund),
             Parked::Policies(change) => change.asked(),
-            Parked::Again(_, asked) => serde_json::from_str(asked).unwrap_or_default(),
+            Parked::Again(_, asked) | Parked::Invitation(asked) => {
+                serde_json::from_str(asked).unwrap_or_default()
+            }
         }
     }
 
@@ -69,8 +75,10 @@ impl Parked {
 
     /// Whether it tells of a person, and who that is if he is known already.
     pub(super) fn subject(&self, facts: &Facts) -> Option<Option<SubjectId>> {
-        let Parked::Payout(payout) = self else {
-            return None;
+        let payout = match self {
+            Parked::Payout(payout) => payout,
+            Parked::Invitation(_) => return Some(None),
+            _ => return None,
         };
         let text = payout.recipient.index_text()?;
         let known = facts.holder(Field::BankAccount, &text);
@@ -83,7 +91,7 @@ impl Parked {
             Parked::Debit(command) => command.action(),
             Parked::Refund(command) => command.action(),
             Parked::Policies(command) => command.action(),
-            Parked::Again(..) => Action::ApprovalApproved,
+            Parked::Again(..) | Parked::Invitation(_) => Action::ApprovalApproved,
         }
     }
 
@@ -95,7 +103,7 @@ impl Parked {
             Parked::Refund(_) => CreateRefunds::NAME,
             Parked::Policies(_) => <ChangePolicies as Command>::Permission::NAME,
             // The edge asks, when it is sent again.
-            Parked::Again(..) => "",
+            Parked::Again(..) | Parked::Invitation(_) => "",
         }
     }
 
@@ -105,7 +113,7 @@ impl Parked {
             Parked::Debit(command) => command.keys(facts, scope),
             Parked::Refund(command) => command.keys(facts, scope),
             Parked::Policies(command) => command.keys(facts, scope),
-            Parked::Again(..) => Keys::default(),
+            Parked::Again(..) | Parked::Invitation(_) => Keys::default(),
         }
     }
 
@@ -115,7 +123,7 @@ impl Parked {
             Parked::Debit(command) => command.decide(facts, moment),
             Parked::Refund(command) => command.decide(facts, moment),
             Parked::Policies(command) => command.decide(facts, moment),
-            Parked::Again(..) => {
+            Parked::Again(..) | Parked::Invitation(_) => {
                 let text = "its maker sends it again";
                 Err(Rejection::new(Code::InvalidState, text))
             }

@@ -104,7 +104,7 @@ impl Command for Approve {
             return Ok(counted(facts, voted, moment.now));
         }
         match command {
-            Parked::Again(..) => {
+            Parked::Again(..) | Parked::Invitation(_) => {
                 voted.body.status = ApprovalStatus::Approved;
                 Ok(counted(facts, voted, moment.now))
             }

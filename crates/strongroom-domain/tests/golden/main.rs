@@ -166,6 +166,7 @@ fn actor() -> EntryActor {
         user_agent: "golden/1".into(),
         rule: "role:owner:*".into(),
         signed: true,
+        user: None,
     }
 }
 
@@ -310,6 +311,7 @@ fn api_key() -> ApiKey {
         limits: None,
         certificates: None,
         person: None,
+        user: None,
     }
 }
 

@@ -10,6 +10,7 @@ use strongroom_domain::payments::Waits;
 use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_domain::tokens::TokenStatus;
+use strongroom_domain::users::UserStatus;
 use strongroom_domain::wallets::Wallet;
 use strongroom_domain::webhooks::WebhookStatus;
 use strongroom_store::{HeadRow, IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
@@ -131,6 +132,11 @@ impl Claims {
                 refund.reference_id.as_ref().map(|r| r.as_str()),
                 refund.id.any(),
             ),
+            Record::User(user) if user.body.status != UserStatus::Deactivated => {
+                let profile = user.profile.as_ref();
+                let email = profile.map(|profile| profile.email.as_str());
+                claim(Field::UserEmail, email, user.body.id.any());
+            }
             Record::Alert(alert) => {
                 let open = alert.open_text();
                 claim(Field::OpenAlert, open.as_deref(), alert.id.any());

@@ -86,6 +86,7 @@ impl View<'_> {
             user_agent: String::new(),
             rule: String::new(),
             signed: false,
+            user: None,
         };
         let actor = actor.unwrap_or(&purged);
         let view = AuditView::new(

@@ -15,7 +15,8 @@ impl View<'_> {
     /// [`ReadFault::NotFound`].
     pub fn api_key(&mut self, id: ApiKeyId) -> Result<ApiKey, ReadFault> {
         match self.record(id.any())? {
-            Some(Record::ApiKey(key)) => Ok(key),
+            // A person's line is none of the keys.
+            Some(Record::ApiKey(key)) if key.user.is_none() => Ok(key),
             _ => Err(ReadFault::NotFound),
         }
     }
@@ -25,29 +26,24 @@ impl View<'_> {
     /// # Errors
     /// As every list.
     pub fn api_keys(&mut self, page: &PageQuery) -> Result<Listing<ApiKey>, ReadFault> {
-        let cursor = page.cursor(ApiKeyId::parse)?.map(|id| id.0.0);
+        let mut cursor = page.cursor(ApiKeyId::parse)?.map(|id| id.0.0);
         let backward = page.is_backward();
-        let range = match backward {
-            true => IdRange {
-                after: cursor,
-                before: None,
-            },
-            false => IdRange {
-                after: None,
-                before: cursor,
-            },
-        };
         let mut found = Collector::new(page);
-        let rows = self.reader.records(
-            self.scope.number,
-            Kind::ApiKey.code(),
-            range,
-            !backward,
-            page.limit + 1,
-        )?;
-        for row in &rows {
-            if let (_, Record::ApiKey(key)) = self.open_record(row)? {
-                found.push(key);
+        while !found.is_full() {
+            let (after, before) = match backward {
+                true => (cursor, None),
+                false => (None, cursor),
+            };
+            let (scope, kind, chunk) = (self.scope.number, Kind::ApiKey.code(), found.chunk());
+            let range = IdRange { after, before };
+            let rows = self.reader.records(scope, kind, range, !backward, chunk)?;
+            let Some(last) = rows.last() else { break };
+            cursor = Some(last.id);
+            for row in &rows {
+                found.looked()?;
+                if let (_, Record::ApiKey(key)) = self.open_record(row)? {
+                    found.extend(Some(key).filter(|key| key.user.is_none()));
+                }
             }
         }
         Ok(found.finish(|key| key.id.to_string()))

@@ -13,6 +13,7 @@ mod movements;
 mod paging;
 mod payments;
 mod payouts;
+mod people;
 mod shop;
 mod tokens;
 mod wallets;

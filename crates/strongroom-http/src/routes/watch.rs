@@ -67,6 +67,7 @@ pub(super) fn policy_rows() -> Vec<Route> {
             approval_policies::create,
         )
         .about("Has acts of a kind wait for approvals.")
+        .recent()
         .created()
         .sensitive()
         .waits()
@@ -89,6 +90,7 @@ pub(super) fn policy_rows() -> Vec<Route> {
             approval_policies::update,
         )
         .about("Asks for a policy to be changed: it waits for what the policy itself asks for.")
+        .recent()
         .accepted()
         .sensitive()
         .body(approval_policies::update_schema)
@@ -99,6 +101,7 @@ pub(super) fn policy_rows() -> Vec<Route> {
             approval_policies::delete,
         )
         .about("Asks for a policy to be deleted: it waits for what the policy itself asks for.")
+        .recent()
         .accepted()
         .sensitive()
         .body(crate::schema::nothing)

@@ -5,7 +5,7 @@ use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{self, ReadAccount};
 use strongroom_auth::{Caller, Credential, Dialect, KeyType, PermissionSet, Role};
 use strongroom_domain::view::{self, AccountView};
-use strongroom_types::id::{ApiKeyId, OrganizationId};
+use strongroom_types::id::{ApiKeyId, OrganizationId, UserId};
 use strongroom_types::mode::Mode;
 
 use crate::call::{Answer, Call};
@@ -34,6 +34,7 @@ struct VerifyView {
     store_id: Option<String>,
     mode: Mode,
     key_id: ApiKeyId,
+    user_id: Option<UserId>,
     #[serde(rename = "type")]
     key_type: KeyType,
     role: Role,
@@ -49,6 +50,7 @@ impl VerifyView {
             store_id: None,
             mode: credential.scope.mode,
             key_id: credential.id,
+            user_id: credential.presence.as_ref().map(|presence| presence.user),
             key_type: credential.key_type,
             role: credential.role,
             permissions: resolved(&credential.permissions),
@@ -86,6 +88,7 @@ pub fn verify_schema() -> Schema {
             ("store_id", json!({"type": "null"})),
             ("mode", mode()),
             ("key_id", schema::id("key")),
+            ("user_id", schema::nullable(schema::id("user"))),
             ("type", schema::one_of(&["secret", "publishable"])),
             ("role", schema::text()),
             ("permissions", schema::list(schema::one_of(permission::ALL))),

@@ -239,7 +239,7 @@ fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, Permi
     }
 }
 
-fn permissions(fields: &mut Fields<'_, '_>) -> Option<PermissionSet> {
+pub fn permissions(fields: &mut Fields<'_, '_>) -> Option<PermissionSet> {
     match PermissionSet::new(fields.texts("permissions", 50)?) {
         Ok(set) => Some(set),
         Err(unknown) => {

@@ -240,9 +240,10 @@ fn without_its_permission_it_is_403_and_on_record() {
 fn its_permission_alone_is_enough() {
     let acme = tenant();
     for route in guarded() {
-        let makes_keys = route.path.starts_with("/v1/api-keys")
-            && route.is_mutating()
-            && !route.path.ends_with("/revoke");
+        let is_handed_on = ["/v1/api-keys", "/v1/users"]
+            .iter()
+            .any(|path| route.path.starts_with(path));
+        let makes_keys = is_handed_on && route.is_mutating() && !route.path.ends_with("/revoke");
         let just = if makes_keys || route.path.ends_with("/roll") {
             // Who makes a key hands on rights, and must hold those too.
             let viewer = Role::Viewer.permissions();

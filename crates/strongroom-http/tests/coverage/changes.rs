@@ -71,6 +71,7 @@ fn noun(route: &Route) -> &'static str {
         Some("tokens") => "token",
         Some("payments") => "payment",
         Some("refunds") => "refund",
+        Some("users") => "user",
         Some("alerts") => "alert",
         Some("approvals" | "approval-policies") => "approval",
         Some("customers") => "customer",
@@ -135,7 +136,7 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
                 assert!(
-                    ["key_", "whk_", "tok_"]
+                    ["key_", "whk_", "tok_", "user_"]
                         .iter()
                         .any(|prefix| resource.starts_with(prefix)),
                     "{}: {}",

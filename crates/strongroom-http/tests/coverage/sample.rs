@@ -132,6 +132,9 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
+        path if path.starts_with("/v1/users/") => {
+            acme.post("/v1/users", &person()).expect(201).id()
+        }
         path if path.starts_with("/v1/alerts/") => alert(acme),
         "/v1/approvals/{id}/withdraw" => waiting(acme, &acme.owner.text),
         path if path.starts_with("/v1/approvals/") => waiting(acme, &acme.key(Role::Operator).text),
@@ -149,6 +152,12 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
 /// An endpoint that nothing is ever sent to: the shared server has no sender.
 fn hook() -> Value {
     json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
+}
+
+/// Somebody whom no other sample invites.
+fn person() -> Value {
+    let email = format!("{}@example.org", fresh("person"));
+    json!({ "name": "Ana Cruz", "email": email, "role": "viewer" })
 }
 
 /// What no other sample moves as much as.
@@ -237,6 +246,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         }
         (Verb::Post, "/v1/approval-policies") => policy("refund"),
         (Verb::Patch, "/v1/approval-policies/{id}") => json!({ "approvals": 3 }),
+        (Verb::Post, "/v1/users") => person(),
+        (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

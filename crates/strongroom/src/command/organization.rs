@@ -130,7 +130,7 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
 }
 
 /// Reads an organization's id.
-fn organization(text: &str) -> Result<OrganizationId, String> {
+pub(crate) fn organization(text: &str) -> Result<OrganizationId, String> {
     let id = OrganizationId::parse(text);
     id.ok_or_else(|| "expected an id such as org_0190a1b2c3d4e5f60718293a".to_owned())
 }
