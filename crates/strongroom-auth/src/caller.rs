@@ -33,6 +33,8 @@ pub enum SystemActor {
     Acquirer,
     /// What raises alerts.
     Watch,
+    /// Whoever pays a link on the hosted page.
+    PaymentPage,
 }
 
 impl SystemActor {
@@ -45,6 +47,7 @@ impl SystemActor {
             SystemActor::Leaks => "system:leaks",
             SystemActor::Acquirer => "system:acquirer",
             SystemActor::Watch => "system:watch",
+            SystemActor::PaymentPage => "system:payment_page",
         }
     }
 }

@@ -41,6 +41,9 @@ permissions! {
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
     ReadEvents = "read:events";
+    CancelPaymentLinks = "cancel:payment_links";
+    CreatePaymentLinks = "create:payment_links";
+    ReadPaymentLinks = "read:payment_links";
     CapturePayments = "capture:payments";
     CreatePayments = "create:payments";
     ReadPayments = "read:payments";
@@ -212,6 +215,7 @@ impl Role {
                 "void:payments",
                 "cancel:payouts",
                 "reverse:payouts",
+                "cancel:payment_links",
             ],
             Role::Operator => &[
                 "read:account",
@@ -229,6 +233,9 @@ impl Role {
                 "read:refunds",
                 "read:approvals",
                 "withdraw:approvals",
+                "read:payment_links",
+                "create:payment_links",
+                "cancel:payment_links",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -244,8 +251,10 @@ impl Role {
                 "read:alerts",
                 "read:approvals",
                 "read:approval_policies",
+                "read:payment_links",
             ],
-            Role::Publishable => &["read:account", "create:tokens"],
+            // Of links the edge shows such a key one at a time, and without whom they are for.
+            Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],
             Role::Custom => &[],
         };
         PermissionSet(patterns.iter().map(|p| (*p).to_owned()).collect())

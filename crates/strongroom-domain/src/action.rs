@@ -113,6 +113,9 @@ actions! {
     AlertRepeated = 150, "alert_repeated";
     AlertAcknowledged = 151, "alert_acknowledged";
     AlertResolved = 152, "alert_resolved";
+    PaymentLinkCreated = 260, "payment_link_created";
+    PaymentLinkCancelled = 261, "payment_link_cancelled";
+    PaymentLinkExpired = 262, "payment_link_expired";
 }
 
 impl Serialize for Action {

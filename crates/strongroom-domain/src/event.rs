@@ -6,7 +6,7 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPayments, ReadPayouts, ReadPolicies,
+    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPaymentLinks, ReadPayments, ReadPayouts, ReadPolicies,
     ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
@@ -109,6 +109,10 @@ events! {
     ApprovalPolicyCreated = 103, "approval_policy.created";
     ApprovalPolicyUpdated = 104, "approval_policy.updated";
     ApprovalPolicyDeleted = 105, "approval_policy.deleted";
+    PaymentLinkCreated = 190, "payment_link.created";
+    PaymentLinkPaid = 191, "payment_link.paid";
+    PaymentLinkExpired = 192, "payment_link.expired";
+    PaymentLinkCancelled = 193, "payment_link.cancelled";
 }
 
 impl EventType {
@@ -121,6 +125,7 @@ impl EventType {
             Some("webhook") => ReadWebhooks::NAME,
             Some("token") => ReadTokens::NAME,
             Some("payment") => ReadPayments::NAME,
+            Some("payment_link") => ReadPaymentLinks::NAME,
             Some("refund") => ReadRefunds::NAME,
             Some("alert") => ReadAlerts::NAME,
             Some("approval") => ReadApprovals::NAME,
@@ -183,6 +188,7 @@ enum Data<'a> {
     Challenge(ChallengeData),
     Alert(AlertData<'a>),
     Approval(ApprovalData<'a>),
+    PaymentLink(PaymentLinkData<'a>),
     Resource(ResourceData),
 }
 
@@ -264,6 +270,17 @@ struct ApprovalData<'a> {
     hash: &'a str,
 }
 
+/// The same, of a payment link.
+#[derive(Serialize)]
+struct PaymentLinkData<'a> {
+    payment_link_id: AnyId,
+    amount: i64,
+    currency: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    payment_id: &'a str,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -329,6 +346,15 @@ fn data<'a>(
             act: facts.detail("approval_act"),
             status: facts.detail("approval_status"),
             hash: facts.detail("approval_hash"),
+        });
+    }
+    if about.kind == Kind::PaymentLink {
+        return Data::PaymentLink(PaymentLinkData {
+            payment_link_id: about,
+            amount: facts.detail("payment_link_amount").parse().unwrap_or(0),
+            currency: facts.detail("payment_link_currency"),
+            status: facts.detail("payment_link_status"),
+            payment_id: facts.detail("payment_link_payment"),
         });
     }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PayoutId, RawId, RefundId,
+    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId,
     TokenId, WalletId, WebhookId,
 };
 
@@ -13,6 +13,7 @@ use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
 use crate::organizations::Tenant;
+use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
 use crate::record::Record;
@@ -36,6 +37,7 @@ pub enum Field {
     RefundReference,
     /// The open alert of a rule and a subject.
     OpenAlert,
+    PaymentLinkReference,
 }
 
 impl Field {
@@ -49,6 +51,7 @@ impl Field {
         Field::PaymentReference,
         Field::RefundReference,
         Field::OpenAlert,
+        Field::PaymentLinkReference,
     ];
 
     pub const fn code(self) -> u16 {
@@ -62,6 +65,7 @@ impl Field {
             Field::PaymentReference => 7,
             Field::RefundReference => 8,
             Field::OpenAlert => 15,
+            Field::PaymentLinkReference => 50,
         }
     }
 
@@ -199,6 +203,13 @@ impl Facts {
     pub fn payment(&self, id: PaymentId) -> Option<&PaymentBody> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Payment(payment)) => Some(payment),
+            _ => None,
+        }
+    }
+
+    pub fn payment_link(&self, id: PaymentLinkId) -> Option<&PaymentLink> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::PaymentLink(link)) => Some(link),
             _ => None,
         }
     }

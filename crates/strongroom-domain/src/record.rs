@@ -11,6 +11,7 @@ use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
+use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::refunds::RefundBody;
@@ -35,6 +36,7 @@ pub enum Record {
     Alert(Alert),
     Approval(Approval),
     Policies(Policies),
+    PaymentLink(PaymentLink),
 }
 
 /// A personal part, in clear.
@@ -61,6 +63,7 @@ impl Record {
             Record::Alert(_) => Kind::Alert,
             Record::Approval(_) => Kind::Approval,
             Record::Policies(_) => Kind::ApprovalPolicy,
+            Record::PaymentLink(_) => Kind::PaymentLink,
         }
     }
 
@@ -82,6 +85,7 @@ impl Record {
             Record::Refund(refund) => refund.status.code(),
             Record::Alert(alert) => alert.status.code(),
             Record::Approval(approval) => approval.body.status.code(),
+            Record::PaymentLink(link) => link.body.status.code(),
         }
     }
 
@@ -103,6 +107,7 @@ impl Record {
             Record::Alert(value) => encode(value, out),
             Record::Approval(value) => encode(&value.body, out),
             Record::Policies(value) => encode(value, out),
+            Record::PaymentLink(value) => encode(&value.body, out),
         }
     }
 
@@ -122,6 +127,10 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
+            Record::PaymentLink(link) => link
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, link.customer.as_ref())),
             _ => Vec::new(),
         }
     }
@@ -202,6 +211,16 @@ impl Record {
                     body: decode::<TokenBody>(business)?,
                     holder,
                     sealed: None,
+                })
+            }
+            Kind::PaymentLink => {
+                let customer = personal
+                    .first()
+                    .map(|p| decode::<LinkCustomer>(&p.bytes))
+                    .transpose()?;
+                Record::PaymentLink(PaymentLink {
+                    body: decode::<PaymentLinkBody>(business)?,
+                    customer,
                 })
             }
             other => return Err(format!("no record is of kind `{}`", other.prefix())),

@@ -94,6 +94,12 @@ codes! {
     NotAnApprover = 55, "not_an_approver", Forbidden, "The policy asks for other approvers";
     ApprovalPolicyChanged = 56, "approval_policy_changed", Conflict, "The policies have changed meanwhile";
     ApprovalMismatch = 57, "approval_mismatch", Conflict, "The approval is for another request";
+    LinkPaid = 120, "payment_link_paid", Conflict, "The payment link is paid";
+    LinkExpired = 121, "payment_link_expired", Conflict, "The payment link has expired";
+    LinkCancelled = 122, "payment_link_cancelled", Conflict, "The payment link was cancelled";
+    LinkBusy = 123, "payment_link_busy", Conflict, "A payment of the link is under way";
+    LinkStale = 124, "payment_link_stale", Conflict, "Another attempt was made meanwhile";
+    LinkAttempts = 125, "payment_link_attempts", State, "There were too many attempts at paying the link";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
 }
 

@@ -225,6 +225,8 @@ registry! {
     ApprovalPolicy = 34, "apol", ApprovalPolicyId;
     /// Something that somebody should look at.
     Alert = 35, "alert", AlertId;
+    /// A request for money that is paid on the hosted page. Random throughout: whoever knows it may pay.
+    PaymentLink = 70, "plink", PaymentLinkId;
 }
 
 /// An id together with its kind.

@@ -9,7 +9,7 @@ use strongroom_engine::{DueJob, DueWork, Engine, Failure};
 use tokio::sync::watch;
 
 use crate::till::Till;
-use crate::{approvals, payments, rail, tokens};
+use crate::{approvals, payment_links, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -127,6 +127,7 @@ pub async fn attend(
 async fn attend_at(engine: &Engine, till: Till<'_>, step: i64, job: DueJob) -> Result<(), Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
+        DueWork::PaymentLink => payment_links::expire(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,

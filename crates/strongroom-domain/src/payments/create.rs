@@ -1,7 +1,7 @@
 //! Beginning a payment: the token is taken, the acquirer is asked afterwards.
 
 use strongroom_auth::permission::CreatePayments;
-use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, PaymentLinkId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -31,6 +31,8 @@ pub struct CreatePayment {
     pub customer_id: Option<String>,
     pub description: Option<String>,
     pub metadata: Metadata,
+    /// The link that it pays.
+    pub link: Option<PaymentLinkId>,
 }
 
 impl Command for CreatePayment {
@@ -158,6 +160,7 @@ impl CreatePayment {
             created_at: moment.now,
             authorized_at: None,
             expires_at: None,
+            link: self.link,
         }
     }
 }
