@@ -24,6 +24,7 @@ pub mod journal;
 mod load;
 mod log;
 mod opened;
+mod payer;
 mod payments;
 mod proofs;
 mod queue;
@@ -53,11 +54,13 @@ pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
 pub use opened::{OpenFault, Opener};
+pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
-    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PayoutFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter,
+    PaymentLinkFilter, PayoutFilter,
     ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{

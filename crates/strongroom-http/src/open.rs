@@ -31,7 +31,7 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Found::Route(route, _) = found else {
+        let Found::Route(route, id) = found else {
             return None;
         };
         visit.routed(head, route);
@@ -39,6 +39,7 @@ impl App {
             Door::Guarded(_) => None,
             Door::Leaks => Some(self.leak(visit, head, body).await),
             Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
+            Door::Pay(part) => Some(Ok(Box::pin(self.pay(visit, head, body, (part, id))).await)),
             _ => Some(self.open(visit, route)),
         }
     }
@@ -66,9 +67,14 @@ impl App {
                 status: 200,
                 answer: Answer::page(page()),
             },
-            (Door::Health | Door::Leaks | Door::EncryptionKeys | Door::Guarded(_), _) => {
-                status(200, "ok")
-            }
+            (
+                Door::Health
+                | Door::Leaks
+                | Door::EncryptionKeys
+                | Door::Pay(_)
+                | Door::Guarded(_),
+                _,
+            ) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),
             (Door::Ready, EngineState::Unreachable) => status(503, "unreachable"),
             (Door::Ready, EngineState::Stopping) => status(503, "stopping"),

@@ -9,6 +9,7 @@ use serde_json::Value as Schema;
 use strongroom_auth::{Caller, Credential, Denied, Permission};
 
 use crate::call::{Answer, BoxFuture, Call};
+use crate::pay::Part;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::signature_page::Page;
@@ -52,6 +53,8 @@ pub enum LimitClass {
     Unauthenticated,
     /// Per key and organization; failures per address.
     Api,
+    /// Per address, and per payment link.
+    Payers,
 }
 
 /// What becomes of a route's reply.
@@ -83,6 +86,8 @@ pub enum Door {
     EncryptionKeys,
     /// Takes a key that was found.
     Leaks,
+    /// The page of a payment link.
+    Pay(Part),
     Guarded(Guard),
 }
 
@@ -180,6 +185,13 @@ impl Route {
         self
     }
 
+    /// Its success leads elsewhere.
+    #[must_use]
+    pub fn other(mut self) -> Route {
+        self.success = 303;
+        self
+    }
+
     #[must_use]
     pub fn money(mut self) -> Route {
         self.money = true;
@@ -264,6 +276,7 @@ impl Route {
             LimitClass::Pages => "pages",
             LimitClass::Unauthenticated => "failed",
             LimitClass::Api => "api",
+            LimitClass::Payers => "payers",
         };
         let reply = match self.reply {
             ReplyKind::Kept => "kept",

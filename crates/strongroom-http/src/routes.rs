@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod hooks;
+mod links;
 mod watch;
 
 use std::sync::LazyLock;
@@ -35,6 +36,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(watch::approval_rows());
         rows.extend(watch::policy_rows());
         rows.extend(watch::alert_rows());
+        rows.extend(links::payment_link_rows());
+        rows.extend(links::page_rows());
         rows.extend(log_rows());
         rows
     });

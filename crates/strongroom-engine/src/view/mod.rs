@@ -11,6 +11,7 @@ mod filters;
 mod keys;
 mod movements;
 mod paging;
+mod payment_links;
 mod payments;
 mod payouts;
 mod tokens;
@@ -33,7 +34,7 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{
-    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PayoutFilter, RefundFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter, RefundFilter,
     TransactionFilter, WalletFilter,
 };
 pub(crate) use paging::Collector;

@@ -13,6 +13,7 @@ pub mod checkpoints;
 pub mod contact;
 pub mod events;
 pub mod funding;
+pub mod payment_links;
 pub mod payments;
 pub mod payouts;
 pub mod refunds;
