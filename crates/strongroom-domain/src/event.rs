@@ -6,8 +6,8 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPaymentLinks, ReadPayments, ReadPayouts, ReadPolicies,
-    ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadKeys, ReadPaymentLinks, ReadPayments, ReadPayouts,
+    ReadPolicies, ReadRefunds, ReadTokens, ReadTransactions, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;

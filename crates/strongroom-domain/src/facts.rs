@@ -5,8 +5,8 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId,
-    TokenId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, Kind, OrganizationId, PaymentId, PaymentLinkId, PayoutId, RawId,
+    RefundId, TokenId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;

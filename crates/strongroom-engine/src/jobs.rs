@@ -5,9 +5,7 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{
-    APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB,
-};
+use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;

@@ -59,9 +59,8 @@ pub use payments::PaidWith;
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
-    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter,
-    PaymentLinkFilter, PayoutFilter,
-    ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, Listing, PageQuery, PaymentFilter, PaymentLinkFilter,
+    PayoutFilter, ReadFault, RefundFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

@@ -148,7 +148,11 @@ impl App {
             ),
             pages: Throttle::new("pages", settings.pages_limit, window),
             // Whoever waits for his bank looks every two seconds.
-            pay_pages: Throttle::new("payment pages", settings.payers_limit.saturating_mul(20), window),
+            pay_pages: Throttle::new(
+                "payment pages",
+                settings.payers_limit.saturating_mul(20),
+                window,
+            ),
             payers: Throttle::new("payers", settings.payers_limit, window),
             paid_links: Throttle::new("payment link", settings.payers_limit.div_ceil(2), window),
             keys: settings

@@ -68,11 +68,7 @@ impl App {
                 answer: Answer::page(page()),
             },
             (
-                Door::Health
-                | Door::Leaks
-                | Door::EncryptionKeys
-                | Door::Pay(_)
-                | Door::Guarded(_),
+                Door::Health | Door::Leaks | Door::EncryptionKeys | Door::Pay(_) | Door::Guarded(_),
                 _,
             ) => status(200, "ok"),
             (Door::Ready, EngineState::Running) => status(200, "ready"),

@@ -87,7 +87,9 @@ mod tests {
 
     fn read(body: &str) -> Result<Vec<(String, String)>, FormFault> {
         let fields = parse_form(body.as_bytes())?;
-        let clear = fields.into_iter().map(|(name, value)| (name, value.to_string()));
+        let clear = fields
+            .into_iter()
+            .map(|(name, value)| (name, value.to_string()));
         Ok(clear.collect())
     }
 
@@ -123,6 +125,9 @@ mod tests {
         }
         let many: Vec<String> = (0..17).map(|n| format!("f{n}=1")).collect();
         assert_eq!(read(&many.join("&")), Err(FormFault::TooLarge));
-        assert_eq!(read(&format!("a={}", "x".repeat(8_192))), Err(FormFault::TooLarge));
+        assert_eq!(
+            read(&format!("a={}", "x".repeat(8_192))),
+            Err(FormFault::TooLarge)
+        );
     }
 }

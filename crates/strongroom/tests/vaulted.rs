@@ -10,6 +10,8 @@
 mod encrypted;
 #[path = "vaulted/killed.rs"]
 mod killed;
+#[path = "vaulted/links.rs"]
+mod links;
 #[path = "vaulted/memory.rs"]
 mod memory;
 #[path = "vaulted/moved.rs"]

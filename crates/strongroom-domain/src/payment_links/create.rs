@@ -129,10 +129,7 @@ impl CreatePaymentLink {
             success_url: self.success_url.clone(),
             cancel_url: self.cancel_url.clone(),
             order,
-            subject: self
-                .customer
-                .is_some()
-                .then(|| SubjectId(moment.fresh())),
+            subject: self.customer.is_some().then(|| SubjectId(moment.fresh())),
             created_at: moment.now,
             expires_at,
             payment: None,

@@ -206,7 +206,10 @@ impl Decision {
             ("payment_link_id", body.id.to_string()),
             ("payment_link_status", body.status.as_str().to_owned()),
             ("payment_link_amount", body.amount.minor.to_string()),
-            ("payment_link_currency", body.amount.currency.code().to_owned()),
+            (
+                "payment_link_currency",
+                body.amount.currency.code().to_owned(),
+            ),
             ("payment_link_payment", payment.unwrap_or_default()),
         ];
         let told = details

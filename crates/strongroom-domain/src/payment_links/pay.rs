@@ -53,10 +53,16 @@ impl Command for PayPaymentLink {
             return refused(Code::LinkBusy, "a payment of this link is under way");
         }
         if link.body.attempts != self.attempt {
-            return refused(Code::LinkStale, "another attempt was made since the form was shown");
+            return refused(
+                Code::LinkStale,
+                "another attempt was made since the form was shown",
+            );
         }
         if link.body.attempts >= MOST_ATTEMPTS {
-            return refused(Code::LinkAttempts, "there were too many attempts at paying the link");
+            return refused(
+                Code::LinkAttempts,
+                "there were too many attempts at paying the link",
+            );
         }
         let decision = self.payment(link).decide(facts, moment)?;
 

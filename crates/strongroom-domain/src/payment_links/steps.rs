@@ -39,7 +39,11 @@ impl Command for CancelPaymentLink {
             return Err(Rejection::new(Code::LinkBusy, text));
         }
         if status != PaymentLinkStatus::Active {
-            let text = format!("`{}` is {} and cannot be cancelled", self.id, status.as_str());
+            let text = format!(
+                "`{}` is {} and cannot be cancelled",
+                self.id,
+                status.as_str()
+            );
             return Err(Rejection::new(Code::InvalidState, text));
         }
 
@@ -69,7 +73,7 @@ impl Command for ExpirePaymentLink {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let link = existing(facts, self.id)?;
-        if !link.body.lapses().is_some_and(|end| end <= moment.now) {
+        if link.body.lapses().is_none_or(|end| end > moment.now) {
             let text = format!("`{}` does not expire now", self.id);
             return Err(Rejection::new(Code::InvalidState, text));
         }

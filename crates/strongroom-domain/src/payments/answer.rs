@@ -91,7 +91,9 @@ impl Command for AnswerPayment {
         let keys = Keys::default().record(self.id.any());
         match facts.payment(self.id) {
             Some(payment) => {
-                let keys = payment.link.map_or(keys.clone(), |id| keys.record(id.any()));
+                let keys = payment
+                    .link
+                    .map_or(keys.clone(), |id| keys.record(id.any()));
                 keys.record(payment.token.any())
                     .books(payment.wallet)
                     .record(external_key(payment.amount.currency))

@@ -115,7 +115,9 @@ impl Payments {
         }
         let mut known = 0;
         for (log, link) in self.links.iter().filter(|(log, _)| !unread.any(*log)) {
-            let paid_by = standing.get(&(*log, link.id)).map_or(&[][..], Vec::as_slice);
+            let paid_by = standing
+                .get(&(*log, link.id))
+                .map_or(&[][..], Vec::as_slice);
             known += usize::from(!paid_by.is_empty());
             let ids: Vec<PaymentId> = paid_by.iter().map(|payment| payment.id).collect();
             let same = ids == link.payment.into_iter().collect::<Vec<_>>();

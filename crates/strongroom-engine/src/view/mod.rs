@@ -34,8 +34,8 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{
-    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter, RefundFilter,
-    TransactionFilter, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
+    RefundFilter, TransactionFilter, WalletFilter,
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};

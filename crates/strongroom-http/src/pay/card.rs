@@ -166,7 +166,8 @@ fn month(text: &str) -> Option<Expiry> {
         None if text.len() >= 4 => text.split_at_checked(2)?,
         None => return None,
     };
-    let fits = is_digits(month) && month.len() <= 2 && is_digits(year) && [2, 4].contains(&year.len());
+    let fits =
+        is_digits(month) && month.len() <= 2 && is_digits(year) && [2, 4].contains(&year.len());
     let (month, year): (i64, i64) = (month.parse().ok()?, year.parse().ok()?);
     let year = if year < 100 { 2_000 + year } else { year };
     Expiry::new(year, month).filter(|_| fits)
@@ -179,10 +180,24 @@ mod tests {
     #[test]
     fn months_are_read_as_people_write_them() {
         let april = Expiry::new(2030, 4);
-        for text in ["04/30", "4/30", "04 / 30", " 04 /30", "0430", "04-2030", "042030", "04 30"] {
+        for text in [
+            "04/30", "4/30", "04 / 30", " 04 /30", "0430", "04-2030", "042030", "04 30",
+        ] {
             assert_eq!(month(text), april, "{text}");
         }
-        for text in ["", "4", "13/30", "00/30", "04/3", "04/030", "4/20300", "+4/30", "04/-3", "ab/cd", "٠٤/٣٠"] {
+        for text in [
+            "",
+            "4",
+            "13/30",
+            "00/30",
+            "04/3",
+            "04/030",
+            "4/20300",
+            "+4/30",
+            "04/-3",
+            "ab/cd",
+            "٠٤/٣٠",
+        ] {
             assert_eq!(month(text), None, "{text}");
         }
     }
@@ -190,7 +205,14 @@ mod tests {
     #[test]
     fn a_form_has_its_own_fields_and_no_others() {
         let field = |name: &str| (name.to_owned(), Zeroizing::new("1".to_owned()));
-        let all = || vec![field("attempt"), field("number"), field("expiry"), field("cvv")];
+        let all = || {
+            vec![
+                field("attempt"),
+                field("number"),
+                field("expiry"),
+                field("cvv"),
+            ]
+        };
         assert!(Sent::of(all()).is_some());
         let mut more = all();
         more.push(field("amount"));

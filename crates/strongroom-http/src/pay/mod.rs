@@ -112,12 +112,7 @@ impl App {
         })
     }
 
-    async fn pay_page(
-        &self,
-        visit: &mut Visit,
-        head: &Parts,
-        id: &str,
-    ) -> Result<Passed, Refused> {
+    async fn pay_page(&self, visit: &mut Visit, head: &Parts, id: &str) -> Result<Passed, Refused> {
         self.count_page(visit)?;
         let payer = self.payer(visit, id).await?;
         let bill = payer.bill().await?;
@@ -133,7 +128,10 @@ impl App {
     }
 
     fn count_page(&self, visit: &mut Visit) -> Result<(), Problem> {
-        let standing = self.inner().pay_pages.count(network(visit.address), visit.time);
+        let standing = self
+            .inner()
+            .pay_pages
+            .count(network(visit.address), visit.time);
         allow(visit, standing)
     }
 
@@ -164,7 +162,10 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let standing = self.inner().payers.count(network(visit.address), visit.time);
+        let standing = self
+            .inner()
+            .payers
+            .count(network(visit.address), visit.time);
         allow(visit, standing)?;
         check_sender(&head.headers)?;
         let payer = self.payer(visit, id).await?;
@@ -283,11 +284,12 @@ fn check_sender(headers: &HeaderMap) -> Result<(), Refused> {
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return Err(Refused::of(Trouble::Foreign));
     }
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    let is_form = kind.is_some_and(|kind| {
-        kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    });
+    let is_form =
+        kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
     match is_form && !headers.contains_key(CONTENT_ENCODING) {
         true => Ok(()),
         false => Err(Refused::of(Trouble::NoForm)),

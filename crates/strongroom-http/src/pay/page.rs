@@ -185,8 +185,14 @@ fn document(status: u16, (title, head): (&str, &str), main: &str) -> Passed {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"robots\" content=\"noindex\"><meta name=\"color-scheme\" content=\"light dark\">{head}\
-         <title>{title}</title><style>{STYLE}</style></head><body><main>{main}</main>{}{}</body></html>\n",
-        format_args!("<footer>{LOCK}<p>Your card's number goes to the card vault alone.</p></footer>"),
+         <title>{title}</title><style>{STYLE}</style></head><body><main{}>{main}</main>{}{}</body></html>\n",
+        match main.contains("class=\"bill\"") {
+            true => " class=\"pair\"",
+            false => "",
+        },
+        format_args!(
+            "<footer>{LOCK}<p>Your card's number goes to the card vault alone.</p></footer>"
+        ),
         match main.contains("<form") {
             true => format!("<script type=\"module\">{SCRIPT}</script>"),
             false => String::new(),
@@ -197,7 +203,8 @@ fn document(status: u16, (title, head): (&str, &str), main: &str) -> Passed {
 
 fn policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-        let source = |text: &str| format!("'sha256-{}'", STANDARD.encode(sha256(&[text.as_bytes()])));
+        let source =
+            |text: &str| format!("'sha256-{}'", STANDARD.encode(sha256(&[text.as_bytes()])));
         let policy = format!(
             "default-src 'none'; script-src {}; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             source(SCRIPT),
@@ -398,7 +405,10 @@ fn paid(bill: &Bill, attempt: Option<PaymentId>) -> String {
         escaped(&bill.merchant)
     );
     // SECURITY: which card it was is shown to whoever paid, who comes here with the payment's id.
-    let own = bill.payment.as_ref().filter(|payment| attempt == Some(payment.id));
+    let own = bill
+        .payment
+        .as_ref()
+        .filter(|payment| attempt == Some(payment.id));
     if let Some(payment) = own {
         html.push_str(&receipt(payment, link.ended_at));
     }
@@ -520,11 +530,25 @@ mod tests {
 
     #[test]
     fn the_page_has_no_handlers_styles_or_assets_of_others() {
-        for word in [" onclick", " onsubmit", " style=", "src=", "://", "fetch(", "innerHTML", "eval(", "@import", "url("] {
+        for word in [
+            " onclick",
+            " onsubmit",
+            " style=",
+            "src=",
+            "://",
+            "fetch(",
+            "innerHTML",
+            "eval(",
+            "@import",
+            "url(",
+        ] {
             assert!(!STYLE.contains(word) && !SCRIPT.contains(word), "{word}");
         }
         let policy = policy();
         let policy = policy.to_str().unwrap();
-        assert!(policy.contains("form-action 'self'") && !policy.contains("unsafe"), "{policy}");
+        assert!(
+            policy.contains("form-action 'self'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
     }
 }

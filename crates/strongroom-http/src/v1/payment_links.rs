@@ -36,9 +36,7 @@ pub async fn create(caller: Caller<CreatePaymentLinks>, call: Call) -> Result<An
     let wallet = named_wallet(&body, "wallet_id");
     let currency = call.currency(&caller, &body, wallet).await?;
     let (dialect, origin) = (call.dialect(), call.link_origin.clone());
-    let command = read_object(&body, |fields| {
-        new_link(fields, currency, dialect, origin)
-    })?;
+    let command = read_object(&body, |fields| new_link(fields, currency, dialect, origin))?;
     call.execute(&caller, command).await
 }
 
@@ -52,7 +50,11 @@ pub async fn cancel(caller: Caller<CancelPaymentLinks>, call: Call) -> Result<An
 
 /// `GET /v1/payment-links/{id}`.
 pub async fn read(caller: Caller<ReadPaymentLinks>, call: Call) -> Result<Answer, Problem> {
-    let (id, now, origin) = (link_id(&call), call.engine().now(), call.link_origin.clone());
+    let (id, now, origin) = (
+        link_id(&call),
+        call.engine().now(),
+        call.link_origin.clone(),
+    );
     let is_public = call.credential().key_type == KeyType::Publishable;
     call.read(&caller, move |view| {
         let link = view.payment_link(id)?;
@@ -184,7 +186,10 @@ pub fn create_schema() -> Schema {
     let customer = schema::object(
         &[],
         vec![
-            ("email", json!({"type": "string", "minLength": 3, "maxLength": 254})),
+            (
+                "email",
+                json!({"type": "string", "minLength": 3, "maxLength": 254}),
+            ),
             ("name", schema::line(200)),
         ],
     );
@@ -227,7 +232,10 @@ pub fn schema() -> Schema {
         ("metadata", schema::nullable(schema::metadata())),
         ("payment_id", schema::nullable(schema::id("pay"))),
         ("attempts", json!({"type": "integer", "minimum": 0})),
-        ("last_failure_code", schema::nullable(schema::one_of(&failures))),
+        (
+            "last_failure_code",
+            schema::nullable(schema::one_of(&failures)),
+        ),
         ("expires_at", schema::time()),
         ("ended_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),

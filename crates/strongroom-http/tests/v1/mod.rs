@@ -8,6 +8,7 @@ mod audit_logs;
 mod auth;
 mod checkpoints;
 mod events;
+mod payment_links;
 mod payments;
 mod payouts;
 mod refunds;
