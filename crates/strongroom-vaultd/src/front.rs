@@ -111,10 +111,12 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
     let mark = |number: &str| vault.cards().mark(&bound, number);
     // Only the route that takes a card has one taken out; of others everything that looks like one.
     let key = vault.cards().encryption_key();
-    let means = redact::Means { mark: &mark, key };
-    let redacted = match is_page(&head.target) {
-        true => redact::form(&body.0, &means),
-        false => redact::body(&body.0, &means),
+    let redacted = {
+        let means = redact::Means { mark: &mark, key };
+        match is_page(&head.target) {
+            true => redact::form(&body.0, &means),
+            false => redact::body(&body.0, &means),
+        }
     };
     let marker = hexadecimal(&random::<16>());
     let begun = vault.visits().begin(Visit {
