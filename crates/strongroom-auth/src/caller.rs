@@ -37,6 +37,8 @@ pub enum SystemActor {
     Watch,
     /// Who lets people in.
     Login,
+    /// Whoever pays a link on the hosted page.
+    PaymentPage,
 }
 
 impl SystemActor {
@@ -50,6 +52,7 @@ impl SystemActor {
             SystemActor::Acquirer => "system:acquirer",
             SystemActor::Watch => "system:watch",
             SystemActor::Login => "system:login",
+            SystemActor::PaymentPage => "system:payment_page",
         }
     }
 }

@@ -41,6 +41,9 @@ permissions! {
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
     ReadEvents = "read:events";
+    CancelPaymentLinks = "cancel:payment_links";
+    CreatePaymentLinks = "create:payment_links";
+    ReadPaymentLinks = "read:payment_links";
     CapturePayments = "capture:payments";
     CreatePayments = "create:payments";
     ReadPayments = "read:payments";
@@ -249,6 +252,7 @@ impl Role {
                 "manage:tills",
                 "manage:shifts",
                 "void:transactions",
+                "cancel:payment_links",
             ],
             Role::Operator => &[
                 "read:account",
@@ -272,6 +276,9 @@ impl Role {
                 "read:stores",
                 "read:tills",
                 "read:shifts",
+                "read:payment_links",
+                "create:payment_links",
+                "cancel:payment_links",
             ],
             Role::Viewer => &[
                 "read:account",
@@ -293,8 +300,10 @@ impl Role {
                 "read:tills",
                 "read:shifts",
                 "read:users",
+                "read:payment_links",
             ],
-            Role::Publishable => &["read:account", "create:tokens"],
+            // Of links the edge shows such a key one at a time, and without whom they are for.
+            Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],
             Role::Custom => &[],
         };
         PermissionSet(patterns.iter().map(|p| (*p).to_owned()).collect())

@@ -14,8 +14,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How requests begin that the vault answers.
+/// How requests begin that the vault answers: those of tokens, and forms of the payment page.
 const VAULT: &[u8] = b"POST /v1/tokens";
+const PAGE: &[u8] = b"POST /pay/";
 /// What may stand behind it; `POST /v1/tokensx` is nobody's.
 const AFTER: [u8; 3] = [b' ', b'/', b'?'];
 /// Bytes that are peeked at: some empty lines, and the beginning.
@@ -146,8 +147,8 @@ fn whose(bytes: &[u8], side: Side) -> Next {
     let vault = match (begun.strip_prefix(VAULT), begun.get(VAULT.len())) {
         (Some(_), Some(after)) => AFTER.contains(after),
         (Some(_), None) => return Next::Unclear,
-        (None, _) if VAULT.starts_with(begun) => return Next::Unclear,
-        (None, _) => false,
+        (None, _) if VAULT.starts_with(begun) || PAGE.starts_with(begun) => return Next::Unclear,
+        (None, _) => begun.starts_with(PAGE),
     };
     match vault == (side == Side::Vault) {
         true => Next::Ours,
@@ -240,12 +241,20 @@ mod tests {
             ("POST /v1/tokensx", Next::Ours),
             ("GET /v1/tokens HTTP/1.1", Next::Ours),
             ("POST /v1/payouts", Next::Ours),
+            ("POST /pa", Next::Unclear),
+            ("POST /pay", Next::Unclear),
+            ("POST /pay/", Next::Theirs),
+            ("\r\nPOST /pay/plink_1 HTTP", Next::Theirs),
+            ("POST /payments", Next::Ours),
+            ("GET /pay/plink_1 HTTP", Next::Ours),
             ("P", Next::Unclear),
             ("post /v1/tokens ", Next::Ours),
         ] {
             assert_eq!(whose(bytes.as_bytes(), Side::Api), expected, "{bytes}");
         }
         assert_eq!(whose(b"POST /v1/tokens ", Side::Vault), Next::Ours);
+        assert_eq!(whose(b"POST /pay/plink_1", Side::Vault), Next::Ours);
+        assert_eq!(whose(b"GET /pay/plink_1", Side::Vault), Next::Theirs);
         assert_eq!(whose(b"GET /", Side::Vault), Next::Theirs);
     }
 }

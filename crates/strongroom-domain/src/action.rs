@@ -144,6 +144,9 @@ actions! {
     TransactionCreated = 240, "transaction_created";
     TransactionVoided = 241, "transaction_voided";
     TransactionUploaded = 242, "till_transaction_uploaded";
+    PaymentLinkCreated = 260, "payment_link_created";
+    PaymentLinkCancelled = 261, "payment_link_cancelled";
+    PaymentLinkExpired = 262, "payment_link_expired";
 }
 
 impl Serialize for Action {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
-    AnyId, ApprovalId, Kind, PaymentId, PayoutId, RawId, RefundId, SubjectId, TokenId,
+    AnyId, ApprovalId, Kind, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId, SubjectId,
+    TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -73,6 +74,9 @@ pub enum Job {
     /// Write down that this approval's time is over, at the given time.
     Approval(ApprovalId, Timestamp),
     ApprovalDone(ApprovalId),
+    /// Write down that nobody has paid this link in time, at the given time.
+    PaymentLink(PaymentLinkId, Timestamp),
+    PaymentLinkDone(PaymentLinkId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.

@@ -6,9 +6,9 @@
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPayments, ReadPayouts,
-    ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills, ReadTokens,
-    ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
+    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
@@ -140,6 +140,10 @@ events! {
     TransactionFailed = 182, "transaction.failed";
     TransactionVoided = 183, "transaction.voided";
     TransactionRefunded = 184, "transaction.refunded";
+    PaymentLinkCreated = 190, "payment_link.created";
+    PaymentLinkPaid = 191, "payment_link.paid";
+    PaymentLinkExpired = 192, "payment_link.expired";
+    PaymentLinkCancelled = 193, "payment_link.cancelled";
 }
 
 impl EventType {
@@ -152,6 +156,7 @@ impl EventType {
             Some("webhook") => ReadWebhooks::NAME,
             Some("token") => ReadTokens::NAME,
             Some("payment") => ReadPayments::NAME,
+            Some("payment_link") => ReadPaymentLinks::NAME,
             Some("refund") => ReadRefunds::NAME,
             Some("alert") => ReadAlerts::NAME,
             Some("approval") => ReadApprovals::NAME,
@@ -223,6 +228,7 @@ enum Data<'a> {
     Approval(ApprovalData<'a>),
     Changed(ChangedData<'a>),
     Sale(SaleData<'a>),
+    PaymentLink(PaymentLinkData<'a>),
     Resource(ResourceData),
 }
 
@@ -320,6 +326,17 @@ struct SaleData<'a> {
     status: &'a str,
 }
 
+/// The same, of a payment link.
+#[derive(Serialize)]
+struct PaymentLinkData<'a> {
+    payment_link_id: AnyId,
+    amount: i64,
+    currency: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    payment_id: &'a str,
+}
+
 #[derive(Serialize)]
 struct ResourceData {
     id: AnyId,
@@ -398,6 +415,15 @@ fn data<'a>(
             amount: facts.detail("transaction_amount").parse().unwrap_or(0),
             currency: facts.detail("transaction_currency"),
             status: facts.detail("transaction_status"),
+        });
+    }
+    if about.kind == Kind::PaymentLink {
+        return Data::PaymentLink(PaymentLinkData {
+            payment_link_id: about,
+            amount: facts.detail("payment_link_amount").parse().unwrap_or(0),
+            currency: facts.detail("payment_link_currency"),
+            status: facts.detail("payment_link_status"),
+            payment_id: facts.detail("payment_link_payment"),
         });
     }
     if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {

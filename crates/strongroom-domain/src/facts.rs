@@ -5,8 +5,9 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PayoutId, ProductId,
-    RawId, RefundId, SessionId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PaymentLinkId,
+    PayoutId, ProductId, RawId, RefundId, SessionId, StoreId, TillId, TokenId, UserId, WalletId,
+    WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -14,6 +15,7 @@ use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
 use crate::customers::Customer;
 use crate::organizations::Tenant;
+use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
 use crate::products::ProductBody;
@@ -54,6 +56,7 @@ pub enum Field {
     OfflineSale,
     /// A person who is not deactivated.
     UserEmail,
+    PaymentLinkReference,
 }
 
 impl Field {
@@ -76,6 +79,7 @@ impl Field {
         Field::SaleReference,
         Field::OfflineSale,
         Field::UserEmail,
+        Field::PaymentLinkReference,
     ];
 
     pub const fn code(self) -> u16 {
@@ -98,6 +102,7 @@ impl Field {
             Field::SaleReference => 40,
             Field::OfflineSale => 41,
             Field::UserEmail => 20,
+            Field::PaymentLinkReference => 50,
         }
     }
 
@@ -247,6 +252,13 @@ impl Facts {
     pub fn payment(&self, id: PaymentId) -> Option<&PaymentBody> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Payment(payment)) => Some(payment),
+            _ => None,
+        }
+    }
+
+    pub fn payment_link(&self, id: PaymentLinkId) -> Option<&PaymentLink> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::PaymentLink(link)) => Some(link),
             _ => None,
         }
     }

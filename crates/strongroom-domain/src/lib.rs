@@ -19,6 +19,7 @@ pub mod facts;
 pub mod funding;
 pub mod housekeeping;
 pub mod organizations;
+pub mod payment_links;
 pub mod payments;
 pub mod payouts;
 pub mod products;

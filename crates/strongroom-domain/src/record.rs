@@ -12,6 +12,7 @@ use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
+use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
@@ -48,6 +49,7 @@ pub enum Record {
     User(User),
     Session(Session),
     Staff(Staff),
+    PaymentLink(PaymentLink),
 }
 
 /// A personal part, in clear.
@@ -81,6 +83,7 @@ impl Record {
             Record::User(_) => Kind::User,
             Record::Session(_) => Kind::Session,
             Record::Staff(_) => Kind::Staff,
+            Record::PaymentLink(_) => Kind::PaymentLink,
         }
     }
 
@@ -109,6 +112,7 @@ impl Record {
             Record::Till(till) => u8::from(till.retired),
             Record::User(user) => user.body.status.code(),
             Record::Session(session) => session.body.status_code(),
+            Record::PaymentLink(link) => link.body.status.code(),
         }
     }
 
@@ -137,6 +141,7 @@ impl Record {
             Record::User(value) => encode(&value.body, out),
             Record::Session(value) => encode(&value.body, out),
             Record::Staff(value) => encode(value, out),
+            Record::PaymentLink(value) => encode(&value.body, out),
         }
     }
 
@@ -161,6 +166,10 @@ impl Record {
             }
             Record::User(user) => part(user.body.subject, user.profile.as_ref()),
             Record::Session(session) => part(session.body.subject, session.trace.as_ref()),
+            Record::PaymentLink(link) => link
+                .body
+                .subject
+                .map_or_else(Vec::new, |s| part(s, link.customer.as_ref())),
             _ => Vec::new(),
         }
     }
@@ -260,6 +269,16 @@ impl Record {
                     body: decode::<TokenBody>(business)?,
                     holder,
                     sealed: None,
+                })
+            }
+            Kind::PaymentLink => {
+                let customer = personal
+                    .first()
+                    .map(|p| decode::<LinkCustomer>(&p.bytes))
+                    .transpose()?;
+                Record::PaymentLink(PaymentLink {
+                    body: decode::<PaymentLinkBody>(business)?,
+                    customer,
                 })
             }
             other => return Err(format!("no record is of kind `{}`", other.prefix())),

@@ -106,6 +106,12 @@ codes! {
     FactorMissing = 73, "factor_missing", Conflict, "There is no such factor";
     CsrfRefused = 74, "csrf_refused", Forbidden, "The request does not come from a page of this server";
     PasskeysUnavailable = 75, "passkeys_unavailable", State, "Passkeys cannot be used here";
+    LinkPaid = 120, "payment_link_paid", Conflict, "The payment link is paid";
+    LinkExpired = 121, "payment_link_expired", Conflict, "The payment link has expired";
+    LinkCancelled = 122, "payment_link_cancelled", Conflict, "The payment link was cancelled";
+    LinkBusy = 123, "payment_link_busy", Conflict, "A payment of the link is under way";
+    LinkStale = 124, "payment_link_stale", Conflict, "Another attempt was made meanwhile";
+    LinkAttempts = 125, "payment_link_attempts", State, "There were too many attempts at paying the link";
     RefundExceeds = 35, "refund_exceeds_payment", State, "More than can be given back";
     CustomerNotFound = 95, "customer_not_found", Missing, "No such customer";
     ProductNotFound = 96, "product_not_found", Missing, "No such product";

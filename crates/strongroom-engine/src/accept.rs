@@ -30,6 +30,8 @@ pub(crate) const TOKEN_JOB: u8 = 4;
 pub(crate) const PAYMENT_JOB: u8 = 5;
 pub(crate) const REFUND_JOB: u8 = 6;
 pub(crate) const APPROVAL_JOB: u8 = 13;
+/// One ends a payment link that nobody has paid in time.
+pub(crate) const PAYMENT_LINK_JOB: u8 = 21;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -376,6 +378,8 @@ impl Commit {
             Job::RefundDone(refund) => done(draft, key(REFUND_JOB, refund.0)),
             Job::Approval(approval, due) => self.at(draft, key(APPROVAL_JOB, approval.0), due),
             Job::ApprovalDone(approval) => done(draft, key(APPROVAL_JOB, approval.0)),
+            Job::PaymentLink(link, due) => self.at(draft, key(PAYMENT_LINK_JOB, link.0), due),
+            Job::PaymentLinkDone(link) => done(draft, key(PAYMENT_LINK_JOB, link.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

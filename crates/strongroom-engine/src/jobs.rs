@@ -5,7 +5,7 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
+use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
@@ -31,6 +31,8 @@ pub enum DueWork {
     Refund,
     /// Write down that an approval's time is over.
     Approval,
+    /// Write down that a payment link's time is over.
+    PaymentLink,
 }
 
 impl DueWork {
@@ -41,6 +43,7 @@ impl DueWork {
             DueWork::Payment => PAYMENT_JOB,
             DueWork::Refund => REFUND_JOB,
             DueWork::Approval => APPROVAL_JOB,
+            DueWork::PaymentLink => PAYMENT_LINK_JOB,
         }
     }
 
@@ -51,6 +54,7 @@ impl DueWork {
             DueWork::Payment,
             DueWork::Refund,
             DueWork::Approval,
+            DueWork::PaymentLink,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

@@ -28,6 +28,7 @@ mod load;
 mod log;
 mod opened;
 mod passwords;
+mod payer;
 mod payments;
 mod people;
 mod proofs;
@@ -58,14 +59,15 @@ pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
 pub use opened::{OpenFault, Opener};
+pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, CustomerFilter, Listing, PageQuery, PaymentFilter,
-    PayoutFilter, ProductFilter, ReadFault, RefundFilter, TillFilter, TransactionFilter, View,
-    WalletFilter,
+    PaymentLinkFilter, PayoutFilter, ProductFilter, ReadFault, RefundFilter, TillFilter,
+    TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

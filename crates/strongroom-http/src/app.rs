@@ -1,6 +1,6 @@
 //! The edge as a whole: its settings, its table, its counters, and the engine behind it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
-use strongroom_types::id::{ApiKeyId, OrganizationId};
+use strongroom_types::id::{ApiKeyId, OrganizationId, PaymentLinkId};
 
 use crate::feed::Feeds;
 use crate::lockout::{Entrance, Lockout};
@@ -24,6 +24,12 @@ use crate::throttle::Throttle;
 pub struct EdgeSettings {
     /// Origins under which clients know the server, such as `https://pay.example`; signatures may cover them.
     pub public_origins: Vec<String>,
+    /// What stands before the path of payment pages where no public origin is named: the listener's own address.
+    pub own_origin: String,
+    /// Forms of payment pages per network and window; of one link it is half as many.
+    pub payers_limit: u32,
+    /// How long the answer to such a form waits for the card's bank.
+    pub payment_patience: Duration,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Failures per network and window.
@@ -65,6 +71,9 @@ impl Default for EdgeSettings {
     fn default() -> EdgeSettings {
         EdgeSettings {
             public_origins: Vec::new(),
+            own_origin: String::new(),
+            payers_limit: 60,
+            payment_patience: Duration::from_secs(2),
             trusted_proxies: Vec::new(),
             unauthenticated_limit: 100,
             pages_limit: 100,
@@ -87,6 +96,24 @@ impl Default for EdgeSettings {
     }
 }
 
+impl EdgeSettings {
+    /// The settings of an edge that listens there.
+    #[must_use]
+    pub fn at(self, address: SocketAddr) -> EdgeSettings {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        EdgeSettings {
+            own_origin: format!("{scheme}://{address}"),
+            ..self
+        }
+    }
+
+    /// What stands before the path of payment pages.
+    pub fn link_origin(&self) -> String {
+        let public = self.public_origins.first();
+        public.unwrap_or(&self.own_origin).clone()
+    }
+}
+
 /// The edge. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -99,6 +126,9 @@ pub(crate) struct Inner {
     pub feeds: Arc<Feeds>,
     pub unauthenticated: Throttle<IpAddr>,
     pub pages: Throttle<IpAddr>,
+    pub pay_pages: Throttle<IpAddr>,
+    pub payers: Throttle<IpAddr>,
+    pub paid_links: Throttle<PaymentLinkId>,
     pub keys: Option<Throttle<ApiKeyId>>,
     pub reveals: Throttle<ApiKeyId>,
     pub organizations: Option<Throttle<OrganizationId>>,
@@ -120,6 +150,14 @@ impl App {
                 window,
             ),
             pages: Throttle::new("pages", settings.pages_limit, window),
+            // Whoever waits for his bank looks every two seconds.
+            pay_pages: Throttle::new(
+                "payment pages",
+                settings.payers_limit.saturating_mul(20),
+                window,
+            ),
+            payers: Throttle::new("payers", settings.payers_limit, window),
+            paid_links: Throttle::new("payment link", settings.payers_limit.div_ceil(2), window),
             keys: settings
                 .key_limit
                 .map(|limit| Throttle::new("key", limit, 1_000)),

@@ -20,6 +20,7 @@ use strongroom_types::mode::Mode;
 use crate::feed::{Feed, Feeds};
 use crate::json::{NOBODY, Object, Value, parse_object, read_object};
 use crate::lockout::Entrance;
+use crate::pay::Shown;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
@@ -38,6 +39,8 @@ pub struct Answer {
     pub waits: bool,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
+    /// Set when it is made for a browser and for one moment.
+    pub(crate) shown: Option<Box<Shown>>,
     /// What follows for as long as the reader stays, instead of a body.
     pub(crate) feed: Option<Feed>,
     /// The value of `Set-Cookie`.
@@ -76,6 +79,8 @@ pub struct Call {
     pub(crate) engine: Engine,
     pub(crate) outbound: Outbound,
     pub(crate) webhook_challenge: bool,
+    /// What stands before the path of payment pages.
+    pub(crate) link_origin: String,
     /// Where it came from.
     pub(crate) address: IpAddr,
     /// SHA-256 over the certificate that the client's connection proved.

@@ -164,6 +164,7 @@ impl App {
             engine: self.engine().clone(),
             outbound: self.settings().outbound.clone(),
             webhook_challenge: self.settings().webhook_challenge,
+            link_origin: self.settings().link_origin(),
             address: visit.address,
             certificate: certificates::shown(head, visit.time),
             credential,

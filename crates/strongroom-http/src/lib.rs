@@ -30,6 +30,7 @@ mod open;
 mod openapi;
 mod pages;
 mod parcel;
+mod pay;
 mod presented;
 mod problem;
 mod query;

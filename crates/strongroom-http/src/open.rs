@@ -31,7 +31,7 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let Found::Route(route, _) = found else {
+        let Found::Route(route, id) = found else {
             return None;
         };
         visit.routed(head, route);
@@ -43,6 +43,7 @@ impl App {
             }
             Door::Leaks => Some(self.leak(visit, head, body).await),
             Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
+            Door::Pay(part) => Some(Ok(Box::pin(self.pay(visit, head, body, (part, id))).await)),
             _ => Some(self.open(visit, route)),
         }
     }
@@ -74,6 +75,7 @@ impl App {
                 Door::Health
                 | Door::Leaks
                 | Door::EncryptionKeys
+                | Door::Pay(_)
                 | Door::Guarded(_)
                 | Door::Personal(_)
                 | Door::Visitor(_),

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::pay::Part;
 use crate::presented::SESSION_COOKIE;
 use crate::query::{Parameter, ParameterKind};
 use crate::route::{Door, ReplyKind, Route, SignatureClass};
@@ -125,7 +126,8 @@ fn waiting() -> Value {
 /// What a success holds.
 fn content(route: &Route) -> Value {
     match (&route.door, route.reply) {
-        (Door::Page(_), _) => json!({"text/html": {"schema": schema::text()}}),
+        (Door::Pay(Part::Code), _) => json!({"image/svg+xml": {"schema": schema::text()}}),
+        (Door::Page(_) | Door::Pay(_), _) => json!({"text/html": {"schema": schema::text()}}),
         (_, ReplyKind::Stream) => {
             json!({"text/event-stream": {"schema": (route.reply_schema)()}})
         }
@@ -142,6 +144,11 @@ fn operation_id(route: &Route) -> String {
         .replace(['{', '}'], "")
         .replace(['/', '-', '.'], "_");
     format!("{}{path}", route.verb.as_str().to_ascii_lowercase())
+}
+
+/// Pages are for people; no program should read them.
+pub(crate) fn page_schema() -> Value {
+    schema::text()
 }
 
 fn request_body(body: &Value) -> Value {

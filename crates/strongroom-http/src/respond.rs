@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION,
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
     REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::call::Answer;
 use crate::edge::Passed;
 use crate::feed::Feed;
+use crate::pay::Shown;
 use crate::problem::Problem;
 use crate::visit::Visit;
 
@@ -148,7 +149,9 @@ fn cross_origin(headers: &mut HeaderMap, head: &Parts) {
 }
 
 fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
-    if let Some(page) = answer.page {
+    if let Some(shown) = &answer.shown {
+        describe_shown(headers, shown);
+    } else if let Some(page) = answer.page {
         fixed(headers, CONTENT_TYPE, "text/html; charset=utf-8");
         headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
     } else if status != 204 {
@@ -163,6 +166,21 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
             HeaderName::from_static("idempotent-replayed"),
             "true",
         );
+    }
+}
+
+fn describe_shown(headers: &mut HeaderMap, shown: &Shown) {
+    fixed(headers, CONTENT_TYPE, shown.kind);
+    headers.insert(CONTENT_SECURITY_POLICY, shown.policy.clone());
+    if let Some(location) = &shown.location {
+        put(headers, LOCATION.as_str(), location);
+    }
+    if let Some(seconds) = shown.retry {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if shown.embeddable {
+        let name = HeaderName::from_static("cross-origin-resource-policy");
+        fixed(headers, name, "cross-origin");
     }
 }
 

@@ -10,6 +10,7 @@ use strongroom_auth::permission::OwnAccount;
 use strongroom_auth::{Caller, Credential, Denied, Permission};
 
 use crate::call::{Answer, BoxFuture, Call};
+use crate::pay::Part;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::signature_page::Page;
@@ -54,6 +55,8 @@ pub enum LimitClass {
     Unauthenticated,
     /// Per key and organization; failures per address.
     Api,
+    /// Per address, and per payment link.
+    Payers,
 }
 
 /// What becomes of a route's reply.
@@ -85,6 +88,8 @@ pub enum Door {
     EncryptionKeys,
     /// Takes a key that was found.
     Leaks,
+    /// The page of a payment link.
+    Pay(Part),
     Guarded(Guard),
     /// For people who have signed in, about what is their own.
     Personal(PersonalGuard),
@@ -224,6 +229,13 @@ impl Route {
         self
     }
 
+    /// Its success leads elsewhere.
+    #[must_use]
+    pub fn other(mut self) -> Route {
+        self.success = 303;
+        self
+    }
+
     #[must_use]
     pub fn money(mut self) -> Route {
         self.money = true;
@@ -314,6 +326,7 @@ impl Route {
             LimitClass::Pages => "pages",
             LimitClass::Unauthenticated => "failed",
             LimitClass::Api => "api",
+            LimitClass::Payers => "payers",
         };
         let reply = match self.reply {
             ReplyKind::Kept => "kept",

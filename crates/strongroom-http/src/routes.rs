@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod hooks;
+mod links;
 mod people;
 mod shop;
 mod watch;
@@ -41,6 +42,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(watch::policy_rows());
         rows.extend(watch::alert_rows());
         rows.extend(shop::shop_rows());
+        rows.extend(links::payment_link_rows());
+        rows.extend(links::page_rows());
         rows.extend(log_rows());
         rows
     });

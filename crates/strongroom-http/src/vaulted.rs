@@ -293,10 +293,10 @@ impl App {
     /// Whether a request is one that the vault must see first.
     pub(crate) fn is_for_vault(&self, head: &Parts) -> bool {
         let path = head.uri.path();
-        let reveal = path.starts_with("/v1/tokens/");
+        let longer = path.starts_with("/v1/tokens/") || path.starts_with("/pay/");
         self.settings().vault.is_some()
             && head.method == Method::POST
-            && (path == "/v1/tokens" || reveal)
+            && (path == "/v1/tokens" || longer)
             && head.extensions.get::<Transit>().is_none()
     }
 

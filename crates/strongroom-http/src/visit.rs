@@ -202,7 +202,8 @@ fn logged_path(head: &Parts, route: &Route) -> String {
         .split('/')
         .zip(asked)
         .map(|(named, asked)| match named {
-            "{id}" if looks_like_an_id(asked) => asked,
+            // SECURITY: whoever knows a payment link's id may pay it.
+            "{id}" if looks_like_an_id(asked) && !route.path.starts_with("/pay/") => asked,
             named => named,
         });
     let mut path = segments.collect::<Vec<_>>().join("/");

@@ -4,10 +4,14 @@
 //! readers of the same body would otherwise see two different requests. Numbers keep their raw text for the amount
 //! rules (CONTRACT 3).
 
+mod form;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use strongroom_vault::scrub;
+
+pub use form::{FormFault, parse_form};
 
 /// The deepest nesting accepted; the body's own object is the first level.
 const MAX_DEPTH: u32 = 32;

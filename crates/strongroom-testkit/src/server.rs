@@ -44,6 +44,9 @@ impl Default for ServerSettings {
             live_allowed: true,
             unauthenticated_limit: 1_000_000,
             pages_limit: 1_000_000,
+            payers_limit: 1_000_000,
+            // Nobody but the test takes a payment further.
+            payment_patience: std::time::Duration::ZERO,
             outbound: outbound(),
             ..EdgeSettings::default()
         };
@@ -151,7 +154,7 @@ impl TestServer {
             .unwrap_or_else(|error| panic!("no address: {error}"));
         let (stop, stopped) = oneshot::channel::<()>();
         let courier = Courier::new(engine.clone(), settings.edge.outbound.clone());
-        let app = App::new(engine.clone(), settings.edge);
+        let app = App::new(engine.clone(), settings.edge.at(address));
         let served = runtime.spawn(serve(listener, app, async move { drop(stopped.await) }));
         TestServer {
             engine,

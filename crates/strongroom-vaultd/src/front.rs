@@ -122,13 +122,16 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
     let mark = |number: &str| vault.cards().mark(&bound, number);
     // Only the route that takes a card has one taken out; of others everything that looks like one.
     let keys = vault.cards().encryption().in_force(vault.now());
-    let redacted = redact::body(
-        &body.0,
-        &redact::Means {
+    let redacted = {
+        let means = redact::Means {
             mark: &mark,
             keys: &keys,
-        },
-    );
+        };
+        match is_page(&head.target) {
+            true => redact::form(&body.0, &means),
+            false => redact::body(&body.0, &means),
+        }
+    };
     let marker = hexadecimal(&random::<16>());
     let begun = vault.visits().begin(Visit {
         body: body.0,
@@ -181,6 +184,13 @@ fn bound(head: &Head) -> Vec<Zeroizing<Vec<u8>>> {
         Zeroizing::new(header.map_or_else(Vec::new, |header| header.value.clone()))
     };
     names.iter().map(|name| value(name)).collect()
+}
+
+/// Whether a request is a form of the payment page. In the absolute form the host stands before the path, which the gate
+/// does not send here.
+fn is_page(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or("");
+    path.starts_with("/pay/") || (path.contains("://") && path.contains("/pay/"))
 }
 
 /// The token that a path asks to reveal.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use strongroom_channel::message::{CardShape, Header, NumberShape, Unopened};
 use strongroom_crypto::EncryptionKey;
-use strongroom_json::{Object, Value, parse_object};
+use strongroom_json::{Object, Value, parse_form, parse_object};
 use strongroom_vault::{CardNumber, SecurityCode, find, holds};
 use zeroize::Zeroizing;
 
@@ -35,16 +35,53 @@ pub(crate) struct Means<'m> {
     pub keys: &'m [Arc<EncryptionKey>],
 }
 
+/// Takes the card out of a form of the payment page.
+pub(crate) fn form(body: &[u8], means: &Means<'_>) -> Redacted {
+    let mut redacted = Redacted::default();
+    let Ok(fields) = parse_form(body) else {
+        // It is refused for what it is, as other bodies are.
+        redacted.body = body.iter().map(|byte| plain(*byte)).collect();
+        return redacted;
+    };
+    for (place, (name, value)) in fields.iter().enumerate() {
+        let clean = match name.as_str() {
+            "number" => Zeroizing::new(number_mark(value, &mut redacted, means)),
+            "cvv" => {
+                keep_code(value, &mut redacted, means.keys);
+                Zeroizing::new("000".to_owned())
+            }
+            _ => decoyed(value),
+        };
+        if place > 0 {
+            redacted.body.push(b'&');
+        }
+        write_encoded(&decoyed(name), &mut redacted.body);
+        redacted.body.push(b'=');
+        write_encoded(&clean, &mut redacted.body);
+    }
+    judge_code(&mut redacted);
+    redacted
+}
+
+fn write_encoded(text: &str, out: &mut Vec<u8>) {
+    let encoded = percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+    encoded.for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+}
+
+/// A code that is none has no length.
+fn judge_code(redacted: &mut Redacted) {
+    let good = redacted.code.is_some();
+    let length = redacted.shape.code.take();
+    redacted.shape.code = length.map(|length| if good { length } else { 0 });
+}
+
 /// Takes the card out of a body.
 pub(crate) fn body(body: &[u8], means: &Means<'_>) -> Redacted {
     let mut redacted = Redacted::default();
     match parse_object(body) {
         Ok(object) => {
             write_object(&object, "", &mut redacted, means);
-            redacted.shape.code = redacted.shape.code.map(|length| {
-                let good = redacted.code.is_some();
-                if good { length } else { 0 }
-            });
+            judge_code(&mut redacted);
         }
         // It is refused for what it is; the digits say nothing about that.
         Err(_) => redacted.body = body.iter().map(|byte| plain(*byte)).collect(),
@@ -109,6 +146,12 @@ fn in_clear(text: &str, keys: &[Arc<EncryptionKey>]) -> Result<Zeroizing<String>
 }
 
 fn take_number(text: &str, out: &mut Redacted, means: &Means<'_>) {
+    let marked = number_mark(text, out, means);
+    write_text(&marked, &mut out.body);
+}
+
+/// Keeps a number, and says what stands for it.
+fn number_mark(text: &str, out: &mut Redacted, means: &Means<'_>) -> String {
     let clear = in_clear(text, means.keys);
     let shape = match &clear {
         Ok(clear) => judged(clear, &mut out.number),
@@ -124,7 +167,7 @@ fn take_number(text: &str, out: &mut Redacted, means: &Means<'_>) {
             marked.push(char::from(b'a' + half));
         }
     }
-    write_text(&marked, &mut out.body);
+    marked
 }
 
 fn judged(text: &str, kept: &mut Option<CardNumber>) -> NumberShape {
@@ -143,6 +186,11 @@ fn judged(text: &str, kept: &mut Option<CardNumber>) -> NumberShape {
 }
 
 fn take_code(text: &str, out: &mut Redacted, keys: &[Arc<EncryptionKey>]) {
+    keep_code(text, out, keys);
+    write_text("000", &mut out.body);
+}
+
+fn keep_code(text: &str, out: &mut Redacted, keys: &[Arc<EncryptionKey>]) {
     match in_clear(text, keys) {
         Ok(text) => {
             out.code = SecurityCode::parse(&text);
@@ -150,7 +198,6 @@ fn take_code(text: &str, out: &mut Redacted, keys: &[Arc<EncryptionKey>]) {
         }
         Err(why) => out.shape.code_unopened = Some(Box::new(why)),
     }
-    write_text("000", &mut out.body);
 }
 
 /// Text in which [`DECOY`] stands for every card number.
@@ -274,6 +321,41 @@ mod tests {
             assert_eq!(clean, "/v1/tokens?number=4111111111111111");
         }
         assert_eq!(target("/v1/tokens?a=1"), "/v1/tokens?a=1");
+    }
+
+    fn redacted_form(text: &str) -> (Redacted, String) {
+        let means = Means {
+            mark: &|_| [0x1f; 16],
+            key: &EncryptionKey::from_seed(&[1; 32]),
+        };
+        let redacted = form(text.as_bytes(), &means);
+        let text = String::from_utf8(redacted.body.clone()).unwrap();
+        (redacted, text)
+    }
+
+    #[test]
+    fn a_form_goes_on_without_its_card() {
+        let sent = "attempt=0&number=4242+4242+4242+4242&expiry=12%2F30&cvv=737&name=A%26B";
+        let (card, text) = redacted_form(sent);
+        let mark = MARK.replace(':', "%3A");
+        assert_eq!(
+            text,
+            format!("attempt=0&number={mark}&expiry=12%2F30&cvv=000&name=A%26B")
+        );
+        assert_eq!(card.number.unwrap().expose(), "4242424242424242");
+        assert!(card.code.unwrap().expose() == "737" && card.shape.code == Some(3));
+        for sent in [
+            "name=5555555555554444&number=4242424242424242",
+            "%6eumber=5555555555554444&cv%76=9173",
+            "5555555555554444=1&cvv=9173",
+            "number=5555555555554444&number=5555555555554444&cvv=9173",
+            "number=5555555555554444&cvv=9173&a",
+        ] {
+            let (_, clean) = redacted_form(sent);
+            for secret in ["5555555555554444", "4242424242424242", "9173"] {
+                assert!(!clean.contains(secret), "{sent} → {clean}");
+            }
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::payments::Attended;
 use crate::till::Till;
-use crate::{approvals, payments, rail, tokens};
+use crate::{approvals, payment_links, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -254,6 +254,7 @@ async fn attend_at(
 ) -> Result<Attended, Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
+        DueWork::PaymentLink => payment_links::expire(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,

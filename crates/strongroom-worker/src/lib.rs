@@ -7,6 +7,7 @@
 mod approvals;
 mod due;
 mod keys;
+mod payment_links;
 mod payments;
 mod rail;
 mod retention;

@@ -113,7 +113,7 @@ async fn serve_alone<T>(
         cards,
     } = seats;
     let (keeper, vault) = cards.open(&place)?;
-    let (edge, workers) = with_vault(edge, workers, vault.as_ref());
+    let (edge, workers) = with_vault(edge.at(address(&listener)?), workers, vault.as_ref());
     // Before anybody is told that the server is ready, so that a stop asked for at once is a stop in good order.
     let mut stops = Stops::listen()?;
     let listener = asynchronous(listener)?;

@@ -14,6 +14,8 @@ mod encrypted;
 mod held;
 #[path = "vaulted/killed.rs"]
 mod killed;
+#[path = "vaulted/links.rs"]
+mod links;
 #[path = "vaulted/memory.rs"]
 mod memory;
 #[path = "vaulted/moved.rs"]

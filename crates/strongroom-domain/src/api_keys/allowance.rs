@@ -155,9 +155,10 @@ pub(crate) fn bounded(
 /// about what leaves, not about what stays away.
 fn direction(action: Action) -> Option<Direction> {
     match action {
-        Action::WalletCredited | Action::PaymentCreated | Action::PaymentCaptured => {
-            Some(Direction::In)
-        }
+        Action::WalletCredited
+        | Action::PaymentCreated
+        | Action::PaymentCaptured
+        | Action::PaymentLinkCreated => Some(Direction::In),
         Action::WalletDebited | Action::PayoutCreated | Action::RefundCreated => {
             Some(Direction::Out)
         }
@@ -175,7 +176,15 @@ pub(crate) fn moved(action: Action, decision: &Decision) -> Option<Money> {
     let refund = decision.refund.as_ref().map(|refund| refund.amount);
     let payment = decision.payment.as_ref().map(|payment| payment.amount);
     let moved = || decision.transactions.first().map(|t| t.amount);
-    payout.or(refund).or(payment).or_else(moved)
+    let asked = || {
+        let changed = decision.changes.iter().map(|(_, record)| record.as_ref());
+        changed.into_iter().find_map(|record| match record {
+            Record::PaymentLink(link) => Some(link.body.amount),
+            _ => None,
+        })
+    };
+    let moves = payout.or(refund).or(payment).or_else(moved);
+    moves.or_else(asked)
 }
 
 fn refusal(beyond: Beyond) -> Rejection {

@@ -90,10 +90,14 @@ impl Command for AnswerPayment {
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = Keys::default().record(self.id.any());
         match facts.payment(self.id) {
-            Some(payment) => keys
-                .record(payment.token.any())
-                .books(payment.wallet)
-                .record(external_key(payment.amount.currency)),
+            Some(payment) => {
+                let keys = payment
+                    .link
+                    .map_or(keys.clone(), |id| keys.record(id.any()));
+                keys.record(payment.token.any())
+                    .books(payment.wallet)
+                    .record(external_key(payment.amount.currency))
+            }
             None => keys,
         }
     }
@@ -143,6 +147,7 @@ impl AnswerPayment {
         let decision = Decision::new(facts, action, self.id.any(), none, events);
         decision
             .reply(Reply::Empty)
+            .settling_link(facts, &next, moment.now)
             .about_payment(next, moment.now, self.pause)
     }
 
@@ -172,6 +177,7 @@ impl AnswerPayment {
                 let (action, id) = (self.action(), self.id.any());
                 let mut decision = Decision::new(facts, action, id, movement, events)
                     .reply(Reply::Empty)
+                    .settling_link(facts, &captured, moment.now)
                     .about_payment(captured, moment.now, self.pause);
                 decision.created = created;
                 decision

@@ -1,7 +1,7 @@
 //! Beginning a payment: the token is taken, the acquirer is asked afterwards.
 
 use strongroom_auth::permission::CreatePayments;
-use strongroom_types::id::{CustomerId, PaymentId, RawId, TokenId, WalletId};
+use strongroom_types::id::{CustomerId, PaymentId, PaymentLinkId, RawId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -32,6 +32,8 @@ pub struct CreatePayment {
     pub customer_id: Option<String>,
     pub description: Option<String>,
     pub metadata: Metadata,
+    /// The link that it pays.
+    pub link: Option<PaymentLinkId>,
 }
 
 impl Command for CreatePayment {
@@ -173,6 +175,7 @@ impl CreatePayment {
             created_at: moment.now,
             authorized_at: None,
             expires_at: None,
+            link: self.link,
         }
     }
 }

@@ -15,7 +15,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
 use strongroom_types::card::Brand;
-use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, PaymentLinkId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -205,6 +205,10 @@ pub struct PaymentBody {
     #[n(22)]
     #[class(operational)]
     pub expires_at: Option<Timestamp>,
+    /// The link that it pays.
+    #[n(23)]
+    #[class(operational)]
+    pub link: Option<PaymentLinkId>,
 }
 
 /// What is to be done next for a payment, by the server itself.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use strongroom_types::card::Brand;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PaymentId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, PaymentLinkId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
@@ -28,6 +28,7 @@ pub struct PaymentView<'a> {
     pub payment_token: TokenId,
     pub card: PaidWith<'a>,
     pub capture: bool,
+    pub payment_link_id: Option<PaymentLinkId>,
     pub customer_id: Option<&'a str>,
     pub reference_id: Option<&'a ReferenceId>,
     pub description: Option<&'a str>,
@@ -67,6 +68,7 @@ impl<'a> PaymentView<'a> {
                 last4: &body.last4,
             },
             capture: body.capture,
+            payment_link_id: body.link,
             customer_id: body.customer_id.as_deref(),
             reference_id: body.reference_id.as_ref(),
             description: body.description.as_deref(),

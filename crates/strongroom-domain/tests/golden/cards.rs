@@ -7,7 +7,7 @@ use strongroom_domain::payments::{Exchange, PaymentBody, PaymentFailure, Payment
 use strongroom_domain::refunds::{RefundBody, RefundFailure, RefundStatus};
 use strongroom_domain::tokens::{Cardholder, Token, TokenBody, TokenStatus, TokenUse};
 use strongroom_types::card::{Brand, Expiry};
-use strongroom_types::id::{PaymentId, RefundId, SubjectId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, PaymentLinkId, RefundId, SubjectId, TokenId, WalletId};
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
@@ -39,6 +39,15 @@ pub fn payment() -> PaymentBody {
         created_at: Timestamp(5),
         authorized_at: Some(Timestamp(6)),
         expires_at: Some(Timestamp(9)),
+        link: None,
+    }
+}
+
+/// A payment of a link.
+pub fn linked_payment() -> PaymentBody {
+    PaymentBody {
+        link: Some(PaymentLinkId(raw(16))),
+        ..payment()
     }
 }
 

@@ -8,12 +8,14 @@ mod alerts;
 mod approvals;
 mod cards;
 mod keys;
+mod links;
 mod webhooks;
 
 use alerts::{alert, raised};
 use approvals::{approval, owned_key, plain_approval, policies};
-use cards::{paid, payment, refund, token};
+use cards::{linked_payment, paid, payment, refund, token};
 use keys::{allowance, certified_key, restricted_key};
+use links::payment_link;
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::ApiKey;
@@ -253,6 +255,8 @@ fn records() -> Vec<(&'static str, Record)> {
         ("approval_plain", Record::Approval(plain_approval())),
         ("approval_policies", Record::Policies(policies())),
         ("api_key_owned", Record::ApiKey(owned_key())),
+        ("payment_linked", Record::Payment(linked_payment())),
+        ("payment_link", Record::PaymentLink(payment_link())),
     ]
 }
 

@@ -18,7 +18,9 @@ use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
-use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark};
+use crate::accept::{
+    APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark,
+};
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
@@ -137,6 +139,11 @@ impl Claims {
                 let email = profile.map(|profile| profile.email.as_str());
                 claim(Field::UserEmail, email, user.body.id.any());
             }
+            Record::PaymentLink(link) => claim(
+                Field::PaymentLinkReference,
+                link.body.reference_id.as_ref().map(|r| r.as_str()),
+                link.body.id.any(),
+            ),
             Record::Alert(alert) => {
                 let open = alert.open_text();
                 claim(Field::OpenAlert, open.as_deref(), alert.id.any());
@@ -316,10 +323,11 @@ fn created(facts: &EntryFacts) -> Vec<AnyId> {
     match facts.action {
         Action::PayoutCreated => facts.resource.into_iter().collect(),
         // INVARIANT(token-order): a token's own id is random, so another one leads to it.
-        Action::TokenCreated => vec![AnyId {
-            kind: Kind::Token,
-            raw: facts.base.plus(1),
-        }],
+        Action::TokenCreated | Action::PaymentLinkCreated => {
+            let kind = facts.resource.map_or(Kind::Token, |resource| resource.kind);
+            let raw = facts.base.plus(1);
+            vec![AnyId { kind, raw }]
+        }
         _ => facts
             .transactions
             .iter()
@@ -379,6 +387,11 @@ impl Jobs {
                 let key = (scope, APPROVAL_JOB, approval.body.id.0.0);
                 self.expected
                     .insert(key, Due::At(approval.body.expires_at.0));
+            }
+            Record::PaymentLink(link) => {
+                let key = (scope, PAYMENT_LINK_JOB, link.body.id.0.0);
+                let due = link.body.lapses().map(|end| Due::At(end.0));
+                self.expected.extend(due.map(|due| (key, due)));
             }
             Record::Token(token) => {
                 let waits = token.body.status == TokenStatus::Active;
@@ -440,6 +453,7 @@ impl Jobs {
                 TOKEN_JOB => "token",
                 PAYMENT_JOB => "payment",
                 APPROVAL_JOB => "approval",
+                PAYMENT_LINK_JOB => "payment link",
                 _ => "refund",
             };
             damages.note(format!(

@@ -339,6 +339,7 @@ impl Verifier<'_> {
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
+        self.payments.finish_links(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use strongroom_domain::entry::{EntryFacts, TransactionKind};
-use strongroom_domain::payments::PaymentBody;
+use strongroom_domain::payment_links::{PaymentLinkBody, PaymentLinkStatus};
+use strongroom_domain::payments::{PaymentBody, PaymentStatus};
 use strongroom_domain::record::Record;
 use strongroom_domain::refunds::RefundBody;
-use strongroom_types::id::{AnyId, PaymentId};
+use strongroom_types::id::{AnyId, PaymentId, PaymentLinkId};
 
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
@@ -28,6 +29,7 @@ pub(super) struct Payments {
     moved: HashMap<(u32, AnyId), Moved>,
     payments: Vec<(u32, PaymentBody)>,
     refunds: Vec<(u32, RefundBody)>,
+    links: Vec<(u32, PaymentLinkBody)>,
 }
 
 impl Payments {
@@ -56,6 +58,7 @@ impl Payments {
         match record {
             Record::Payment(payment) => self.payments.push((log, payment.clone())),
             Record::Refund(refund) => self.refunds.push((log, refund.clone())),
+            Record::PaymentLink(link) => self.links.push((log, link.body.clone())),
             _ => {}
         }
     }
@@ -98,6 +101,36 @@ impl Payments {
                 && payment.captured <= payment.amount.minor
                 && payment.refundable() >= 0;
             must(bounded, "more was captured or given back than can be");
+        }
+    }
+
+    /// INVARIANT(one-payment): of the payments that name a link, the one that has not failed is the one that it names.
+    pub fn finish_links(&self, unread: &Unread, damages: &mut Damages) {
+        let mut standing: HashMap<(u32, PaymentLinkId), Vec<&PaymentBody>> = HashMap::new();
+        for (log, payment) in &self.payments {
+            let stands = payment.status != PaymentStatus::Failed;
+            if let Some(link) = payment.link.filter(|_| stands) {
+                standing.entry((*log, link)).or_default().push(payment);
+            }
+        }
+        let mut known = 0;
+        for (log, link) in self.links.iter().filter(|(log, _)| !unread.any(*log)) {
+            let paid_by = standing
+                .get(&(*log, link.id))
+                .map_or(&[][..], Vec::as_slice);
+            known += usize::from(!paid_by.is_empty());
+            let ids: Vec<PaymentId> = paid_by.iter().map(|payment| payment.id).collect();
+            let same = ids == link.payment.into_iter().collect::<Vec<_>>();
+            let amounts = paid_by.iter().all(|payment| payment.amount == link.amount);
+            let paid = link.status != PaymentLinkStatus::Paid || link.payment.is_some();
+            if !(same && amounts && paid) {
+                let what = "the payments that name it are not what it says";
+                damages.note(format!("`{}` of log {log}: {what}", link.id));
+            }
+        }
+        let read = standing.keys().filter(|(log, _)| !unread.any(*log)).count();
+        if known != read {
+            damages.note("payments name payment links that are not there".to_owned());
         }
     }
 

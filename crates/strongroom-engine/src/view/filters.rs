@@ -4,6 +4,7 @@ use strongroom_domain::action::Action;
 use strongroom_domain::alerts::{AlertStatus, Rule, Severity};
 use strongroom_domain::approvals::{Act, ApprovalStatus};
 use strongroom_domain::entry::TransactionKind;
+use strongroom_domain::payment_links::PaymentLinkStatus;
 use strongroom_domain::payments::PaymentStatus;
 use strongroom_domain::payouts::PayoutStatus;
 use strongroom_domain::refunds::RefundStatus;
@@ -30,6 +31,15 @@ pub struct PayoutFilter {
     pub status: Option<PayoutStatus>,
     /// As source or as recipient.
     pub wallet: Option<WalletId>,
+    pub reference_id: Option<String>,
+    pub created_after: Option<Timestamp>,
+    pub created_before: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct PaymentLinkFilter {
+    /// As it stands now.
+    pub status: Option<PaymentLinkStatus>,
     pub reference_id: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,

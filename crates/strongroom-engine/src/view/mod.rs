@@ -11,6 +11,7 @@ mod filters;
 mod keys;
 mod movements;
 mod paging;
+mod payment_links;
 mod payments;
 mod payouts;
 mod people;
@@ -35,8 +36,8 @@ use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
 pub use filters::{
-    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PayoutFilter, RefundFilter,
-    TransactionFilter, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
+    RefundFilter, TransactionFilter, WalletFilter,
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};

@@ -31,6 +31,27 @@ impl View<'_> {
     /// As every list.
     pub fn tokens(&mut self, page: &PageQuery) -> Result<Listing<Token>, ReadFault> {
         let cursor = self.token_place(page)?;
+        let pick = |record| match record {
+            Record::Token(token) => Some((token.body.order, token)),
+            _ => None,
+        };
+        let looked_for = ByOrder {
+            kind: Kind::Token,
+            cursor,
+        };
+        let found = self.by_order(&looked_for, page, pick, |token: &Token| !token.is_deleted())?;
+        Ok(found.finish(|token| token.body.id.to_string()))
+    }
+
+    /// A page of records whose own ids are random, by the locators that their making left.
+    pub(super) fn by_order<T>(
+        &mut self,
+        looked_for: &ByOrder,
+        page: &PageQuery,
+        pick: impl Fn(Record) -> Option<(RawId, T)>,
+        wanted: impl Fn(&T) -> bool,
+    ) -> Result<Collector<T>, ReadFault> {
+        let cursor = looked_for.cursor;
         let backward = page.is_backward();
         let mut range = match backward {
             true => IdRange {
@@ -44,7 +65,7 @@ impl View<'_> {
         };
         let mut found = Collector::new(page);
         while !found.is_full() {
-            let kinds = [Kind::Token.code()];
+            let kinds = [looked_for.kind.code()];
             let (scope, chunk) = (self.scope.number, found.chunk());
             let rows = self
                 .reader
@@ -54,17 +75,16 @@ impl View<'_> {
                 true => range.after = Some(last.id),
                 false => range.before = Some(last.id),
             }
-            for token in self.tokens_at(&rows)? {
+            for item in self.located(&rows, &pick)? {
                 found.looked()?;
-                if !token.is_deleted() {
-                    found.push(token);
+                if wanted(&item) {
+                    found.push(item);
                 }
             }
         }
-        Ok(found.finish(|token| token.body.id.to_string()))
+        Ok(found)
     }
 
-    /// Where the cursor's token stands; a deleted one still marks its place.
     /// Tokens with a sealed number, by id, from behind `after`; none when there are no more.
     pub(crate) fn tokens_with_numbers(
         &mut self,
@@ -96,6 +116,7 @@ impl View<'_> {
         }
     }
 
+    /// Where the cursor's token stands; a deleted one still marks its place.
     fn token_place(&mut self, page: &PageQuery) -> Result<Option<[u8; 12]>, ReadFault> {
         let Some(id) = page.cursor(TokenId::parse)? else {
             return Ok(None);
@@ -106,8 +127,12 @@ impl View<'_> {
         }
     }
 
-    /// The tokens that locators lead to, in their order.
-    fn tokens_at(&mut self, rows: &[LocatorRow]) -> Result<Vec<Token>, ReadFault> {
+    /// What locators lead to, in their order.
+    fn located<T>(
+        &mut self,
+        rows: &[LocatorRow],
+        pick: &impl Fn(Record) -> Option<(RawId, T)>,
+    ) -> Result<Vec<T>, ReadFault> {
         let scope = self.scope.number;
         let wanted = Wanted {
             entries: rows.iter().map(|row| (scope, row.seq)).collect(),
@@ -118,15 +143,18 @@ impl View<'_> {
             let facts = self.open_entry(entry)?.facts;
             ids.extend(facts.and_then(|facts| facts.resource));
         }
-        let mut found: HashMap<RawId, Token> = HashMap::new();
-        for (_, record) in self.records(&ids)? {
-            if let Record::Token(token) = record {
-                found.insert(token.body.order, token);
-            }
-        }
+        let records = self.records(&ids)?;
+        let picked = records.into_iter().filter_map(|(_, record)| pick(record));
+        let mut found: HashMap<RawId, T> = picked.collect();
         Ok(rows
             .iter()
             .filter_map(|row| found.remove(&RawId(row.id)))
             .collect())
     }
+}
+
+/// What such a list looks for, and the order of the one that it goes on after.
+pub(super) struct ByOrder {
+    pub kind: Kind,
+    pub cursor: Option<[u8; 12]>,
 }

@@ -8,6 +8,6 @@ pub mod fields;
 
 pub use fault::{FaultKind, FieldFault};
 pub use fields::{Fields, NOBODY, read_object};
-pub use strongroom_json::{JsonFault, Object, Value, parse_object};
+pub use strongroom_json::{JsonFault, Object, Value, parse_form, parse_object};
 
 pub use strongroom_json as parse;

@@ -17,6 +17,7 @@ pub mod funding;
 pub mod invitations;
 pub mod me;
 pub mod passkeys;
+pub mod payment_links;
 pub mod payments;
 pub mod payouts;
 pub mod products;

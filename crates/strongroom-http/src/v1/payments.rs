@@ -139,6 +139,7 @@ fn new_payment(
         customer_id,
         description,
         metadata: metadata.unwrap_or_default(),
+        link: None,
     })
 }
 
@@ -213,6 +214,7 @@ pub fn schema() -> Schema {
         ("payment_token", schema::id("tok")),
         ("card", card),
         ("capture", json!({"type": "boolean"})),
+        ("payment_link_id", schema::nullable(schema::id("plink"))),
         ("customer_id", schema::nullable(schema::text())),
         ("reference_id", schema::nullable(schema::reference_id())),
         ("description", schema::nullable(schema::text())),

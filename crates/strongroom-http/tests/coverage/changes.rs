@@ -70,6 +70,7 @@ fn noun(route: &Route) -> &'static str {
         Some("webhooks") => "webhook",
         Some("tokens") => "token",
         Some("payments") => "payment",
+        Some("payment-links") => "payment_link",
         Some("refunds") => "refund",
         Some("users") => "user",
         Some("alerts") => "alert",

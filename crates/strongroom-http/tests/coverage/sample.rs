@@ -128,6 +128,10 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.refund(&payment, 100).expect(201).id()
         }
         path if path.starts_with("/v1/tokens/") => acme.token(VISA).expect(201).id(),
+        path if path.starts_with("/v1/payment-links/") => {
+            let body = json!({ "amount": 500, "wallet_id": acme.wallet("master") });
+            acme.post("/v1/payment-links", &body).expect(201).id()
+        }
         path if path.starts_with("/v1/webhooks/") => {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
@@ -229,6 +233,9 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (_, "/v1/payments") => {
             let (token, wallet) = (acme.token(VISA).expect(201).id(), acme.wallet("master"));
             json!({ "payment_token": token, "amount": 500, "wallet_id": wallet })
+        }
+        (_, "/v1/payment-links") => {
+            json!({ "amount": 500, "wallet_id": acme.wallet("master"), "description": "two chairs" })
         }
         (_, "/v1/payments/{id}/capture") => json!({ "amount": 200 }),
         (_, "/v1/refunds") => {

@@ -9,6 +9,7 @@ mod auth;
 mod checkpoints;
 mod customers;
 mod events;
+mod payment_links;
 mod payments;
 mod payouts;
 mod people;

@@ -413,6 +413,7 @@ impl Reference {
             "payment_token": token_id(payment.token),
             "card": { "brand": "visa", "last4": number.get(12..) },
             "capture": payment.capture,
+            "payment_link_id": null,
             "customer_id": null,
             "reference_id": payment.reference,
             "description": null,

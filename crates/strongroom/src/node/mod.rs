@@ -103,7 +103,11 @@ impl Node {
             cards,
         } = seats;
         let (keeper, vault) = cards.open(&self.place)?;
-        let (edge, workers) = with_vault(edge, workers, vault.as_ref());
+        let (edge, workers) = with_vault(
+            edge.at(crate::running::address(&listener)?),
+            workers,
+            vault.as_ref(),
+        );
         let watching = edge.tls.as_ref().map(crate::tls::watch).transpose()?;
         let watching = watching.map(tokio::spawn);
         let leave = self.settings.leave;

@@ -35,7 +35,7 @@ fn regions(pid: u32) -> Option<Vec<(u64, u64)>> {
 }
 
 /// Which needles stand in a process's memory; `None` where that may not be read.
-fn found(pid: u32, needles: &[Vec<u8>]) -> Option<Vec<bool>> {
+pub(super) fn found(pid: u32, needles: &[Vec<u8>]) -> Option<Vec<bool>> {
     let mut memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let longest = needles.iter().map(Vec::len).max().unwrap();
     let mut found = vec![false; needles.len()];
