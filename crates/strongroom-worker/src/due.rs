@@ -31,6 +31,7 @@ pub(crate) async fn run(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut take = TAKE;
+    let mut elsewhere = 0;
     loop {
         let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
         let nap = match advance(&engine, till, step, take).await {
@@ -44,6 +45,14 @@ pub(crate) async fn run(
             }
             // The vault is away for moments, or has not the number.
             Ok(turn) => {
+                if till.is_open() && turn.skipped > elsewhere {
+                    let payments = turn.skipped;
+                    tracing::error!(
+                        payments,
+                        "payments wait for card numbers that are in no vault of this server"
+                    );
+                }
+                elsewhere = turn.skipped;
                 // What waits for the vault does not hide what comes after it.
                 take = MOST.min(TAKE + turn.skipped);
                 match (till.is_open(), turn.done) {

@@ -24,4 +24,5 @@ mod proxy;
 mod refusals;
 mod rolling;
 mod rotation;
+mod shared_vault;
 mod two_nodes;
