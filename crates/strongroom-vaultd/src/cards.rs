@@ -129,6 +129,9 @@ impl Cards {
     ) -> Result<Kept, VaultError> {
         let salted = salted(number.expose());
         let key = self.key(place.scope, Purpose::Card, now);
+        // Both are stored with the number, also when it is the first of these books: a fingerprint whose key was lost
+        // with the process would never be met again.
+        let known = self.key(place.scope, Purpose::CardFingerprint, now);
         let row = RecordRow {
             scope: place.scope,
             kind: Kind::Token.code(),
@@ -140,7 +143,6 @@ impl Cards {
             body: sealed(&key, place, &salted),
         };
         self.writing.apply(Change::Put(row)).await?;
-        let known = self.key(place.scope, Purpose::CardFingerprint, now);
         let Commitment {
             digest,
             fingerprint,

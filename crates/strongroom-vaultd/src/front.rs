@@ -262,8 +262,16 @@ fn written(response: message::Response) -> Response<Full<Bytes>> {
         }
     }
     // Theirs were those of a body that is another one now.
+    let closes = response
+        .headers()
+        .get(CONNECTION)
+        .is_some_and(|told| told == "close");
     for name in [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION] {
         response.headers_mut().remove(name);
+    }
+    if closes {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
     response
 }

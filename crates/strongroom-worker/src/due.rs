@@ -53,6 +53,7 @@ pub(crate) async fn run(
         busy: HashSet::new(),
         asking: 0,
         resting: HashMap::new(),
+        elsewhere: HashSet::new(),
     };
     loop {
         let nap = match desk.take_up().await {
@@ -85,6 +86,8 @@ struct Desk {
     asking: usize,
     /// Jobs that failed, and until when they are left alone.
     resting: HashMap<Key, Instant>,
+    /// Payments whose number is in no vault of this server.
+    elsewhere: HashSet<Key>,
 }
 
 impl Desk {
@@ -169,8 +172,20 @@ impl Desk {
         self.busy.remove(&key);
         self.asking -= usize::from(asks(key.2));
         let rest = match done {
-            Ok(Attended::Done) => return ControlFlow::Continue(()),
-            Ok(Attended::Waits) => ELSEWHERE,
+            Ok(Attended::Done) => {
+                self.elsewhere.remove(&key);
+                return ControlFlow::Continue(());
+            }
+            Ok(Attended::Waits) => {
+                if self.elsewhere.insert(key) {
+                    let payments = self.elsewhere.len();
+                    tracing::error!(
+                        payments,
+                        "payments wait for card numbers that are in no vault of this server"
+                    );
+                }
+                ELSEWHERE
+            }
             Err(Failure::Halted | Failure::Stopped) => return ControlFlow::Break(()),
             Err(Failure::Overloaded | Failure::Away) => SOON,
             Err(failure) => {

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::time::Duration;
 
 use strongroom_crypto::{Custodian, Custody, Keyring, KeyringError, PassphraseCost, RootKeys};
 use strongroom_types::secret::SecretText;
@@ -10,6 +11,10 @@ use crate::fault::Fault;
 use crate::folder;
 use crate::passphrase;
 use crate::root::RootSources;
+
+/// How often, and after which pause, it is looked whether another command has ended: two minutes.
+const MOST_LOOKS: u32 = 1_200;
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Opens the keyring with what its keeping asks for. A source of another kind is never tried in its place.
 pub(crate) fn open(keyring: &Path, sources: &RootSources) -> Result<(RootKeys, Custodian), Fault> {
@@ -46,6 +51,23 @@ pub(crate) fn lock(keyring: &Path) -> Result<File, Fault> {
         ))
         .hint("let it end, and try again")),
         Err(TryLockError::Error(error)) => Err(Fault::file("cannot lock", &path, &error)),
+    }
+}
+
+/// The same for who only needs it not to change for a moment: another command is waited for. Nothing where no lock can be
+/// made, as on a machine that has not the keyring.
+pub(crate) fn lock_in_time(keyring: &Path) -> Result<Option<File>, Fault> {
+    let path = keyring.with_extension("lock");
+    if !keyring.is_file() || File::create(&path).is_err() {
+        return Ok(None);
+    }
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        match lock(keyring) {
+            Err(_) if looks < MOST_LOOKS => std::thread::park_timeout(LOOK),
+            locked => return locked.map(Some),
+        }
     }
 }
 

@@ -164,3 +164,30 @@ pub(crate) fn socket(place: &Place) -> PathBuf {
     let socket = vault_process::socket(&place.data);
     std::path::absolute(&socket).unwrap_or(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A node that decides a second time, after its vault was started anew, is not told of that earlier end.
+    #[tokio::test]
+    async fn only_an_end_from_now_on_is_told() {
+        let (count, ended) = watch::channel(0);
+        let keeper = Keeper {
+            stop: None,
+            thread: None,
+            ended,
+        };
+        for _ in 0..2 {
+            count.send_modify(|count: &mut u32| *count += 1);
+            let mut waiting = std::pin::pin!(keeper.ended());
+            let now = std::future::poll_fn(|context| {
+                std::task::Poll::Ready(waiting.as_mut().poll(context).is_ready())
+            });
+            assert!(!now.await, "an end of before was told");
+            count.send_modify(|count| *count += 1);
+            let soon = tokio::time::timeout(Duration::from_mins(1), waiting);
+            soon.await.expect("an end was not told");
+        }
+    }
+}

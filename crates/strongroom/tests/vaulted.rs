@@ -22,9 +22,13 @@ mod memory;
 mod moved;
 #[path = "vaulted/occupied.rs"]
 mod occupied;
+#[path = "vaulted/pipelined.rs"]
+mod pipelined;
 mod program;
 #[path = "vaulted/roles.rs"]
 mod roles;
+#[path = "vaulted/waiting.rs"]
+mod waiting;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

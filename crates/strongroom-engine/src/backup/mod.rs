@@ -2,13 +2,14 @@
 //!
 //! Rows are taken as they are, so what is sealed stays sealed under the installation's keys; around it is one more seal, to
 //! a key that root custody alone reaches. Root custody itself is never in it. `header.rs` stands in clear, `pieces.rs` is
-//! what follows, `rows.rs` the rows in it, `write.rs` and `restore.rs` the two directions, `known.rs` what a restored
+//! what follows, `rows.rs` the rows in it, `moment.rs` which rows of books and vault belong together, `write.rs` and `restore.rs` the two directions, `known.rs` what a restored
 //! store is held against. What comes out of a backup is proven by [`crate::verify`], not by the backup.
 
 mod error;
 pub(crate) mod fuzzing;
 mod header;
 mod known;
+mod moment;
 mod pieces;
 mod restore;
 mod rows;
@@ -19,8 +20,9 @@ mod write;
 pub use error::BackupError;
 pub use header::Header;
 pub use known::{Behind, behind, checkpoints, notes};
+pub use moment::Moment;
 pub use restore::{Opened, Sealed, Target};
-pub use write::{SealTo, Source, recipient, write_backup};
+pub use write::{SealTo, Source, recipient, write_backup, write_moment};
 
 use rows::KINDS;
 

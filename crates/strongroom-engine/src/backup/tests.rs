@@ -49,6 +49,7 @@ fn source(books: &dyn Store) -> Source<'_> {
     Source {
         books,
         vault: None,
+        texts: Vec::new(),
         files: Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::error::BackupError;
 use super::header::{self, Header, Opening};
+use super::moment::{self, Moment};
 use super::pieces::FrameWriter;
 use super::{BOOKS, Contents, FILE_PART, VAULT, frame, rows};
 use crate::checkpoints::{head_root, sign};
@@ -21,8 +22,20 @@ pub struct Source<'a> {
     pub books: &'a dyn Store,
     /// The store of a vault beside it.
     pub vault: Option<&'a dyn Store>,
+    /// Files that were read with the moment: their names in the backup, and what is in them.
+    pub texts: Vec<(String, Vec<u8>)>,
     /// Files that are taken as far as they are there: their names in the backup, and where they are.
     pub files: Vec<(String, PathBuf)>,
+}
+
+impl Source<'_> {
+    /// The moment that is backed up: books, and the vault as it belongs to them.
+    ///
+    /// # Errors
+    /// [`BackupError`] of a store.
+    pub fn moment(&self) -> Result<Moment, BackupError> {
+        moment::take(self.books, self.vault)
+    }
 }
 
 /// Whom it is sealed to.
@@ -52,13 +65,20 @@ pub fn write_backup(
     to: SealTo,
     out: &mut dyn Write,
 ) -> Result<(Contents, u64), BackupError> {
-    let mut books = source.books.reader()?;
-    books.snapshot()?;
-    // After the books: what these name was in the vault before.
-    let mut vault = source.vault.map(Store::reader).transpose()?;
-    if let Some(vault) = &mut vault {
-        vault.snapshot()?;
-    }
+    write_moment(source.moment()?, source, to, out)
+}
+
+/// The same of a moment that was taken before.
+///
+/// # Errors
+/// As [`write_backup`].
+pub fn write_moment(
+    moment: Moment,
+    source: &Source<'_>,
+    to: SealTo,
+    out: &mut dyn Write,
+) -> Result<(Contents, u64), BackupError> {
+    let Moment { mut books, vault } = moment;
     let now = WallClock.now();
     let (recipient, checkpoints) = match to {
         SealTo::Recipient(recipient) => (recipient, Vec::new()),
@@ -81,9 +101,13 @@ pub fn write_backup(
         row: Vec::new(),
     };
     pack.store(BOOKS, &mut *books)?;
+    if let Some(vault) = vault {
+        pack.frames.frame(frame::STORE, VAULT.as_bytes())?;
+        vault.each(&mut *books, &mut |row| pack.row(VAULT, row))?;
+    }
     books.release()?;
-    if let Some(vault) = &mut vault {
-        pack.store(VAULT, &mut **vault)?;
+    for (name, text) in &source.texts {
+        pack.text(name, text)?;
     }
     for (name, path) in &source.files {
         pack.file(name, path)?;
@@ -145,6 +169,16 @@ impl Pack<'_> {
             self.contents.file_bytes += u64::try_from(part.len()).unwrap_or(0);
             self.frames.frame(frame::BYTES, &part)?;
         }
+    }
+
+    fn text(&mut self, name: &str, text: &[u8]) -> Result<(), BackupError> {
+        self.frames.frame(frame::FILE, name.as_bytes())?;
+        self.contents.files += 1;
+        for part in text.chunks(FILE_PART) {
+            self.contents.file_bytes += u64::try_from(part.len()).unwrap_or(0);
+            self.frames.frame(frame::BYTES, part)?;
+        }
+        Ok(())
     }
 
     fn end(mut self) -> Result<(Contents, u64), BackupError> {

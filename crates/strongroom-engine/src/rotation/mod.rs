@@ -164,9 +164,10 @@ impl Engine {
             ("root_version", next.root().0.to_string()),
             ("check_value", check),
         ];
+        let wrapped = self.order(KeyOrder::Roots(Box::new(next))).await?;
+        // Afterwards: what was refused is not on record as done. Run again after a crash in between, it is noted then.
         self.note_keys(installation(), Action::RootsReplaced, details)
             .await?;
-        let wrapped = self.order(KeyOrder::Roots(Box::new(next))).await?;
         Ok(Rotated {
             made: 2,
             wrapped,

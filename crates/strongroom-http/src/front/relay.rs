@@ -333,6 +333,28 @@ mod tests {
         assert!(received(&mut head(&odd)).is_none());
     }
 
+    /// A thumbprint that ends in digits stands beside the digits of a time: together they are no card number, which the
+    /// tripwire of the node that decides would refuse.
+    #[test]
+    fn a_thumbprint_that_ends_in_digits_trips_no_wire() {
+        let mut tried = 0;
+        for not_after in 1_900_000_000..1_900_000_100 {
+            let mut thumbprint = [0xaa; 32];
+            thumbprint[29..].copy_from_slice(&[0x45, 0x39, 0x57]);
+            let certificate = ClientCertificate {
+                thumbprint,
+                not_after,
+            };
+            let text = told(&certificate);
+            assert!(!strongroom_vault::holds(text.as_bytes()), "{text}");
+            assert_eq!(proved(&text), Some(certificate));
+            // What it would be with a mark that people write between the digits of a number.
+            let written = text.replace(':', "-");
+            tried += usize::from(strongroom_vault::holds(written.as_bytes()));
+        }
+        assert!(tried > 5, "{tried} of these would be card numbers");
+    }
+
     #[test]
     fn a_body_that_could_not_be_read_says_why() {
         for (fault, code) in [

@@ -14,6 +14,7 @@ mod edge;
 mod gate;
 mod idempotency;
 mod keys;
+mod late;
 mod logs;
 mod payouts;
 mod refunds;

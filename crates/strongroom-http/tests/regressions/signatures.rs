@@ -98,7 +98,9 @@ fn a_signed_request_refused_for_good_is_answered_as_before() {
     let to = acme.wallet("operating");
     let key = signing_key(&acme, Dialect::Nextapi);
     let limits = json!({ "limits": { "per_transaction": 10 } });
-    acme.patch(&format!("/v1/api-keys/{}", key.id), &limits)
+    acme.request("PATCH", &format!("/v1/api-keys/{}", key.id))
+        .json(&limits)
+        .send()
         .expect(200);
     let seconds = server.seconds();
     let send = |amount: i64| {

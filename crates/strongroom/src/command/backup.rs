@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use strongroom_crypto::{Recipient, RootKeys};
 use strongroom_engine::backup::{
-    BackupError, Contents, SealTo, Sealed, Source, Target, recipient, write_backup,
+    BackupError, Contents, Moment, SealTo, Sealed, Source, Target, recipient, write_moment,
 };
 use strongroom_engine::verify::{audit_verify, verify};
 use strongroom_store::{SqliteStore, Store, StoreError};
@@ -19,7 +19,7 @@ use crate::out::{self, error_line, say};
 use crate::place::{KEYRING, Place, PlaceOptions, VAULT};
 use crate::unfinished::Unfinished;
 use crate::vault_custody::VaultSecrets;
-use crate::{folder, journals, logging, vault_process};
+use crate::{custody, folder, journals, logging, vault_process};
 
 /// Back up an installation while it runs, into one sealed file
 ///
@@ -85,6 +85,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         say!("{}", found.map_err(|error| fault(&place, None, &error))?);
         return Ok(ExitCode::SUCCESS);
     };
+    // SECURITY: the roots are not replaced between what is wrapped under them and the vault's keyring, which opens with them.
+    let alone = custody::lock_in_time(&place.keyring)?;
     let root = match options.recipient.is_none() || options.verify {
         true => Some(place.root_keys()?),
         false => None,
@@ -94,15 +96,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let source = Source {
         books: &*store,
         vault: vault.as_deref(),
-        files: files(&place)?,
+        texts: vault_keyring(&place)?,
+        files: journals::files(&place.data)?,
     };
+    let moment = source.moment();
+    let moment = moment.map_err(|error| fault(&place, None, &error))?;
+    drop(alone);
     if out == Path::new("-") {
-        return to_standard_output(&place, &source, to, options);
+        return to_standard_output((&place, options), &source, moment, to);
     }
     let (unfinished, mut file) = Unfinished::file(out)?;
     unfinished.removed_at_stop()?;
     let wrong = |error| fault(&place, Some(out), &error);
-    let (contents, bytes) = write_backup(&source, to, &mut file).map_err(wrong)?;
+    let (contents, bytes) = write_moment(moment, &source, to, &mut file).map_err(wrong)?;
     file.sync_all()
         .map_err(|error| Fault::file("cannot write", out, &error))?;
     if let (true, Some(root)) = (options.verify, &root) {
@@ -129,10 +135,10 @@ fn seal_to(options: &Options, root: Option<&RootKeys>) -> Result<SealTo, Fault> 
 }
 
 fn to_standard_output(
-    place: &Place,
+    (place, options): (&Place, &Options),
     source: &Source<'_>,
+    moment: Moment,
     to: SealTo,
-    options: &Options,
 ) -> Result<ExitCode, Fault> {
     if options.verify {
         return Err(Fault::new("a backup to standard output cannot be verified")
@@ -140,7 +146,7 @@ fn to_standard_output(
     }
     let mut out = std::io::stdout().lock();
     let (contents, bytes) =
-        write_backup(source, to, &mut out).map_err(|error| fault(place, None, &error))?;
+        write_moment(moment, source, to, &mut out).map_err(|error| fault(place, None, &error))?;
     out.flush()
         .map_err(|error| Fault::new(format!("cannot write to standard output: {error}")))?;
     if let Some(path) = &options.checkpoint_out {
@@ -150,14 +156,14 @@ fn to_standard_output(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Journals, and the vault's keyring: it opens with the installation's roots alone, as the keys among the rows do.
-fn files(place: &Place) -> Result<Vec<(String, PathBuf)>, Fault> {
-    let mut files = journals::files(&place.data)?;
+/// The vault's keyring: it opens with the installation's roots alone, as the keys among the rows do.
+fn vault_keyring(place: &Place) -> Result<Vec<(String, Vec<u8>)>, Fault> {
     let keyring = vault_process::keyring(&place.data);
-    if keyring.is_file() {
-        files.push((format!("{VAULT}/{KEYRING}"), keyring));
+    match std::fs::read(&keyring) {
+        Ok(text) => Ok(vec![(format!("{VAULT}/{KEYRING}"), text)]),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Fault::file("cannot read", &keyring, &error)),
     }
-    Ok(files)
 }
 
 /// The store of a vault that has its own folder in the data directory.

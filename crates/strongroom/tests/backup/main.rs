@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod churn;
 mod place;
 #[path = "../program/mod.rs"]
 mod program;

@@ -156,3 +156,48 @@ fn from_a_passphrase_to_an_hsm_and_back() {
     }
     kept.assert_clean();
 }
+
+/// What shares or a token kept becomes one passphrase's only where somebody says so, and the log tells of it.
+#[test]
+fn a_passphrase_takes_the_place_of_shares_before_witnesses_alone() {
+    let mut kept = Kept::new(Kind::Shares).unwrap();
+    let path = |name: &str| kept.path(name).to_str().unwrap().to_owned();
+    let (new, transcript) = (path("new-passphrase"), path("custody.json"));
+    fs::write(&new, "a passphrase for one person\n").unwrap();
+    let keyring = kept.path("keyring.toml");
+    let before = fs::read(&keyring).unwrap();
+    let change = |more: &[&str]| {
+        let words = [&["--new-passphrase-file", new.as_str()], more].concat();
+        kept.run("keys passphrase", &words)
+    };
+    let err = change(&[]).failed("the roots are kept by shares");
+    assert!(err.contains("--replace-custody"), "{err}");
+    let flag = ["--replace-custody", "--transcript", &transcript];
+    assert_eq!(change(&flag).code, Some(2));
+    let alone = [&flag[..], &["--participant", "Ana Cruz"]].concat();
+    change(&alone).failed("two participants or more");
+    assert_eq!(fs::read(&keyring).unwrap(), before, "nothing was changed");
+    let both = [&alone[..], &["--participant", "Ben Reyes"]].concat();
+    change(&both).done();
+    assert_ne!(fs::read(&keyring).unwrap(), before);
+
+    let passphrase = ["--passphrase-file", new.as_str()];
+    let keyring = keyring.to_str().unwrap().to_owned();
+    let more = [&["--keyring", keyring.as_str()][..], &passphrase].concat();
+    let told = transcript_verify(&kept, "custody.json", &more).done();
+    assert!(told.contains("verified: 4 steps"), "{told}");
+    let read: Value = serde_json::from_str(&fs::read_to_string(&transcript).unwrap()).unwrap();
+    let steps = read["steps"].as_array().unwrap();
+    assert_eq!(steps[1]["values"]["kept_by"], "shares");
+    assert_eq!(steps[2]["values"]["kept_by"], "passphrase");
+    kept.opening = passphrase.map(str::to_owned).into();
+    kept.assert_clean();
+    let bundle = kept.run("audit export", &["--opened"]).done();
+    let hash = steps[3]["hash"].as_str().unwrap();
+    assert_eq!(crate::program::ceremony_hashes(&bundle), [hash]);
+    // A passphrase for a passphrase needs nobody beside.
+    let next = kept.path("next").to_str().unwrap().to_owned();
+    fs::write(&next, "another passphrase for one\n").unwrap();
+    kept.run("keys passphrase", &["--new-passphrase-file", &next])
+        .done();
+}

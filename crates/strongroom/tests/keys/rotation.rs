@@ -238,6 +238,20 @@ fn a_copy_from_before_opens_with_the_old_keyring_alone() {
     run(&verify).failed("wrapped under root version 1, but the keyring holds version 2");
 }
 
+/// How many entries of an opened export say this.
+fn actions(bundle: &str, action: &str) -> usize {
+    let bundle: strongroom_audit::Bundle = serde_json::from_str(bundle).unwrap();
+    let facts = bundle.entries.iter().filter_map(|entry| {
+        let mut parts = entry.parts.iter();
+        let part = parts.find(|part| part.tag == strongroom_domain::entry::tag::FACTS)?;
+        let plain = &part.opened.as_ref()?.plaintext.0;
+        strongroom_domain::entry::decode::<strongroom_domain::entry::EntryFacts>(plain).ok()
+    });
+    facts
+        .filter(|facts| facts.action.as_str() == action)
+        .count()
+}
+
 /// Who read the keyring before others replaced the roots replaces nothing; the vault goes on under the new ones.
 #[test]
 fn a_stale_keyring_replaces_no_roots() {
@@ -258,7 +272,21 @@ fn a_stale_keyring_replaces_no_roots() {
     let data = dir.path().to_str().unwrap();
     let again = ["keys", "rotate", "--data", data, "--level", "root"];
     run(&again).failed("replaced by somebody else meanwhile");
-    std::fs::write(&keyring, good).unwrap();
+    // What was refused is not on record as done.
+    let entries = || {
+        let log = std::fs::read_to_string(dir.path().join("bundle")).unwrap();
+        actions(&log, "roots_replaced")
+    };
+    std::fs::write(&keyring, &good).unwrap();
+    demo.running.kill();
+    let export = |name: &str| {
+        let out = dir.path().join(name);
+        let out = out.to_str().unwrap();
+        run(&["audit", "export", "--data", data, "--opened", "--out", out]).done();
+    };
+    export("bundle");
+    assert_eq!(entries(), 1);
+    let demo = Demo::start(Some(dir.path()));
     run(&again).done();
     demo.running.kill();
     let demo = Demo::start(Some(dir.path()));

@@ -25,4 +25,5 @@ mod proxy;
 mod refusals;
 mod rolling;
 mod rotation;
+mod shared_vault;
 mod two_nodes;

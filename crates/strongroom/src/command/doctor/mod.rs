@@ -16,6 +16,7 @@ use crate::hardening;
 use crate::out::say;
 use crate::place::{DEMO_PASSPHRASE, KEYRING};
 use crate::tls::TlsArguments;
+use crate::vault_process;
 
 /// Check how secrets are kept on this machine, and what the server needs to serve
 ///
@@ -77,6 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         lines.push(closed("keyring", &keyring));
         lines.push(apart(&data, &keyring));
         lines.push(passphrase(&data));
+        lines.extend(vault(&data));
     }
     let transport = config.map(|config| transport::findings(&config, &options.tls));
     let findings = lines.into_iter().map(Finding::from);
@@ -143,6 +145,25 @@ fn apart(data: &Path, keyring: &Path) -> Line {
         false => "the keyring is apart from the data",
     };
     ("copies".to_owned(), found.to_owned(), !inside)
+}
+
+/// The vault beside the books, if one is there: its folder closed, its keyring with it.
+fn vault(data: &Path) -> Vec<Line> {
+    let folder = data.join(vault_process::FOLDER);
+    if !folder.exists() {
+        let found = "none here: `verify` holds card numbers against a vault where it is kept";
+        return vec![("vault".to_owned(), found.to_owned(), true)];
+    }
+    let keyring = vault_process::keyring(data);
+    let there = keyring.is_file();
+    let found = match there {
+        true => "there: `verify` holds its numbers against the books",
+        false => "the folder has no keyring, so its numbers do not open: restore both together",
+    };
+    vec![
+        closed("vault's folder", &folder),
+        ("vault".to_owned(), found.to_owned(), there),
+    ]
 }
 
 fn passphrase(data: &Path) -> Line {

@@ -1,7 +1,7 @@
 //! `strongroom keys ceremony`: new roots in new hands, with witnesses and a transcript.
 
 use std::io::{BufRead, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -14,7 +14,7 @@ use crate::command::keys::transcript::Transcript;
 use crate::control::{self, Request};
 use crate::fault::Fault;
 use crate::out::{error_line, say};
-use crate::place::PlaceOptions;
+use crate::place::{Place, PlaceOptions};
 use crate::root::{self, NewRoot, RootSources};
 use crate::{custody, folder};
 
@@ -58,12 +58,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let people = participants(&options.participants)?;
     let place = options.place.place()?;
-    if options.transcript.exists() {
-        return Err(Fault::new(format!(
-            "`{}` exists already",
-            options.transcript.display()
-        )));
-    }
+    require_new(&options.transcript)?;
     let _alone = custody::lock(&place.keyring)?;
     let (keys, before) = place.open_keyring()?;
     let sources = RootSources {
@@ -96,19 +91,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         "wrapped",
         serde_json::json!({ "keys": wrapped, "keyring_sha256": hex(&sha256(&[keyring.as_bytes()])) }),
     );
-    let request = Request::Ceremony {
-        hash: transcript.hash(),
-        details: vec![
-            (
-                "kept_by".to_owned(),
-                kept.custodian.custody().name().to_owned(),
-            ),
-            ("participants".to_owned(), people.len().to_string()),
-        ],
-    };
-    let signed = control::ask_with(&place, both.newest(), request, &|_| {})?;
-    let text = transcript.signed(&signed)?;
-    folder::write_new(&options.transcript, text.as_bytes())?;
+    let kept_by = (kept.custodian.custody(), people.as_slice());
+    sign(
+        &place,
+        &both.newest(),
+        transcript,
+        kept_by,
+        &options.transcript,
+    )?;
     say!(
         "\nNew roots, version {}, kept by {}, check value {}. The transcript is in `{}`.",
         both.newest().root().0,
@@ -120,6 +110,70 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         "Replace all copies of the keyring, and destroy the old ones: with them old backups of the data become unreadable."
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same roots in another keeping, before witnesses.
+pub(super) struct Witnessed<'a> {
+    pub people: &'a [String],
+    pub transcript: &'a Path,
+    pub before: &'a Custody,
+    pub after: &'a Custody,
+}
+
+impl Witnessed<'_> {
+    /// Puts it on the installation's log, signed, and writes the transcript. `keyring` is the file as it will be.
+    pub fn record(&self, place: &Place, keys: &RootKeys, keyring: &str) -> Result<(), Fault> {
+        let people = participants(self.people)?;
+        require_new(self.transcript)?;
+        let confirmed = confirm(&people, keys)?;
+        let mut transcript = Transcript::begin(WallClock.now());
+        let present = serde_json::json!({ "names": people, "confirmed_at_terminal": confirmed });
+        transcript.step("participants", present);
+        transcript.step("opened", kept_as(self.before, keys));
+        transcript.step("made", kept_as(self.after, keys));
+        let sealed = hex(&sha256(&[keyring.as_bytes()]));
+        transcript.step(
+            "wrapped",
+            serde_json::json!({ "keys": 0, "keyring_sha256": sealed }),
+        );
+        sign(
+            place,
+            keys,
+            transcript,
+            (self.after, &people),
+            self.transcript,
+        )
+    }
+}
+
+fn require_new(transcript: &Path) -> Result<(), Fault> {
+    match transcript.exists() {
+        true => Err(Fault::new(format!(
+            "`{}` exists already",
+            transcript.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Has the installation sign the transcript, and writes it.
+fn sign(
+    place: &Place,
+    keys: &RootKeys,
+    transcript: Transcript,
+    (custody, people): (&Custody, &[String]),
+    file: &Path,
+) -> Result<(), Fault> {
+    let details = [
+        ("kept_by", custody.name().to_owned()),
+        ("participants", people.len().to_string()),
+    ];
+    let request = Request::Ceremony {
+        hash: transcript.hash(),
+        details: details.map(|(name, value)| (name.to_owned(), value)).into(),
+    };
+    let signed = control::ask_with(place, keys.copy(), request, &|_| {})?;
+    folder::write_new(file, transcript.signed(&signed)?.as_bytes())
 }
 
 /// At least two different people.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use strongroom_crypto::{PassphraseCost, RootKeys};
+use strongroom_crypto::{Custodian, Custody, PassphraseCost, RootKeys};
 use strongroom_engine::verify::audit_verify;
 
 use crate::fault::Fault;
@@ -61,11 +61,16 @@ pub(crate) struct Kit {
 }
 
 /// Seal the keyring under a new passphrase
+///
+/// A keyring that shares or an HSM keep is given to one passphrase only where that is said, before witnesses, and is then
+/// put on the installation's log and signed, as a ceremony is. The roots stay the same: `keys ceremony` makes new ones.
 #[derive(Args)]
-#[command(after_long_help = "Example:
+#[command(after_long_help = "Examples:
   strongroom keys passphrase --config strongroom.toml
+  strongroom keys passphrase --config strongroom.toml --replace-custody --participant 'Ana Cruz' --participant 'Ben Reyes' \
+      --transcript ./ceremony.json
 
-Copies of the old keyring file still open with the old passphrase: replace them.")]
+Copies of the old keyring file still open with what opened them before: replace them.")]
 pub(crate) struct Change {
     #[command(flatten)]
     place: PlaceOptions,
@@ -73,6 +78,22 @@ pub(crate) struct Change {
     /// A file that holds the new passphrase on one line; asked twice at the terminal when absent
     #[arg(long, value_name = "FILE")]
     new_passphrase_file: Option<PathBuf>,
+
+    /// One passphrase shall open what shares or an HSM kept until now
+    #[arg(long, requires = "participants", requires = "transcript")]
+    replace_custody: bool,
+
+    /// With --replace-custody: who is present; at least twice
+    #[arg(
+        long = "participant",
+        value_name = "NAME",
+        requires = "replace_custody"
+    )]
+    participants: Vec<String>,
+
+    /// With --replace-custody: write the transcript to this new file
+    #[arg(long, value_name = "FILE", requires = "replace_custody")]
+    transcript: Option<PathBuf>,
 }
 
 /// Make the keyring anew from the recovery kit, under a new passphrase
@@ -114,9 +135,31 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
 fn change(options: &Change) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
     let _alone = custody::lock(&place.keyring)?;
+    let before = custody::kept(&place.keyring)?;
+    let is_passphrase = matches!(before, Custody::Passphrase { .. });
+    // SECURITY: what so many people or a token kept must not become one person's in passing.
+    if !is_passphrase && !options.replace_custody {
+        return Err(Fault::new(format!(
+            "the roots are kept by {}, and one passphrase would open them from now on",
+            before.name()
+        ))
+        .hint("say so with --replace-custody, --participant and --transcript; or make new roots with `strongroom keys ceremony`"));
+    }
     let root = place.root_keys()?;
     let passphrase = passphrase::fresh(options.new_passphrase_file.as_deref())?;
-    let text = custody::sealed(&root, &passphrase, PassphraseCost::STANDARD);
+    let bytes = passphrase.expose().as_bytes();
+    let custodian = Custodian::of_passphrase(bytes, PassphraseCost::STANDARD);
+    let text = custodian.seal(&root);
+    // On record before it is so.
+    if let Some(transcript) = options.transcript.as_deref().filter(|_| !is_passphrase) {
+        let witnessed = ceremony::Witnessed {
+            people: &options.participants,
+            transcript,
+            before: &before,
+            after: custodian.custody(),
+        };
+        witnessed.record(&place, &root, &text)?;
+    }
     folder::write(&place.keyring, text.as_bytes())?;
     say!(
         "`{}` is sealed under the new passphrase. Replace its backups too.",
