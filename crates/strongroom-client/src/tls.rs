@@ -106,7 +106,9 @@ impl Tls {
 
 /// A certificate that cannot be believed is one at the next try too; a connection that broke need not be.
 fn fault(error: &std::io::Error) -> ClientError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(error @ (Error::InvalidCertificate(_) | Error::General(_))) => {
             untrusted(&error.to_string())

@@ -361,3 +361,33 @@ fn threads_that_ask_at_once_get_the_same_key() {
     assert_eq!(numbers.len(), 1);
     assert_eq!(hierarchy.take_new_rows().len(), 3);
 }
+
+/// NIST SP 800-38D: a key has an end, even where nobody replaces it.
+#[test]
+fn a_key_that_is_used_up_ends_the_process_instead_of_sealing_once_more() {
+    const ASKED: &str = "STRONGROOM_TEST_USED_UP";
+    if std::env::var_os(ASKED).is_some() {
+        let hierarchy = Hierarchy::create(RootKeys::generate(), NOW);
+        let key = hierarchy.current(1, Purpose::Record, 0, NOW);
+        hierarchy.used_before(key.number, (1 << 40) - 1);
+        for time in ["once", "twice"] {
+            key.seal_key().seal(&[7; 24], b"", b"x", &mut Vec::new());
+            println!("sealed {time}");
+        }
+        return;
+    }
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    let name = "a_key_that_is_used_up_ends_the_process_instead_of_sealing_once_more";
+    let ended = again.args(["--exact", name, "--nocapture"]).env(ASKED, "1");
+    let ended = ended.output().unwrap();
+    let (out, err) = (
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr),
+    );
+    assert!(!ended.status.success());
+    assert!(
+        out.contains("sealed once") && !out.contains("sealed twice"),
+        "{out}"
+    );
+    assert!(err.contains("2^40 messages"), "{err}");
+}

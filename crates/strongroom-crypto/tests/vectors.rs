@@ -267,3 +267,22 @@ fn every_changed_byte_of_a_sealed_body_and_its_place_is_found() {
         );
     }
 }
+
+/// RFC 8037, appendices A.4 and A.5: the signature that pin sets are made with.
+#[test]
+fn the_signed_message_of_rfc_8037() {
+    use base64::Engine as _;
+    let decoded = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text);
+    let seed = decoded("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+    let public = decoded("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaaPcHURo").unwrap();
+    let message = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+    let signature =
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let (signature, public) = (decoded(signature).unwrap(), public.try_into().unwrap());
+    let key = SigningKey::from_seed(&seed.try_into().unwrap());
+    assert_eq!(key.public(), public);
+    assert_eq!(key.sign(message.as_bytes())[..], signature[..]);
+    let signature = signature.try_into().unwrap();
+    assert!(verify_ed25519(&public, message.as_bytes(), &signature));
+    assert!(!verify_ed25519(&public, b"another", &signature));
+}

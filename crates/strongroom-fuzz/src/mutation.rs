@@ -24,7 +24,7 @@ fn once(input: &mut Vec<u8>, other: &[u8], words: &[&str], dice: &mut Dice) {
     match dice.below(9) {
         0 => flip(input, at, dice),
         1 => replace(input, at, EDGES.get(dice.below(EDGES.len())).copied()),
-        2 => insert(input, at, &[dice.below(256).to_le_bytes()[0]]),
+        2 => insert(input, at, &[u8::try_from(dice.below(256)).unwrap_or(0)]),
         3 => drop(take(input, at, dice)),
         4 => {
             let part = take(input, at, dice);

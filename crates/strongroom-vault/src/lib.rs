@@ -5,6 +5,7 @@
 //! wait in [`SecurityCodes`], in memory, for the one authorization they were sent for. [`find`] recognises a card number
 //! in any text, [`scrub`] masks it. Never here: IO, a clock, a cipher; sealing is the engine's.
 
+mod chains;
 mod codes;
 mod number;
 mod tripwire;

@@ -8,13 +8,14 @@
 //! A security code directly behind a number of fifteen or sixteen digits does not hide it. Nothing is said
 //! about numbers with other marks between their digits, or written in other digits than 0 to 9.
 //!
-//! The search touches every thirteenth byte and looks closer only where that could stand in a number.
+//! The search counts the digits of eight bytes at a time, and looks closer only where enough of them are near each other.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use strongroom_types::card::{LONGEST, SHORTEST, lengths_of};
 
+use crate::chains::Chains;
 use crate::number::{beginning, passes_luhn};
 
 /// Most bytes between two groups of one number: one wide space of Unicode has three.
@@ -69,6 +70,9 @@ fn kept(text: &[u8], found: &Range<usize>) -> usize {
 /// of digits and each word is measured once, and the search never goes back.
 struct Search<'a> {
     text: &'a [u8],
+    chains: Chains<'a>,
+    /// Where digits are near each other.
+    chain: Range<usize>,
     /// The byte to look at next, behind the stretch that is searched.
     at: usize,
     /// What is left of the stretch of digits and marks that is searched.
@@ -99,7 +103,9 @@ impl<'a> Search<'a> {
     fn new(text: &'a [u8]) -> Search<'a> {
         Search {
             text,
-            at: SHORTEST - 1,
+            chains: Chains::new(text),
+            chain: 0..0,
+            at: 0,
             run: 0..0,
             word: 0..0,
             is_hex: false,
@@ -110,7 +116,13 @@ impl<'a> Search<'a> {
 
     /// The next stretch of digits and marks with enough digits for a number.
     fn next_run(&mut self) -> Option<Range<usize>> {
-        while let Some(byte) = self.text.get(self.at) {
+        loop {
+            if self.at >= self.chain.end {
+                self.chain = self.chains.next()?;
+                self.at = self.at.max(self.chain.start + SHORTEST - 1);
+                continue;
+            }
+            let byte = self.text.get(self.at)?;
             if !is_part(*byte) {
                 self.at += SHORTEST;
                 continue;
@@ -127,7 +139,6 @@ impl<'a> Search<'a> {
                 return Some(run);
             }
         }
-        None
     }
 
     /// The next number in the stretch: whole groups, one after another.
