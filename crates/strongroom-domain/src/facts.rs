@@ -6,7 +6,7 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PayoutId, ProductId,
-    RawId, RefundId, StoreId, TillId, TokenId, WalletId, WebhookId,
+    RawId, RefundId, SaleId, ShiftId, StoreId, TillId, TokenId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -20,6 +20,8 @@ use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::sales::SaleBody;
+use crate::shifts::{ShiftBody, cash_key};
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::Token;
@@ -109,10 +111,7 @@ impl Field {
     const fn is_contact(self) -> bool {
         matches!(
             self,
-            Field::WalletEmail
-                | Field::WalletPhone
-                | Field::CustomerEmail
-                | Field::CustomerPhone
+            Field::WalletEmail | Field::WalletPhone | Field::CustomerEmail | Field::CustomerPhone
         )
     }
 }
@@ -310,6 +309,28 @@ impl Facts {
     pub fn till(&self, id: TillId) -> Option<&TillBody> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Till(till)) => Some(till),
+            _ => None,
+        }
+    }
+
+    pub fn shift(&self, id: ShiftId) -> Option<&ShiftBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Shift(shift)) => Some(shift),
+            _ => None,
+        }
+    }
+
+    /// The cash of a shift.
+    pub fn cash(&self, shift: ShiftId, currency: Currency) -> Account {
+        match self.record(cash_key(shift)).map(Arc::as_ref) {
+            Some(Record::Cash(account)) => *account,
+            _ => Account::empty(currency),
+        }
+    }
+
+    pub fn sale(&self, id: SaleId) -> Option<&SaleBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Sale(sale)) => Some(sale),
             _ => None,
         }
     }

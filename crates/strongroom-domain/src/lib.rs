@@ -25,6 +25,8 @@ pub mod products;
 pub mod record;
 pub mod refunds;
 pub mod rejection;
+pub mod sales;
+pub mod shifts;
 pub mod stores;
 pub mod tills;
 pub mod tokens;

@@ -16,6 +16,8 @@ use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::sales::SaleBody;
+use crate::shifts::ShiftBody;
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::{Cardholder, Token, TokenBody};
@@ -43,6 +45,9 @@ pub enum Record {
     Product(ProductBody),
     Store(StoreBody),
     Till(TillBody),
+    Shift(ShiftBody),
+    Cash(Account),
+    Sale(SaleBody),
 }
 
 /// A personal part, in clear.
@@ -73,6 +78,9 @@ impl Record {
             Record::Product(_) => Kind::Product,
             Record::Store(_) => Kind::Store,
             Record::Till(_) => Kind::Till,
+            Record::Shift(_) => Kind::Shift,
+            Record::Cash(_) => Kind::Cash,
+            Record::Sale(_) => Kind::Sale,
         }
     }
 
@@ -85,7 +93,8 @@ impl Record {
             | Record::External(_)
             | Record::Allowance(_)
             | Record::Policies(_)
-            | Record::Store(_) => 0,
+            | Record::Store(_)
+            | Record::Cash(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -98,6 +107,8 @@ impl Record {
             Record::Customer(customer) => u8::from(customer.body.erased_at.is_some()),
             Record::Product(product) => u8::from(!product.active),
             Record::Till(till) => u8::from(till.retired),
+            Record::Shift(shift) => shift.status.code(),
+            Record::Sale(sale) => sale.status.code(),
         }
     }
 
@@ -123,6 +134,9 @@ impl Record {
             Record::Product(value) => encode(value, out),
             Record::Store(value) => encode(value, out),
             Record::Till(value) => encode(value, out),
+            Record::Shift(value) => encode(value, out),
+            Record::Cash(value) => encode(value, out),
+            Record::Sale(value) => encode(value, out),
         }
     }
 
@@ -142,9 +156,7 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
-            Record::Customer(customer) => {
-                part(customer.body.subject, customer.person.as_ref())
-            }
+            Record::Customer(customer) => part(customer.body.subject, customer.person.as_ref()),
             _ => Vec::new(),
         }
     }
@@ -189,6 +201,9 @@ impl Record {
             Kind::Product => Record::Product(decode(business)?),
             Kind::Store => Record::Store(decode(business)?),
             Kind::Till => Record::Till(decode(business)?),
+            Kind::Shift => Record::Shift(decode(business)?),
+            Kind::Cash => Record::Cash(decode(business)?),
+            Kind::Sale => Record::Sale(decode(business)?),
             Kind::Customer => {
                 let person = personal.first().map(|p| decode::<Person>(&p.bytes));
                 Record::Customer(Customer {

@@ -16,6 +16,7 @@ use crate::payments::{
 };
 use crate::record::Record;
 use crate::rejection::Rejection;
+use crate::sales::{follow, follow_keys};
 use crate::tokens::TokenStatus;
 
 /// What an acquirer said, or that it did not.
@@ -90,10 +91,13 @@ impl Command for AnswerPayment {
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = Keys::default().record(self.id.any());
         match facts.payment(self.id) {
-            Some(payment) => keys
-                .record(payment.token.any())
-                .books(payment.wallet)
-                .record(external_key(payment.amount.currency)),
+            Some(payment) => {
+                let keys = keys
+                    .record(payment.token.any())
+                    .books(payment.wallet)
+                    .record(external_key(payment.amount.currency));
+                follow_keys(facts, keys, payment.sale)
+            }
             None => keys,
         }
     }
@@ -106,6 +110,19 @@ impl Command for AnswerPayment {
         if !asked || (payment.status != PaymentStatus::Processing && !reverses) {
             return Err(wrong_state(payment, "answered"));
         }
+        let decision = self.outcome(facts, moment, payment, reverses)?;
+        Ok(follow(decision, facts, moment))
+    }
+}
+
+impl AnswerPayment {
+    fn outcome(
+        &self,
+        facts: &Facts,
+        moment: &mut Moment,
+        payment: &PaymentBody,
+        reverses: bool,
+    ) -> Result<Decision, Rejection> {
         match &self.answer {
             AcquirerAnswer::Approved(code) if !reverses => {
                 Ok(self.approved(facts, moment, payment, code))
@@ -129,9 +146,7 @@ impl Command for AnswerPayment {
             _ => Err(wrong_state(payment, "answered like that")),
         }
     }
-}
 
-impl AnswerPayment {
     fn decision(
         &self,
         facts: &Facts,

@@ -39,6 +39,7 @@ pub fn payment() -> PaymentBody {
         created_at: Timestamp(5),
         authorized_at: Some(Timestamp(6)),
         expires_at: Some(Timestamp(9)),
+        sale: None,
     }
 }
 
@@ -47,9 +48,9 @@ pub fn refund() -> RefundBody {
         id: RefundId(raw(15)),
         status: RefundStatus::Failed,
         amount: Money::new(60, php()),
-        payment: PaymentId(raw(14)),
-        token: TokenId(raw(11)),
-        wallet: WalletId(raw(2)),
+        payment: Some(PaymentId(raw(14))),
+        token: Some(TokenId(raw(11))),
+        wallet: Some(WalletId(raw(2))),
         reason: "cold".into(),
         exchange: Exchange::Done,
         failure: Some(RefundFailure::RefundDeclined),
@@ -57,6 +58,8 @@ pub fn refund() -> RefundBody {
         metadata: metadata(),
         created_at: Timestamp(5),
         processed_at: Some(Timestamp(6)),
+        sale: None,
+        shift: None,
     }
 }
 

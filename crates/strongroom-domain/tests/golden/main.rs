@@ -8,6 +8,7 @@ mod alerts;
 mod approvals;
 mod cards;
 mod keys;
+mod shop;
 mod webhooks;
 
 use alerts::{alert, raised};
@@ -186,7 +187,7 @@ fn records() -> Vec<(&'static str, Record)> {
         subject: SubjectId(raw(6)),
         bank_code: Some("BPI".into()),
     };
-    vec![
+    let mut all = vec![
         (
             "organization",
             Record::Organization(Organization {
@@ -252,7 +253,9 @@ fn records() -> Vec<(&'static str, Record)> {
         ("approval_plain", Record::Approval(plain_approval())),
         ("approval_policies", Record::Policies(policies())),
         ("api_key_owned", Record::ApiKey(owned_key())),
-    ]
+    ];
+    all.extend(shop::records());
+    all
 }
 
 fn wallet() -> Wallet {
@@ -355,6 +358,9 @@ fn lines() -> Vec<(String, String)> {
     lines.push(("facts of an alert".to_owned(), hex(&encoded(&raised()))));
     for event in render(&raised(), &place, Mode::Test) {
         lines.push(("event of an alert".to_owned(), event.body));
+    }
+    for event in render(&shop::sold(), &place, Mode::Test) {
+        lines.push(("event of a till".to_owned(), event.body));
     }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));

@@ -13,6 +13,7 @@ mod movements;
 mod paging;
 mod payments;
 mod payouts;
+mod sales;
 mod shop;
 mod tokens;
 mod wallets;
@@ -39,6 +40,7 @@ pub use filters::{
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
+pub use sales::{SaleFilter, ShiftFilter};
 pub use shop::{CustomerFilter, ProductFilter, TillFilter};
 
 /// Why a read has no answer.

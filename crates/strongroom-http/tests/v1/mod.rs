@@ -11,6 +11,7 @@ mod customers;
 mod events;
 mod payments;
 mod payouts;
+mod pos;
 mod products;
 mod refunds;
 mod request_logs;
