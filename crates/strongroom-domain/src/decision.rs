@@ -144,7 +144,9 @@ impl Movement {
 fn account_of(facts: &Facts, id: AnyId, transaction: &Transaction) -> Result<Account, Rejection> {
     match facts.record(id).map(Arc::as_ref) {
         Some(Record::Books(books)) => Ok(books.account),
-        Some(Record::External(account)) => Ok(*account),
+        Some(Record::External(account) | Record::Cash(account)) => Ok(*account),
+        // The drawer of a shift that opens.
+        None if id.kind == Kind::Cash => Ok(Account::empty(transaction.amount.currency)),
         _ if id == external_key(transaction.amount.currency) => {
             Ok(Account::empty(transaction.amount.currency))
         }
@@ -216,6 +218,48 @@ impl Decision {
         decision
     }
 
+    /// With a further movement in the same entry, over what the decision moves already.
+    ///
+    /// # Errors
+    /// As [`Movement::post`].
+    pub fn also(
+        mut self,
+        facts: &Facts,
+        mut transaction: Transaction,
+        legs: &[Leg],
+        sequence: u64,
+    ) -> Result<Decision, Rejection> {
+        let mut accounts: Vec<(AnyId, Account)> = Vec::with_capacity(legs.len());
+        for leg in legs {
+            if accounts.iter().all(|(id, _)| *id != leg.account) {
+                let account = match self.moved(leg.account) {
+                    Some(account) => account,
+                    None => account_of(facts, leg.account, &transaction)?,
+                };
+                accounts.push((leg.account, account));
+            }
+        }
+        let balanced = Balanced::post(&mut accounts, legs, sequence).map_err(refusal)?;
+        transaction.postings = balanced.into_postings();
+        self.created.push(transaction.id.any());
+        self.transactions.push(transaction);
+        for (id, account) in accounts {
+            self.changes.retain(|(known, _)| *known != id);
+            self.move_books(facts, id, account);
+        }
+        Ok(self)
+    }
+
+    /// An account as the decision leaves it, where it changes it.
+    fn moved(&self, id: AnyId) -> Option<Account> {
+        let (_, record) = self.changes.iter().rev().find(|(known, _)| *known == id)?;
+        match record.as_ref() {
+            Record::Books(books) => Some(books.account),
+            Record::External(account) | Record::Cash(account) => Some(*account),
+            _ => None,
+        }
+    }
+
     /// Writes an account's new state and warns when it fell below its wallet's threshold.
     fn move_books(&mut self, facts: &Facts, id: AnyId, account: Account) {
         let record = match facts.record(id).map(Arc::as_ref) {
@@ -235,6 +279,7 @@ impl Decision {
                     ..books.clone()
                 })
             }
+            _ if id.kind == Kind::Cash => Record::Cash(account),
             _ => Record::External(account),
         };
         self.changes.push((id, Arc::new(record)));

@@ -150,6 +150,25 @@ pub enum TransactionKind {
     RefundSettlement,
     #[n(12)]
     RefundRelease,
+    /// What was in the drawer when a shift was opened.
+    #[n(40)]
+    CashFloat,
+    #[n(41)]
+    CashIn,
+    #[n(42)]
+    CashOut,
+    /// What had to be in the drawer when a shift was closed.
+    #[n(43)]
+    CashClose,
+    #[n(44)]
+    SaleCash,
+    #[n(45)]
+    SaleVoid,
+    #[n(46)]
+    CashRefund,
+    /// A capture that was taken back before it was settled.
+    #[n(47)]
+    PaymentReversal,
 }
 
 /// An event to publish: its type and what it is about. Its body is rendered from the facts.

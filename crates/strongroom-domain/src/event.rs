@@ -260,7 +260,7 @@ struct PaymentData {
 #[derive(Serialize)]
 struct RefundData {
     refund_id: AnyId,
-    payment_id: PaymentId,
+    payment_id: Option<PaymentId>,
     amount: i64,
     currency: &'static str,
     status: RefundStatus,

@@ -6,8 +6,8 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PaymentLinkId,
-    PayoutId, ProductId, RawId, RefundId, SessionId, StoreId, TillId, TokenId, UserId, WalletId,
-    WebhookId,
+    PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
+    UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -22,7 +22,9 @@ use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::sales::SaleBody;
 use crate::sessions::Session;
+use crate::shifts::{ShiftBody, cash_key};
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::Token;
@@ -329,6 +331,28 @@ impl Facts {
     pub fn till(&self, id: TillId) -> Option<&TillBody> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Till(till)) => Some(till),
+            _ => None,
+        }
+    }
+
+    pub fn shift(&self, id: ShiftId) -> Option<&ShiftBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Shift(shift)) => Some(shift),
+            _ => None,
+        }
+    }
+
+    /// The cash of a shift.
+    pub fn cash(&self, shift: ShiftId, currency: Currency) -> Account {
+        match self.record(cash_key(shift)).map(Arc::as_ref) {
+            Some(Record::Cash(account)) => *account,
+            _ => Account::empty(currency),
+        }
+    }
+
+    pub fn sale(&self, id: SaleId) -> Option<&SaleBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Sale(sale)) => Some(sale),
             _ => None,
         }
     }

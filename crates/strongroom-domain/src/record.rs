@@ -17,7 +17,9 @@ use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::sales::SaleBody;
 use crate::sessions::{Session, SessionBody, Trace};
+use crate::shifts::ShiftBody;
 use crate::stores::StoreBody;
 use crate::tills::TillBody;
 use crate::tokens::{Cardholder, Token, TokenBody};
@@ -50,6 +52,9 @@ pub enum Record {
     Session(Session),
     Staff(Staff),
     PaymentLink(PaymentLink),
+    Shift(ShiftBody),
+    Cash(Account),
+    Sale(SaleBody),
 }
 
 /// A personal part, in clear.
@@ -84,6 +89,9 @@ impl Record {
             Record::Session(_) => Kind::Session,
             Record::Staff(_) => Kind::Staff,
             Record::PaymentLink(_) => Kind::PaymentLink,
+            Record::Shift(_) => Kind::Shift,
+            Record::Cash(_) => Kind::Cash,
+            Record::Sale(_) => Kind::Sale,
         }
     }
 
@@ -97,7 +105,8 @@ impl Record {
             | Record::Allowance(_)
             | Record::Policies(_)
             | Record::Staff(_)
-            | Record::Store(_) => 0,
+            | Record::Store(_)
+            | Record::Cash(_) => 0,
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -113,6 +122,8 @@ impl Record {
             Record::User(user) => user.body.status.code(),
             Record::Session(session) => session.body.status_code(),
             Record::PaymentLink(link) => link.body.status.code(),
+            Record::Shift(shift) => shift.status.code(),
+            Record::Sale(sale) => sale.status.code(),
         }
     }
 
@@ -142,6 +153,9 @@ impl Record {
             Record::Session(value) => encode(&value.body, out),
             Record::Staff(value) => encode(value, out),
             Record::PaymentLink(value) => encode(&value.body, out),
+            Record::Shift(value) => encode(value, out),
+            Record::Cash(value) => encode(value, out),
+            Record::Sale(value) => encode(value, out),
         }
     }
 
@@ -161,9 +175,7 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
-            Record::Customer(customer) => {
-                part(customer.body.subject, customer.person.as_ref())
-            }
+            Record::Customer(customer) => part(customer.body.subject, customer.person.as_ref()),
             Record::User(user) => part(user.body.subject, user.profile.as_ref()),
             Record::Session(session) => part(session.body.subject, session.trace.as_ref()),
             Record::PaymentLink(link) => link
@@ -214,6 +226,9 @@ impl Record {
             Kind::Product => Record::Product(decode(business)?),
             Kind::Store => Record::Store(decode(business)?),
             Kind::Till => Record::Till(decode(business)?),
+            Kind::Shift => Record::Shift(decode(business)?),
+            Kind::Cash => Record::Cash(decode(business)?),
+            Kind::Sale => Record::Sale(decode(business)?),
             Kind::Customer => {
                 let person = personal.first().map(|p| decode::<Person>(&p.bytes));
                 Record::Customer(Customer {

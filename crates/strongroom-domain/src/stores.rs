@@ -127,11 +127,9 @@ impl Command for CreateStore {
         let id = body.id.any();
         let events = vec![EventFact::new(EventType::StoreCreated, id)];
         let none = Movement::none();
-        Ok(
-            Decision::new(facts, Action::StoreCreated, id, none, events)
-                .reply(Reply::Stored(json(&StoreView::new(&body))))
-                .change(id, Record::Store(body)),
-        )
+        Ok(Decision::new(facts, Action::StoreCreated, id, none, events)
+            .reply(Reply::Stored(json(&StoreView::new(&body))))
+            .change(id, Record::Store(body)))
     }
 }
 
@@ -176,11 +174,9 @@ impl Command for UpdateStore {
         let id = self.id.any();
         let events = vec![EventFact::new(EventType::StoreUpdated, id)];
         let none = Movement::none();
-        Ok(
-            Decision::new(facts, Action::StoreUpdated, id, none, events)
-                .detail("changed", changed.join(","))
-                .reply(Reply::Stored(json(&StoreView::new(&next))))
-                .change(id, Record::Store(next)),
-        )
+        Ok(Decision::new(facts, Action::StoreUpdated, id, none, events)
+            .detail("changed", changed.join(","))
+            .reply(Reply::Stored(json(&StoreView::new(&next))))
+            .change(id, Record::Store(next)))
     }
 }

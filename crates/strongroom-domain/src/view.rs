@@ -234,6 +234,11 @@ pub struct TransactionView<'a> {
     pub payment_id: Option<AnyId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<AnyId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_id: Option<AnyId>,
+    /// The transaction of a till that moved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sale_id: Option<AnyId>,
 }
 
 impl<'a> TransactionView<'a> {
@@ -255,6 +260,8 @@ impl<'a> TransactionView<'a> {
             created_at: time,
             payment_id: caused_by(Kind::Payment),
             refund_id: caused_by(Kind::Refund),
+            shift_id: caused_by(Kind::Shift),
+            sale_id: caused_by(Kind::Sale),
         }
     }
 }

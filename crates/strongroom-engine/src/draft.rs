@@ -129,7 +129,9 @@ impl Draft {
         let about_money = !parts.facts.transactions.is_empty()
             || parts.facts.payout.is_some()
             || parts.facts.payment.is_some()
-            || parts.facts.refund.is_some();
+            || parts.facts.refund.is_some()
+            // A count of stock is derived from all of them.
+            || !parts.facts.detail("stock").is_empty();
         let kept = if about_money {
             policy::MONEY
         } else {

@@ -66,8 +66,8 @@ pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_me
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, CustomerFilter, Listing, PageQuery, PaymentFilter,
-    PaymentLinkFilter, PayoutFilter, ProductFilter, ReadFault, RefundFilter, TillFilter,
-    TransactionFilter, View, WalletFilter,
+    PaymentLinkFilter, PayoutFilter, ProductFilter, ReadFault, RefundFilter, SaleFilter,
+    ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

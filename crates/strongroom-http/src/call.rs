@@ -37,6 +37,8 @@ pub struct Answer {
     pub replayed: bool,
     /// Whether nothing was done yet: others have to agree to it.
     pub waits: bool,
+    /// Its media type, where it is no JSON.
+    pub(crate) media: Option<&'static str>,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
     /// Set when it is made for a browser and for one moment.

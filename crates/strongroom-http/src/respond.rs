@@ -155,7 +155,8 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
         fixed(headers, CONTENT_TYPE, "text/html; charset=utf-8");
         headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
     } else if status != 204 {
-        fixed(headers, CONTENT_TYPE, "application/json");
+        let media = answer.media.unwrap_or("application/json");
+        fixed(headers, CONTENT_TYPE, media);
     }
     if let Some(cookie) = &answer.cookie {
         put(headers, "set-cookie", cookie);

@@ -18,7 +18,7 @@ use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
     account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
-    request_logs, test_data, tokens, transactions, transfers, wallets,
+    request_logs, sales, test_data, tokens, transactions, transfers, wallets,
 };
 
 /// All rows, in the order they are documented.
@@ -177,17 +177,18 @@ fn money_rows() -> Vec<Route> {
             .about("A transfer.")
             .reply(transactions::schema),
         Route::guarded(Verb::Get, "/v1/transactions", transactions::list)
-            .about("Lists all movements of money.")
+            .about("Lists all movements of money, or what tills sold.")
             .query(&[
                 &PAGE,
                 &CREATED,
-                transactions::STATEMENT_FILTERS,
+                transactions::FILTERS,
                 transactions::OF_WALLET,
+                sales::FILTERS,
             ])
             .reply(transactions::list_schema),
         Route::guarded(Verb::Get, "/v1/transactions/{id}", transactions::read)
-            .about("A movement of money.")
-            .reply(transactions::schema),
+            .about("A movement of money, or what a till sold.")
+            .reply(transactions::any_schema),
     ]
 }
 

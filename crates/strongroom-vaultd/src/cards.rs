@@ -6,9 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_channel::message::{Claim, Kept, Place};
-use strongroom_crypto::{
-    DataKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256,
-};
+use strongroom_crypto::{DataKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256};
 use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
 use strongroom_types::time::Timestamp;

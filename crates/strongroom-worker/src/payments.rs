@@ -163,13 +163,14 @@ pub(crate) async fn attend_refund(
         Err(Failure::NotFound) => return engine.drop_job(job).await,
         Err(failure) => return Err(failure),
     };
-    if !refund.is_pending() {
+    // Cash is given back at once: only a card's refund is asked about.
+    let Some(payment) = refund.payment.filter(|_| refund.is_pending()) else {
         return engine.drop_job(job).await;
-    }
+    };
     let answer = match refund.exchange {
         Exchange::Unsent => {
             desk.commit(SendRefund { id, pause }).await?;
-            till.refund(id, refund.payment, refund.amount).await
+            till.refund(id, payment, refund.amount).await
         }
         _ => till.inquire_refund(id).await,
     };

@@ -185,13 +185,21 @@ fn refund_asked(refund: &CreateRefund) -> Value {
         reason,
         reference_id,
         metadata,
+        sale,
     } = refund;
-    json!({
+    let mut asked = json!({
         "payment_id": payment,
         "amount": amount.map(|amount| amount.minor),
         "currency": amount.map(|amount| amount.currency).or(*currency),
         "reason": reason,
         "reference_id": reference_id,
         "metadata": metadata,
-    })
+    });
+    // Only where it is of one: the text of other refunds stays what was agreed to.
+    if let (Some(of), Some(fields)) = (sale, asked.as_object_mut()) {
+        fields.insert("transaction_id".into(), json!(of.sale));
+        fields.insert("cash".into(), json!(of.cash));
+        fields.insert("till_id".into(), json!(of.till));
+    }
+    asked
 }

@@ -33,9 +33,7 @@ impl Command for CreateCustomer {
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {
         match &self.reference_id {
-            Some(reference) => {
-                Keys::default().holder(Field::CustomerReference, reference.as_str())
-            }
+            Some(reference) => Keys::default().holder(Field::CustomerReference, reference.as_str()),
             None => Keys::default(),
         }
     }

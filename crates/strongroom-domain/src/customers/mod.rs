@@ -24,6 +24,7 @@ use crate::rejection::{Code, Rejection};
 pub use change::{EraseCustomer, UpdateCustomer};
 pub use create::CreateCustomer;
 pub use view::CustomerView;
+pub(crate) use view::proof_of;
 
 /// A customer without what is personal.
 #[derive(Clone, Encode, Decode, Classified)]

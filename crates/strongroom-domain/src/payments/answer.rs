@@ -16,6 +16,7 @@ use crate::payments::{
 };
 use crate::record::Record;
 use crate::rejection::Rejection;
+use crate::sales::{follow, follow_keys};
 use crate::tokens::TokenStatus;
 
 /// What an acquirer said, or that it did not.
@@ -91,12 +92,15 @@ impl Command for AnswerPayment {
         let keys = Keys::default().record(self.id.any());
         match facts.payment(self.id) {
             Some(payment) => {
-                let keys = payment
-                    .link
-                    .map_or(keys.clone(), |id| keys.record(id.any()));
-                keys.record(payment.token.any())
+                let keys = keys
+                    .record(payment.token.any())
                     .books(payment.wallet)
-                    .record(external_key(payment.amount.currency))
+                    .record(external_key(payment.amount.currency));
+                let keys = match payment.link {
+                    Some(link) => keys.record(link.any()),
+                    None => keys,
+                };
+                follow_keys(facts, keys, payment.sale)
             }
             None => keys,
         }
@@ -110,6 +114,19 @@ impl Command for AnswerPayment {
         if !asked || (payment.status != PaymentStatus::Processing && !reverses) {
             return Err(wrong_state(payment, "answered"));
         }
+        let decision = self.outcome(facts, moment, payment, reverses)?;
+        Ok(follow(decision, facts, moment))
+    }
+}
+
+impl AnswerPayment {
+    fn outcome(
+        &self,
+        facts: &Facts,
+        moment: &mut Moment,
+        payment: &PaymentBody,
+        reverses: bool,
+    ) -> Result<Decision, Rejection> {
         match &self.answer {
             AcquirerAnswer::Approved(code) if !reverses => {
                 Ok(self.approved(facts, moment, payment, code))
@@ -133,9 +150,7 @@ impl Command for AnswerPayment {
             _ => Err(wrong_state(payment, "answered like that")),
         }
     }
-}
 
-impl AnswerPayment {
     fn decision(
         &self,
         facts: &Facts,

@@ -61,26 +61,11 @@ impl Command for CreatePayment {
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
-        let token = self.token_in(facts, moment)?;
-        let wallet = self.wallet_in(facts, moment.scope).ok_or_else(|| {
-            let currency = self.amount.currency;
-            let text = format!("there is no operating wallet in {currency}: name a wallet");
-            Rejection::at(Code::NoDefaultWallet, "/wallet_id", text)
-        })?;
-        check_wallet(facts, wallet, self.amount.currency, "/wallet_id")?;
-        let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
-        facts.free(Field::PaymentReference, reference)?;
-        if let Some(customer) = self.customer() {
-            customers::present(facts, customer)?;
-        }
-        if moment.scope.mode.is_live() {
-            let text = "no acquirer is connected in live mode: only the sandbox has one";
-            return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
-        }
+        let (body, token) = self.begun(facts, moment)?;
 
         // From here it must succeed.
-        let body = self.body(PaymentId(moment.fresh()), wallet, token, moment);
         let id = body.id.any();
+        let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
         let event = EventFact {
             event: EventType::PaymentCreated,
             about: Some(id),
@@ -91,10 +76,15 @@ impl Command for CreatePayment {
             .claim(Field::PaymentReference, reference, id)
             .reply(Reply::Stored(reply))
             .about_payment(body, moment.now, 0);
-        Ok(match token.body.usage {
-            TokenUse::SingleUse => taken(decision, token),
-            TokenUse::MultiUse => decision,
-        })
+        Ok(with_token(decision, token))
+    }
+}
+
+/// What becomes of the token that is paid with.
+pub(crate) fn with_token(decision: Decision, token: &Token) -> Decision {
+    match token.body.usage {
+        TokenUse::SingleUse => taken(decision, token),
+        TokenUse::MultiUse => decision,
     }
 }
 
@@ -117,6 +107,35 @@ impl CreatePayment {
         let nobody = CustomerId(RawId::ZERO);
         text.starts_with("cus_")
             .then(|| CustomerId::parse(text).unwrap_or(nobody))
+    }
+
+    /// The payment as it begins, with the token that it takes.
+    ///
+    /// # Errors
+    /// Whatever about it does not fit.
+    pub(crate) fn begun<'f>(
+        &self,
+        facts: &'f Facts,
+        moment: &mut Moment,
+    ) -> Result<(PaymentBody, &'f Token), Rejection> {
+        let token = self.token_in(facts, moment)?;
+        let wallet = self.wallet_in(facts, moment.scope).ok_or_else(|| {
+            let currency = self.amount.currency;
+            let text = format!("there is no operating wallet in {currency}: name a wallet");
+            Rejection::at(Code::NoDefaultWallet, "/wallet_id", text)
+        })?;
+        check_wallet(facts, wallet, self.amount.currency, "/wallet_id")?;
+        let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
+        facts.free(Field::PaymentReference, reference)?;
+        if let Some(customer) = self.customer() {
+            customers::present(facts, customer)?;
+        }
+        if moment.scope.mode.is_live() {
+            let text = "no acquirer is connected in live mode: only the sandbox has one";
+            return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
+        }
+        let id = PaymentId(moment.fresh());
+        Ok((self.body(id, wallet, token, moment), token))
     }
 
     fn wallet_in(&self, facts: &Facts, scope: Scope) -> Option<WalletId> {
@@ -176,6 +195,7 @@ impl CreatePayment {
             authorized_at: None,
             expires_at: None,
             link: self.link,
+            sale: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
 use strongroom_types::card::Brand;
-use strongroom_types::id::{PaymentId, PaymentLinkId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -27,6 +27,7 @@ use crate::rejection::{Code, Rejection};
 
 pub use answer::{AcquirerAnswer, AnswerPayment, SendAuthorization};
 pub use create::CreatePayment;
+pub(crate) use create::with_token;
 pub use sandbox::{SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
 pub use steps::{AdvancePayment, CapturePayment, VoidPayment};
 pub use view::PaymentView;
@@ -209,6 +210,10 @@ pub struct PaymentBody {
     #[n(23)]
     #[class(operational)]
     pub link: Option<PaymentLinkId>,
+    /// The transaction of a till that it pays.
+    #[n(26)]
+    #[class(operational)]
+    pub sale: Option<SaleId>,
 }
 
 /// What is to be done next for a payment, by the server itself.

@@ -19,6 +19,7 @@ use crate::payments::{
 };
 use crate::payouts::check_wallet;
 use crate::rejection::{Code, Rejection};
+use crate::sales::{follow, follow_keys};
 use crate::view::json;
 
 fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Money) -> Transaction {
@@ -36,9 +37,12 @@ fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Mon
 fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
     let keys = Keys::default().record(id.any());
     match facts.payment(id) {
-        Some(payment) => keys
-            .books(payment.wallet)
-            .record(external_key(payment.amount.currency)),
+        Some(payment) => {
+            let keys = keys
+                .books(payment.wallet)
+                .record(external_key(payment.amount.currency));
+            follow_keys(facts, keys, payment.sale)
+        }
         None => keys,
     }
 }
@@ -111,6 +115,10 @@ impl Command for CapturePayment {
             let text = format!("{left} minor units are left to capture");
             return Err(Rejection::at(Code::CaptureExceeds, "/amount", text));
         }
+        if payment.sale.is_some() && amount.minor < left {
+            let text = "it pays a transaction of a till, which is paid whole or not at all";
+            return Err(Rejection::at(Code::InvalidState, "/amount", text));
+        }
         let (movement, next, events) = capture(facts, moment, payment, amount.minor)?;
 
         // From here it must succeed.
@@ -121,7 +129,7 @@ impl Command for CapturePayment {
             .reply(Reply::Stored(reply))
             .about_payment(next, moment.now, PAUSE);
         decision.created = created;
-        Ok(decision)
+        Ok(follow(decision, facts, moment))
     }
 }
 
@@ -137,8 +145,9 @@ impl Command for VoidPayment {
         Action::PaymentVoided
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default().record(self.id.any())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = Keys::default().record(self.id.any());
+        follow_keys(facts, keys, facts.payment(self.id).and_then(|p| p.sale))
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -155,11 +164,10 @@ impl Command for VoidPayment {
         let reply = json(&PaymentView::new(&next));
         let events = vec![told(EventType::PaymentVoided, self.id)];
         let (id, none) = (self.id.any(), Movement::none());
-        Ok(
-            Decision::new(facts, Action::PaymentVoided, id, none, events)
-                .reply(Reply::Stored(reply))
-                .about_payment(next, moment.now, PAUSE),
-        )
+        let decision = Decision::new(facts, Action::PaymentVoided, id, none, events)
+            .reply(Reply::Stored(reply))
+            .about_payment(next, moment.now, PAUSE);
+        Ok(follow(decision, facts, moment))
     }
 }
 
@@ -186,7 +194,10 @@ impl Command for AdvancePayment {
         let due = payment.captured.saturating_sub(payment.settled);
         match payment.exchange {
             Exchange::Done if due > 0 => self.settle(facts, moment, payment, due),
-            Exchange::Done if lapses => Ok(self.lapse(facts, moment, payment)),
+            Exchange::Done if lapses => {
+                let decision = self.lapse(facts, moment, payment);
+                Ok(follow(decision, facts, moment))
+            }
             _ => Err(wrong_state(payment, "advanced")),
         }
     }

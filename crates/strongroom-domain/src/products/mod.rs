@@ -20,8 +20,8 @@ use crate::rejection::{Code, Rejection};
 
 pub use change::UpdateProduct;
 pub use create::CreateProduct;
-pub use stock::{AdjustStock, StockChange, StockWish, read_stock};
 pub(crate) use stock::stock_detail;
+pub use stock::{AdjustStock, StockChange, StockWish, read_stock};
 pub use view::ProductView;
 
 /// The most of one product that a count says, and that is sold on one line.

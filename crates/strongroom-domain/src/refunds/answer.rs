@@ -2,7 +2,7 @@
 
 use strongroom_auth::permission::Operate;
 use strongroom_ledger::{Bucket, Leg};
-use strongroom_types::id::RefundId;
+use strongroom_types::id::{PaymentId, RefundId, SaleId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
@@ -15,6 +15,7 @@ use crate::payments::{AcquirerAnswer, Exchange, PaymentBody};
 use crate::refunds::create::transaction;
 use crate::refunds::{RefundBody, RefundFailure, RefundStatus, existing};
 use crate::rejection::{Code, Rejection};
+use crate::sales::refund_followed;
 
 /// Puts on record that the refund is sent, before it is.
 pub struct SendRefund {
@@ -72,10 +73,13 @@ impl Command for AnswerRefund {
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = Keys::default().record(self.id.any());
         match facts.refund(self.id) {
-            Some(refund) => keys
-                .record(refund.payment.any())
-                .books(refund.wallet)
-                .record(external_key(refund.amount.currency)),
+            Some(refund) => {
+                let keys = keys.record(external_key(refund.amount.currency));
+                let of = refund.payment.map(PaymentId::any).into_iter();
+                let all = of.chain(refund.wallet.map(books_key));
+                let all = all.chain(refund.sale.map(SaleId::any));
+                all.fold(keys, Keys::record)
+            }
             None => keys,
         }
     }
@@ -109,12 +113,13 @@ impl AnswerRefund {
         refund: &RefundBody,
         failure: Option<RefundFailure>,
     ) -> Result<Decision, Rejection> {
-        let payment = facts.payment(refund.payment).ok_or_else(|| {
+        let payment = refund.payment.and_then(|id| facts.payment(id));
+        let payment = payment.ok_or_else(|| {
             let text = "there is no such payment";
             Rejection::new(Code::PaymentNotFound, text)
         })?;
         let minor = refund.amount.minor;
-        let account = books_key(refund.wallet);
+        let account = books_key(payment.wallet);
         let outside = external_key(refund.amount.currency);
         let to = match failure {
             None => Leg::new(outside, Bucket::Available, minor),
@@ -139,14 +144,15 @@ impl AnswerRefund {
             Some(_) => RefundStatus::Failed,
         };
         let paid = settled(payment, minor, failure.is_none());
-        let events = events(refund, failure.is_none());
+        let events = events(refund, payment, failure.is_none());
         let (action, id) = (self.action(), self.id.any());
         let mut decision = Decision::new(facts, action, id, movement, events)
             .reply(Reply::Empty)
             .about_payment(paid, moment.now, self.pause)
             .about_refund(next, moment.now);
         decision.created = created;
-        Ok(decision)
+        let given_back = failure.is_none();
+        Ok(refund_followed(decision, facts, refund, given_back))
     }
 }
 
@@ -160,7 +166,7 @@ fn settled(payment: &PaymentBody, minor: i64, given_back: bool) -> PaymentBody {
     paid
 }
 
-fn events(refund: &RefundBody, given_back: bool) -> Vec<EventFact> {
+fn events(refund: &RefundBody, payment: &PaymentBody, given_back: bool) -> Vec<EventFact> {
     let (of_wallet, of_refund) = match given_back {
         true => (EventType::WalletDebited, EventType::RefundCompleted),
         false => (EventType::WalletReleased, EventType::RefundFailed),
@@ -168,7 +174,7 @@ fn events(refund: &RefundBody, given_back: bool) -> Vec<EventFact> {
     vec![
         EventFact {
             event: of_wallet,
-            about: Some(refund.wallet.any()),
+            about: Some(payment.wallet.any()),
         },
         EventFact {
             event: of_refund,

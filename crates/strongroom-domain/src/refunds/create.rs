@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use strongroom_auth::permission::CreateRefunds;
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PaymentId, RawId, RefundId, TransactionId};
+use strongroom_types::id::{AnyId, PaymentId, RawId, RefundId, SaleId, TillId, TransactionId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -19,15 +19,18 @@ use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, books_key};
 use crate::payments::{Exchange, PAUSE, PaymentBody};
 use crate::payouts::check_wallet;
+use crate::record::Record;
 use crate::refunds::{RefundBody, RefundStatus, RefundView};
 use crate::rejection::{Code, Rejection};
+use crate::sales::SaleBody;
+use crate::tills::Hand;
 use crate::view::json;
 
 /// `POST /v1/refunds`.
 #[derive(Clone, Encode, Decode)]
 pub struct CreateRefund {
     #[n(0)]
-    pub payment: PaymentId,
+    pub payment: Option<PaymentId>,
     /// All that can be given back when absent.
     #[n(1)]
     pub amount: Option<Money>,
@@ -40,6 +43,24 @@ pub struct CreateRefund {
     pub reference_id: Option<ReferenceId>,
     #[n(5)]
     pub metadata: Metadata,
+    /// A transaction of a till, instead of a payment.
+    #[n(6)]
+    pub sale: Option<RefundOf>,
+}
+
+/// What of a transaction goes back, and who stands at the till.
+#[derive(Clone, Copy, Encode, Decode)]
+pub struct RefundOf {
+    #[n(0)]
+    pub sale: SaleId,
+    /// Cash, or what a card paid; the one there is when absent.
+    #[n(1)]
+    pub cash: Option<bool>,
+    /// The till whose drawer it comes out of; the transaction's own when absent.
+    #[n(2)]
+    pub till: Option<TillId>,
+    #[n(3)]
+    pub hand: Hand,
 }
 
 pub(super) fn transaction(
@@ -72,9 +93,16 @@ impl Command for CreateRefund {
 
     /// With the amount that it is now: what can be given back may be another once it is agreed to.
     fn parked(&self, facts: &Facts, _: Scope) -> Option<Parked> {
-        let amount = facts
-            .payment(self.payment)
-            .and_then(|payment| self.amount_of(payment).ok());
+        let cash = self.cash_of(facts);
+        let of_cash = cash.and_then(|sale| self.cash_amount(sale).ok());
+        let of_card = || {
+            let payment = self.payment_in(facts).and_then(|id| facts.payment(id));
+            payment.and_then(|payment| self.amount_of(payment).ok())
+        };
+        let amount = match cash {
+            Some(_) => of_cash,
+            None => of_card(),
+        };
         Some(Parked::Refund(CreateRefund {
             amount: amount.or(self.amount),
             ..self.clone()
@@ -82,9 +110,18 @@ impl Command for CreateRefund {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        let mut keys = Keys::default().record(self.payment.any());
-        if let Some(payment) = facts.payment(self.payment) {
-            keys = keys.books(payment.wallet);
+        let mut keys = Keys::default();
+        if let Some(of) = &self.sale {
+            keys = self.sale_keys(facts, keys, of);
+        }
+        if let Some(id) = self.payment_in(facts) {
+            keys = keys.record(id.any());
+            if let Some(payment) = facts.payment(id) {
+                keys = keys.books(payment.wallet);
+                if let Some(sale) = payment.sale {
+                    keys = keys.record(sale.any());
+                }
+            }
         }
         match &self.reference_id {
             Some(reference) => keys.holder(Field::RefundReference, reference.as_str()),
@@ -93,11 +130,33 @@ impl Command for CreateRefund {
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        if let Some(of) = &self.sale {
+            let sale = self.refundable_sale(facts, of)?;
+            if self.is_cash(sale)? {
+                return self.give_cash(facts, moment, sale, of);
+            }
+        }
+        self.to_card(facts, moment)
+    }
+}
+
+impl CreateRefund {
+    /// The payment that it is of, as far as it is known by now.
+    fn payment_in(&self, facts: &Facts) -> Option<PaymentId> {
+        match &self.sale {
+            Some(of) => facts.sale(of.sale).and_then(|sale| sale.payment),
+            None => self.payment,
+        }
+    }
+
+    /// Back to the card.
+    fn to_card(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let missing = || {
             let text = "there is no such payment";
             Rejection::at(Code::PaymentNotFound, "/payment_id", text)
         };
-        let payment = facts.payment(self.payment).ok_or_else(missing)?;
+        let payment = self.payment_in(facts).and_then(|id| facts.payment(id));
+        let payment = payment.ok_or_else(missing)?;
         let currency = payment.amount.currency;
         check_wallet(facts, payment.wallet, currency, "/payment_id")?;
         let reference = self.reference_id.as_ref().map(ReferenceId::as_str);
@@ -118,13 +177,9 @@ impl Command for CreateRefund {
         paid.refunding = paid.refunding.saturating_add(amount.minor);
         let body = self.body(id, payment, amount, moment);
         let reply = json(&RefundView::new(&body));
-        let told = |event, about| EventFact {
-            event,
-            about: Some(about),
-        };
         let events = vec![
-            told(EventType::RefundCreated, id.any()),
-            told(EventType::WalletReserved, payment.wallet.any()),
+            EventFact::new(EventType::RefundCreated, id.any()),
+            EventFact::new(EventType::WalletReserved, payment.wallet.any()),
         ];
         let mut decision = Decision::new(facts, Action::RefundCreated, id.any(), movement, events)
             .claim(Field::RefundReference, reference, id.any())
@@ -132,22 +187,40 @@ impl Command for CreateRefund {
             .about_payment(paid, moment.now, PAUSE)
             .about_refund(body, moment.now);
         decision.created = created;
-        Ok(decision)
+        let sale = payment.sale.and_then(|sale| facts.sale(sale));
+        Ok(match sale {
+            Some(sale) => decision.change(
+                sale.id.any(),
+                Record::Sale(SaleBody {
+                    card_refunded: sale.card_refunded.saturating_add(amount.minor),
+                    ..sale.clone()
+                }),
+            ),
+            None => decision,
+        })
     }
-}
 
-impl CreateRefund {
     /// INVARIANT(refund-bound): no more than was captured and neither given back nor on its way back.
     fn amount_of(&self, payment: &PaymentBody) -> Result<Money, Rejection> {
         let (left, currency) = (payment.refundable(), payment.amount.currency);
+        self.amount_within(left, currency, payment.id.any())
+    }
+
+    /// The amount asked for, or all that is left.
+    pub(super) fn amount_within(
+        &self,
+        left: i64,
+        currency: Currency,
+        of: AnyId,
+    ) -> Result<Money, Rejection> {
         let amount = self.amount.unwrap_or(Money::new(left, currency));
         let named = self.currency.unwrap_or(amount.currency);
         if [amount.currency, named] != [currency; 2] {
-            let text = format!("`{}` is in {currency}", self.payment);
+            let text = format!("`{of}` is in {currency}");
             return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
         }
         if left <= 0 || amount.minor > left {
-            let text = format!("{left} minor units of `{}` can be given back", self.payment);
+            let text = format!("{left} minor units of `{of}` can be given back");
             return Err(Rejection::at(Code::RefundExceeds, "/amount", text));
         }
         Ok(amount)
@@ -164,9 +237,9 @@ impl CreateRefund {
             id,
             status: RefundStatus::Pending,
             amount,
-            payment: payment.id,
-            token: payment.token,
-            wallet: payment.wallet,
+            payment: Some(payment.id),
+            token: Some(payment.token),
+            wallet: Some(payment.wallet),
             reason: self.reason.clone(),
             exchange: Exchange::Unsent,
             failure: None,
@@ -174,6 +247,8 @@ impl CreateRefund {
             metadata: self.metadata.clone(),
             created_at: moment.now,
             processed_at: None,
+            sale: payment.sale,
+            shift: None,
         }
     }
 }

@@ -1,16 +1,18 @@
-//! Refunds: money of a captured payment going back to the card it came from, and nowhere else.
+//! Refunds: money of a captured payment going back to the card it came from, and nowhere else; cash of a transaction at
+//! a till going back out of a drawer (`cash.rs`).
 //!
 //! `pending → completed` or `failed`. Until the acquirer has answered, the money is held (available → reserved) and
-//! counts as given back, so that no two refunds can share it.
+//! counts as given back, so that no two refunds can share it. Cash is given back in the entry of its refund.
 
 mod answer;
+mod cash;
 mod create;
 mod view;
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
-use strongroom_types::id::{PaymentId, RefundId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, RefundId, SaleId, ShiftId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -23,7 +25,7 @@ use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 
 pub use answer::{AnswerRefund, SendRefund};
-pub use create::CreateRefund;
+pub use create::{CreateRefund, RefundOf};
 pub use view::RefundView;
 
 /// Where a refund stands.
@@ -98,15 +100,16 @@ pub struct RefundBody {
     #[n(2)]
     #[class(sensitive)]
     pub amount: Money,
+    /// Nothing of what goes back in cash; the same of token and wallet.
     #[n(3)]
     #[class(operational)]
-    pub payment: PaymentId,
+    pub payment: Option<PaymentId>,
     #[n(4)]
     #[class(operational)]
-    pub token: TokenId,
+    pub token: Option<TokenId>,
     #[n(5)]
     #[class(operational)]
-    pub wallet: WalletId,
+    pub wallet: Option<WalletId>,
     #[n(6)]
     #[class(sensitive)]
     pub reason: String,
@@ -128,6 +131,14 @@ pub struct RefundBody {
     #[n(12)]
     #[class(operational)]
     pub processed_at: Option<Timestamp>,
+    /// The transaction of a till that it is of.
+    #[n(13)]
+    #[class(operational)]
+    pub sale: Option<SaleId>,
+    /// The shift whose cash went back.
+    #[n(14)]
+    #[class(operational)]
+    pub shift: Option<ShiftId>,
 }
 
 impl RefundBody {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PaymentId, RefundId, TokenId, WalletId};
+use strongroom_types::id::{PaymentId, RefundId, SaleId, ShiftId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
@@ -18,15 +18,20 @@ pub struct RefundView<'a> {
     pub amount: i64,
     pub amount_decimal: String,
     pub currency: Currency,
-    pub payment_id: PaymentId,
-    pub payment_token: TokenId,
-    pub wallet_id: WalletId,
+    pub payment_id: Option<PaymentId>,
+    pub payment_token: Option<TokenId>,
+    pub wallet_id: Option<WalletId>,
     pub reason: &'a str,
     pub reference_id: Option<&'a ReferenceId>,
     pub metadata: &'a Metadata,
     pub failure_code: Option<RefundFailure>,
     pub processed_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// Only where there is one: what was rendered before there were tills stays the same bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<SaleId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift_id: Option<ShiftId>,
 }
 
 impl<'a> RefundView<'a> {
@@ -47,6 +52,8 @@ impl<'a> RefundView<'a> {
             failure_code: body.failure,
             processed_at: body.processed_at,
             created_at: body.created_at,
+            transaction_id: body.sale,
+            shift_id: body.shift,
         }
     }
 }

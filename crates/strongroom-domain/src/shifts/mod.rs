@@ -26,9 +26,9 @@ use crate::tills::Hand;
 pub use cash::{CashWay, MoveCash};
 pub use close::CloseShift;
 pub use open::OpenShift;
-pub use totals::{ShiftTotals, TaxSum};
 pub(crate) use totals::add_taxes;
-pub use view::{ShiftReport, ShiftView};
+pub use totals::{ShiftTotals, TaxSum};
+pub use view::{ShiftReport, ShiftView, TaxView};
 
 /// Where a shift stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]

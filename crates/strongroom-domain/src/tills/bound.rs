@@ -34,10 +34,12 @@ pub(crate) fn till_of(facts: &Facts, hand: &Hand) -> Option<TillId> {
 /// [`Code::NotThisTill`].
 pub(crate) fn of_this_till(facts: &Facts, hand: &Hand, till: TillId) -> Result<(), Rejection> {
     match till_of(facts, hand) {
-        Some(own) if own != till => {
-            let text = format!("the key belongs to `{own}` and acts for no other till");
-            Err(Rejection::new(Code::NotThisTill, text))
-        }
+        Some(own) if own != till => Err(not_its(own)),
         _ => Ok(()),
     }
+}
+
+pub(crate) fn not_its(own: TillId) -> Rejection {
+    let text = format!("the key belongs to `{own}` and acts for no other till");
+    Rejection::new(Code::NotThisTill, text)
 }

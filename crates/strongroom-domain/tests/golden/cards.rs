@@ -40,6 +40,7 @@ pub fn payment() -> PaymentBody {
         authorized_at: Some(Timestamp(6)),
         expires_at: Some(Timestamp(9)),
         link: None,
+        sale: None,
     }
 }
 
@@ -56,9 +57,9 @@ pub fn refund() -> RefundBody {
         id: RefundId(raw(15)),
         status: RefundStatus::Failed,
         amount: Money::new(60, php()),
-        payment: PaymentId(raw(14)),
-        token: TokenId(raw(11)),
-        wallet: WalletId(raw(2)),
+        payment: Some(PaymentId(raw(14))),
+        token: Some(TokenId(raw(11))),
+        wallet: Some(WalletId(raw(2))),
         reason: "cold".into(),
         exchange: Exchange::Done,
         failure: Some(RefundFailure::RefundDeclined),
@@ -66,6 +67,8 @@ pub fn refund() -> RefundBody {
         metadata: metadata(),
         created_at: Timestamp(5),
         processed_at: Some(Timestamp(6)),
+        sale: None,
+        shift: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod approvals;
 mod cards;
 mod keys;
 mod links;
+mod shop;
 mod webhooks;
 
 use alerts::{alert, raised};
@@ -189,7 +190,7 @@ fn records() -> Vec<(&'static str, Record)> {
         subject: SubjectId(raw(6)),
         bank_code: Some("BPI".into()),
     };
-    vec![
+    let mut all = vec![
         (
             "organization",
             Record::Organization(Organization {
@@ -257,7 +258,9 @@ fn records() -> Vec<(&'static str, Record)> {
         ("api_key_owned", Record::ApiKey(owned_key())),
         ("payment_linked", Record::Payment(linked_payment())),
         ("payment_link", Record::PaymentLink(payment_link())),
-    ]
+    ];
+    all.extend(shop::records());
+    all
 }
 
 fn wallet() -> Wallet {
@@ -361,6 +364,9 @@ fn lines() -> Vec<(String, String)> {
     lines.push(("facts of an alert".to_owned(), hex(&encoded(&raised()))));
     for event in render(&raised(), &place, Mode::Test) {
         lines.push(("event of an alert".to_owned(), event.body));
+    }
+    for event in render(&shop::sold(), &place, Mode::Test) {
+        lines.push(("event of a till".to_owned(), event.body));
     }
     let reply = rendered_reply(&facts(), place.time).unwrap();
     lines.push(("reply payout".to_owned(), String::from_utf8(reply).unwrap()));

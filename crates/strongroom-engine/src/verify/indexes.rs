@@ -26,6 +26,7 @@ use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
+use crate::verify::shop;
 use crate::verify::unread::Unread;
 use crate::webhooks::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, WebhookWork, is_lane_of, open_work};
 
@@ -148,24 +149,6 @@ impl Claims {
                 let open = alert.open_text();
                 claim(Field::OpenAlert, open.as_deref(), alert.id.any());
             }
-            Record::Customer(customer) => {
-                let (id, person) = (customer.body.id.any(), customer.person.as_ref());
-                let reference = customer.body.reference_id.as_ref();
-                claim(Field::CustomerReference, reference.map(|r| r.as_str()), id);
-                let email = person.and_then(|person| person.email.as_deref());
-                claim(Field::CustomerEmail, email, id);
-                let phone = person.and_then(|person| person.phone.as_deref());
-                claim(Field::CustomerPhone, phone, id);
-            }
-            Record::Product(product) => {
-                let id = product.id.any();
-                claim(Field::ProductSku, Some(&product.sku), id);
-                claim(Field::ProductBarcode, product.barcode.as_deref(), id);
-            }
-            Record::Till(till) => {
-                let key = till.key.map(|key| key.to_string());
-                claim(Field::TillKey, key.as_deref(), till.id.any());
-            }
             Record::Payout(payout) => {
                 if let Recipient::BankAccount { subject, .. } = &payout.body.recipient {
                     claim(
@@ -175,7 +158,11 @@ impl Claims {
                     );
                 }
             }
-            _ => {}
+            other => {
+                for (field, text, id) in shop::claims(other) {
+                    claim(field, Some(&text), id);
+                }
+            }
         }
     }
 

@@ -190,6 +190,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             changes,
             claims,
             payments,
+            shop,
             runs,
             points,
             ..
@@ -202,6 +203,7 @@ impl<'v, 'a> Walk<'v, 'a> {
         };
         books.fold(log, entry.seq, facts, unread, damages);
         payments.fold(log, facts);
+        shop.fold(log, entry.seq, facts, damages);
         if facts.action == Action::KeysDestroyed {
             keys.destroyed(&facts.details);
         }

@@ -17,6 +17,7 @@ mod points;
 mod records;
 mod report;
 mod runs;
+mod shop;
 mod tree;
 mod unread;
 
@@ -44,6 +45,7 @@ use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
 use runs::Runs;
+use shop::Shop;
 use tree::Point;
 use unread::Unread;
 
@@ -90,6 +92,7 @@ pub fn verify(
         claims: Claims::default(),
         jobs: Jobs::default(),
         payments: Payments::default(),
+        shop: Shop::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -170,6 +173,7 @@ struct Verifier<'a> {
     claims: Claims,
     jobs: Jobs,
     payments: Payments,
+    shop: Shop,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -250,13 +254,14 @@ impl Verifier<'_> {
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
         self.payments.record(scope, record);
+        self.shop.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
                 self.books
                     .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
             }
-            Record::External(account) => {
+            Record::External(account) | Record::Cash(account) => {
                 self.books
                     .check_record(scope, id, account, &self.unread, &mut self.damages);
             }
@@ -340,6 +345,7 @@ impl Verifier<'_> {
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
         self.payments.finish_links(&unread, &mut damages);
+        self.shop.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

@@ -21,6 +21,9 @@ struct Moved {
     held: i64,
     given_back: i64,
     released: i64,
+    /// Captures that were taken back.
+    reversed: i64,
+    cash: i64,
 }
 
 /// Everything that is known of card payments.
@@ -47,6 +50,8 @@ impl Payments {
                 TransactionKind::RefundHold => &mut moved.held,
                 TransactionKind::RefundSettlement => &mut moved.given_back,
                 TransactionKind::RefundRelease => &mut moved.released,
+                TransactionKind::PaymentReversal => &mut moved.reversed,
+                TransactionKind::CashRefund => &mut moved.cash,
                 _ => &mut none,
             };
             *sum = sum.saturating_add(transaction.amount.minor);
@@ -69,6 +74,13 @@ impl Payments {
         for (log, refund) in self.refunds.iter().filter(|(log, _)| !unread.any(*log)) {
             let moved = self.moved_for(*log, refund.id.any());
             let amount = refund.amount.minor;
+            let Some(payment) = refund.payment else {
+                if moved.cash != amount || moved.held != 0 {
+                    let what = "the cash that moved for it is not what it says";
+                    damages.note(format!("`{}` of log {log}: {what}", refund.id));
+                }
+                continue;
+            };
             let ended = match (refund.is_pending(), refund.failure) {
                 (true, _) => (0, 0),
                 (false, None) => (amount, 0),
@@ -78,7 +90,7 @@ impl Payments {
                 let what = "what moved for it is not what it says";
                 damages.note(format!("`{}` of log {log}: {what}", refund.id));
             }
-            let sums = back.entry((*log, refund.payment)).or_default();
+            let sums = back.entry((*log, payment)).or_default();
             sums.0 = sums.0.saturating_add(ended.0);
             sums.1 = sums.1.saturating_add(amount - ended.0 - ended.1);
         }
@@ -91,8 +103,8 @@ impl Payments {
                     damages.note(format!("`{}` of log {log}: {fault}", payment.id));
                 }
             };
-            let moved_as_told =
-                moved.captured == payment.captured && moved.settled == payment.settled;
+            let moved_as_told = moved.captured - moved.reversed == payment.captured
+                && moved.settled == payment.settled;
             must(moved_as_told, "what moved for it is not what it says");
             let returned = (payment.refunded, payment.refunding) == (given_back, on_its_way);
             must(returned, "its refunds are not what it says");

@@ -10,7 +10,7 @@ use strongroom_domain::payouts::PayoutStatus;
 use strongroom_domain::refunds::RefundStatus;
 use strongroom_domain::wallets::{WalletStatus, WalletType};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, ApiKeyId, PaymentId, PayoutId, WalletId};
+use strongroom_types::id::{AnyId, ApiKeyId, PaymentId, PayoutId, SaleId, WalletId};
 use strongroom_types::time::Timestamp;
 
 #[derive(Clone, Debug, Default)]
@@ -58,6 +58,7 @@ pub struct PaymentFilter {
 pub struct RefundFilter {
     pub status: Option<RefundStatus>,
     pub payment: Option<PaymentId>,
+    pub sale: Option<SaleId>,
     pub reference_id: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,

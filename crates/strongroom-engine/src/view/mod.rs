@@ -15,6 +15,7 @@ mod payment_links;
 mod payments;
 mod payouts;
 mod people;
+mod sales;
 mod shop;
 mod tokens;
 mod wallets;
@@ -41,6 +42,7 @@ pub use filters::{
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
+pub use sales::{SaleFilter, ShiftFilter};
 pub use shop::{CustomerFilter, ProductFilter, TillFilter};
 
 /// Why a read has no answer.

@@ -54,11 +54,11 @@ impl View<'_> {
             return Ok(found.finish(cursor_of));
         }
         let backward = page.is_backward();
-        let mut at = match page.cursor(TransactionId::parse)? {
+        let cursor = page.cursor(TransactionId::parse)?;
+        let mut at = match cursor {
             None => self.start_of(filter, backward)?,
-            Some(id) => {
-                Some(self.cursor_entry(Some(id.0))?.0.seq).and_then(|seq| step(seq, backward))
-            }
+            // An entry may hold several: what of it lies behind the cursor belongs to this page.
+            Some(id) => Some(self.cursor_entry(Some(id.0))?.0.seq),
         };
         while let Some(from) = at {
             let rows = self.chunk(from, backward, found.chunk())?;
@@ -70,7 +70,7 @@ impl View<'_> {
                     at = None;
                     break;
                 }
-                self.take_matching(row, filter, &mut found)?;
+                self.take_matching(row, filter, (cursor, backward), &mut found)?;
             }
             if found.is_full() {
                 break;
@@ -83,13 +83,23 @@ impl View<'_> {
         &mut self,
         row: &EntryRow,
         filter: &TransactionFilter,
+        (cursor, backward): (Option<TransactionId>, bool),
         found: &mut Collector<Posted>,
     ) -> Result<(), ReadFault> {
         let Some(facts) = self.open_entry(row)?.facts else {
             return Ok(());
         };
         let time = Timestamp(row.time);
-        for transaction in facts.transactions {
+        let mut transactions = facts.transactions;
+        transactions.retain(|transaction| match (cursor, backward) {
+            (None, _) => true,
+            (Some(cursor), true) => transaction.id > cursor,
+            (Some(cursor), false) => transaction.id < cursor,
+        });
+        if !backward {
+            transactions.reverse();
+        }
+        for transaction in transactions {
             if matches_transaction(filter, &transaction, time) {
                 found.push((transaction, time));
             }

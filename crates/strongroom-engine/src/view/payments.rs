@@ -85,7 +85,8 @@ impl View<'_> {
             filter.status.is_none_or(|status| status == refund.status)
                 && filter
                     .payment
-                    .is_none_or(|payment| payment == refund.payment)
+                    .is_none_or(|payment| Some(payment) == refund.payment)
+                && filter.sale.is_none_or(|sale| Some(sale) == refund.sale)
                 && within(created, filter.created_after, filter.created_before)
         };
         let found = self.found(&looked_for, page, |record| match record {

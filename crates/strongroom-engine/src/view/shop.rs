@@ -113,7 +113,9 @@ impl View<'_> {
             (Field::CustomerEmail, filter.email.as_deref()),
             (Field::CustomerPhone, filter.phone.as_deref()),
         ];
-        let contact = contact.iter().find_map(|(field, text)| Some((*field, (*text)?)));
+        let contact = contact
+            .iter()
+            .find_map(|(field, text)| Some((*field, (*text)?)));
         let found = match contact {
             Some((field, text)) => self.held(field, text, cursor, page, wanted)?,
             None => {

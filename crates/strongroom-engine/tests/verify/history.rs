@@ -416,7 +416,8 @@ impl Author {
     ) {
         let command = CreateRefund {
             currency: None,
-            payment,
+            payment: Some(payment),
+            sale: None,
             amount: Some(money(minor)),
             reason: "returned".into(),
             reference_id: reference(&format!("back-{minor}")),

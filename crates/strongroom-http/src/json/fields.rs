@@ -234,6 +234,31 @@ impl<'f, 'b> Fields<'f, 'b> {
         texts
     }
 
+    /// The objects of a list of 1 to `most`.
+    pub fn objects(&mut self, name: &'static str, most: usize) -> Option<Vec<Fields<'f, 'b>>> {
+        let path = format!("{}{}", self.path, below(name, ""));
+        let objects = match self.value(name)? {
+            Value::List(list) if (1..=most).contains(&list.len()) => {
+                let one = |(n, value): (usize, &'f Value<'b>)| match value {
+                    Value::Object(object) => Some(Fields {
+                        object,
+                        asked: Vec::with_capacity(8),
+                        path: format!("{path}/{n}"),
+                        faults: self.faults,
+                        lenient: false,
+                    }),
+                    _ => None,
+                };
+                list.iter().enumerate().map(one).collect()
+            }
+            _ => None,
+        };
+        if objects.is_none() {
+            self.invalid(name, format!("must be a list of 1 to {most} objects"));
+        }
+        objects
+    }
+
     pub fn metadata(&mut self) -> Option<Metadata> {
         let Value::Object(object) = self.value("metadata")? else {
             self.invalid("metadata", "must be an object");

@@ -1,14 +1,16 @@
-//! The rows of customers, products, stores and tills.
+//! The rows of customers, products, stores, tills and what is sold there.
 
 use crate::query::{CREATED, PAGE};
 use crate::route::{Route, Verb};
-use crate::v1::{customers, products, stores, tills};
+use crate::v1::{customers, products, receipts, sales, shifts, stores, tills};
 
 pub(super) fn shop_rows() -> Vec<Route> {
     let mut rows = customer_rows();
     rows.extend(product_rows());
     rows.extend(store_rows());
     rows.extend(till_rows());
+    rows.extend(shift_rows());
+    rows.extend(sale_rows());
     rows
 }
 
@@ -109,5 +111,67 @@ fn till_rows() -> Vec<Route> {
             .about("Lets a till sell without a connection, for so long and up to so much.")
             .body(tills::lease_schema)
             .reply(tills::schema),
+    ]
+}
+
+fn shift_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/shifts", shifts::open)
+            .about("Opens a till: one shift at a time.")
+            .created()
+            .money()
+            .body(shifts::open_schema)
+            .reply(shifts::schema),
+        Route::guarded(Verb::Get, "/v1/shifts", shifts::list)
+            .about("Lists shifts, newest first.")
+            .query(&[&PAGE, &CREATED, shifts::FILTERS])
+            .reply(shifts::list_schema),
+        Route::guarded(Verb::Get, "/v1/shifts/{id}", shifts::read)
+            .about("A shift.")
+            .reply(shifts::schema),
+        Route::guarded(Verb::Get, "/v1/shifts/{id}/report", shifts::report)
+            .about("The X report of an open shift, the Z report of a closed one.")
+            .reply(shifts::report_schema),
+        Route::guarded(Verb::Post, "/v1/shifts/{id}/cash", shifts::cash)
+            .about("Puts cash into a drawer or takes it out, with a reason.")
+            .money()
+            .body(shifts::cash_schema)
+            .reply(shifts::schema),
+        Route::guarded(Verb::Post, "/v1/shifts/{id}/close", shifts::close)
+            .about("Closes a shift with the cash that was counted.")
+            .money()
+            .body(shifts::close_schema)
+            .reply(shifts::schema),
+    ]
+}
+
+fn sale_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(Verb::Post, "/v1/transactions", sales::create)
+            .about("Sells, for cash, by a card's token, or both.")
+            .created()
+            .money()
+            .body(sales::create_schema)
+            .reply(sales::schema),
+        Route::guarded(Verb::Post, "/v1/transactions/{id}/void", sales::void)
+            .about("Takes a transaction of a till back before its payment is settled.")
+            .money()
+            .body(sales::void_schema)
+            .reply(sales::schema),
+        Route::guarded(
+            Verb::Get,
+            "/v1/transactions/{id}/receipt",
+            receipts::read,
+        )
+        .about("The receipt of a till's transaction, as JSON, HTML or plain text.")
+        .query(&[receipts::FORMAT])
+        .reply(receipts::schema),
+        Route::guarded(Verb::Post, "/v1/tills/{id}/transactions", sales::upload)
+            .about("Takes in what a till sold without a connection, signed and in the order of its chain.")
+            .created()
+            .money()
+            .exempt(sales::EXEMPT)
+            .body(sales::upload_schema)
+            .reply(sales::schema),
     ]
 }

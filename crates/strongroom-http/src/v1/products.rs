@@ -159,7 +159,8 @@ fn new_product(
 /// A SKU or a barcode: visible ASCII characters, so that two that look alike are one.
 pub fn code(fields: &mut Fields<'_, '_>, name: &'static str) -> Option<String> {
     fields.parsed(name, "1 to 64 visible ASCII characters", |text| {
-        let fits = (1..=MOST_CODE).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let fits =
+            (1..=MOST_CODE).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         fits.then(|| text.to_owned())
     })
 }
@@ -251,7 +252,8 @@ pub fn stock_schema() -> Schema {
 }
 
 pub fn schema() -> Schema {
-    let stock = json!({"type": "integer", "description": "Below zero after sales without a connection."});
+    let stock =
+        json!({"type": "integer", "description": "Below zero after sales without a connection."});
     let fields = vec![
         ("id", schema::id("prod")),
         ("object", schema::constant("product")),

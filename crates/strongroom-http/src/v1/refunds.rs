@@ -1,13 +1,14 @@
-//! Refunds: money of a payment given back to the card it came from.
+//! Refunds: money of a payment given back to the card it came from, cash of a transaction out of a drawer.
 
 use serde_json::Value as Schema;
 use strongroom_auth::permission::{CreateRefunds, ReadRefunds};
 use strongroom_auth::{Caller, Dialect};
-use strongroom_domain::refunds::{CreateRefund, RefundFailure, RefundStatus, RefundView};
+use strongroom_domain::refunds::{CreateRefund, RefundFailure, RefundOf, RefundStatus, RefundView};
+use strongroom_domain::tills::Hand;
 use strongroom_domain::view;
-use strongroom_engine::RefundFilter;
+use strongroom_engine::{ReadFault, RefundFilter, View};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::id::{PaymentId, RefundId, SaleId, TillId};
 
 use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, Value, read_object};
@@ -16,18 +17,38 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::payments::currency_of;
+use crate::v1::shifts::hand;
 
 /// `POST /v1/refunds`.
 pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer, Problem> {
     let body = call.object()?;
-    let payment = match body.get("payment_id") {
-        Some(Value::Text(text)) => PaymentId::parse(text),
+    let text = |name: &str| match body.get(name) {
+        Some(Value::Text(text)) => Some(text.to_string()),
         _ => None,
     };
-    let currency = currency_of(&caller, &call, &body, payment).await?;
-    let dialect = call.dialect();
-    let command = read_object(&body, |fields| new_refund(fields, currency, dialect))?;
+    let payment = text("payment_id").and_then(|text| PaymentId::parse(&text));
+    let sale = text("transaction_id").and_then(|text| SaleId::parse(&text));
+    let currency = match (sale, body.get("currency")) {
+        (Some(sale), None | Some(Value::Null)) => Some(sold_in(&caller, &call, sale).await?),
+        _ => currency_of(&caller, &call, &body, payment).await?,
+    };
+    let (dialect, hand) = (call.dialect(), hand(&call));
+    let command = read_object(&body, |fields| new_refund(fields, currency, dialect, hand))?;
     call.execute(&caller, command).await
+}
+
+/// The currency of a till's transaction; the organization's where there is none such, which the decision refuses.
+async fn sold_in(
+    caller: &Caller<CreateRefunds>,
+    call: &Call,
+    sale: SaleId,
+) -> Result<Currency, Problem> {
+    let work = move |view: &mut View<'_>| match view.sale(sale) {
+        Ok(sale) => Ok(sale.amount.currency),
+        Err(ReadFault::NotFound) => Ok(view.tenant()?.currency),
+        Err(fault) => Err(fault),
+    };
+    Ok(call.engine().read(caller, work).await?)
 }
 
 /// `GET /v1/refunds/{id}`.
@@ -60,11 +81,19 @@ fn new_refund(
     fields: &mut Fields<'_, '_>,
     currency: Option<Currency>,
     dialect: Dialect,
+    hand: Hand,
 ) -> Option<CreateRefund> {
     let payment = fields.parsed("payment_id", "a payment's id", |text| {
         (text.len() <= 64).then(|| payment_of(text))
     });
-    let payment = fields.required("payment_id", payment);
+    let sale = of_sale(fields, hand);
+    if payment.is_some() && sale.is_some() {
+        fields.invalid("transaction_id", "cannot stand beside `payment_id`");
+    }
+    let payment = match sale {
+        Some(_) => payment.map(Some).or(Some(None)),
+        None => fields.required("payment_id", payment).map(Some),
+    };
     let named = fields.currency("currency");
     let amount = fields.amount("amount", currency, dialect);
     let reason = fields.text("reason", 200);
@@ -78,6 +107,28 @@ fn new_refund(
         reason: reason?,
         reference_id,
         metadata: metadata.unwrap_or_default(),
+        sale,
+    })
+}
+
+/// A transaction of a till, which may have been paid in two ways.
+fn of_sale(fields: &mut Fields<'_, '_>, hand: Hand) -> Option<RefundOf> {
+    let sale = fields.parsed("transaction_id", "a transaction's id", |text| {
+        (text.len() <= 64).then(|| SaleId::parse(text).unwrap_or(SaleId(NOBODY)))
+    })?;
+    let cash = fields.parsed("tender", "`cash` or `card`", |text| match text {
+        "cash" => Some(true),
+        "card" => Some(false),
+        _ => None,
+    });
+    let till = fields.parsed("till_id", "a till's id", |text| {
+        (text.len() <= 64).then(|| TillId::parse(text).unwrap_or(TillId(NOBODY)))
+    });
+    Some(RefundOf {
+        sale,
+        cash,
+        till,
+        hand,
     })
 }
 
@@ -85,6 +136,9 @@ fn filter(query: &Query) -> Result<RefundFilter, Problem> {
     Ok(RefundFilter {
         status: query.choice("status", RefundStatus::parse)?,
         payment: query.id("payment_id", payment_of)?,
+        sale: query.id("transaction_id", |text| {
+            SaleId::parse(text).unwrap_or(SaleId(NOBODY))
+        })?,
         reference_id: query.reference_id()?,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
@@ -99,14 +153,21 @@ fn statuses() -> Vec<&'static str> {
 pub const FILTERS: &[Parameter] = &[
     Parameter::one_of("status", statuses, "Only refunds in this state."),
     Parameter::text("payment_id", "Only refunds of this payment."),
+    Parameter::text(
+        "transaction_id",
+        "Only refunds of this transaction of a till.",
+    ),
     Parameter::text("reference_id", "The refund of this reference id."),
 ];
 
 pub fn create_schema() -> Schema {
     schema::object(
-        &["payment_id", "reason"],
+        &["reason"],
         vec![
             ("payment_id", schema::id("pay")),
+            ("transaction_id", schema::id("txn")),
+            ("tender", schema::one_of(&["cash", "card"])),
+            ("till_id", schema::id("till")),
             ("amount", schema::amount()),
             ("currency", schema::currency()),
             ("reason", schema::line(200)),
@@ -125,9 +186,9 @@ pub fn schema() -> Schema {
         ("amount", schema::minor()),
         ("amount_decimal", schema::text()),
         ("currency", schema::currency()),
-        ("payment_id", schema::id("pay")),
-        ("payment_token", schema::id("tok")),
-        ("wallet_id", schema::id("wallet")),
+        ("payment_id", schema::nullable(schema::id("pay"))),
+        ("payment_token", schema::nullable(schema::id("tok"))),
+        ("wallet_id", schema::nullable(schema::id("wallet"))),
         ("reason", schema::text()),
         ("reference_id", schema::nullable(schema::reference_id())),
         ("metadata", schema::metadata()),
@@ -135,7 +196,10 @@ pub fn schema() -> Schema {
         ("processed_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),
     ];
-    schema::named("refund", schema::reply(fields))
+    let schema = schema::reply(fields);
+    let schema = schema::optional(schema, "transaction_id", schema::id("txn"));
+    let schema = schema::optional(schema, "shift_id", schema::id("shift"));
+    schema::named("refund", schema)
 }
 
 pub fn list_schema() -> Schema {

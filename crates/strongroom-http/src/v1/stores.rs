@@ -84,9 +84,8 @@ fn store_id(call: &Call) -> StoreId {
 /// Lines for the head of receipts.
 fn header(fields: &mut Fields<'_, '_>) -> Option<Vec<String>> {
     let lines = fields.texts("receipt_header", MOST_LINES)?;
-    let fits = |line: &String| {
-        line.chars().count() <= MOST_LINE && !line.chars().any(char::is_control)
-    };
+    let fits =
+        |line: &String| line.chars().count() <= MOST_LINE && !line.chars().any(char::is_control);
     if lines.iter().all(fits) {
         return Some(lines);
     }
@@ -95,7 +94,8 @@ fn header(fields: &mut Fields<'_, '_>) -> Option<Vec<String>> {
 }
 
 fn header_schema() -> Schema {
-    json!({"type": "array", "maxItems": MOST_LINES, "items": {"type": "string", "maxLength": MOST_LINE}})
+    let about = "At most 8 lines.";
+    json!({"type": "array", "description": about, "items": {"type": "string", "maxLength": MOST_LINE}})
 }
 
 pub fn create_schema() -> Schema {

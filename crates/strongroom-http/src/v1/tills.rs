@@ -184,8 +184,9 @@ fn public_key(fields: &mut Fields<'_, '_>) -> Option<Digest> {
 /// The parameters of `GET /v1/tills` beside the page.
 pub const FILTERS: &[Parameter] = &[Parameter::text("store_id", "Only tills of this store.")];
 
-fn digest() -> Schema {
-    json!({"type": "string", "pattern": "^[0-9a-f]{64}$"})
+/// 32 bytes in hexadecimal digits.
+pub fn digest() -> Schema {
+    json!({"type": "string", "minLength": 64, "maxLength": 64, "description": "Lower-case hexadecimal digits."})
 }
 
 pub fn create_schema() -> Schema {

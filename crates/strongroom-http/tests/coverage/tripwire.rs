@@ -119,6 +119,8 @@ fn what_routes_may_take_is_written_down() {
             "PATCH /v1/products/{id} /barcode",
             "POST /v1/tills /public_key",
             "PATCH /v1/tills/{id} /public_key",
+            "POST /v1/tills/{id}/transactions /previous",
+            "POST /v1/tills/{id}/transactions /signature",
         ]
     );
 }

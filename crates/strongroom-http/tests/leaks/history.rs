@@ -23,6 +23,8 @@ const FAILING: i64 = 257_721_566_490_101;
 const THRESHOLD: i64 = 91_596_559_417_721;
 const CARD_PAYMENT: i64 = 112_589_990_684_261;
 const REFUND: i64 = 69_314_718_055_994;
+const SOLD: i64 = 83_720_061_025_519;
+const FLOAT: i64 = 59_814_403_221_647;
 const REFUSED: i64 = 4_669_201_609_102_990;
 
 const TEXTS: &[&str] = &[
@@ -71,6 +73,19 @@ const TEXTS: &[&str] = &[
     "payment description jabuticaba",
     "ref-refund-mamoncillo",
     "refund reason ackee",
+    "Wilhelmina Sandpiper",
+    "wilhelmina@sandpiper.example",
+    "Wilhelmina@Sandpiper.Example",
+    "+12025550187",
+    "ref-customer-longan",
+    "sku-cupuacu",
+    "product name pitanga",
+    "store name sapodilla",
+    "receipt header bacuri",
+    "item name biriba",
+    "transaction description camu",
+    "void reason lulo",
+    "cash reason naranjilla",
 ];
 
 impl History {
@@ -91,6 +106,8 @@ impl History {
                 REFUSED,
                 CARD_PAYMENT,
                 REFUND,
+                SOLD,
+                FLOAT,
             ],
             owner: acme.owner.text.clone(),
             wallet: wallets(&acme),
@@ -104,6 +121,7 @@ impl History {
         odd_requests(&acme, &history.wallet);
         cards(&acme);
         card_payments(&acme, &history.wallet);
+        shop(&acme);
         history.texts = texts;
         while server.rail() > 0 {}
         history.amounts.extend(balances(&acme, &history.wallet));
@@ -163,6 +181,44 @@ fn wallets(acme: &Tenant<'_>) -> String {
         .send()
         .expect(200);
     id
+}
+
+/// A customer, and what is sold to her.
+fn shop(acme: &Tenant<'_>) {
+    let customer = json!({
+        "name": "Wilhelmina Sandpiper", "email": "Wilhelmina@Sandpiper.Example", "phone": "+12025550187",
+        "reference_id": "ref-customer-longan",
+    });
+    let customer = acme.post("/v1/customers", &customer).expect(201).id();
+    let product =
+        json!({ "sku": "sku-cupuacu", "name": "product name pitanga", "price": SOLD, "stock": 5 });
+    let product = acme.post("/v1/products", &product).expect(201).id();
+    let store =
+        json!({ "name": "store name sapodilla", "receipt_header": ["receipt header bacuri"] });
+    let store = acme.post("/v1/stores", &store).expect(201).id();
+    let till = json!({ "store_id": store, "name": "1" });
+    let till = acme.post("/v1/tills", &till).expect(201).id();
+    let shift = json!({ "till_id": till, "opening_float": FLOAT });
+    let shift = acme.post("/v1/shifts", &shift).expect(201).id();
+    let coins = json!({ "type": "in", "amount": 1, "reason": "cash reason naranjilla" });
+    acme.post(&format!("/v1/shifts/{shift}/cash"), &coins)
+        .expect(200);
+    let items = json!([
+        { "product_id": product, "quantity": 1 },
+        { "name": "item name biriba", "quantity": 1, "unit_amount": 1 },
+    ]);
+    let sale = json!({
+        "till_id": till, "customer_id": customer, "items": items, "tender": "cash",
+        "description": "transaction description camu",
+    });
+    let sale = acme.post("/v1/transactions", &sale).expect(201).id();
+    acme.get(&format!("/v1/transactions/{sale}/receipt?format=html"))
+        .expect(200);
+    acme.get("/v1/customers?email=wilhelmina%40sandpiper.example")
+        .expect(200);
+    let void = json!({ "reason": "void reason lulo" });
+    acme.post(&format!("/v1/transactions/{sale}/void"), &void)
+        .expect(200);
 }
 
 fn keys(acme: &Tenant<'_>) -> [String; 4] {

@@ -13,6 +13,7 @@ mod payment_links;
 mod payments;
 mod payouts;
 mod people;
+mod pos;
 mod products;
 mod refunds;
 mod request_logs;

@@ -40,6 +40,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     cards(demo);
     astray(demo);
     approvals(demo);
+    crate::receiving::shop::sold(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
     let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
     let started = std::time::Instant::now();
@@ -82,18 +83,18 @@ pub fn stream(demo: &Demo) -> Vec<String> {
 }
 
 /// Carries a change out and gives its reply.
-fn change(demo: &Demo, method: &str, target: &str, body: &Value) -> Value {
+pub(super) fn change(demo: &Demo, method: &str, target: &str, body: &Value) -> Value {
     let request = demo.request(method, target).json(body);
     let reply = request.idempotent(&fresh("every")).send();
     assert!(reply.status < 300, "{method} {target}: {}", reply.text());
     reply.json()
 }
 
-fn post(demo: &Demo, target: &str, body: &Value) -> Value {
+pub(super) fn post(demo: &Demo, target: &str, body: &Value) -> Value {
     change(demo, "POST", target, body)
 }
 
-fn id(value: &Value) -> &str {
+pub(super) fn id(value: &Value) -> &str {
     value["id"].as_str().unwrap()
 }
 

@@ -4,6 +4,7 @@
 pub mod delivery;
 pub mod every_event;
 pub mod foreign;
+pub mod shop;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

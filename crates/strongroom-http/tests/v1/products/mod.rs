@@ -38,7 +38,12 @@ fn a_product_is_made_found_changed_and_counted() {
     assert_eq!(acme.get(&path).expect(200).field("stock"), "9");
 
     let change = json!({ "price": 10_000, "barcode": null, "active": false });
-    let changed = acme.request("PATCH", &path).json(&change).send().expect(200).json();
+    let changed = acme
+        .request("PATCH", &path)
+        .json(&change)
+        .send()
+        .expect(200)
+        .json();
     assert_eq!(
         (&changed["price"], &changed["barcode"], &changed["active"]),
         (&json!(10_000), &json!(null), &json!(false))
@@ -54,16 +59,66 @@ fn what_is_no_product_is_refused_by_field() {
     let id = acme.post("/v1/products", &body).expect(201).id();
     let all = [
         ("{}", 422, "field_required", "/name"),
-        (r#"{"sku":"B","name":"B","price":0}"#, 422, "amount_not_positive", "/price"),
-        (r#"{"sku":"B","name":"B","price":-5}"#, 422, "amount_not_positive", "/price"),
-        (r#"{"sku":"B","name":"B","price":1.5}"#, 422, "amount_not_integer", "/price"),
-        (r#"{"sku":"B","name":"B","price":1,"tax_rate_ppm":1000001}"#, 422, "invalid_field", "/tax_rate_ppm"),
-        (r#"{"sku":"B","name":"B","price":1,"tax_rate_ppm":-1}"#, 422, "invalid_field", "/tax_rate_ppm"),
-        (r#"{"sku":"B","name":"B","price":1,"stock":-1}"#, 422, "invalid_field", "/stock"),
-        (r#"{"sku":"B C","name":"B","price":1}"#, 422, "invalid_field", "/sku"),
-        (r#"{"sku":"B","name":"B","price":1,"currency":"XAU"}"#, 422, "invalid_field", "/currency"),
-        (r#"{"sku":"A","name":"B","price":1}"#, 409, "already_exists", "/sku"),
-        (r#"{"sku":"B","name":"B","price":1,"barcode":"B"}"#, 409, "already_exists", "/barcode"),
+        (
+            r#"{"sku":"B","name":"B","price":0}"#,
+            422,
+            "amount_not_positive",
+            "/price",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":-5}"#,
+            422,
+            "amount_not_positive",
+            "/price",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1.5}"#,
+            422,
+            "amount_not_integer",
+            "/price",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1,"tax_rate_ppm":1000001}"#,
+            422,
+            "invalid_field",
+            "/tax_rate_ppm",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1,"tax_rate_ppm":-1}"#,
+            422,
+            "invalid_field",
+            "/tax_rate_ppm",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1,"stock":-1}"#,
+            422,
+            "invalid_field",
+            "/stock",
+        ),
+        (
+            r#"{"sku":"B C","name":"B","price":1}"#,
+            422,
+            "invalid_field",
+            "/sku",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1,"currency":"XAU"}"#,
+            422,
+            "invalid_field",
+            "/currency",
+        ),
+        (
+            r#"{"sku":"A","name":"B","price":1}"#,
+            409,
+            "already_exists",
+            "/sku",
+        ),
+        (
+            r#"{"sku":"B","name":"B","price":1,"barcode":"B"}"#,
+            409,
+            "already_exists",
+            "/barcode",
+        ),
     ];
     refuses(&acme, "POST", "/v1/products", &all);
     let stock = format!("/v1/products/{id}/stock");
@@ -74,8 +129,18 @@ fn what_is_no_product_is_refused_by_field() {
         &[
             (r#"{"change":1}"#, 422, "field_required", "/reason"),
             (r#"{"reason":"x"}"#, 422, "field_required", "/change"),
-            (r#"{"reason":"x","change":1,"count":1}"#, 422, "invalid_field", "/count"),
-            (r#"{"reason":"x","count":-1}"#, 422, "invalid_field", "/count"),
+            (
+                r#"{"reason":"x","change":1,"count":1}"#,
+                422,
+                "invalid_field",
+                "/count",
+            ),
+            (
+                r#"{"reason":"x","count":-1}"#,
+                422,
+                "invalid_field",
+                "/count",
+            ),
         ],
     );
 }

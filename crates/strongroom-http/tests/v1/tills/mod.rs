@@ -64,7 +64,11 @@ fn a_till_has_a_key_of_its_own_which_sees_its_store_alone() {
     acme.post("/v1/tills", &body).refused(409, "already_exists");
     let path = format!("/v1/tills/{}", till.id());
     let retire = json!({ "status": "retired" });
-    let retired = acme.request("PATCH", &path).json(&retire).send().expect(200);
+    let retired = acme
+        .request("PATCH", &path)
+        .json(&retire)
+        .send()
+        .expect(200);
     assert_eq!(retired.field("status"), "retired");
     acme.post("/v1/tills", &body).expect(201);
     let again = acme.request("PATCH", &path).json(&retire).send();
@@ -76,16 +80,45 @@ fn what_is_no_till_is_refused_by_field() {
     let acme = tenant();
     let store = store(&acme);
     let revoked = till_key(&acme);
-    acme.post(&format!("/v1/api-keys/{}/revoke", revoked.id), &json!({})).expect(200);
+    acme.post(&format!("/v1/api-keys/{}/revoke", revoked.id), &json!({}))
+        .expect(200);
     let body = |more: &str| format!(r#"{{"store_id":"{store}","name":"1"{more}}}"#);
     let cases = [
-        (body(r#","public_key":"A5""#), 422, "invalid_field", "/public_key"),
-        (body(r#","api_key_id":"key_x""#), 404, "not_found", "/api_key_id"),
-        (body(&format!(r#","api_key_id":"{}""#, revoked.id)), 409, "key_revoked", "/api_key_id"),
-        (r#"{"store_id":"store_x","name":"1"}"#.to_owned(), 404, "store_not_found", "/store_id"),
-        (r#"{"name":"1"}"#.to_owned(), 422, "field_required", "/store_id"),
+        (
+            body(r#","public_key":"A5""#),
+            422,
+            "invalid_field",
+            "/public_key",
+        ),
+        (
+            body(r#","api_key_id":"key_x""#),
+            404,
+            "not_found",
+            "/api_key_id",
+        ),
+        (
+            body(&format!(r#","api_key_id":"{}""#, revoked.id)),
+            409,
+            "key_revoked",
+            "/api_key_id",
+        ),
+        (
+            r#"{"store_id":"store_x","name":"1"}"#.to_owned(),
+            404,
+            "store_not_found",
+            "/store_id",
+        ),
+        (
+            r#"{"name":"1"}"#.to_owned(),
+            422,
+            "field_required",
+            "/store_id",
+        ),
     ];
-    let cases: Vec<_> = cases.iter().map(|(b, s, c, p)| (b.as_str(), *s, *c, *p)).collect();
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(b, s, c, p)| (b.as_str(), *s, *c, *p))
+        .collect();
     refuses(&acme, "POST", "/v1/tills", &cases);
 }
 
@@ -107,7 +140,9 @@ fn a_lease_is_bounded_and_needs_a_public_key() {
     lease(&till, 2, 1, "2026-01-02T00:00:00Z").refused(422, "amount_invalid");
     lease(&till, 1, 1, "2025-12-31T00:00:00Z").refused(422, "invalid_field");
     lease(&till, 1, 1, "2026-03-01T00:00:00Z").refused(422, "invalid_field");
-    let leased = lease(&till, 500, 5_000, "2026-01-02T00:00:00Z").expect(200).json();
+    let leased = lease(&till, 500, 5_000, "2026-01-02T00:00:00Z")
+        .expect(200)
+        .json();
     assert_eq!(leased["lease"]["floor_limit"], 500);
     assert_eq!(leased["lease"]["used"], 0);
 }

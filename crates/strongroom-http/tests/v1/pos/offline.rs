@@ -1,0 +1,187 @@
+//! `POST /v1/tills/{id}/transactions`
+
+use serde_json::{Value, json};
+use strongroom_crypto::{SigningKey, sha256};
+use strongroom_testkit::exchange::Reply;
+use strongroom_testkit::server::{ServerSettings, TestServer};
+use strongroom_testkit::tenant::Tenant;
+
+use crate::v1::pos::{SEED, Shop, hex, thing, verified};
+use crate::v1::tenant;
+
+/// A till without a connection: it keeps its own chain.
+struct Offline {
+    till: String,
+    seed: [u8; 32],
+    sequence: u64,
+    head: [u8; 32],
+}
+
+/// What a till uploads.
+#[derive(Clone)]
+struct Sent(Value);
+
+impl Offline {
+    fn new(till: &str) -> Offline {
+        Offline {
+            till: till.to_owned(),
+            seed: SEED,
+            sequence: 0,
+            head: [0; 32],
+        }
+    }
+
+    fn sell(&mut self, minor: i64) -> Sent {
+        self.sell_at(minor, "2026-01-01T00:00:00Z")
+    }
+
+    fn sell_at(&mut self, minor: i64, time: &str) -> Sent {
+        let payload = json!({ "sold_at": time, "items": [thing(minor)], "amount": minor });
+        self.sign(&payload.to_string())
+    }
+
+    /// The chain as the document describes it, written down once more.
+    fn sign(&mut self, payload: &str) -> Sent {
+        let raw = self.till.strip_prefix("till_").unwrap();
+        let till: Vec<u8> = (0..12)
+            .map(|n| u8::from_str_radix(&raw[2 * n..2 * n + 2], 16).unwrap())
+            .collect();
+        self.sequence += 1;
+        let sequence = self.sequence.to_be_bytes();
+        let hash = sha256(&[
+            b"strongroom/till/1",
+            &till,
+            &sequence,
+            &self.head,
+            payload.as_bytes(),
+        ]);
+        let signature = SigningKey::from_seed(&self.seed).sign(&hash);
+        let sent = json!({
+            "sequence": self.sequence, "previous": hex(&self.head), "payload": payload,
+            "signature": hex(&signature),
+        });
+        self.head = hash;
+        Sent(sent)
+    }
+}
+
+fn leased(shop: &Shop<'_>, floor: i64, total: i64) {
+    let body = json!({
+        "floor_limit": floor, "total_limit": total,
+        "starts_at": "2025-12-31T00:00:00Z", "ends_at": "2026-01-02T00:00:00Z",
+    });
+    let path = format!("/v1/tills/{}/lease", shop.till);
+    shop.acme.post(&path, &body).expect(200);
+}
+
+fn upload(shop: &Shop<'_>, sent: &Sent) -> Reply {
+    shop.acme
+        .post(&format!("/v1/tills/{}/transactions", shop.till), &sent.0)
+}
+
+#[test]
+fn offline_sync_once() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        leased(&shop, 1_000, 2_500);
+        let mut till = Offline::new(&shop.till);
+        let sold: Vec<Sent> = [700, 800, 900].map(|minor| till.sell(minor)).to_vec();
+        let first = upload(&shop, &sold[0]).expect(201);
+        assert_eq!(first.field("offline/sequence"), "1");
+        assert_eq!(shop.expected(), 1_700);
+        // The same again, under another key: the same transaction, and nothing is done.
+        let mark = shop.acme.mark();
+        let again = upload(&shop, &sold[0]).expect(201);
+        assert_eq!(again.json(), first.json());
+        assert_eq!(shop.acme.events_since(&mark), [Value::Null; 0]);
+        assert_eq!(shop.expected(), 1_700);
+        // An upload that was cut short goes on where it stopped.
+        let path = format!("/v1/tills/{}", shop.till);
+        assert_eq!(
+            shop.acme
+                .get(&path)
+                .expect(200)
+                .field("offline/next_sequence"),
+            "2"
+        );
+        upload(&shop, &sold[2]).refused(422, "chain_gap");
+        upload(&shop, &sold[1]).expect(201);
+        assert_eq!(shop.acme.get(&path).expect(200).field("lease/used"), "1500");
+        upload(&shop, &sold[2]).expect(201);
+        upload(&shop, &sold[1]).expect(201);
+        assert_eq!(shop.expected(), 1_000 + 2_400);
+        assert_eq!(shop.report()["transactions"], 3);
+        // All that the lease allowed is used up.
+        let over = till.sell(200);
+        upload(&shop, &over).refused(422, "floor_limit_exceeded");
+        // A lease for that time lets it in after all: no chain is stuck for ever.
+        leased(&shop, 1_000, 5_000);
+        upload(&shop, &over).expect(201);
+    }
+    verified(server);
+}
+
+#[test]
+fn what_a_till_did_not_sell_like_that_is_refused_and_nothing_moves() {
+    let shop = Shop::new(tenant());
+    let mut till = Offline::new(&shop.till);
+    let early = till.sell(500);
+    upload(&shop, &early).refused(422, "lease_ended");
+    leased(&shop, 1_000, 10_000);
+    upload(&shop, &early).expect(201);
+
+    let good = till.sell(600);
+    let with = |field: &str, value: Value| {
+        let mut sent = good.clone();
+        sent.0[field] = value;
+        upload(&shop, &sent)
+    };
+    // Every field is under the signature.
+    let other = json!({ "sold_at": "2026-01-01T00:00:00Z", "items": [thing(1)], "amount": 1 });
+    with("payload", json!(other.to_string())).refused(422, "till_signature_invalid");
+    with("sequence", json!(3)).refused(422, "till_signature_invalid");
+    with("previous", json!("00".repeat(32))).refused(422, "till_signature_invalid");
+    with("signature", json!("00".repeat(64))).refused(422, "till_signature_invalid");
+    with("signature", json!("zz")).refused(422, "invalid_field");
+    with("payload", json!("{")).refused(400, "invalid_json");
+    // Another till's key.
+    let mut stranger = Offline::new(&shop.till);
+    (stranger.seed, stranger.sequence, stranger.head) = ([1; 32], till.sequence - 1, [0; 32]);
+    upload(&shop, &stranger.sell(600)).refused(422, "till_signature_invalid");
+
+    // A fork: the till tells two stories of one place.
+    let mut fork = Offline::new(&shop.till);
+    upload(&shop, &fork.sell(501)).refused(409, "chain_forked");
+    let mut elsewhere = Offline::new(&shop.till);
+    (elsewhere.sequence, elsewhere.head) = (1, [7; 32]);
+    upload(&shop, &elsewhere.sell(600)).refused(409, "chain_forked");
+
+    // Over the floor, after the lease, ahead of time: each at its own place in the chain.
+    let place = (till.sequence - 1, early_head(&shop));
+    let at_place = |minor: i64, time: &str| {
+        let mut till = Offline::new(&shop.till);
+        (till.sequence, till.head) = place;
+        till.sell_at(minor, time)
+    };
+    upload(&shop, &at_place(1_001, "2026-01-01T00:00:00Z")).refused(422, "floor_limit_exceeded");
+    upload(&shop, &at_place(500, "2025-12-30T00:00:00Z")).refused(422, "lease_ended");
+    upload(&shop, &at_place(500, "2026-01-01T12:00:00Z")).refused(422, "invalid_field");
+    assert_eq!(shop.expected(), 1_500);
+    upload(&shop, &good).expect(201);
+    assert_eq!(shop.expected(), 2_100);
+}
+
+/// The hash that the server's chain stands at.
+fn early_head(shop: &Shop<'_>) -> [u8; 32] {
+    let till = shop
+        .acme
+        .get(&format!("/v1/tills/{}", shop.till))
+        .expect(200);
+    let text = till.field("offline/previous");
+    let mut head = [0; 32];
+    for (n, byte) in head.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap();
+    }
+    head
+}

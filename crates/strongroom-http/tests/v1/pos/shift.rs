@@ -1,0 +1,109 @@
+//! `/v1/shifts`
+
+use serde_json::json;
+use strongroom_testkit::exchange::Reply;
+use strongroom_testkit::server::{ServerSettings, TestServer};
+use strongroom_testkit::tenant::{Tenant, fresh};
+
+use crate::v1::pos::{Shop, thing, verified};
+use crate::v1::tenant;
+use crate::v1::tills::till_key;
+
+#[test]
+fn a_shift_is_opened_worked_counted_and_closed_for_good() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let mut shop = Shop::new(Tenant::found(&server));
+        shop.open(0).refused(409, "shift_open");
+        shop.cash(2_000).expect(201);
+        let cash = |way: &str, amount: i64| {
+            let body = json!({ "type": way, "amount": amount, "reason": "coins" });
+            shop.acme
+                .post(&format!("/v1/shifts/{}/cash", shop.shift), &body)
+        };
+        assert_eq!(cash("in", 500).expect(200).field("expected_cash"), "3500");
+        assert_eq!(cash("out", 300).expect(200).field("expected_cash"), "3200");
+        cash("out", 3_201).refused(422, "insufficient_funds");
+        cash("up", 1).refused(422, "invalid_field");
+        let x = shop.report();
+        assert_eq!((&x["type"], &x["sold"]), (&json!("x"), &json!(2_000)));
+        assert_eq!(
+            x["cash"],
+            json!({
+                "opening_float": 1_000, "sales": 2_000, "refunds": 0, "refund_count": 0,
+                "paid_in": 500, "paid_out": 300, "expected": 3_200,
+            })
+        );
+        let closed = shop.close(3_190).expect(200);
+        assert_eq!(closed.field("difference"), "-10");
+        assert_eq!(closed.field("z_number"), "1");
+        let z = shop.report();
+        assert_eq!(
+            (&z["type"], &z["cash"]["expected"]),
+            (&json!("z"), &json!(3_200))
+        );
+
+        // Closed, it refuses everything.
+        shop.cash(100).refused(422, "shift_closed");
+        shop.close(0).refused(422, "shift_closed");
+        cash("in", 1).refused(422, "shift_closed");
+        assert_eq!(shop.report(), z);
+        shop.shift = shop.open(0).expect(201).id();
+        assert_eq!(shop.expected(), 0);
+        assert_eq!(shop.close(0).expect(200).field("z_number"), "2");
+        let all = shop.acme.all("/v1/shifts?status=closed");
+        assert_eq!(all.len(), 2);
+    }
+    verified(server);
+}
+
+#[test]
+fn a_cashier_works_on_his_own_shift_and_a_till_s_key_at_its_till() {
+    let shop = Shop::new(tenant());
+    let acme = &shop.acme;
+    let (cashier, other) = (till_key(acme), till_key(acme));
+    let post = |key: &str, path: &str, body: &serde_json::Value| -> Reply {
+        let request = acme.server.request("POST", path).bearer(key);
+        request.idempotent(&fresh("till")).json(body).send()
+    };
+    // The owner's shift is not theirs.
+    let sale = json!({ "till_id": shop.till, "items": [thing(5)], "tender": "cash" });
+    post(&cashier.text, "/v1/transactions", &sale).refused(403, "not_your_shift");
+    let close = format!("/v1/shifts/{}/close", shop.shift);
+    post(&cashier.text, &close, &json!({ "counted_cash": 0 })).refused(403, "not_your_shift");
+    shop.close(1_000).expect(200);
+
+    let store = acme.get("/v1/stores").expect(200).field("data/0/id");
+    let body = json!({ "store_id": store, "name": "own", "api_key_id": cashier.id });
+    let own = acme.post("/v1/tills", &body).expect(201).id();
+    let body = json!({ "till_id": shop.till });
+    post(&cashier.text, "/v1/shifts", &body).refused(403, "not_this_till");
+    // Its own till need not be named.
+    let shift = post(&cashier.text, "/v1/shifts", &json!({})).expect(201);
+    assert_eq!(shift.field("till_id"), own);
+    let sale = json!({ "items": [thing(700)], "tender": "cash" });
+    let sold = post(&cashier.text, "/v1/transactions", &sale).expect(201);
+    assert_eq!(sold.field("till_id"), own);
+    let elsewhere = json!({ "till_id": own, "items": [thing(5)], "tender": "cash" });
+    post(&other.text, "/v1/transactions", &elsewhere).refused(403, "not_your_shift");
+    // Whoever manages shifts closes it.
+    let close = format!("/v1/shifts/{}/close", shift.id());
+    acme.post(&close, &json!({ "counted_cash": 700 }))
+        .expect(200);
+
+    // It reads what its store sold and no movement of the organization's money.
+    let get = |path: &str| {
+        acme.server
+            .request("GET", path)
+            .bearer(&cashier.text)
+            .send()
+    };
+    let list = get("/v1/transactions").expect(200).json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+    let moved = acme.all("/v1/transactions?type=sale_cash");
+    get(&format!(
+        "/v1/transactions/{}",
+        moved[0]["id"].as_str().unwrap()
+    ))
+    .refused(404, "not_found");
+}
