@@ -262,11 +262,14 @@ impl Place {
 
     /// Opens the store for reading, whoever writes it: one moment of a database, or files within a reader's snapshot.
     pub fn store_beside(&self) -> Result<Box<dyn Store>, Fault> {
-        let opened = match &self.postgres {
+        self.try_beside().map_err(|error| self.store_fault(&error))
+    }
+
+    pub fn try_beside(&self) -> Result<Box<dyn Store>, StoreError> {
+        match &self.postgres {
             Some(_) => self.try_reading(),
             None => backup::beside(&self.data),
-        };
-        opened.map_err(|error| self.store_fault(&error))
+        }
     }
 
     /// Says early, before anybody types a passphrase, that its database is not there or holds something.

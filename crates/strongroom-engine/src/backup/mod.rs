@@ -22,7 +22,7 @@ pub use header::Header;
 pub use known::{Behind, behind, checkpoints, notes};
 pub use moment::Moment;
 pub use restore::{Opened, Sealed, Target};
-pub use write::{SealTo, Source, recipient, write_backup, write_moment};
+pub use write::{Files, SealTo, recipient, write_backup};
 
 use rows::KINDS;
 

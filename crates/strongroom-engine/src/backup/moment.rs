@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use strongroom_crypto::SealedView;
 use strongroom_domain::tokens::TokenStatus;
-use strongroom_store::{IdRange, Reader, RecordRow, Row, Store, Wanted, each_row};
+use strongroom_store::{IdRange, Reader, RecordRow, Row, Store, StoreError, Wanted, each_row};
 use strongroom_types::id::Kind;
 
 use super::error::BackupError;
@@ -24,8 +24,10 @@ type Place = (u32, [u8; 12]);
 
 /// One moment of both.
 pub struct Moment {
-    pub(super) books: Box<dyn Reader>,
-    pub(super) vault: Option<VaultMoment>,
+    books: Box<dyn Reader>,
+    vault: Option<VaultMoment>,
+    /// Of the books, where it was opened for this.
+    store: Option<Box<dyn Store>>,
 }
 
 /// The vault's part of it.
@@ -35,33 +37,76 @@ pub(super) struct VaultMoment {
     removed: Vec<RecordRow>,
 }
 
-/// Looks at both.
-///
-/// # Errors
-/// Those of either store.
-pub(super) fn take(books: &dyn Store, vault: Option<&dyn Store>) -> Result<Moment, BackupError> {
+/// Books at one moment, with their store where it was opened for that.
+type Books = (Box<dyn Reader>, Option<Box<dyn Store>>);
+
+impl Moment {
+    /// Looks at both. The books are opened within: a database is one moment from then on, and the vault must be looked at
+    /// before.
+    ///
+    /// # Errors
+    /// [`BackupError`] of either store.
+    pub fn opening(
+        open: &dyn Fn() -> Result<Box<dyn Store>, StoreError>,
+        vault: Option<&dyn Store>,
+    ) -> Result<Moment, BackupError> {
+        let books = || -> Result<Books, StoreError> {
+            let store = open()?;
+            let mut reader = store.reader()?;
+            reader.snapshot()?;
+            Ok((reader, Some(store)))
+        };
+        take(&books, vault)
+    }
+
+    /// The same of books that are open.
+    #[cfg(test)]
+    pub(super) fn of(books: &dyn Store, vault: Option<&dyn Store>) -> Result<Moment, BackupError> {
+        let books = || -> Result<Books, StoreError> {
+            let mut reader = books.reader()?;
+            reader.snapshot()?;
+            Ok((reader, None))
+        };
+        take(&books, vault)
+    }
+
+    pub(super) fn parts(self) -> (Books, Option<VaultMoment>) {
+        ((self.books, self.store), self.vault)
+    }
+}
+
+fn take(
+    look: &dyn Fn() -> Result<Books, StoreError>,
+    vault: Option<&dyn Store>,
+) -> Result<Moment, BackupError> {
     let Some(vault) = vault else {
-        let mut books = books.reader()?;
-        books.snapshot()?;
-        return Ok(Moment { books, vault: None });
+        let (books, store) = look()?;
+        return Ok(Moment {
+            books,
+            vault: None,
+            store,
+        });
     };
     let mut looks = 0;
     loop {
         looks += 1;
-        let (mut earlier, mut now, mut later) = (vault.reader()?, books.reader()?, vault.reader()?);
+        let mut earlier = vault.reader()?;
         earlier.snapshot()?;
-        now.snapshot()?;
+        let (mut books, store) = look()?;
+        let mut later = vault.reader()?;
         later.snapshot()?;
-        let found = between(&mut *earlier, &mut *now, &mut *later)?;
+        let found = between(&mut *earlier, &mut *books, &mut *later)?;
         if found.lacks && looks < LOOKS {
             continue;
         }
+        let vault = VaultMoment {
+            reader: later,
+            removed: found.removed,
+        };
         return Ok(Moment {
-            books: now,
-            vault: Some(VaultMoment {
-                reader: later,
-                removed: found.removed,
-            }),
+            books,
+            vault: Some(vault),
+            store,
         });
     }
 }
@@ -307,7 +352,7 @@ mod tests {
     fn a_vault_with_damage_is_taken_all_the_same() {
         let books = store(vec![token(1, TokenStatus::Active)]);
         let vault = store(Vec::new());
-        let taken = take(&books, Some(&vault)).unwrap();
+        let taken = Moment::of(&books, Some(&vault)).unwrap();
         assert!(taken.vault.unwrap().removed.is_empty());
     }
 }

@@ -10,32 +10,20 @@ use zeroize::Zeroizing;
 
 use super::error::BackupError;
 use super::header::{self, Header, Opening};
-use super::moment::{self, Moment};
+use super::moment::Moment;
 use super::pieces::FrameWriter;
 use super::{BOOKS, Contents, FILE_PART, VAULT, frame, rows};
 use crate::checkpoints::{head_root, sign};
 use crate::clock::{Clock, WallClock};
 use crate::start::{hierarchy, scope_of};
 
-/// What is backed up.
-pub struct Source<'a> {
-    pub books: &'a dyn Store,
-    /// The store of a vault beside it.
-    pub vault: Option<&'a dyn Store>,
+/// What is backed up beside the stores.
+#[derive(Default)]
+pub struct Files {
     /// Files that were read with the moment: their names in the backup, and what is in them.
     pub texts: Vec<(String, Vec<u8>)>,
     /// Files that are taken as far as they are there: their names in the backup, and where they are.
     pub files: Vec<(String, PathBuf)>,
-}
-
-impl Source<'_> {
-    /// The moment that is backed up: books, and the vault as it belongs to them.
-    ///
-    /// # Errors
-    /// [`BackupError`] of a store.
-    pub fn moment(&self) -> Result<Moment, BackupError> {
-        moment::take(self.books, self.vault)
-    }
 }
 
 /// Whom it is sealed to.
@@ -61,24 +49,12 @@ pub fn recipient(store: &dyn Store, root: RootKeys) -> Result<Recipient, BackupE
 /// # Errors
 /// [`BackupError`]; what was written until then is worth nothing.
 pub fn write_backup(
-    source: &Source<'_>,
-    to: SealTo,
-    out: &mut dyn Write,
-) -> Result<(Contents, u64), BackupError> {
-    write_moment(source.moment()?, source, to, out)
-}
-
-/// The same of a moment that was taken before.
-///
-/// # Errors
-/// As [`write_backup`].
-pub fn write_moment(
     moment: Moment,
-    source: &Source<'_>,
+    files: &Files,
     to: SealTo,
     out: &mut dyn Write,
 ) -> Result<(Contents, u64), BackupError> {
-    let Moment { mut books, vault } = moment;
+    let ((mut books, _store), vault) = moment.parts();
     let now = WallClock.now();
     let (recipient, checkpoints) = match to {
         SealTo::Recipient(recipient) => (recipient, Vec::new()),
@@ -106,10 +82,10 @@ pub fn write_moment(
         vault.each(&mut *books, &mut |row| pack.row(VAULT, row))?;
     }
     books.release()?;
-    for (name, text) in &source.texts {
+    for (name, text) in &files.texts {
         pack.text(name, text)?;
     }
-    for (name, path) in &source.files {
+    for (name, path) in &files.files {
         pack.file(name, path)?;
     }
     let (contents, written) = pack.end()?;

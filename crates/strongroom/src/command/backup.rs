@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use strongroom_crypto::{Recipient, RootKeys};
 use strongroom_engine::backup::{
-    BackupError, Contents, Moment, SealTo, Sealed, Source, Target, recipient, write_moment,
+    BackupError, Contents, Files, Moment, SealTo, Sealed, Target, recipient, write_backup,
 };
 use strongroom_engine::verify::{audit_verify, verify};
 use strongroom_store::{SqliteStore, Store, StoreError};
@@ -79,6 +79,7 @@ fn recipient_of(text: &str) -> Result<Recipient, String> {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::text();
     let place = options.place.place()?;
+    // Told before a passphrase is asked for.
     let store = place.store_beside()?;
     let Some(out) = &options.out else {
         let found = recipient(&*store, place.root_keys()?);
@@ -92,23 +93,22 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         false => None,
     };
     let to = seal_to(options, root.as_ref())?;
+    drop(store);
     let vault = vault(&place)?;
-    let source = Source {
-        books: &*store,
-        vault: vault.as_deref(),
+    let files = Files {
         texts: vault_keyring(&place)?,
         files: journals::files(&place.data)?,
     };
-    let moment = source.moment();
+    let moment = Moment::opening(&|| place.try_beside(), vault.as_deref());
     let moment = moment.map_err(|error| fault(&place, None, &error))?;
     drop(alone);
     if out == Path::new("-") {
-        return to_standard_output((&place, options), &source, moment, to);
+        return to_standard_output((&place, options), &files, moment, to);
     }
     let (unfinished, mut file) = Unfinished::file(out)?;
     unfinished.removed_at_stop()?;
     let wrong = |error| fault(&place, Some(out), &error);
-    let (contents, bytes) = write_moment(moment, &source, to, &mut file).map_err(wrong)?;
+    let (contents, bytes) = write_backup(moment, &files, to, &mut file).map_err(wrong)?;
     file.sync_all()
         .map_err(|error| Fault::file("cannot write", out, &error))?;
     if let (true, Some(root)) = (options.verify, &root) {
@@ -136,7 +136,7 @@ fn seal_to(options: &Options, root: Option<&RootKeys>) -> Result<SealTo, Fault> 
 
 fn to_standard_output(
     (place, options): (&Place, &Options),
-    source: &Source<'_>,
+    files: &Files,
     moment: Moment,
     to: SealTo,
 ) -> Result<ExitCode, Fault> {
@@ -146,7 +146,7 @@ fn to_standard_output(
     }
     let mut out = std::io::stdout().lock();
     let (contents, bytes) =
-        write_moment(moment, source, to, &mut out).map_err(|error| fault(place, None, &error))?;
+        write_backup(moment, files, to, &mut out).map_err(|error| fault(place, None, &error))?;
     out.flush()
         .map_err(|error| Fault::new(format!("cannot write to standard output: {error}")))?;
     if let Some(path) = &options.checkpoint_out {

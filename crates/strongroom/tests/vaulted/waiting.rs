@@ -76,7 +76,7 @@ fn payments_that_wait_for_the_vault_hide_nothing() {
         serving: &serving,
         key: installation.shown("test secret key"),
     };
-    let token = shop.post("/v1/tokens", &card(&number(5), "917"));
+    let token = shop.post("/v1/tokens", &card(&number(53), "917"));
     let token = token["id"].as_str().unwrap().to_owned();
     let wallet = wallet(&shop);
     shop.post(
@@ -121,7 +121,7 @@ fn a_payment_whose_number_is_in_another_vault_waits() {
         key: key.clone(),
     };
     let wallet = wallet(&shop);
-    let token = shop.post("/v1/tokens", &card(&number(6), "917"));
+    let token = shop.post("/v1/tokens", &card(&number(51), "917"));
     let token = token["id"].as_str().unwrap().to_owned();
     assert!(serving.running.stop(Signal::TERM).status.success());
     let (vault, away) = (installation.path("data/vault"), installation.path("away"));
@@ -135,7 +135,7 @@ fn a_payment_whose_number_is_in_another_vault_waits() {
     };
     let payment = shop.pay(&token, &wallet);
     // Another payment, of a number that this vault has, is made meanwhile: so the first had its turn.
-    let other = shop.post("/v1/tokens", &card(&number(7), "917"));
+    let other = shop.post("/v1/tokens", &card(&number(52), "917"));
     let other = shop.pay(other["id"].as_str().unwrap(), &wallet);
     wait(|| (shop.status(&other) == "captured").then_some(()));
     assert_eq!(shop.status(&payment), "processing");
