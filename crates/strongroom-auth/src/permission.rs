@@ -180,6 +180,31 @@ pub enum Role {
     Custom,
 }
 
+/// What an operator may do.
+const OPERATOR: &[&str] = &[
+    "read:account",
+    "read:wallets",
+    "read:payouts",
+    "read:transactions",
+    "read:events",
+    "create:payouts",
+    "create:transfers",
+    "cancel:payouts",
+    "read:payments",
+    "create:payments",
+    "capture:payments",
+    "void:payments",
+    "read:refunds",
+    "read:approvals",
+    "withdraw:approvals",
+    "read:customers",
+    "create:customers",
+    "read:products",
+    "read:stores",
+    "read:tills",
+    "read:shifts",
+];
+
 impl Role {
     pub const BUILT_IN: &'static [Role] = &[
         Role::Owner,
@@ -238,29 +263,7 @@ impl Role {
                 "manage:shifts",
                 "void:transactions",
             ],
-            Role::Operator => &[
-                "read:account",
-                "read:wallets",
-                "read:payouts",
-                "read:transactions",
-                "read:events",
-                "create:payouts",
-                "create:transfers",
-                "cancel:payouts",
-                "read:payments",
-                "create:payments",
-                "capture:payments",
-                "void:payments",
-                "read:refunds",
-                "read:approvals",
-                "withdraw:approvals",
-                "read:customers",
-                "create:customers",
-                "read:products",
-                "read:stores",
-                "read:tills",
-                "read:shifts",
-            ],
+            Role::Operator => OPERATOR,
             Role::Viewer => &[
                 "read:account",
                 "read:wallets",

@@ -204,13 +204,7 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
-            Kind::Customer => {
-                let person = personal.first().map(|p| decode::<Person>(&p.bytes));
-                Record::Customer(Customer {
-                    body: decode::<CustomerBody>(business)?,
-                    person: person.transpose()?,
-                })
-            }
+            Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Approval => {
                 let request = personal
                     .first()
@@ -255,6 +249,14 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+fn customer(business: &[u8], personal: &[PersonalPart]) -> Result<Customer, String> {
+    let person = personal.first().map(|p| decode::<Person>(&p.bytes));
+    Ok(Customer {
+        body: decode::<CustomerBody>(business)?,
+        person: person.transpose()?,
+    })
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {
