@@ -229,13 +229,7 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
-            Kind::Customer => {
-                let person = personal.first().map(|p| decode::<Person>(&p.bytes));
-                Record::Customer(Customer {
-                    body: decode::<CustomerBody>(business)?,
-                    person: person.transpose()?,
-                })
-            }
+            Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User => Record::User(User {
                 body: decode::<UserBody>(business)?,
@@ -309,6 +303,13 @@ fn only<T: for<'b> minicbor::Decode<'b, ()>>(
         .first()
         .map(|part| decode::<T>(&part.bytes))
         .transpose()
+}
+
+fn customer(business: &[u8], personal: &[PersonalPart]) -> Result<Customer, String> {
+    Ok(Customer {
+        body: decode::<CustomerBody>(business)?,
+        person: only::<Person>(personal)?,
+    })
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {

@@ -1,9 +1,11 @@
 //! An organization of a test's own on a [`TestServer`], with an owner's key, acting over HTTP only.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use strongroom_auth::Role;
+use strongroom_types::id::EventId;
 use strongroom_types::mode::{Mode, Scope};
 
 use crate::books::{Books, Key};
@@ -15,6 +17,8 @@ pub struct Tenant<'s> {
     pub server: &'s TestServer,
     pub books: Books,
     pub owner: Key,
+    /// The newest event that was ever seen: nobody reads the whole stream twice.
+    seen: Mutex<Option<EventId>>,
 }
 
 impl<'s> Tenant<'s> {
@@ -26,6 +30,7 @@ impl<'s> Tenant<'s> {
             server,
             books,
             owner,
+            seen: Mutex::new(None),
         }
     }
 
@@ -37,6 +42,7 @@ impl<'s> Tenant<'s> {
             server: self.server,
             books,
             owner,
+            seen: Mutex::new(None),
         }
     }
 
@@ -56,6 +62,7 @@ impl<'s> Tenant<'s> {
             server,
             books,
             owner,
+            seen: Mutex::new(None),
         }
     }
 
@@ -186,30 +193,60 @@ impl<'s> Tenant<'s> {
     pub fn mark(&self) -> Mark {
         let audit = self.get("/v1/audit-logs?limit=1").expect(200).json();
         let sequence = audit.pointer("/data/0/sequence").and_then(Value::as_u64);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.events_after(*seen).pop();
+        let newest = newest.and_then(|event| EventId::parse(event.get("id")?.as_str()?));
+        *seen = newest.or(*seen);
         Mark {
             sequence: sequence.unwrap_or(0),
-            events: self.all("/v1/events").len(),
+            event: *seen,
+        }
+    }
+
+    /// Events behind one, oldest first.
+    fn events_after(&self, event: Option<EventId>) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut after = event.map(|id| id.to_string());
+        loop {
+            let cursor = after.as_ref().map(|id| format!("&after={id}"));
+            let target = format!("/v1/events?limit=100{}", cursor.unwrap_or_default());
+            let page = self.get(&target).expect(200).json();
+            let items = page.get("data").and_then(Value::as_array).cloned();
+            found.extend(items.unwrap_or_else(|| panic!("not a list: {page}")));
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(cursor) => after = Some(cursor.to_owned()),
+                None => return found,
+            }
         }
     }
 
     /// Events since a mark, oldest first, without those of alerts that the server raised beside what was done.
     pub fn events_since(&self, mark: &Mark) -> Vec<Value> {
-        let mut events = self.all("/v1/events").split_off(mark.events);
+        let mut events = self.events_after(mark.event);
         events.retain(|event| event.get("type").and_then(Value::as_str) != Some("alert.raised"));
         events
     }
 
     /// Audit records since a mark, oldest first, without the alerts that the server raised beside them.
     pub fn audit_since(&self, mark: &Mark) -> Vec<Value> {
-        let newer = |record: &Value| {
-            let watch = record.get("user_id").and_then(Value::as_str) == Some("system:watch");
-            record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence) && !watch
-        };
-        let mut records: Vec<Value> = self
-            .all("/v1/audit-logs")
-            .into_iter()
-            .filter(newer)
-            .collect();
+        let is_newer =
+            |record: &Value| record.get("sequence").and_then(Value::as_u64) > Some(mark.sequence);
+        let mut records: Vec<Value> = Vec::new();
+        let mut after = String::new();
+        loop {
+            let target = format!("/v1/audit-logs?limit=100{after}");
+            let page = self.get(&target).expect(200).json();
+            let items = page.get("data").and_then(Value::as_array).cloned();
+            let items = items.unwrap_or_else(|| panic!("not a list: {page}"));
+            let all = items.iter().all(is_newer);
+            records.extend(items.into_iter().filter(is_newer));
+            match page.get("next_cursor").and_then(Value::as_str) {
+                Some(cursor) if all => after = format!("&after={cursor}"),
+                _ => break,
+            }
+        }
+        records
+            .retain(|record| record.get("user_id").and_then(Value::as_str) != Some("system:watch"));
         records.reverse();
         records
     }
@@ -219,7 +256,7 @@ impl<'s> Tenant<'s> {
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     sequence: u64,
-    events: usize,
+    event: Option<EventId>,
 }
 
 /// A text that no other call returns.

@@ -158,7 +158,9 @@ fn direction(action: Action) -> Option<Direction> {
         Action::WalletCredited
         | Action::PaymentCreated
         | Action::PaymentCaptured
-        | Action::PaymentLinkCreated => Some(Direction::In),
+        | Action::PaymentLinkCreated
+        | Action::TransactionCreated
+        | Action::TransactionUploaded => Some(Direction::In),
         Action::WalletDebited | Action::PayoutCreated | Action::RefundCreated => {
             Some(Direction::Out)
         }
@@ -171,6 +173,19 @@ fn direction(action: Action) -> Option<Direction> {
 pub(crate) fn moved(action: Action, decision: &Decision) -> Option<Money> {
     if action == Action::PaymentCaptured {
         return decision.transactions.first().map(|t| t.amount);
+    }
+    // Paid in two ways, a sale is one amount; one that was uploaded before moves nothing.
+    if matches!(
+        action,
+        Action::TransactionCreated | Action::TransactionUploaded
+    ) {
+        return decision
+            .changes
+            .iter()
+            .find_map(|(_, record)| match record.as_ref() {
+                Record::Sale(sale) => Some(sale.amount),
+                _ => None,
+            });
     }
     let payout = decision.payout.as_ref().map(|payout| payout.amount);
     let refund = decision.refund.as_ref().map(|refund| refund.amount);

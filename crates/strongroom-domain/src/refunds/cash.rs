@@ -174,6 +174,15 @@ fn till_in(facts: &Facts, of: &RefundOf, sale: &SaleBody) -> Option<TillId> {
     of.till.or_else(|| till_of(facts, &of.hand)).or(sale.till)
 }
 
+/// The same refund in cash, with the till named whose drawer it comes out of.
+pub(super) fn of_drawer(facts: &Facts, of: RefundOf, sale: &SaleBody) -> RefundOf {
+    RefundOf {
+        cash: Some(true),
+        till: till_in(facts, &of, sale),
+        ..of
+    }
+}
+
 fn drawer<'f>(
     facts: &'f Facts,
     of: &RefundOf,

@@ -20,6 +20,7 @@ use crate::facts::{Facts, Field, Keys, books_key};
 use crate::payments::{Exchange, PAUSE, PaymentBody};
 use crate::payouts::check_wallet;
 use crate::record::Record;
+use crate::refunds::cash::of_drawer;
 use crate::refunds::{RefundBody, RefundStatus, RefundView};
 use crate::rejection::{Code, Rejection};
 use crate::sales::SaleBody;
@@ -91,22 +92,24 @@ impl Command for CreateRefund {
         Some(Act::Refund)
     }
 
-    /// With the amount that it is now: what can be given back may be another once it is agreed to.
+    /// With the amount that it is now: what can be given back may be another once it is agreed to. What a transaction
+    /// leads to is named itself, so that as little as may be is to be looked up then.
     fn parked(&self, facts: &Facts, _: Scope) -> Option<Parked> {
-        let cash = self.cash_of(facts);
-        let of_cash = cash.and_then(|sale| self.cash_amount(sale).ok());
-        let of_card = || {
-            let payment = self.payment_in(facts).and_then(|id| facts.payment(id));
-            payment.and_then(|payment| self.amount_of(payment).ok())
+        let mut kept = self.clone();
+        let amount = match self.cash_of(facts) {
+            Some(sale) => {
+                kept.sale = self.sale.map(|of| of_drawer(facts, of, sale));
+                self.cash_amount(sale).ok()
+            }
+            None => {
+                kept.payment = self.payment_in(facts);
+                kept.sale = None;
+                let payment = kept.payment.and_then(|id| facts.payment(id));
+                payment.and_then(|payment| self.amount_of(payment).ok())
+            }
         };
-        let amount = match cash {
-            Some(_) => of_cash,
-            None => of_card(),
-        };
-        Some(Parked::Refund(CreateRefund {
-            amount: amount.or(self.amount),
-            ..self.clone()
-        }))
+        kept.amount = amount.or(self.amount);
+        Some(Parked::Refund(kept))
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {

@@ -219,6 +219,7 @@ impl CreateSale {
             customer_id: self.sale.customer.map(|id| id.to_string()),
             description: self.sale.description.clone(),
             metadata: Metadata::default(),
+            link: None,
         })
     }
 }

@@ -17,6 +17,9 @@ use strongroom_types::id::{AnyId, CustomerId, ProductId, SaleId, ShiftId};
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
 
+/// Says what must hold of a record of a log, and what is wrong where it does not.
+type Must<'a> = dyn FnMut(u32, AnyId, bool, &str) + 'a;
+
 /// What is known of stores and what is sold there.
 #[derive(Default)]
 pub(super) struct Shop {
@@ -142,59 +145,49 @@ impl Shop {
             }
         };
         for (log, product) in &self.products {
-            let sum = self.stock.get(&(*log, product.id)).copied().unwrap_or(0);
-            let same = product.stock.unwrap_or(0) == sum;
-            must(
-                *log,
-                product.id.any(),
-                same,
-                "its stock is not what its entries say",
-            );
+            let sum = self.stock.get(&(*log, product.id)).copied();
+            let same = product.stock.unwrap_or(0) == sum.unwrap_or(0);
+            let fault = "its stock is not what its entries say";
+            must(*log, product.id.any(), same, fault);
         }
+        self.check_sales(&mut must);
+        self.check_shifts(&mut must);
+        self.check_customers(&mut must);
+    }
+
+    fn check_sales(&self, must: &mut Must<'_>) {
         let back = self.given_back();
         for (log, sale) in &self.sales {
-            let (cash, card) = back.get(&(*log, sale.id)).copied().unwrap_or_default();
+            let (log, id) = (*log, sale.id.any());
+            let (cash, card) = back.get(&(log, sale.id)).copied().unwrap_or_default();
             let same = (sale.cash_refunded, sale.card_refunded) == (cash, card);
+            must(log, id, same, "its refunds are not what it says");
+            let same = self.is_paid(log, sale);
             must(
-                *log,
-                sale.id.any(),
-                same,
-                "its refunds are not what it says",
-            );
-            let same = self.is_paid(*log, sale);
-            must(
-                *log,
-                sale.id.any(),
+                log,
+                id,
                 same,
                 "the cash that moved for it is not what it says",
             );
-            must(
-                *log,
-                sale.id.any(),
-                adds_up(sale),
-                "its lines are not its total",
-            );
+            must(log, id, adds_up(sale), "its lines are not its total");
         }
+    }
+
+    fn check_shifts(&self, must: &mut Must<'_>) {
         let sums = self.sums();
         for (log, shift) in &self.shifts {
-            let sum = sums.get(&(*log, shift.id)).cloned().unwrap_or_default();
-            let same = self.with_cash(*log, shift, sum.totals) == shift.totals;
-            must(
-                *log,
-                shift.id.any(),
-                same,
-                "its sums are not those of its transactions",
-            );
+            let (log, id) = (*log, shift.id.any());
+            let sum = sums.get(&(log, shift.id)).cloned().unwrap_or_default();
+            let same = self.with_cash(log, shift, sum.totals) == shift.totals;
+            must(log, id, same, "its sums are not those of its transactions");
             let same = sum.pending == shift.pending;
-            must(
-                *log,
-                shift.id.any(),
-                same,
-                "transactions wait that it does not know",
-            );
-            let same = self.is_counted(*log, shift);
-            must(*log, shift.id.any(), same, "its cash is not what moved");
+            must(log, id, same, "transactions wait that it does not know");
+            let same = self.is_counted(log, shift);
+            must(log, id, same, "its cash is not what moved");
         }
+    }
+
+    fn check_customers(&self, must: &mut Must<'_>) {
         let bought = self.bought();
         for (log, customer) in &self.customers {
             let mut found: Vec<(Currency, u32, i64)> = customer
@@ -204,21 +197,11 @@ impl Shop {
                 .map(|total| (total.currency, total.sales, total.amount))
                 .collect();
             found.sort_unstable();
-            let wanted = bought
-                .get(&(*log, customer.id))
-                .cloned()
-                .unwrap_or_default();
-            let wanted: Vec<_> = wanted
-                .into_iter()
-                .map(|(c, (n, sum))| (c, n, sum))
-                .collect();
-            let same = found == wanted;
-            must(
-                *log,
-                customer.id.any(),
-                same,
-                "its totals are not its transactions",
-            );
+            let wanted = bought.get(&(*log, customer.id));
+            let wanted = wanted.into_iter().flatten();
+            let wanted: Vec<_> = wanted.map(|(c, (n, sum))| (*c, *n, *sum)).collect();
+            let fault = "its totals are not its transactions";
+            must(*log, customer.id.any(), found == wanted, fault);
         }
     }
 

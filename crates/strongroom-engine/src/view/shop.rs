@@ -228,7 +228,7 @@ impl View<'_> {
             (Some(cursor), true) => id.raw > cursor,
             (Some(cursor), false) => id.raw < cursor,
         });
-        ids.sort_unstable_by(|a, b| b.raw.cmp(&a.raw));
+        ids.sort_unstable_by_key(|id| std::cmp::Reverse(id.raw));
         if backward {
             ids.reverse();
         }

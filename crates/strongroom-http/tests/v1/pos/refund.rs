@@ -1,8 +1,9 @@
 //! `POST /v1/refunds {transaction_id}`
 
 use serde_json::json;
+use strongroom_auth::Role;
 use strongroom_testkit::server::{ServerSettings, TestServer};
-use strongroom_testkit::tenant::{Tenant, VISA};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 use crate::v1::pos::{Shop, thing, verified};
 
@@ -105,6 +106,35 @@ fn of_two_tenders_one_must_be_named() {
         shop.acme
             .post("/v1/refunds", &both)
             .refused(422, "invalid_field");
+    }
+    verified(server);
+}
+
+#[test]
+fn a_refund_over_a_policy_s_threshold_waits_for_another_person() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        let acme = &shop.acme;
+        let cash = shop.cash(9_000).expect(201).id();
+        let card = shop.card(9_000).expect(201);
+        shop.attend(&card);
+        shop.attend(&card);
+        let threshold = json!({ "amount": 5_000, "currency": "PHP" });
+        let policy = json!({ "act": "refund", "threshold": threshold, "approvals": 1 });
+        acme.post("/v1/approval-policies", &policy).expect(201);
+        let second = acme.key(Role::Owner);
+        shop.refund(&cash, 1_000).expect(201);
+        for sale in [cash, card.id()] {
+            let waiting = shop.refund(&sale, 6_000).expect(202);
+            let path = format!("/v1/approvals/{}/approve", waiting.id());
+            let body = json!({ "hash": waiting.field("hash") });
+            let request = acme.server.request("POST", &path).bearer(&second.text);
+            let done = request.idempotent(&fresh("approve")).json(&body).send();
+            assert_eq!(done.expect(200).field("status"), "executed");
+        }
+        assert_eq!(shop.expected(), 1_000 + 9_000 - 1_000 - 6_000);
+        assert_eq!(shop.sale(&card.id()).field("amount_refunded"), "6000");
     }
     verified(server);
 }

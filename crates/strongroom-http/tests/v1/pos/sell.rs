@@ -212,17 +212,11 @@ fn cash_and_card_pay_one_transaction_together() {
 #[test]
 fn what_does_not_add_up_is_refused_and_nothing_moves() {
     let shop = Shop::new(tenant());
-    let acme = &shop.acme;
-    let coffee = shop.product(500, Some(1));
     let till = &shop.till;
-    let used = acme.token(VISA).expect(201).id();
-    shop.sell(json!({ "items": [thing(5)], "payment_token": used }))
-        .expect(201);
     let cash = |items: &str, more: &str| {
         format!(r#"{{"till_id":"{till}","tender":"cash","items":[{items}]{more}}}"#)
     };
     let tea = r#"{"name":"Tea","quantity":1,"unit_amount":500}"#;
-    let one = |more: &str| format!(r#"{{"product_id":"{coffee}","quantity":1{more}}}"#);
     let cases = [
         (
             cash(tea, r#","amount":499"#),
@@ -291,6 +285,30 @@ fn what_does_not_add_up_is_refused_and_nothing_moves() {
             "field_required",
             "/items/0/name",
         ),
+    ];
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(b, s, c, p)| (b.as_str(), *s, *c, *p))
+        .collect();
+    refuses(&shop.acme, "POST", "/v1/transactions", &cases);
+    assert_eq!(shop.expected(), 1_000);
+}
+
+#[test]
+fn what_is_not_sold_or_paid_like_that_is_refused_and_nothing_moves() {
+    let shop = Shop::new(tenant());
+    let acme = &shop.acme;
+    let coffee = shop.product(500, Some(1));
+    let till = &shop.till;
+    let used = acme.token(VISA).expect(201).id();
+    shop.sell(json!({ "items": [thing(5)], "payment_token": used }))
+        .expect(201);
+    let cash = |items: &str, more: &str| {
+        format!(r#"{{"till_id":"{till}","tender":"cash","items":[{items}]{more}}}"#)
+    };
+    let tea = r#"{"name":"Tea","quantity":1,"unit_amount":500}"#;
+    let one = |more: &str| format!(r#"{{"product_id":"{coffee}","quantity":1{more}}}"#);
+    let cases = [
         (
             cash(r#"{"sku":"nothing","quantity":1}"#, ""),
             404,
