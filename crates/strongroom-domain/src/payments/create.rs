@@ -33,6 +33,8 @@ pub struct CreatePayment {
     pub metadata: Metadata,
     /// The link that it pays.
     pub link: Option<PaymentLinkId>,
+    /// Where the cardholder goes on to, should his bank want to hear from him.
+    pub return_url: Option<String>,
 }
 
 impl Command for CreatePayment {
@@ -161,6 +163,8 @@ impl CreatePayment {
             authorized_at: None,
             expires_at: None,
             link: self.link,
+            challenge: None,
+            return_url: self.return_url.clone(),
         }
     }
 }
