@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_domain::payments::{
-    AcquirerAnswer, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
+    AcquirerAnswer, Identified, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
 };
 use strongroom_domain::refunds::RefundFailure;
-use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::id::{PaymentId, RawId, RefundId};
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
 
@@ -26,9 +26,15 @@ pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// An acquirer of card payments.
 pub trait Acquirer: Send + Sync {
-    /// Asks the cardholder's bank to approve an amount.
-    fn authorize(&self, id: PaymentId, amount: Money, card: CardInHand)
-    -> Answering<PaymentAnswer>;
+    /// Asks the cardholder's bank to approve an amount; `identified` says that he has answered its challenge. That he is to
+    /// be challenged is an answer by which nothing was approved; whoever takes it gives the challenge its key.
+    fn authorize(
+        &self,
+        id: PaymentId,
+        amount: Money,
+        card: CardInHand,
+        identified: bool,
+    ) -> Answering<PaymentAnswer>;
 
     /// Asks what became of an authorization.
     fn inquire(&self, id: PaymentId) -> Answering<PaymentAnswer>;
@@ -60,7 +66,7 @@ enum Lost {
 }
 
 impl SandboxAcquirer {
-    fn first(&self, id: PaymentId, card: &CardInHand) -> PaymentAnswer {
+    fn first(&self, id: PaymentId, card: &CardInHand, identified: bool) -> PaymentAnswer {
         let mut unanswered = lock(&self.unanswered);
         let lost = match sandbox_answer(card.number.expose()) {
             Some(SandboxAnswer::Declined(failure)) => return AcquirerAnswer::Declined(failure),
@@ -68,7 +74,15 @@ impl SandboxAcquirer {
             Some(SandboxAnswer::NeverAnswers) => Lost::Silent,
             // The second time it gets through.
             Some(SandboxAnswer::NeverArrives) if unanswered.remove(&id).is_none() => Lost::OnItsWay,
-            Some(SandboxAnswer::NeverArrives) | None => {
+            Some(SandboxAnswer::Challenges(_)) if !identified => {
+                return AcquirerAnswer::Challenged(RawId::ZERO);
+            }
+            Some(SandboxAnswer::Challenges(Identified::Declined)) => {
+                return AcquirerAnswer::Declined(PaymentFailure::CardDeclined);
+            }
+            Some(SandboxAnswer::Challenges(Identified::AnswersLate)) => Lost::Approved(1),
+            Some(SandboxAnswer::Challenges(Identified::Approved) | SandboxAnswer::NeverArrives)
+            | None => {
                 return AcquirerAnswer::Approved(approval(id));
             }
         };
@@ -109,8 +123,14 @@ fn now<T: Send + 'static>(answer: T) -> Answering<T> {
 }
 
 impl Acquirer for SandboxAcquirer {
-    fn authorize(&self, id: PaymentId, _: Money, card: CardInHand) -> Answering<PaymentAnswer> {
-        now(self.first(id, &card))
+    fn authorize(
+        &self,
+        id: PaymentId,
+        _: Money,
+        card: CardInHand,
+        identified: bool,
+    ) -> Answering<PaymentAnswer> {
+        now(self.first(id, &card, identified))
     }
 
     fn inquire(&self, id: PaymentId) -> Answering<PaymentAnswer> {

@@ -40,6 +40,8 @@ pub struct Turn {
     busy: AtomicBool,
     /// Whether the next request is the other process's.
     theirs: AtomicBool,
+    /// Whether that is a form of the payment page, whose sender is a person.
+    page: AtomicBool,
     /// The socket, then: the connection here may end without closing it.
     socket: Mutex<Option<OwnedFd>>,
 }
@@ -50,6 +52,7 @@ impl Default for Turn {
             between: AtomicBool::new(true),
             busy: AtomicBool::new(false),
             theirs: AtomicBool::new(false),
+            page: AtomicBool::new(false),
             socket: Mutex::new(None),
         }
     }
@@ -79,11 +82,17 @@ impl Turn {
         socket.take()
     }
 
+    /// Whether that request is a form of the payment page.
+    pub fn is_page(&self) -> bool {
+        self.page.load(Ordering::Relaxed)
+    }
+
     fn is_theirs(&self) -> bool {
         self.theirs.load(Ordering::Relaxed)
     }
 
-    fn leave(&self, socket: OwnedFd) {
+    fn leave(&self, socket: OwnedFd, page: bool) {
+        self.page.store(page, Ordering::Relaxed);
         *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
         self.theirs.store(true, Ordering::Relaxed);
     }
@@ -102,6 +111,8 @@ pub struct Gate {
 enum Next {
     Ours,
     Theirs,
+    /// The same, and a form of the payment page.
+    TheirPage,
     /// Too little to tell.
     Unclear,
 }
@@ -144,11 +155,17 @@ fn whose(bytes: &[u8], side: Side) -> Next {
         .take_while(|byte| matches!(byte, b'\r' | b'\n'))
         .count();
     let begun = bytes.get(lines..).unwrap_or(&[]);
+    if begun.starts_with(PAGE) {
+        return match side {
+            Side::Vault => Next::Ours,
+            Side::Api | Side::Alone => Next::TheirPage,
+        };
+    }
     let vault = match (begun.strip_prefix(VAULT), begun.get(VAULT.len())) {
         (Some(_), Some(after)) => AFTER.contains(after),
         (Some(_), None) => return Next::Unclear,
         (None, _) if VAULT.starts_with(begun) || PAGE.starts_with(begun) => return Next::Unclear,
-        (None, _) => begun.starts_with(PAGE),
+        (None, _) => false,
     };
     match vault == (side == Side::Vault) {
         true => Next::Ours,
@@ -168,12 +185,13 @@ impl AsyncRead for Gate {
         }
         if gate.side != Side::Alone && gate.turn.between.load(Ordering::Relaxed) {
             match ready!(gate.poll_next(context))? {
-                Next::Theirs => {
+                next @ (Next::Theirs | Next::TheirPage) => {
                     // It is looked at again when the answer under way has left.
                     if gate.blocked || gate.turn.busy.load(Ordering::Relaxed) {
                         return Poll::Pending;
                     }
-                    gate.turn.leave(gate.stream.as_fd().try_clone_to_owned()?);
+                    let socket = gate.stream.as_fd().try_clone_to_owned()?;
+                    gate.turn.leave(socket, next == Next::TheirPage);
                     return Poll::Ready(Ok(()));
                 }
                 Next::Ours | Next::Unclear => gate.turn.between.store(false, Ordering::Relaxed),
@@ -243,8 +261,8 @@ mod tests {
             ("POST /v1/payouts", Next::Ours),
             ("POST /pa", Next::Unclear),
             ("POST /pay", Next::Unclear),
-            ("POST /pay/", Next::Theirs),
-            ("\r\nPOST /pay/plink_1 HTTP", Next::Theirs),
+            ("POST /pay/", Next::TheirPage),
+            ("\r\nPOST /pay/plink_1 HTTP", Next::TheirPage),
             ("POST /payments", Next::Ours),
             ("GET /pay/plink_1 HTTP", Next::Ours),
             ("P", Next::Unclear),

@@ -230,6 +230,9 @@ pub struct Authorize {
     #[n(5)]
     #[cbor(with = "minicbor::bytes")]
     pub digest: [u8; 32],
+    /// Whether the cardholder has identified himself.
+    #[n(25)]
+    pub identified: bool,
 }
 
 /// What the API process asks of the vault.
@@ -375,6 +378,9 @@ pub enum AcquirerSaid {
     NeverArrived,
     #[n(4)]
     Reversed,
+    /// The cardholder has to identify himself first.
+    #[n(25)]
+    Challenged,
 }
 
 /// What the vault asks of the API process.

@@ -147,6 +147,8 @@ actions! {
     PaymentLinkCreated = 260, "payment_link_created";
     PaymentLinkCancelled = 261, "payment_link_cancelled";
     PaymentLinkExpired = 262, "payment_link_expired";
+    PaymentChallenged = 263, "payment_challenged";
+    PaymentAuthenticated = 264, "payment_authenticated";
 }
 
 impl Serialize for Action {

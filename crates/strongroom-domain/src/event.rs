@@ -144,6 +144,8 @@ events! {
     PaymentLinkPaid = 191, "payment_link.paid";
     PaymentLinkExpired = 192, "payment_link.expired";
     PaymentLinkCancelled = 193, "payment_link.cancelled";
+    PaymentRequiresAction = 194, "payment.requires_action";
+    PaymentAuthenticated = 195, "payment.authenticated";
 }
 
 impl EventType {

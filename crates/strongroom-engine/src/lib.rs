@@ -10,6 +10,7 @@ mod arrivals;
 pub mod backup;
 mod bases;
 mod cache;
+mod cardholder;
 mod checkpoints;
 mod clock;
 mod commit;
@@ -51,6 +52,7 @@ pub mod view;
 mod watch;
 mod webhooks;
 
+pub use cardholder::{Asked, Cardholder};
 pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
 pub use envelope::{Committed, Envelope, Failure, Idempotency};

@@ -10,7 +10,7 @@ use strongroom_domain::payments::PaymentBody;
 use strongroom_domain::tokens::{CreateToken, DeleteToken, SealedCard, TokenUse};
 use strongroom_store::Wanted;
 use strongroom_types::card::Expiry;
-use strongroom_types::id::{Kind, PaymentId, PaymentLinkId, TokenId};
+use strongroom_types::id::{Kind, PaymentId, PaymentLinkId, RawId, TokenId};
 use strongroom_types::mode::{INSTALLATION, Scope};
 use strongroom_types::time::{SECOND, Timestamp};
 use strongroom_vault::{CardNumber, SecurityCode};
@@ -48,10 +48,24 @@ impl Engine {
     /// # Errors
     /// [`Failure`] of the read.
     pub async fn payer(&self, link: PaymentLinkId) -> Result<Option<Payer>, Failure> {
+        let scope = self.scope_of_record(Kind::PaymentLink, link.0).await?;
+        Ok(scope.map(|scope| Payer {
+            engine: self.clone(),
+            scope,
+            link,
+        }))
+    }
+
+    /// Whose books hold a record: an id says nothing of that.
+    pub(crate) async fn scope_of_record(
+        &self,
+        kind: Kind,
+        id: RawId,
+    ) -> Result<Option<Scope>, Failure> {
         let books = self.scopes().into_iter();
         let records = books
             .filter(|scope| scope.number != INSTALLATION)
-            .map(|scope| (scope.number, Kind::PaymentLink.code(), link.0.0))
+            .map(|scope| (scope.number, kind.code(), id.0))
             .collect();
         let wanted = Wanted {
             records,
@@ -62,12 +76,7 @@ impl Engine {
                 Ok(view.reader.load(&wanted)?.records)
             })
             .await?;
-        let scope = rows.first().and_then(|row| self.shared().scope(row.scope));
-        Ok(scope.map(|scope| Payer {
-            engine: self.clone(),
-            scope,
-            link,
-        }))
+        Ok(rows.first().and_then(|row| self.shared().scope(row.scope)))
     }
 }
 

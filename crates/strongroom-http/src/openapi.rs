@@ -110,7 +110,7 @@ fn operation(route: &Route) -> Value {
         fields.insert("x-permission".into(), json!(permission));
     }
     if let (Some(fields), Some(body)) = (operation.as_object_mut(), route.body) {
-        fields.insert("requestBody".into(), request_body(&body()));
+        fields.insert("requestBody".into(), request_body(route, &body()));
     }
     operation
 }
@@ -151,11 +151,15 @@ pub(crate) fn page_schema() -> Value {
     schema::text()
 }
 
-fn request_body(body: &Value) -> Value {
+fn request_body(route: &Route, body: &Value) -> Value {
+    let kind = match route.door {
+        Door::Pay(_) => "application/x-www-form-urlencoded",
+        _ => "application/json",
+    };
     let required = body.get("required").and_then(Value::as_array);
     json!({
         "required": required.is_some_and(|names| !names.is_empty()),
-        "content": {"application/json": {"schema": body}},
+        "content": {kind: {"schema": body}},
     })
 }
 

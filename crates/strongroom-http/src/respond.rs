@@ -170,7 +170,7 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
     }
 }
 
-fn describe_shown(headers: &mut HeaderMap, shown: &Shown) {
+pub(crate) fn describe_shown(headers: &mut HeaderMap, shown: &Shown) {
     fixed(headers, CONTENT_TYPE, shown.kind);
     headers.insert(CONTENT_SECURITY_POLICY, shown.policy.clone());
     if let Some(location) = &shown.location {

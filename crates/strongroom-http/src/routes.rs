@@ -44,6 +44,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(shop::shop_rows());
         rows.extend(links::payment_link_rows());
         rows.extend(links::page_rows());
+        rows.extend(links::challenge_rows());
         rows.extend(log_rows());
         rows
     });

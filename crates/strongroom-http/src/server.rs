@@ -452,7 +452,11 @@ async fn hand_over(bounds: &Bounds, turn: &Turn, peer: IpAddr) {
         return;
     };
     if let Err(socket) = vault.give(socket, peer).await {
-        refuse(socket, &vaulted::away_in_full(app)).await;
+        let refusal = match turn.is_page() {
+            true => vaulted::away_page_in_full(app),
+            false => vaulted::away_in_full(app),
+        };
+        refuse(socket, &refusal).await;
     }
 }
 

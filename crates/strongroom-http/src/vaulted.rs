@@ -200,6 +200,25 @@ pub(crate) fn away_in_full(app: &App) -> Vec<u8> {
     [head.as_bytes(), &body].concat()
 }
 
+/// The same for a form of the payment page, whose sender reads no problems.
+pub(crate) fn away_page_in_full(app: &App) -> Vec<u8> {
+    let (headers, body) = app.page_for(&away());
+    let mut out = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: {}\r\nconnection: close\r\n",
+        body.len()
+    )
+    .into_bytes();
+    for (name, value) in &headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&body);
+    out
+}
+
 /// Answers what the vault asks of this process. `needed` says which numbers tokens still need.
 pub(crate) fn answers<N, F>(app: App, needed: N) -> Serve
 where
@@ -327,7 +346,7 @@ impl App {
                 let bytes = crate::cards::Wiped(bytes);
                 SecretBytes(Zeroizing::new(bytes.0.to_vec()))
             }
-            Err(problem) => return self.plain(&problem),
+            Err(problem) => return self.refused(head, &problem),
         };
         let forwarded = async {
             let vault = settings.vault.as_ref().filter(|vault| vault.is_up())?;
@@ -351,11 +370,14 @@ impl App {
         };
         match forwarded.await {
             Some(Ok(FromVault::Response(response))) => written(response),
-            None => self.plain(&away()),
+            None => self.refused(head, &away()),
             // It was sent, and nobody knows how far it came.
             Some(_) => {
                 let text = "the card vault went away before its answer came: look whether it was carried out";
-                self.plain(&Problem::new(EdgeCode::OutcomeUnknown, text).retry_after(1))
+                self.refused(
+                    head,
+                    &Problem::new(EdgeCode::OutcomeUnknown, text).retry_after(1),
+                )
             }
         }
     }
@@ -364,6 +386,19 @@ impl App {
     fn has_passed(&self, headers: &hyper::HeaderMap) -> bool {
         let shown = headers.get(PASSED).map(HeaderValue::as_bytes);
         shown.is_some_and(|shown| strongroom_crypto::equal(shown, self.inner().pass.as_bytes()))
+    }
+
+    /// A problem as whoever sent the request can read it.
+    fn refused(&self, head: &Parts, problem: &Problem) -> Response<Reply> {
+        if !head.uri.path().starts_with("/pay/") {
+            return self.plain(problem);
+        }
+        let (headers, body) = self.page_for(problem);
+        let mut response = Response::new(Reply::Whole(Full::new(body)));
+        let status = StatusCode::from_u16(problem.status());
+        *response.status_mut() = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        *response.headers_mut() = headers;
+        response
     }
 
     /// A problem that comes before everything that answers know of a request.

@@ -203,7 +203,7 @@ fn logged_path(head: &Parts, route: &Route) -> String {
         .zip(asked)
         .map(|(named, asked)| match named {
             // SECURITY: whoever knows a payment link's id may pay it.
-            "{id}" if looks_like_an_id(asked) && !route.path.starts_with("/pay/") => asked,
+            "{id}" if looks_like_an_id(asked) && route.path.starts_with("/v1/") => asked,
             named => named,
         });
     let mut path = segments.collect::<Vec<_>>().join("/");

@@ -1,8 +1,7 @@
 //! A strict JSON reader for bodies that come from outside: one pass, bounded depth, no number ever becomes a float.
 //!
-//! Stricter than the grammar on purpose: a key that stands twice in one object is refused at any level, because two
-//! readers of the same body would otherwise see two different requests. Numbers keep their raw text for the amount
-//! rules (CONTRACT 3).
+//! Stricter than the grammar on purpose: a key that stands twice in one object is refused at any level, because two readers
+//! of one body would otherwise see two requests. Numbers keep their raw text for the amount rules (CONTRACT 3).
 
 mod form;
 
@@ -15,7 +14,7 @@ pub use form::{FormFault, parse_form};
 
 /// The deepest nesting accepted; the body's own object is the first level.
 const MAX_DEPTH: u32 = 32;
-/// Up to this many members, duplicates are looked for by comparing; beyond it, in a set.
+/// Most members among which duplicates are looked for by comparing, not in a set.
 const FEW: usize = 16;
 
 /// A value, borrowing from the body where it can.

@@ -11,7 +11,13 @@ use strongroom_worker::{Acquirer, Answering, PaymentAnswer, RefundAnswer};
 pub struct SilentAcquirer;
 
 impl Acquirer for SilentAcquirer {
-    fn authorize(&self, _: PaymentId, _: Money, _: CardInHand) -> Answering<PaymentAnswer> {
+    fn authorize(
+        &self,
+        _: PaymentId,
+        _: Money,
+        _: CardInHand,
+        _: bool,
+    ) -> Answering<PaymentAnswer> {
         Box::pin(pending())
     }
 

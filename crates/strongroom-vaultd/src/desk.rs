@@ -165,6 +165,7 @@ async fn authorize(vault: &Vault, wanted: Authorize) -> Result<FromVault, VaultE
         currency,
         expiry,
         digest,
+        identified,
     } = wanted;
     let Some(amount) = money(minor, &currency) else {
         return Ok(FromVault::Refused);
@@ -178,8 +179,9 @@ async fn authorize(vault: &Vault, wanted: Authorize) -> Result<FromVault, VaultE
         expiry,
         code,
     };
+    let acquirer = vault.acquirer();
     Ok(said(
-        vault.acquirer().authorize(payment, amount, card).await,
+        acquirer.authorize(payment, amount, card, identified).await,
     ))
 }
 
@@ -215,5 +217,6 @@ fn in_words<F: Copy>(answer: AcquirerAnswer<F>, name: impl Fn(F) -> &'static str
         AcquirerAnswer::Unknown => AcquirerSaid::Unknown,
         AcquirerAnswer::NeverArrived => AcquirerSaid::NeverArrived,
         AcquirerAnswer::Reversed => AcquirerSaid::Reversed,
+        AcquirerAnswer::Challenged(_) => AcquirerSaid::Challenged,
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
     TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
@@ -122,12 +122,13 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
     let mark = |number: &str| vault.cards().mark(&bound, number);
     // Only the route that takes a card has one taken out; of others everything that looks like one.
     let keys = vault.cards().encryption().in_force(vault.now());
+    let page = is_page(&head.target);
     let redacted = {
         let means = redact::Means {
             mark: &mark,
             keys: &keys,
         };
-        match is_page(&head.target) {
+        match page {
             true => redact::form(&body.0, &means),
             false => redact::body(&body.0, &means),
         }
@@ -167,7 +168,8 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
             }
             response
         }
-        _ => away(),
+        _ if page => refusal("text/html; charset=utf-8", AWAY_PAGE),
+        _ => refusal("application/problem+json", AWAY),
     }
 }
 
@@ -223,19 +225,25 @@ fn filled(body: &SecretBytes, marker: &str, number: &str) -> SecretBytes {
 }
 
 /// The API process does not answer.
-fn away() -> message::Response {
+const AWAY: &str =
+    r#"{"type":"about:blank","title":"The server is not ready","status":503,"code":"unavailable"}"#;
+const AWAY_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not ready</title>\
+    <h1>The payment page is not reachable right now</h1>\
+    <p>Wait a moment and open the payment link again: it says whether it was paid.</p></html>\n";
+
+fn refusal(kind: &str, body: &str) -> message::Response {
     let header = |name: HeaderName, value: &str| message::Header {
         name: name.as_str().to_owned(),
         value: value.as_bytes().to_vec(),
     };
-    let body = br#"{"type":"about:blank","title":"The server is not ready","status":503,"code":"unavailable"}"#;
     message::Response {
         status: 503,
         headers: vec![
-            header(CONTENT_TYPE, "application/problem+json"),
+            header(CONTENT_TYPE, kind),
+            header(CACHE_CONTROL, "no-store"),
             header(RETRY_AFTER, "1"),
         ],
-        body: SecretBytes(Zeroizing::new(body.to_vec())),
+        body: SecretBytes(Zeroizing::new(body.as_bytes().to_vec())),
     }
 }
 

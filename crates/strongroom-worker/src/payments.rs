@@ -113,6 +113,12 @@ impl Desk<'_> {
             PaymentStep::Inquire => self.till.inquire(id).await,
             PaymentStep::Reverse => self.till.reverse(id).await,
         };
+        let answer = match answer {
+            AcquirerAnswer::Challenged(_) => {
+                AcquirerAnswer::Challenged(self.engine.new_challenge())
+            }
+            other => other,
+        };
         let answered = AnswerPayment { id, answer, pause };
         self.commit(answered).await?;
         self.forget_unneeded(payment).await
@@ -140,7 +146,7 @@ impl Desk<'_> {
         match self.engine.card_for(&self.caller, &sent).await? {
             Some(card) => {
                 let scope = self.caller.tenant().scope().number;
-                Ok(self.till.authorize(scope, id, payment.amount, card).await)
+                Ok(self.till.authorize(scope, payment, card).await)
             }
             // Its token was deleted in the meantime: nothing was sent, and nothing can be.
             None => Ok(AcquirerAnswer::Declined(PaymentFailure::TokenUnusable)),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use strongroom_acquirer::{Acquirer, PaymentAnswer, RefundAnswer};
 use strongroom_channel::Vault;
 use strongroom_channel::message::{AcquirerSaid, Authorize, Claim, FromVault, Place, ToVault};
-use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
+use strongroom_domain::payments::{AcquirerAnswer, PaymentBody, PaymentFailure};
 use strongroom_domain::refunds::RefundFailure;
 use strongroom_domain::tokens::Token;
 use strongroom_engine::PaidWith;
-use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::id::{PaymentId, RawId, RefundId};
 use strongroom_types::money::Money;
 
 /// How long an acquirer has for an answer.
@@ -52,16 +52,11 @@ impl Till<'_> {
         }
     }
 
-    pub async fn authorize(
-        &self,
-        scope: u32,
-        payment: PaymentId,
-        amount: Money,
-        card: PaidWith,
-    ) -> PaymentAnswer {
+    pub async fn authorize(&self, scope: u32, body: &PaymentBody, card: PaidWith) -> PaymentAnswer {
+        let (payment, amount, identified) = (body.id, body.amount, body.is_identified());
         match (self, card) {
             (Till::Here(acquirer), PaidWith::Here(card)) => {
-                in_time(acquirer.authorize(payment, amount, card)).await
+                in_time(acquirer.authorize(payment, amount, card, identified)).await
             }
             (
                 Till::Vault(vault),
@@ -78,6 +73,7 @@ impl Till<'_> {
                     currency: amount.currency.code().to_owned(),
                     expiry,
                     digest,
+                    identified,
                 };
                 asked(vault, ToVault::Authorize(wanted)).await
             }
@@ -169,6 +165,8 @@ fn from_words<F>(said: AcquirerSaid, failure: impl Fn(&str) -> Option<F>) -> Acq
         AcquirerSaid::Unknown => AcquirerAnswer::Unknown,
         AcquirerSaid::NeverArrived => AcquirerAnswer::NeverArrived,
         AcquirerSaid::Reversed => AcquirerAnswer::Reversed,
+        // Whoever takes the answer makes the key.
+        AcquirerSaid::Challenged => AcquirerAnswer::Challenged(RawId::ZERO),
     }
 }
 

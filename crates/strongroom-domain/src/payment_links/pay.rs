@@ -90,6 +90,8 @@ impl PayPaymentLink {
             description: body.description.clone(),
             metadata: body.metadata.clone(),
             link: Some(body.id),
+            // The page leads back to itself.
+            return_url: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What passes between the server and the acquirer, as it goes on record.
 
 use strongroom_auth::permission::Operate;
-use strongroom_types::id::PaymentId;
+use strongroom_types::id::{PaymentId, RawId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
@@ -12,7 +12,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys, external_key};
 use crate::payments::{
     AUTHORIZED_FOR, Exchange, MOST_UNANSWERED, PaymentBody, PaymentFailure, PaymentStatus,
-    existing, steps, wrong_state,
+    challenge, existing, steps, wrong_state,
 };
 use crate::record::Record;
 use crate::rejection::Rejection;
@@ -31,6 +31,8 @@ pub enum AcquirerAnswer<F> {
     NeverArrived,
     /// It is undone, if it ever was done.
     Reversed,
+    /// Nothing is approved before the cardholder has identified himself, by a challenge of this key.
+    Challenged(RawId),
 }
 
 /// Puts on record that the authorization is sent, before it is.
@@ -84,6 +86,7 @@ impl Command for AnswerPayment {
             AcquirerAnswer::Approved(_) => Action::PaymentAuthorized,
             AcquirerAnswer::Declined(_) => Action::PaymentFailed,
             AcquirerAnswer::Reversed => Action::PaymentReversed,
+            AcquirerAnswer::Challenged(_) => Action::PaymentChallenged,
             AcquirerAnswer::Unknown | AcquirerAnswer::NeverArrived => Action::PaymentUnanswered,
         }
     }
@@ -133,6 +136,15 @@ impl AnswerPayment {
             }
             AcquirerAnswer::Declined(failure) if !reverses => {
                 Ok(self.failed(facts, moment, payment, *failure))
+            }
+            // Asked for again of one who has identified himself, it would go round for ever.
+            AcquirerAnswer::Challenged(_) if !reverses && payment.challenge.is_some() => {
+                let failure = PaymentFailure::AuthenticationFailed;
+                Ok(self.failed(facts, moment, payment, failure))
+            }
+            AcquirerAnswer::Challenged(key) if !reverses => {
+                let (next, events) = challenge::challenged(payment, *key, moment.now);
+                Ok(self.decision(facts, moment, next, events))
             }
             AcquirerAnswer::Reversed if reverses => Ok(self.reversed(facts, moment, payment)),
             AcquirerAnswer::NeverArrived if !reverses => {
@@ -244,7 +256,7 @@ impl AnswerPayment {
 }
 
 /// The number of a token for one payment goes once the acquirer needs it no more.
-fn without_number(decision: Decision, facts: &Facts, payment: &PaymentBody) -> Decision {
+pub(super) fn without_number(decision: Decision, facts: &Facts, payment: &PaymentBody) -> Decision {
     let token = facts.token(payment.token);
     match token.filter(|token| token.body.status == TokenStatus::Used) {
         Some(token) => {

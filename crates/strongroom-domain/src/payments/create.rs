@@ -34,6 +34,8 @@ pub struct CreatePayment {
     pub metadata: Metadata,
     /// The link that it pays.
     pub link: Option<PaymentLinkId>,
+    /// Where the cardholder goes on to, should his bank want to hear from him.
+    pub return_url: Option<String>,
 }
 
 impl Command for CreatePayment {
@@ -196,6 +198,8 @@ impl CreatePayment {
             expires_at: None,
             link: self.link,
             sale: None,
+            challenge: None,
+            return_url: self.return_url.clone(),
         }
     }
 }

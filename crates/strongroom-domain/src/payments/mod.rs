@@ -1,11 +1,12 @@
 //! Payments: money coming in from a card.
 //!
 //! `processing → authorized → partially_captured → captured`; `failed` (declined, or never answered and reversed),
-//! `voided` and `expired` end it. What is captured stands as pending in the wallet until the acquirer has settled it.
+//! `voided` and `expired` end it. `requires_action` stands in between where the cardholder has to identify himself. What is captured stands as pending in the wallet until the acquirer has settled it.
 //! INVARIANT(never-guessed): a payment leaves `processing` only by an answer of the acquirer: approved, declined, or
 //! reversed. That a request was sent is on record before it is sent, so it is asked about and not sent twice.
 
 mod answer;
+mod challenge;
 mod create;
 mod sandbox;
 mod steps;
@@ -26,9 +27,10 @@ use crate::facts::Facts;
 use crate::rejection::{Code, Rejection};
 
 pub use answer::{AcquirerAnswer, AnswerPayment, SendAuthorization};
+pub use challenge::{AnswerChallenge, CHALLENGED_FOR, Challenge, Outcome};
 pub use create::CreatePayment;
 pub(crate) use create::with_token;
-pub use sandbox::{SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
+pub use sandbox::{Identified, SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
 pub use steps::{AdvancePayment, CapturePayment, VoidPayment};
 pub use view::PaymentView;
 
@@ -42,12 +44,12 @@ pub const PAUSE: i64 = 1_000;
 pub const MOST_UNANSWERED: u8 = 3;
 
 macro_rules! statuses {
-    ($($name:ident = $code:literal, $text:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
         /// Where a payment stands.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize)]
         #[cbor(index_only)]
         #[serde(rename_all = "snake_case")]
-        pub enum PaymentStatus { $(#[n($code)] $name,)* }
+        pub enum PaymentStatus { $($(#[$doc])* #[n($code)] $name,)* }
 
         impl PaymentStatus {
             pub const ALL: &'static [PaymentStatus] = &[$(PaymentStatus::$name,)*];
@@ -75,6 +77,8 @@ statuses! {
     Failed = 4, "failed";
     Voided = 5, "voided";
     Expired = 6, "expired";
+    /// The cardholder's bank wants to hear from him.
+    RequiresAction = 7, "requires_action";
 }
 
 macro_rules! failures {
@@ -105,6 +109,8 @@ failures! {
     ProcessingError = 6, "processing_error";
     AcquirerUnreachable = 7, "acquirer_unreachable";
     TokenUnusable = 8, "token_unusable";
+    AuthenticationFailed = 9, "authentication_failed";
+    AuthenticationAbandoned = 10, "authentication_abandoned";
 }
 
 /// What stands between us and the acquirer.
@@ -210,6 +216,14 @@ pub struct PaymentBody {
     #[n(23)]
     #[class(operational)]
     pub link: Option<PaymentLinkId>,
+    /// What the cardholder was asked by his bank.
+    #[n(24)]
+    #[class(operational)]
+    pub challenge: Option<Challenge>,
+    /// Where he goes on to when he has answered.
+    #[n(25)]
+    #[class(sensitive)]
+    pub return_url: Option<String>,
     /// The transaction of a till that it pays.
     #[n(26)]
     #[class(operational)]
@@ -273,7 +287,8 @@ impl PaymentBody {
     pub fn waits(&self) -> Waits {
         let unsettled = self.captured > self.settled;
         let asked = self.status == PaymentStatus::Processing;
-        match self.expires_at.filter(|_| self.is_open()) {
+        let lapses = self.expires_at.filter(|_| self.is_open());
+        match lapses.or_else(|| self.challenged_until()) {
             _ if asked || unsettled || self.exchange == Exchange::Reversing => Waits::Soon,
             Some(end) => Waits::Until(end),
             None => Waits::Never,

@@ -14,6 +14,16 @@ pub enum SandboxAnswer {
     NeverAnswers,
     /// The first request is lost on its way.
     NeverArrives,
+    /// The cardholder has to identify himself; what is said to whoever has.
+    Challenges(Identified),
+}
+
+/// What the sandbox says of a card whose holder has identified himself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identified {
+    Approved,
+    Declined,
+    AnswersLate,
 }
 
 impl SandboxAnswer {
@@ -23,12 +33,15 @@ impl SandboxAnswer {
             SandboxAnswer::AnswersLate => "answers_late",
             SandboxAnswer::NeverAnswers => "never_answers",
             SandboxAnswer::NeverArrives => "never_arrives",
+            SandboxAnswer::Challenges(Identified::Approved) => "challenges",
+            SandboxAnswer::Challenges(Identified::Declined) => "challenges_then_declines",
+            SandboxAnswer::Challenges(Identified::AnswersLate) => "challenges_then_answers_late",
         }
     }
 }
 
 /// Test cards with an answer of their own; all others are approved.
-pub const SANDBOX_CARDS: [(&str, SandboxAnswer); 10] = {
+pub const SANDBOX_CARDS: [(&str, SandboxAnswer); 13] = {
     use PaymentFailure as F;
     use SandboxAnswer as A;
     [
@@ -42,6 +55,9 @@ pub const SANDBOX_CARDS: [(&str, SandboxAnswer); 10] = {
         ("4000000000001000", A::AnswersLate),
         ("4000000000001018", A::NeverAnswers),
         ("4000000000001026", A::NeverArrives),
+        ("4000000000003105", A::Challenges(Identified::Approved)),
+        ("4000000000003113", A::Challenges(Identified::Declined)),
+        ("4000000000003121", A::Challenges(Identified::AnswersLate)),
     ]
 };
 

@@ -15,7 +15,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
 use crate::payments::answer::told;
 use crate::payments::{
-    Exchange, PAUSE, PaymentBody, PaymentStatus, PaymentView, existing, wrong_state,
+    Exchange, PAUSE, PaymentBody, PaymentStatus, PaymentView, challenge, existing, wrong_state,
 };
 use crate::payouts::check_wallet;
 use crate::rejection::{Code, Rejection};
@@ -185,17 +185,26 @@ impl Command for AdvancePayment {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        step_keys(facts, self.id)
+        let mut keys = step_keys(facts, self.id);
+        let ending = challenge::ending_keys(facts, self.id);
+        keys.records.extend(ending.records);
+        keys
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payment = existing(facts, self.id)?;
         let lapses = payment.is_open() && payment.expires_at.is_some_and(|end| end <= moment.now);
         let due = payment.captured.saturating_sub(payment.settled);
+        let challenged = payment.challenged_until();
+        let is_abandoned = challenged.is_some_and(|end| end <= moment.now);
         match payment.exchange {
             Exchange::Done if due > 0 => self.settle(facts, moment, payment, due),
             Exchange::Done if lapses => {
                 let decision = self.lapse(facts, moment, payment);
+                Ok(follow(decision, facts, moment))
+            }
+            Exchange::Done if is_abandoned => {
+                let decision = challenge::abandoned(facts, moment, payment, self.pause);
                 Ok(follow(decision, facts, moment))
             }
             _ => Err(wrong_state(payment, "advanced")),

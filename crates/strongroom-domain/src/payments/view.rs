@@ -28,6 +28,8 @@ pub struct PaymentView<'a> {
     pub payment_token: TokenId,
     pub card: PaidWith<'a>,
     pub capture: bool,
+    pub next_action: Option<NextAction>,
+    pub return_url: Option<&'a str>,
     pub payment_link_id: Option<PaymentLinkId>,
     pub customer_id: Option<&'a str>,
     pub reference_id: Option<&'a ReferenceId>,
@@ -45,6 +47,16 @@ pub struct PaymentView<'a> {
 pub struct PaidWith<'a> {
     pub brand: Brand,
     pub last4: &'a str,
+}
+
+/// Where the cardholder has to be led.
+#[derive(Serialize)]
+pub struct NextAction {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// On this server.
+    pub path: String,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl<'a> PaymentView<'a> {
@@ -68,6 +80,12 @@ impl<'a> PaymentView<'a> {
                 last4: &body.last4,
             },
             capture: body.capture,
+            next_action: body.challenge_path().map(|path| NextAction {
+                kind: "redirect",
+                path,
+                expires_at: body.challenge.map(|challenge| challenge.until),
+            }),
+            return_url: body.return_url.as_deref(),
             payment_link_id: body.link,
             customer_id: body.customer_id.as_deref(),
             reference_id: body.reference_id.as_ref(),

@@ -66,7 +66,10 @@ impl Command for AnswerRefund {
         match self.answer {
             AcquirerAnswer::Approved(_) => Action::RefundCompleted,
             AcquirerAnswer::Declined(_) | AcquirerAnswer::Reversed => Action::RefundFailed,
-            AcquirerAnswer::Unknown | AcquirerAnswer::NeverArrived => Action::RefundUnanswered,
+            // Nobody is asked to identify himself for what he gets back: that is no answer.
+            AcquirerAnswer::Unknown
+            | AcquirerAnswer::NeverArrived
+            | AcquirerAnswer::Challenged(_) => Action::RefundUnanswered,
         }
     }
 
@@ -96,7 +99,7 @@ impl Command for AnswerRefund {
             }
             // A refund is never undone: it is asked about until it is known.
             AcquirerAnswer::Reversed => return Err(wrong_state(refund)),
-            AcquirerAnswer::Unknown => Exchange::Sent,
+            AcquirerAnswer::Unknown | AcquirerAnswer::Challenged(_) => Exchange::Sent,
             AcquirerAnswer::NeverArrived => Exchange::Unsent,
         };
         let action = self.action();

@@ -57,6 +57,7 @@ fn outcome(payment: &PaymentBody) -> Option<SaleStatus> {
             Some(SaleStatus::Failed)
         }
         PaymentStatus::Processing
+        | PaymentStatus::RequiresAction
         | PaymentStatus::Authorized
         | PaymentStatus::PartiallyCaptured => None,
     }

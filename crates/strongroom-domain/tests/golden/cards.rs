@@ -3,7 +3,9 @@
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::{EntryFacts, EventFact, Transaction, TransactionKind};
 use strongroom_domain::event::EventType;
-use strongroom_domain::payments::{Exchange, PaymentBody, PaymentFailure, PaymentStatus};
+use strongroom_domain::payments::{
+    Challenge, Exchange, Outcome, PaymentBody, PaymentFailure, PaymentStatus,
+};
 use strongroom_domain::refunds::{RefundBody, RefundFailure, RefundStatus};
 use strongroom_domain::tokens::{Cardholder, Token, TokenBody, TokenStatus, TokenUse};
 use strongroom_types::card::{Brand, Expiry};
@@ -41,6 +43,8 @@ pub fn payment() -> PaymentBody {
         expires_at: Some(Timestamp(9)),
         link: None,
         sale: None,
+        challenge: None,
+        return_url: None,
     }
 }
 
@@ -48,6 +52,12 @@ pub fn payment() -> PaymentBody {
 pub fn linked_payment() -> PaymentBody {
     PaymentBody {
         link: Some(PaymentLinkId(raw(16))),
+        challenge: Some(Challenge {
+            key: raw(19),
+            until: Timestamp(9),
+            outcome: Some(Outcome::Refused),
+        }),
+        return_url: Some("https://shop.example/back".into()),
         ..payment()
     }
 }

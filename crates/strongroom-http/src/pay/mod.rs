@@ -6,21 +6,27 @@
 //! it knows of, so that one that is sent twice is one attempt.
 
 mod card;
+mod challenge;
+mod form;
 mod page;
 mod qr;
+mod text;
 
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
+use serde_json::{Value as Schema, json};
 use strongroom_domain::payment_links::PaymentLinkStatus;
 use strongroom_domain::payments::PaymentStatus;
 use strongroom_domain::rejection::Code;
 use strongroom_engine::{Bill, Failure, Payer};
 use strongroom_types::id::{PaymentId, PaymentLinkId, TokenId};
+use tokio::sync::watch::Receiver;
 
 use crate::address::network;
 use crate::app::App;
@@ -30,6 +36,8 @@ use crate::edge::{Passed, allow};
 use crate::json::parse_form;
 use crate::parcel::Parcel;
 use crate::problem::Problem;
+use crate::respond;
+use crate::schema;
 use crate::throttle::Standing;
 use crate::vaulted::Transit;
 use crate::visit::Visit;
@@ -43,6 +51,9 @@ pub enum Part {
     Page,
     Submit,
     Code,
+    /// The question of the cardholder's bank, and its answer.
+    Challenge,
+    Answer,
 }
 
 /// What a response for a browser has beside its body.
@@ -102,6 +113,8 @@ impl App {
             Part::Page => self.pay_page(visit, head, id).await,
             Part::Submit => self.pay_submit(visit, head, body, id).await,
             Part::Code => self.pay_code(visit, id).await,
+            Part::Challenge => self.challenge(visit, id).await,
+            Part::Answer => self.answer_challenge(visit, head, body, id).await,
         };
         outcome.unwrap_or_else(|Refused { trouble, retry }| {
             let mut passed = page::trouble(trouble);
@@ -110,6 +123,19 @@ impl App {
             }
             passed
         })
+    }
+
+    /// What a browser is shown of a problem that comes before everything else.
+    pub(crate) fn page_for(&self, problem: &Problem) -> (HeaderMap, Bytes) {
+        let Passed { answer, .. } = page::trouble(Trouble::of(problem.status()));
+        let mut headers = HeaderMap::with_capacity(16);
+        respond::always(&mut headers, self.settings().behind_tls);
+        if let Some(shown) = &answer.shown {
+            respond::describe_shown(&mut headers, shown);
+        }
+        let retry = problem.retry_seconds().map(HeaderValue::from);
+        headers.extend(retry.map(|seconds| (RETRY_AFTER, seconds)));
+        (headers, answer.body)
     }
 
     async fn pay_page(&self, visit: &mut Visit, head: &Parts, id: &str) -> Result<Passed, Refused> {
@@ -178,7 +204,7 @@ impl App {
         allow_link(visit, self.inner().paid_links.count(link.id, visit.time))?;
         let open = link.status_at(bill.now) == PaymentLinkStatus::Active && link.payment.is_none();
         if !open || sent.attempt != link.attempts {
-            return Ok(page::moved(link.id, None));
+            return Ok(page::moved(&format!("/pay/{}", link.id)));
         }
         let transit = head.extensions.get::<Transit>();
         let card = match sent.card(transit.map(|transit| &transit.card), bill.now) {
@@ -208,13 +234,23 @@ impl App {
                 };
                 payer.discard(token, visit.envelope()).await;
                 return Ok(match is_about_link(rejection.code) {
-                    true => page::moved(link, None),
+                    true => page::moved(&format!("/pay/{link}")),
                     false => page::of(bill, None, &Faults::closed()),
                 });
             }
         };
-        answered(payer, self.settings().payment_patience).await?;
-        Ok(page::moved(link, paid))
+        let patience = self.settings().payment_patience;
+        settled(payer.arrivals(), patience, || async {
+            let payment = payer.bill().await?.payment;
+            Ok(payment.is_none_or(|payment| payment.status != PaymentStatus::Processing))
+        })
+        .await?;
+        // The cardholder's bank may want to hear from him first.
+        let payment = payer.bill().await?.payment;
+        let asked = payment.and_then(|payment| payment.challenge_path());
+        let attempt = paid.map_or_else(String::new, |payment| format!("?attempt={payment}"));
+        let page = format!("/pay/{link}{attempt}");
+        Ok(page::moved(&asked.unwrap_or(page)))
     }
 }
 
@@ -242,20 +278,23 @@ async fn tokenize(
     Ok(id)
 }
 
-/// Waits until the payment under way is answered, for so long at most.
-async fn answered(payer: &Payer, patience: Duration) -> Result<(), Failure> {
+/// Waits until something is so, for so long at most; asked again at every commit in its books.
+async fn settled<F>(
+    mut news: Receiver<u64>,
+    patience: Duration,
+    mut is_so: impl FnMut() -> F,
+) -> Result<(), Failure>
+where
+    F: Future<Output = Result<bool, Failure>>,
+{
     let end = tokio::time::Instant::now() + patience;
-    let mut news = payer.arrivals();
-    loop {
-        let payment = payer.bill().await?.payment;
-        if payment.is_none_or(|payment| payment.status != PaymentStatus::Processing) {
-            return Ok(());
-        }
+    while !is_so().await? {
         let changed = tokio::time::timeout_at(end, news.changed()).await;
         if !matches!(changed, Ok(Ok(()))) {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
 fn is_about_link(code: Code) -> bool {
@@ -300,6 +339,26 @@ fn check_sender(headers: &HeaderMap) -> Result<(), Refused> {
 fn attempt(head: &Parts) -> Option<PaymentId> {
     let query = head.uri.query()?;
     PaymentId::parse(query.strip_prefix("attempt=")?)
+}
+
+/// The fields of the form; number and code are read by the vault alone.
+pub(crate) fn form_schema() -> Schema {
+    schema::object(
+        &["attempt", "number", "expiry", "cvv"],
+        vec![
+            ("attempt", json!({"type": "string", "pattern": "^[0-9]+$"})),
+            ("number", schema::line(37)),
+            ("expiry", schema::line(9)),
+            ("cvv", schema::line(4)),
+            ("name", json!({"type": "string", "maxLength": 100})),
+        ],
+    )
+}
+
+/// What a cardholder answers.
+pub(crate) fn answer_schema() -> Schema {
+    let answers = schema::one_of(&["confirm", "refuse"]);
+    schema::object(&["answer"], vec![("answer", answers)])
 }
 
 /// A page as an answer.

@@ -1,6 +1,6 @@
 //! What the payer sees.
 //!
-//! SECURITY: everything that somebody wrote passes [`escaped`]; the policy names style and script by their hashes and allows
+//! SECURITY: everything that somebody wrote passes `escaped`; the policy names style and script by their hashes and allows
 //! nothing else but posting the form to where it came from.
 
 use std::fmt::Write;
@@ -10,16 +10,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use strongroom_crypto::sha256;
-use strongroom_domain::payment_links::{PaymentLinkBody, PaymentLinkStatus};
-use strongroom_domain::payments::{PaymentBody, PaymentFailure};
-use strongroom_engine::Bill;
-use strongroom_types::card::Brand;
-use strongroom_types::id::{PaymentId, PaymentLinkId};
-use strongroom_types::money::Money;
+use strongroom_domain::payment_links::PaymentLinkStatus;
+use strongroom_domain::payments::{PaymentBody, PaymentStatus};
+use strongroom_engine::{Asked, Bill};
+use strongroom_types::id::PaymentId;
 use strongroom_types::time::Timestamp;
 
 use crate::edge::Passed;
+use crate::pay::form::form;
 use crate::pay::passed;
+use crate::pay::text::{brand, escaped, grouped, moment};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("form.js");
@@ -40,7 +40,7 @@ pub(super) struct Faults {
     pub expiry_typed: String,
     pub name_typed: String,
     /// The link cannot be paid now, whatever the card.
-    closed: bool,
+    pub closed: bool,
 }
 
 impl Faults {
@@ -51,7 +51,7 @@ impl Faults {
         }
     }
 
-    fn fields(&self) -> [(&'static str, Option<&'static str>); 4] {
+    pub fn fields(&self) -> [(&'static str, Option<&'static str>); 4] {
         [
             ("number", self.number),
             ("expiry", self.expiry),
@@ -60,7 +60,7 @@ impl Faults {
         ]
     }
 
-    fn first(&self) -> Option<&'static str> {
+    pub fn first(&self) -> Option<&'static str> {
         let mut fields = self.fields().into_iter();
         fields.find_map(|(name, fault)| fault.map(|_| name))
     }
@@ -100,7 +100,7 @@ pub(super) fn of(bill: &Bill, attempt: Option<PaymentId>, faults: &Faults) -> Pa
         _ => 200,
     };
     let (state, rest) = match status {
-        PaymentLinkStatus::Active if under_way => ("Processing", processing(attempt)),
+        PaymentLinkStatus::Active if under_way => ("Processing", processing(bill, attempt)),
         PaymentLinkStatus::Active => ("Pay", form(bill, faults)),
         PaymentLinkStatus::Paid => ("Paid", paid(bill, attempt)),
         PaymentLinkStatus::Expired => ("Expired", over("This payment link has expired", bill)),
@@ -126,12 +126,57 @@ pub(super) fn of(bill: &Bill, attempt: Option<PaymentId>, faults: &Faults) -> Pa
 }
 
 /// A redirect to the page of a link.
-pub(super) fn moved(link: PaymentLinkId, attempt: Option<PaymentId>) -> Passed {
+pub(super) fn moved(path: &str) -> Passed {
     let mut moved = passed(303, String::new(), policy());
     if let Some(shown) = &mut moved.answer.shown {
-        shown.location = Some(format!("/pay/{link}{}", query(attempt)));
+        shown.location = Some(path.to_owned());
     }
     moved
+}
+
+/// The question of the cardholder's bank.
+pub(super) fn asked(id: &str, asked: &Asked) -> Passed {
+    let payment = &asked.payment;
+    let (currency, amount) = (payment.amount.currency.code(), grouped(payment.amount));
+    let body = format!(
+        "<div class=\"rest\"><p class=\"test\">Sandbox bank</p><h1 class=\"head\">Is it you who pays?</h1>\
+         <p>{} asks for <strong>{currency} {amount}</strong> from your {} ending in {}. A real bank would now ask for a code \
+         or for your finger.</p><form method=\"post\" action=\"/challenges/{id}\">\
+         <button type=\"submit\" name=\"answer\" value=\"confirm\">Yes, it is me</button>\
+         <button class=\"other\" type=\"submit\" name=\"answer\" value=\"refuse\">No, refuse it</button></form></div>",
+        escaped(&asked.merchant),
+        brand(payment.brand),
+        escaped(&payment.last4),
+    );
+    document(200, ("Is it you who pays?", ""), &body)
+}
+
+/// What came of it, for a payment that no link of ours asked for.
+pub(super) fn answered(asked: &Asked) -> Passed {
+    let payment = &asked.payment;
+    let (class, sign, title) = match payment.status {
+        PaymentStatus::Processing => ("", WHEEL, "Your payment is being processed"),
+        PaymentStatus::Failed | PaymentStatus::RequiresAction => {
+            ("bad", CROSS, "The payment was not made")
+        }
+        _ => ("good", CHECK, "Payment complete"),
+    };
+    let refresh = match payment.status {
+        PaymentStatus::Processing => "<meta http-equiv=\"refresh\" content=\"2\">",
+        _ => "",
+    };
+    let on = match &payment.return_url {
+        Some(url) => format!(
+            "<a class=\"go\" href=\"{}\" rel=\"noreferrer\">Continue to {}</a>",
+            escaped(url),
+            escaped(&asked.merchant)
+        ),
+        None => "<p>You can close this page.</p>".to_owned(),
+    };
+    let body = format!(
+        "<div class=\"rest\"><div class=\"sign {class}\">{sign}</div><h1 class=\"head\">{title}</h1>{on}</div>"
+    );
+    document(200, (title, refresh), &body)
 }
 
 fn query(attempt: Option<PaymentId>) -> String {
@@ -173,7 +218,7 @@ pub(super) fn trouble(trouble: Trouble) -> Passed {
         ),
     };
     let body = format!(
-        "<div class=\"rest\"><div class=\"sign bad\">{CROSS}</div><h2 role=\"alert\">{title}</h2><p>{text}</p></div>"
+        "<div class=\"rest\"><div class=\"sign bad\">{CROSS}</div><h1 class=\"head\">{title}</h1><p>{text}</p></div>"
     );
     document(status, (title, ""), &body)
 }
@@ -193,7 +238,7 @@ fn document(status: u16, (title, head): (&str, &str), main: &str) -> Passed {
         format_args!(
             "<footer>{LOCK}<p>Your card's number goes to the card vault alone.</p></footer>"
         ),
-        match main.contains("<form") {
+        match main.contains("id=\"pay\"") {
             true => format!("<script type=\"module\">{SCRIPT}</script>"),
             false => String::new(),
         }
@@ -245,153 +290,25 @@ fn summary(bill: &Bill) -> String {
     html
 }
 
-fn form(bill: &Bill, faults: &Faults) -> String {
-    let link = &bill.link.body;
-    let (currency, amount) = (link.amount.currency.code(), grouped(link.amount));
-    let field = |name, label, rest, half| Field {
-        name,
-        label,
-        rest,
-        half,
-    };
-    let number = field(
-        "number",
-        "Card number",
-        "inputmode=\"numeric\" autocomplete=\"cc-number\" maxlength=\"37\" placeholder=\"1234 1234 1234 1234\" required",
-        false,
-    );
-    let expiry = field(
-        "expiry",
-        "Expiry date",
-        "inputmode=\"numeric\" autocomplete=\"cc-exp\" maxlength=\"9\" placeholder=\"MM / YY\" required",
-        true,
-    );
-    let code = field(
-        "cvv",
-        "Security code",
-        "inputmode=\"numeric\" autocomplete=\"cc-csc\" maxlength=\"4\" placeholder=\"123\" required",
-        true,
-    );
-    let name = field(
-        "name",
-        "Name on card <i>(optional)</i>",
-        "autocomplete=\"cc-name\" maxlength=\"100\"",
-        false,
-    );
-    format!(
-        "<div class=\"rest\">{}<form method=\"post\" action=\"/pay/{}\" novalidate>\
-         <input type=\"hidden\" name=\"attempt\" value=\"{}\">{}{}{}{}\
-         <button id=\"pay\" type=\"submit\" data-busy=\"Paying…\">Pay {currency} {amount}</button></form>{}</div>",
-        alert(link, faults),
-        link.id,
-        link.attempts,
-        number.html(faults, ""),
-        expiry.html(faults, &faults.expiry_typed),
-        code.html(faults, ""),
-        name.html(faults, &faults.name_typed),
-        back(link)
-    )
-}
-
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    rest: &'static str,
-    half: bool,
-}
-
-impl Field {
-    fn html(&self, faults: &Faults, value: &str) -> String {
-        let Field {
-            name, label, rest, ..
-        } = self;
-        let found = faults.fields().into_iter().find(|(known, _)| known == name);
-        let fault = found.and_then(|(_, fault)| fault);
-        let focus = match faults.first() == Some(name) {
-            true => " autofocus",
-            false => "",
-        };
-        let value = match value {
-            "" => String::new(),
-            value => format!(" value=\"{}\"", escaped(value)),
-        };
-        let marks = fault.map_or_else(String::new, |_| {
-            format!(" aria-invalid=\"true\" aria-describedby=\"{name}-fault\"{focus}")
-        });
-        let text = fault.map_or_else(String::new, |text| {
-            format!("<span class=\"fault\" id=\"{name}-fault\">{text}</span>")
-        });
-        let class = if self.half { " class=\"half\"" } else { "" };
-        format!(
-            "<div{class}><label for=\"{name}\">{label}</label>\
-             <input id=\"{name}\" name=\"{name}\" type=\"text\" spellcheck=\"false\" {rest}{value}{marks}>{text}</div>"
-        )
-    }
-}
-
-/// What went wrong, above the form.
-fn alert(link: &PaymentLinkBody, faults: &Faults) -> String {
-    if faults.closed {
-        return "<div class=\"alert\" role=\"alert\"><p>This link cannot be paid at the moment. Nothing was charged.</p></div>"
-            .to_owned();
-    }
-    let found = faults.fields();
-    let found: Vec<_> = found
-        .iter()
-        .filter_map(|(name, fault)| fault.map(|fault| (name, fault)))
-        .collect();
-    if !found.is_empty() {
-        let mut items = String::new();
-        for (name, fault) in found {
-            let _ = write!(items, "<li><a href=\"#{name}\">{fault}</a></li>");
-        }
+fn processing(bill: &Bill, attempt: Option<PaymentId>) -> String {
+    // SECURITY: the way to his bank is for whoever pays, who comes here with the payment's id.
+    let own = bill
+        .payment
+        .as_ref()
+        .filter(|payment| attempt == Some(payment.id));
+    if let Some(path) = own.and_then(|payment| payment.challenge_path()) {
         return format!(
-            "<div class=\"alert\" role=\"alert\"><p>Nothing was charged. Please look at these fields:</p><ul>{items}</ul></div>"
+            "<div class=\"rest\"><div class=\"sign\">{LOCK}</div><h2>Your bank wants to know that it is you</h2>\
+             <p>Confirm the payment there; then you come back here.</p><a class=\"go\" href=\"{path}\">Go on to your \
+             bank</a></div>"
         );
     }
-    let Some(failure) = link.failure else {
-        return String::new();
-    };
-    let text = match failure {
-        PaymentFailure::InsufficientFunds => {
-            "The card does not have enough money for this payment. Nothing was charged. Try another card."
-        }
-        PaymentFailure::ExpiredCard => {
-            "The card has expired. Nothing was charged. Try another card."
-        }
-        PaymentFailure::IncorrectCvv => {
-            "The security code was wrong. Nothing was charged. Check it and try again."
-        }
-        PaymentFailure::ProcessingError
-        | PaymentFailure::AcquirerUnreachable
-        | PaymentFailure::TokenUnusable => {
-            "The card's bank could not be reached. Nothing was charged. Try again."
-        }
-        // SECURITY: that a card is reported lost or stolen is not for whoever holds it.
-        PaymentFailure::CardDeclined | PaymentFailure::LostCard | PaymentFailure::StolenCard => {
-            "The card was declined. Nothing was charged. Try another card, or ask your bank."
-        }
-    };
-    format!("<div class=\"alert\" role=\"alert\"><p>{text}</p></div>")
-}
-
-fn back(link: &PaymentLinkBody) -> String {
-    match &link.cancel_url {
-        Some(url) => format!(
-            "<p class=\"back\"><a href=\"{}\" rel=\"noreferrer\">Cancel and go back</a></p>",
-            escaped(url)
-        ),
-        None => String::new(),
-    }
-}
-
-fn processing(attempt: Option<PaymentId>) -> String {
     let whose = match attempt {
         Some(_) => "Your payment is being processed",
         None => "A payment is being processed",
     };
     format!(
-        "<div class=\"rest\"><div class=\"sign\">{WHEEL}</div><h2 role=\"status\">{whose}</h2>\
+        "<div class=\"rest\"><div class=\"sign\">{WHEEL}</div><div role=\"status\"><h2>{whose}</h2></div>\
          <p>The card's bank has not answered yet. This page looks again by itself every two seconds; you need not \
          pay again.</p></div>"
     )
@@ -400,7 +317,7 @@ fn processing(attempt: Option<PaymentId>) -> String {
 fn paid(bill: &Bill, attempt: Option<PaymentId>) -> String {
     let link = &bill.link.body;
     let mut html = format!(
-        "<div class=\"rest\"><div class=\"sign good\">{CHECK}</div><h2 role=\"status\">Payment complete</h2>\
+        "<div class=\"rest\"><div class=\"sign good\">{CHECK}</div><div role=\"status\"><h2>Payment complete</h2></div>\
          <p>{} has received it. You can close this page.</p>",
         escaped(&bill.merchant)
     );
@@ -438,95 +355,15 @@ fn receipt(payment: &PaymentBody, at: Option<Timestamp>) -> String {
 
 fn over(text: &str, bill: &Bill) -> String {
     format!(
-        "<div class=\"rest\"><div class=\"sign\">{CLOCK}</div><h2>{text}</h2><p>It can no longer be paid. Ask {} for a new \
+        "<div class=\"rest\"><div class=\"sign\">{CLOCK}</div><h1 class=\"head\">{text}</h1><p>It can no longer be paid. Ask {} for a new \
          one.</p></div>",
         escaped(&bill.merchant)
     )
 }
 
-fn brand(brand: Brand) -> &'static str {
-    match brand {
-        Brand::Visa => "Visa",
-        Brand::Mastercard => "Mastercard",
-        Brand::Amex => "American Express",
-        Brand::Discover => "Discover",
-        Brand::Diners => "Diners Club",
-        Brand::Jcb => "JCB",
-        Brand::Unionpay => "UnionPay",
-        Brand::Maestro => "Maestro",
-    }
-}
-
-/// `1,250.00`.
-fn grouped(amount: Money) -> String {
-    let text = amount.decimal();
-    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
-    let mut out = String::with_capacity(text.len() + 4);
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if !decimals.is_empty() {
-        out.push('.');
-        out.push_str(decimals);
-    }
-    out
-}
-
-/// `2026-01-31 09:30 UTC`.
-fn moment(time: Timestamp) -> String {
-    let text = time.to_string();
-    let minutes = text.get(..16).unwrap_or(&text).replace('T', " ");
-    format!("{minutes} UTC")
-}
-
-/// Text as HTML, in an element or in a quoted attribute.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // What turns the direction of the text around it could make an amount read otherwise.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {}
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use strongroom_types::currency::Currency;
-
     use super::*;
-
-    #[test]
-    fn amounts_are_grouped() {
-        for (code, minor, text) in [
-            ("PHP", 5, "0.05"),
-            ("PHP", 99_999, "999.99"),
-            ("PHP", 125_000, "1,250.00"),
-            ("JPY", 1_234_567, "1,234,567"),
-            ("KWD", 1_234_567, "1,234.567"),
-        ] {
-            let money = Money::new(minor, Currency::parse(code).unwrap());
-            assert_eq!(grouped(money), text);
-        }
-    }
-
-    #[test]
-    fn nothing_that_somebody_wrote_is_markup() {
-        assert_eq!(
-            escaped("<b a=\"1\" c='2'>&\u{202e}x"),
-            "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;x"
-        );
-    }
 
     #[test]
     fn the_page_has_no_handlers_styles_or_assets_of_others() {

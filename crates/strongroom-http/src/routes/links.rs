@@ -1,7 +1,7 @@
 //! The rows of payment links, and of the page that they are paid on.
 
 use crate::openapi;
-use crate::pay::Part;
+use crate::pay::{self, Part};
 use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::v1::payment_links;
@@ -31,6 +31,22 @@ pub(super) fn payment_link_rows() -> Vec<Route> {
     ]
 }
 
+/// 3-D Secure, as the sandbox has it.
+pub(super) fn challenge_rows() -> Vec<Route> {
+    vec![
+        Route::open(Verb::Get, "/challenges/{id}", Door::Pay(Part::Challenge))
+            .about("The sandbox bank's question to a cardholder.")
+            .limited(LimitClass::Payers)
+            .reply(openapi::page_schema),
+        Route::open(Verb::Post, "/challenges/{id}", Door::Pay(Part::Answer))
+            .about("Takes his answer, and leads to what came of it.")
+            .limited(LimitClass::Payers)
+            .other()
+            .body(pay::answer_schema)
+            .reply(openapi::page_schema),
+    ]
+}
+
 pub(super) fn page_rows() -> Vec<Route> {
     vec![
         Route::open(Verb::Get, "/pay/{id}", Door::Pay(Part::Page))
@@ -41,6 +57,7 @@ pub(super) fn page_rows() -> Vec<Route> {
             .about("Takes the page's form: pays the link by a card, and leads back to the page.")
             .limited(LimitClass::Payers)
             .other()
+            .body(pay::form_schema)
             .reply(openapi::page_schema),
         Route::open(Verb::Get, "/pay/{id}/qr", Door::Pay(Part::Code))
             .about("The page's address as a QR code (SVG).")

@@ -112,7 +112,7 @@ mod tests {
         assert!(!owner.contains(&"operate:installation"));
         assert_eq!(
             resolved(&Role::Publishable.permissions()),
-            ["read:account", "create:tokens"]
+            ["read:account", "read:payment_links", "create:tokens"]
         );
     }
 }

@@ -28,7 +28,7 @@ use crate::v1::contact;
 use crate::v1::transfers::named_wallet;
 
 /// The longest address of a page to go on to, in bytes.
-const LONGEST_URL: usize = 2_048;
+pub const LONGEST_URL: usize = 2_048;
 
 /// `POST /v1/payment-links`.
 pub async fn create(caller: Caller<CreatePaymentLinks>, call: Call) -> Result<Answer, Problem> {
@@ -144,11 +144,12 @@ fn new_link(
     })
 }
 
-const AN_ADDRESS: &str = "an https address of at most 2048 characters, without user and password";
+pub const AN_ADDRESS: &str =
+    "an https address of at most 2048 characters, without user and password";
 
 /// An address that a payer may be led to. SECURITY: a page of the web, nothing that runs (`javascript:`), nothing with a
 /// user's name in front of the host, which people read as the host.
-fn page_url(text: &str) -> Option<String> {
+pub fn page_url(text: &str) -> Option<String> {
     let uri: Uri = text.parse().ok()?;
     let authority = uri.authority()?;
     let host = authority.host();

@@ -20,6 +20,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
+use crate::v1::payment_links::{AN_ADDRESS, LONGEST_URL, page_url};
 use crate::v1::transfers::named_wallet;
 use crate::vaulted::require_number;
 
@@ -130,6 +131,7 @@ fn new_payment(
     let customer_id = fields.text("customer_id", 64);
     let description = fields.text("description", 500);
     let metadata = fields.metadata();
+    let return_url = fields.parsed("return_url", AN_ADDRESS, page_url);
     Some(CreatePayment {
         token: token?,
         amount: amount?,
@@ -140,6 +142,7 @@ fn new_payment(
         description,
         metadata: metadata.unwrap_or_default(),
         link: None,
+        return_url,
     })
 }
 
@@ -176,6 +179,10 @@ pub fn create_schema() -> Schema {
             ("customer_id", schema::line(64)),
             ("reference_id", schema::reference_id()),
             ("description", schema::line(500)),
+            (
+                "return_url",
+                json!({"type": "string", "minLength": 9, "maxLength": LONGEST_URL}),
+            ),
             ("metadata", schema::metadata()),
         ],
     )
@@ -198,6 +205,11 @@ pub fn schema() -> Schema {
         ("brand", schema::one_of(&brands)),
         ("last4", schema::text()),
     ]);
+    let action = schema::reply(vec![
+        ("type", schema::constant("redirect")),
+        ("path", schema::text()),
+        ("expires_at", schema::nullable(schema::time())),
+    ]);
     let fields = vec![
         ("id", schema::id("pay")),
         ("object", schema::constant("payment")),
@@ -214,6 +226,8 @@ pub fn schema() -> Schema {
         ("payment_token", schema::id("tok")),
         ("card", card),
         ("capture", json!({"type": "boolean"})),
+        ("next_action", schema::nullable(action)),
+        ("return_url", schema::nullable(schema::text())),
         ("payment_link_id", schema::nullable(schema::id("plink"))),
         ("customer_id", schema::nullable(schema::text())),
         ("reference_id", schema::nullable(schema::reference_id())),

@@ -413,6 +413,8 @@ impl Reference {
             "payment_token": token_id(payment.token),
             "card": { "brand": "visa", "last4": number.get(12..) },
             "capture": payment.capture,
+            "next_action": null,
+            "return_url": null,
             "payment_link_id": null,
             "customer_id": null,
             "reference_id": payment.reference,

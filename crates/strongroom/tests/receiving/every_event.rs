@@ -10,6 +10,7 @@ use strongroom_testkit::receiver::Receiver;
 use strongroom_testkit::tenant::fresh;
 
 use crate::program::Demo;
+use crate::receiving::every_link;
 
 /// What no demo lives long enough for, or has no second person for. An authorization that lapses is told as a void is, and
 /// the ends of an approval as its beginning.
@@ -41,6 +42,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     astray(demo);
     approvals(demo);
     crate::receiving::shop::sold(demo);
+    every_link::links(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
     let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
     let started = std::time::Instant::now();
@@ -90,11 +92,11 @@ pub(super) fn change(demo: &Demo, method: &str, target: &str, body: &Value) -> V
     reply.json()
 }
 
-pub(super) fn post(demo: &Demo, target: &str, body: &Value) -> Value {
+pub fn post(demo: &Demo, target: &str, body: &Value) -> Value {
     change(demo, "POST", target, body)
 }
 
-pub(super) fn id(value: &Value) -> &str {
+pub fn id(value: &Value) -> &str {
     value["id"].as_str().unwrap()
 }
 

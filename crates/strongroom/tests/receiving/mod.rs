@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub mod every_event;
+pub mod every_link;
 pub mod foreign;
 pub mod shop;
 

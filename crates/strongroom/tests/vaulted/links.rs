@@ -117,6 +117,31 @@ fn one_answer(stream: &mut TcpStream) -> u16 {
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
+/// Whoever sends the form while the vault is away is told so on a page, and nothing was read.
+#[test]
+fn while_the_vault_is_away_the_page_says_so() {
+    let demo = Demo::start(None);
+    let client = Client::of(&demo);
+    let made = link(&client);
+    assert_eq!(sent(&client, &made, 0, "1").status, 422);
+    let pid = i32::try_from(vault_of(&demo)).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    // Until it is there again, which may be at once.
+    let mut away = 0;
+    let back = wait(|| match form(&client, &made, 0, "1").try_send() {
+        Some(reply) if reply.status == 503 => {
+            away += 1;
+            let kind = reply.header("content-type").unwrap();
+            assert_eq!(kind, "text/html; charset=utf-8", "{}", reply.text());
+            None
+        }
+        other => other,
+    });
+    assert_eq!(back.status, 422);
+    println!("{away} forms were sent meanwhile");
+}
+
 #[test]
 fn a_kill_between_form_and_payment_pays_no_link_twice() {
     let dir = tempfile::tempdir().unwrap();

@@ -48,7 +48,7 @@ fn a_link_is_made_read_and_found() {
     let found = acme
         .get("/v1/payment-links?reference_id=order-7")
         .expect(200);
-    assert_eq!(found.json(), page(&[made.clone()]));
+    assert_eq!(found.json(), page(std::slice::from_ref(&made)));
     assert_eq!(
         acme.get("/v1/payment-links?status=paid").expect(200).json(),
         page(&[])

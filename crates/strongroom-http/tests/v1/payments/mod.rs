@@ -2,6 +2,7 @@
 
 mod acquirer;
 mod capture;
+mod challenged;
 mod create;
 mod list;
 mod void;
