@@ -141,9 +141,6 @@ impl App {
         self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
         let body = body.read(self.settings().body_time).await?;
-        if route.is_mutating() && !body.is_empty() {
-            body::check_type(&head.headers)?;
-        }
         let signature = self
             .check_content(visit, head, &body, &credential, route)
             .await?;
@@ -303,7 +300,8 @@ impl App {
         Ok(())
     }
 
-    /// What the request says, before anything of it is looked at: no card number, and the signature over it.
+    /// What the request says, before anything of it is looked at: of a type that is read, no card number, and the signature
+    /// over it.
     async fn check_content(
         &self,
         visit: &Visit,
@@ -312,6 +310,9 @@ impl App {
         credential: &Arc<Credential>,
         route: &Route,
     ) -> Result<Option<[u8; 16]>, Problem> {
+        if route.is_mutating() && !body.is_empty() {
+            body::check_type(&head.headers)?;
+        }
         // SECURITY: first, since the refusal of a signature may show the body back.
         self.refuse_card_number(visit, head, body, credential, route)
             .await?;

@@ -8,12 +8,14 @@ mod alerts;
 mod approvals;
 mod cards;
 mod keys;
+mod people;
 mod webhooks;
 
 use alerts::{alert, raised};
 use approvals::{approval, owned_key, plain_approval, policies};
 use cards::{paid, payment, refund, token};
 use keys::{allowance, certified_key, restricted_key};
+use people::{person, person_s_key, session, staff, user};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::ApiKey;
@@ -243,6 +245,10 @@ fn records() -> Vec<(&'static str, Record)> {
         ("api_key_restricted", Record::ApiKey(restricted_key())),
         ("api_key_certified", Record::ApiKey(certified_key())),
         ("allowance", Record::Allowance(allowance())),
+        ("person_s_key", Record::ApiKey(person_s_key())),
+        ("user", Record::User(user())),
+        ("session", Record::Session(session())),
+        ("staff", Record::Staff(staff())),
         ("webhook", Record::Webhook(webhook())),
         ("webhook_guarded", Record::Webhook(guarded_webhook())),
         ("token", Record::Token(token())),
@@ -331,6 +337,7 @@ fn lines() -> Vec<(String, String)> {
         ("facts".to_owned(), hex(&encoded(&facts()))),
         ("refused".to_owned(), hex(&encoded(&refused()))),
         ("actor".to_owned(), hex(&encoded(&actor()))),
+        ("person".to_owned(), hex(&encoded(&person()))),
         ("changes".to_owned(), hex(&encoded(&changes()))),
     ];
     for (name, record) in records() {
@@ -411,6 +418,7 @@ fn what_was_written_is_read_back() {
         paid()
     );
     assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
+    assert_eq!(decode::<EntryActor>(&stored("person")).unwrap(), person());
     assert_eq!(
         decode::<EntryChanges>(&stored("changes")).unwrap(),
         changes()
