@@ -231,14 +231,7 @@ impl Record {
             Kind::Sale => Record::Sale(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
-            Kind::User => Record::User(User {
-                body: decode::<UserBody>(business)?,
-                profile: only::<Profile>(personal)?,
-            }),
-            Kind::Session => Record::Session(Session {
-                body: decode::<SessionBody>(business)?,
-                trace: only::<Trace>(personal)?,
-            }),
+            Kind::User | Kind::Session => of_people(kind, business, personal)?,
             Kind::Approval => {
                 let request = personal
                     .first()
@@ -293,6 +286,20 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+/// A person, or a session of one.
+fn of_people(kind: Kind, business: &[u8], personal: &[PersonalPart]) -> Result<Record, String> {
+    Ok(match kind {
+        Kind::Session => Record::Session(Session {
+            body: decode::<SessionBody>(business)?,
+            trace: only::<Trace>(personal)?,
+        }),
+        _ => Record::User(User {
+            body: decode::<UserBody>(business)?,
+            profile: only::<Profile>(personal)?,
+        }),
+    })
 }
 
 /// The one personal part; nothing once it was erased.

@@ -6,6 +6,7 @@
 //! Never here: SQL, HTTP, business rules. The commit thread is in [`commit`](self), reads are in [`view`].
 
 mod accept;
+mod announce;
 mod arrivals;
 pub mod backup;
 mod bases;

@@ -171,12 +171,7 @@ pub(crate) fn begin(
         .unwrap_or_default();
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
-    let (credentials, webhooks) = (Credentials::default(), Webhooks::default());
-    let directory = Directory::default();
-    for scope in scopes.all() {
-        load_keys(&mut *reader, &opener, scope, (&credentials, &directory))?;
-        webhooks.load(&mut *reader, &opener, scope)?;
-    }
+    let (credentials, directory, webhooks) = load_known(&mut *reader, &opener, &scopes)?;
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let uses_on_disk = Mutex::new(uses(&mut *reader, &hierarchy, &scopes)?);
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
@@ -260,6 +255,21 @@ fn load_logs(
         logs.insert(scope.number, Log::restore(scope, head, reader)?);
     }
     Ok((scopes, logs))
+}
+
+/// What is known in memory of every organization: who may act, and who is told.
+fn load_known(
+    reader: &mut dyn Reader,
+    opener: &Opener,
+    scopes: &Scopes,
+) -> Result<(Credentials, Directory, Webhooks), StartError> {
+    let (credentials, directory) = (Credentials::default(), Directory::default());
+    let webhooks = Webhooks::default();
+    for scope in scopes.all() {
+        load_keys(reader, opener, scope, (&credentials, &directory))?;
+        webhooks.load(reader, opener, scope)?;
+    }
+    Ok((credentials, directory, webhooks))
 }
 
 /// Keys, and the people and sessions that act by such.

@@ -142,9 +142,6 @@ impl App {
         self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
         let body = body.read(self.settings().body_time).await?;
-        if route.is_mutating() && !body.is_empty() {
-            body::check_type(&head.headers)?;
-        }
         let credential = self.as_of_now(visit, head, credential, changes).await?;
         let signature = self
             .check_content(visit, head, &body, &credential, route)
@@ -191,13 +188,7 @@ impl App {
     ) -> Result<Arc<Credential>, Problem> {
         // SECURITY: another server may have revoked the key: nobody is told whether it is good.
         self.engine().owned()?;
-        // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
-        let cookie = presented::unverified_session(&head.headers);
-        let key = cookie.or_else(|| unverified_key(&head.headers));
-        let proven = self.engine().credential(key.unwrap_or(""));
-        // A key in a cookie is none: nothing guards it there.
-        let proven = proven.filter(|found| cookie.is_none() || found.presence.is_some());
-        if let Some(credential) = proven {
+        if let Some(credential) = self.proven(head) {
             visit.identified(&credential);
             return Ok(credential);
         }
@@ -213,6 +204,15 @@ impl App {
         }
     }
 
+    fn proven(&self, head: &Parts) -> Option<Arc<Credential>> {
+        // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
+        let cookie = presented::unverified_session(&head.headers);
+        let key = cookie.or_else(|| unverified_key(&head.headers));
+        let proven = self.engine().credential(key.unwrap_or(""));
+        // A key in a cookie is none: nothing guards it there.
+        proven.filter(|found| cookie.is_none() || found.presence.is_some())
+    }
+
     /// The credential once the body is there. SECURITY: a body may take half a minute, in which the key may have been revoked
     /// or narrowed; what was acknowledged to its owner holds from then on.
     async fn as_of_now(
@@ -225,11 +225,7 @@ impl App {
         if self.engine().key_changes() == changes {
             return Ok(credential);
         }
-        let key = unverified_key(&head.headers).unwrap_or("");
-        let credential = self
-            .engine()
-            .credential(key)
-            .ok_or_else(Problem::unauthorized)?;
+        let credential = self.proven(head).ok_or_else(Problem::unauthorized)?;
         self.refuse_address(visit, &credential).await?;
         self.refuse_certificate(visit, head, &credential).await?;
         Ok(credential)
@@ -328,7 +324,8 @@ impl App {
         Ok(())
     }
 
-    /// What the request says, before anything of it is looked at: no card number, and the signature over it.
+    /// What the request says, before anything of it is looked at: of a type that is read, no card number, and the signature
+    /// over it.
     async fn check_content(
         &self,
         visit: &Visit,
@@ -337,6 +334,9 @@ impl App {
         credential: &Arc<Credential>,
         route: &Route,
     ) -> Result<Option<[u8; 16]>, Problem> {
+        if route.is_mutating() && !body.is_empty() {
+            body::check_type(&head.headers)?;
+        }
         // SECURITY: first, since the refusal of a signature may show the body back.
         self.refuse_card_number(visit, head, body, credential, route)
             .await?;

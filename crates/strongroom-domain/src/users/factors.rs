@@ -324,7 +324,7 @@ impl Command for AddPasskey {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let user = active(facts, self.user)?;
-        going_on(facts, self.session, &user.body)?;
+        let session = going_on(facts, self.session, &user.body)?;
         let known = &user.body.passkeys;
         if known
             .iter()
@@ -347,10 +347,14 @@ impl Command for AddPasskey {
         let first = with_recovery(&mut body, &self.recovery);
         let (kept, known) = &self.replies;
         let reply = if first { kept } else { known };
+        // Who has just touched it has stepped up.
+        let mut session = session.clone();
+        session.body.second_factor_at = Some(moment.now);
         let (action, event) = (Action::UserFactorAdded, EventType::UserFactorAdded);
         Ok(changed(facts, action, event, user, body)
             .detail("factor", "passkey")
-            .reply(Reply::Secret(reply.clone())))
+            .reply(Reply::Secret(reply.clone()))
+            .change(self.session.any(), Record::Session(session)))
     }
 }
 

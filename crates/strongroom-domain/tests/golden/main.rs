@@ -9,6 +9,7 @@ mod approvals;
 mod cards;
 mod keys;
 mod links;
+mod people;
 mod shop;
 mod webhooks;
 
@@ -17,6 +18,7 @@ use approvals::{approval, owned_key, plain_approval, policies};
 use cards::{linked_payment, paid, payment, refund, token};
 use keys::{allowance, certified_key, restricted_key};
 use links::payment_link;
+use people::{person, person_s_key, session, staff, user};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
 use strongroom_domain::api_keys::ApiKey;
@@ -246,6 +248,10 @@ fn records() -> Vec<(&'static str, Record)> {
         ("api_key_restricted", Record::ApiKey(restricted_key())),
         ("api_key_certified", Record::ApiKey(certified_key())),
         ("allowance", Record::Allowance(allowance())),
+        ("person_s_key", Record::ApiKey(person_s_key())),
+        ("user", Record::User(user())),
+        ("session", Record::Session(session())),
+        ("staff", Record::Staff(staff())),
         ("webhook", Record::Webhook(webhook())),
         ("webhook_guarded", Record::Webhook(guarded_webhook())),
         ("token", Record::Token(token())),
@@ -338,6 +344,7 @@ fn lines() -> Vec<(String, String)> {
         ("facts".to_owned(), hex(&encoded(&facts()))),
         ("refused".to_owned(), hex(&encoded(&refused()))),
         ("actor".to_owned(), hex(&encoded(&actor()))),
+        ("person".to_owned(), hex(&encoded(&person()))),
         ("changes".to_owned(), hex(&encoded(&changes()))),
     ];
     for (name, record) in records() {
@@ -421,6 +428,7 @@ fn what_was_written_is_read_back() {
         paid()
     );
     assert_eq!(decode::<EntryActor>(&stored("actor")).unwrap(), actor());
+    assert_eq!(decode::<EntryActor>(&stored("person")).unwrap(), person());
     assert_eq!(
         decode::<EntryChanges>(&stored("changes")).unwrap(),
         changes()

@@ -97,6 +97,11 @@ pub(super) fn own_rows() -> Vec<Route> {
             .secret()
             .body(me::confirm_schema)
             .reply(me::codes_schema),
+    ]
+}
+
+pub(super) fn factor_rows() -> Vec<Route> {
+    vec![
         Route::personal(Verb::Get, "/v1/me/passkeys", passkeys::list)
             .about("Lists one's own passkeys.")
             .reply(passkeys::list_schema),
@@ -107,13 +112,9 @@ pub(super) fn own_rows() -> Vec<Route> {
         )
         .about("What `navigator.credentials.create` takes to make a passkey.")
         .reply(passkeys::options_schema),
-        Route::personal(
-            Verb::Get,
-            "/v1/me/passkeys/assertion",
-            passkeys::assertion,
-        )
-        .about("What `navigator.credentials.get` takes to step up by a passkey.")
-        .reply(passkeys::options_schema),
+        Route::personal(Verb::Get, "/v1/me/passkeys/assertion", passkeys::assertion)
+            .about("What `navigator.credentials.get` takes to step up by a passkey.")
+            .reply(passkeys::options_schema),
         Route::personal(Verb::Post, "/v1/me/passkeys", passkeys::add)
             .about("Registers a passkey; the first factor comes with recovery codes, shown once.")
             .created()
@@ -130,16 +131,12 @@ pub(super) fn own_rows() -> Vec<Route> {
             .recent()
             .body(nothing)
             .reply(me::removed_schema),
-        Route::personal(
-            Verb::Post,
-            "/v1/me/recovery-codes",
-            me::new_recovery_codes,
-        )
-        .about("Makes new recovery codes in place of those that are left, shown once.")
-        .created()
-        .secret()
-        .recent()
-        .body(nothing)
-        .reply(me::codes_schema),
+        Route::personal(Verb::Post, "/v1/me/recovery-codes", me::new_recovery_codes)
+            .about("Makes new recovery codes in place of those that are left, shown once.")
+            .created()
+            .secret()
+            .recent()
+            .body(nothing)
+            .reply(me::codes_schema),
     ]
 }

@@ -7,7 +7,7 @@ use strongroom_domain::rejection::Code;
 use strongroom_domain::sessions::{EndSession, LONGEST, OpenSession, Session, SessionView, Trace};
 use strongroom_domain::users::{Factor, User, UserBody};
 use strongroom_domain::view;
-use strongroom_engine::{Engine, Failure};
+use strongroom_engine::{Engine, Envelope, Failure};
 use strongroom_types::id::{OrganizationId, SessionId, UserId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
@@ -29,10 +29,15 @@ use crate::visitor::Visitor;
 struct Login {
     email: String,
     password: SecretText,
-    organization: Option<OrganizationId>,
-    mode: Option<Mode>,
+    meant: Meant,
     factor: Option<Shown>,
     by_cookie: bool,
+}
+
+/// Which of the accounts of one address.
+struct Meant {
+    organization: Option<OrganizationId>,
+    mode: Option<Mode>,
 }
 
 /// A second factor as it was typed.
@@ -42,94 +47,138 @@ pub enum Shown {
     Passkey(Box<Assertion>),
 }
 
+/// Somebody whose password was right.
+struct Proven {
+    scope: Scope,
+    person: User,
+    /// The tag of his password, as it was read.
+    verified: [u8; 32],
+    network: [u8; 32],
+    /// What his tries are counted for.
+    name: [u8; 16],
+}
+
 /// `POST /v1/sessions`. SECURITY: what is asked of an account that does not exist takes the same steps and the same time.
 pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
     in_private(&visitor)?;
     let login = read_object(&visitor.object()?, login)?;
+    let (factor, by_cookie) = (login.factor, login.by_cookie);
+    let account = account(&visitor.engine, &login.email, &login.meant);
+    let proven = by_password(&visitor, &login.email, account, login.password).await?;
     let engine = visitor.engine.clone();
-    let name = engine.login_name(&login.email);
-    let account = account(&engine.accounts(&name), &login);
-    let person = find(&engine, account).await?;
-    let network = network_mark(&engine, account, &visitor);
-    let is_known = person
-        .as_ref()
-        .is_some_and(|user| Engine::knows_network(user, &network));
-    let begun = visitor
-        .entrance
-        .lockout
-        .begin(name, visitor.network, is_known, visitor.time);
-    begun.map_err(locked_out)?;
-    let known = person.as_ref().and_then(|user| user.body.password.clone());
-    let fits = engine
-        .check_password(known.as_ref(), login.password)
-        .await?;
-    let (Some((scope, user)), Some(known), true) = (account, known, fits) else {
-        if let Some((scope, user)) = account {
-            engine.refuse_login(scope, user, visitor.envelope)?;
-        }
-        return Err(refused());
-    };
-    let Some(person) = person else {
-        return Err(refused());
-    };
+    let (scope, user) = (proven.scope, proven.person.body.id);
     let mut envelope = visitor.envelope;
-    let shown = login
-        .factor
-        .map(|shown| factor(&engine, &visitor.entrance, (&scope, &person), shown));
+    let shown = factor.map(|shown| {
+        let person = (&scope, &proven.person);
+        self::factor(&engine, &visitor.entrance, person, shown)
+    });
     let factor = match shown.transpose() {
-        Ok(Some((factor, spent))) => {
+        Ok(shown) => shown.map(|(factor, spent)| {
             envelope.signature = spent;
-            Some(factor)
-        }
-        Ok(None) => None,
+            factor
+        }),
         Err(problem) => {
             engine.refuse_login(scope, user, envelope)?;
             return Err(problem);
         }
     };
-    let texts = engine.mint_session(scope.mode);
-    let cookie = login
-        .by_cookie
-        .then(|| set_cookie(texts.token.expose(), LONGEST / 1_000));
-    let command = OpenSession {
-        user,
-        verified: known.tag,
-        factor,
-        token: texts.token,
-        hash: texts.hash,
-        csrf: texts.csrf,
-        by_cookie: login.by_cookie,
-        network,
-        trace: Trace {
-            address: envelope.address.clone(),
-            user_agent: envelope.user_agent.clone(),
-        },
-    };
-    let lockout = &visitor.entrance.lockout;
+    let (command, cookie) = opening(&engine, &proven, factor, (by_cookie, &envelope));
     let caller = Caller::entering(user, scope);
+    let lockout = &visitor.entrance.lockout;
     match engine.execute(&caller, command, envelope).await {
         Ok(committed) => {
-            lockout.passed(name, visitor.network);
+            lockout.passed(proven.name, visitor.network);
             Ok(Answer {
                 cookie,
                 ..Answer::of(&committed)
             })
         }
         Err(failure) => {
-            let problem = explain(failure, Some(&person.body));
+            let problem = explain(failure, Some(&proven.person.body));
             if problem.code() != EdgeCode::SecondFactorRequired.code() {
                 return Err(problem);
             }
-            lockout.was_no_guess(name, visitor.network);
-            let party = visitor.entrance.party.as_ref();
-            let party = party.filter(|_| !person.body.passkeys.is_empty());
-            let options =
-                party.map(|party| passkeys::request_options(&engine, party, &scope, &person.body));
-            Err(match options {
-                Some(options) => problem.detail("passkey", json!({ "publicKey": options })),
-                None => problem,
-            })
+            lockout.was_no_guess(proven.name, visitor.network);
+            Err(asking(&engine, &visitor.entrance, &proven, problem))
         }
+    }
+}
+
+/// Counts the try and checks the password; what does not fit is put on record where there is an account.
+async fn by_password(
+    visitor: &Visitor,
+    email: &str,
+    account: Option<(Scope, UserId)>,
+    password: SecretText,
+) -> Result<Proven, Problem> {
+    let engine = &visitor.engine;
+    let name = engine.login_name(email);
+    let person = find(engine, account).await?;
+    let network = network_mark(engine, account, visitor);
+    let is_known = person
+        .as_ref()
+        .is_some_and(|user| Engine::knows_network(user, &network));
+    let lockout = &visitor.entrance.lockout;
+    let begun = lockout.begin(name, visitor.network, is_known, visitor.time);
+    begun.map_err(locked_out)?;
+    let known = person.as_ref().and_then(|user| user.body.password.clone());
+    let fits = engine.check_password(known.as_ref(), password).await?;
+    match (account, person, known.filter(|_| fits)) {
+        (Some((scope, _)), Some(person), Some(known)) => Ok(Proven {
+            scope,
+            person,
+            verified: known.tag,
+            network,
+            name,
+        }),
+        _ => {
+            if let Some((scope, user)) = account {
+                engine.refuse_login(scope, user, visitor.envelope.clone())?;
+            }
+            Err(refused())
+        }
+    }
+}
+
+/// The command that opens a session, and the cookie that holds it if it goes into one.
+fn opening(
+    engine: &Engine,
+    proven: &Proven,
+    factor: Option<Factor>,
+    (by_cookie, envelope): (bool, &Envelope),
+) -> (OpenSession, Option<String>) {
+    let texts = engine.mint_session(proven.scope.mode);
+    let cookie = by_cookie.then(|| set_cookie(texts.token.expose(), LONGEST / 1_000));
+    let command = OpenSession {
+        user: proven.person.body.id,
+        verified: proven.verified,
+        factor,
+        token: texts.token,
+        hash: texts.hash,
+        csrf: texts.csrf,
+        by_cookie,
+        network: proven.network,
+        trace: Trace {
+            address: envelope.address.clone(),
+            user_agent: envelope.user_agent.clone(),
+        },
+    };
+    (command, cookie)
+}
+
+/// With the question to a passkey, where there is one.
+fn asking(engine: &Engine, entrance: &Entrance, proven: &Proven, problem: Problem) -> Problem {
+    let body = &proven.person.body;
+    let party = entrance
+        .party
+        .as_ref()
+        .filter(|_| !body.passkeys.is_empty());
+    match party {
+        Some(party) => {
+            let options = passkeys::request_options(engine, party, &proven.scope, body);
+            problem.detail("passkey", json!({ "publicKey": options }))
+        }
+        None => problem,
     }
 }
 
@@ -150,8 +199,7 @@ fn login(fields: &mut Fields<'_, '_>) -> Option<Login> {
     Some(Login {
         email: email?,
         password: password?,
-        organization,
-        mode,
+        meant: Meant { organization, mode },
         factor,
         by_cookie,
     })
@@ -206,14 +254,15 @@ fn wrong_factor() -> Problem {
 }
 
 /// The one account that is meant; nobody's where several could be.
-fn account(all: &[(Scope, UserId)], login: &Login) -> Option<(Scope, UserId)> {
+fn account(engine: &Engine, email: &str, meant: &Meant) -> Option<(Scope, UserId)> {
+    let all = engine.accounts(&engine.login_name(email));
     let is_meant = |(scope, _): &&(Scope, UserId)| {
-        login.organization.is_none_or(|id| id == scope.organization)
-            && login.mode.is_none_or(|mode| mode == scope.mode)
+        meant.organization.is_none_or(|id| id == scope.organization)
+            && meant.mode.is_none_or(|mode| mode == scope.mode)
     };
-    let mut meant = all.iter().filter(is_meant);
-    let first = meant.next().copied();
-    first.filter(|_| meant.next().is_none())
+    let mut fitting = all.iter().filter(is_meant);
+    let first = fitting.next().copied();
+    first.filter(|_| fitting.next().is_none())
 }
 
 /// The person as stored. Where there is none, nobody is looked for, which takes as long.

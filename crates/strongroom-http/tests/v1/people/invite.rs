@@ -148,7 +148,7 @@ fn what_does_not_fit_is_named() {
         "POST",
         "/v1/users",
         &[
-            ("{}", 422, "field_required", "/name"),
+            ("{}", 422, "field_required", "/email"),
             (
                 r#"{"name":"A","email":"x"}"#,
                 422,

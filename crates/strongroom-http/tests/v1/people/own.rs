@@ -19,9 +19,9 @@ fn one_s_own_is_for_people_alone() {
         let (verb, server) = (route.verb.as_str(), acme.server);
         let bare = server.request(verb, &target).json(&json!({}));
         bare.send().refused(401, "unauthorized");
-        let mark = acme.mark();
         // One of its own: the log writes down so many refusals of a key and second.
         let key = acme.key(strongroom_auth::Role::Owner);
+        let mark = acme.mark();
         let keyed = server
             .request(verb, &target)
             .bearer(&key.text)
