@@ -8,12 +8,16 @@ mod base62;
 pub mod caller;
 pub mod credential;
 pub mod key_text;
+pub mod message_signing;
 pub mod permission;
 pub mod restrictions;
 pub mod signing;
 
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
+pub use message_signing::{
+    MessageFault, Proof, RegisteredKey, SignedBy, SignedMessage, SigningScheme,
+};
 pub use permission::{Permission, PermissionSet, Role};
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};
 

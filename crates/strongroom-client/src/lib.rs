@@ -17,7 +17,7 @@ pub mod proof;
 mod resources;
 mod retry;
 mod server_sent;
-mod signing;
+pub mod signing;
 mod stream;
 pub mod webhook;
 
@@ -29,5 +29,6 @@ pub use resources::{
     StatementLine, Transaction, Wallet,
 };
 pub use retry::Retries;
-pub use signing::sign;
+pub use signing::{MessageSigner, sign};
 pub use stream::{GapHealer, Healed};
+pub use strongroom_httpsig::Signer;

@@ -197,6 +197,7 @@ impl Commit {
             (Action::SignatureRefused, Code::SignatureInvalid) => about(Rule::ForgedSignature, key),
             (Action::SecretKeyInBrowser, _) => about(Rule::SecretKeyInBrowser, key),
             (Action::AddressRefused, _) => about(Rule::AddressRefused, key),
+            (Action::CertificateRefused, _) => about(Rule::CertificateRefused, key),
             (Action::CardNumberRefused, _) => about(Rule::CardNumberInField, key),
             (_, Code::PermissionDenied | Code::PermissionNotHeld) => {
                 let probes = self.watch.probes((pending.scope.number, key), draft.now);

@@ -1,6 +1,7 @@
 //! The edge as a whole: its settings, its table, its counters, and the engine behind it.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
-use strongroom_types::id::{ApiKeyId, OrganizationId};
+use strongroom_types::id::ApiKeyId;
 
 use crate::feed::Feeds;
+use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::routes::routes;
 use crate::table::Table;
@@ -35,6 +37,13 @@ pub struct EdgeSettings {
     pub reveal_limit: u32,
     /// Requests per organization and second, both modes together; `None` for no limit.
     pub organization_limit: Option<u32>,
+    /// Requests of a key that read, and that change, per second; `None` for no limit of their own.
+    pub key_reads_limit: Option<u32>,
+    pub key_writes_limit: Option<u32>,
+    /// Whether limits of keys and organizations are only reported. Failures are always held to theirs.
+    pub limits_report_only: bool,
+    /// Where counters are written once a second, so that a restart does not forget them.
+    pub limits_file: Option<PathBuf>,
     /// Whether clients reach the server by TLS only: then browsers are told to stay with it.
     pub behind_tls: bool,
     /// Whether live keys are accepted; false where requests travel in clear beyond this machine.
@@ -70,6 +79,10 @@ impl Default for EdgeSettings {
             key_limit: None,
             reveal_limit: 60,
             organization_limit: None,
+            key_reads_limit: None,
+            key_writes_limit: None,
+            limits_report_only: false,
+            limits_file: None,
             behind_tls: false,
             live_allowed: false,
             head_time: Duration::from_secs(10),
@@ -95,11 +108,9 @@ pub(crate) struct Inner {
     pub table: Table,
     pub metrics: Metrics,
     pub feeds: Arc<Feeds>,
-    pub unauthenticated: Throttle<IpAddr>,
+    pub limits: Limits,
     pub pages: Throttle<IpAddr>,
-    pub keys: Option<Throttle<ApiKeyId>>,
     pub reveals: Throttle<ApiKeyId>,
-    pub organizations: Option<Throttle<OrganizationId>>,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -111,24 +122,16 @@ impl App {
             table: Table::new(routes()),
             metrics: Metrics::new(engine.clone(), settings.tls.clone()),
             feeds: Arc::default(),
-            unauthenticated: Throttle::new(
-                "unauthenticated",
-                settings.unauthenticated_limit,
-                window,
-            ),
+            limits: Limits::new(&settings),
             pages: Throttle::new("pages", settings.pages_limit, window),
-            keys: settings
-                .key_limit
-                .map(|limit| Throttle::new("key", limit, 1_000)),
             reveals: Throttle::new("reveals", settings.reveal_limit, 60_000),
-            organizations: settings
-                .organization_limit
-                .map(|limit| Throttle::new("organization", limit, 1_000)),
             pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
             engine,
             settings,
         };
-        App(Arc::new(inner))
+        let app = App(Arc::new(inner));
+        app.resume_limits();
+        app
     }
 
     pub fn engine(&self) -> &Engine {

@@ -35,7 +35,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore,
-    secret_scan, serve, vault, verify,
+    secret_scan, serve, signature, vault, verify,
 };
 use crate::fault::Fault;
 
@@ -71,6 +71,8 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Pins(pins::Command),
+    Sign(Box<signature::Sign>),
+    VerifySignature(Box<signature::VerifySignature>),
     Doctor(doctor::Options),
 }
 
@@ -102,6 +104,8 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Organization(command) => organization::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Pins(command) => pins::run(command),
+        Command::Sign(options) => signature::sign(options),
+        Command::VerifySignature(options) => signature::verify(options),
         Command::Doctor(options) => doctor::run(options),
     }
 }

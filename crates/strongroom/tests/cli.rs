@@ -10,7 +10,7 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 16] = [
     &["demo"],
     &["init"],
     &["serve"],
@@ -25,6 +25,8 @@ const COMMANDS: [&[&str]; 14] = [
     &["keys"],
     &["keys", "passphrase"],
     &["keys", "recover"],
+    &["sign"],
+    &["verify-signature"],
 ];
 
 #[test]

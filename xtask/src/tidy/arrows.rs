@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -16,10 +16,11 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
     ("outbound", &["types"]),
     ("nodes", &["crypto"]),
     ("scan", &["crypto"]),
+    ("httpsig", &["crypto"]),
     ("ledger", &["types"]),
     ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
-    ("auth", &["types", "crypto"]),
+    ("auth", &["types", "crypto", "httpsig"]),
     ("domain", &["derive", "types", "ledger", "auth"]),
     ("store", &["types"]),
     (
@@ -45,10 +46,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine",
+            "domain", "engine", "httpsig",
         ],
     ),
-    ("client", &["types", "crypto", "audit"]),
+    ("client", &["types", "crypto", "audit", "httpsig"]),
     (
         "listen",
         &["types", "outbound", "engine", "worker", "client"],
@@ -57,7 +58,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client", "vault", "tls",
+            "engine", "outbound", "worker", "http", "client", "vault", "tls", "httpsig",
         ],
     ),
     ("", EVERY_ROOM),
@@ -69,7 +70,7 @@ const FOR_TESTS: [&str; 2] = ["cluster", "testkit"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd",
+    "vaultd", "httpsig",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

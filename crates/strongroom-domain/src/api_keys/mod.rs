@@ -3,16 +3,17 @@
 mod allowance;
 mod change;
 mod leak;
+mod touch;
 mod waiting;
 
 use minicbor::{Decode, Encode};
-use strongroom_auth::permission::{CreateKeys, ManageKeys, Operate};
+use strongroom_auth::permission::{CreateKeys, ManageKeys};
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
-    Thumbprint,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SignedBy,
+    SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
-use strongroom_types::id::{AnyId, ApiKeyId, RawId};
+use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -32,6 +33,7 @@ pub use allowance::{Allowance, Limited, Used};
 pub(crate) use allowance::{allowance_keys, bounded, moved};
 pub use change::UpdateApiKey;
 pub use leak::RevokeLeaked;
+pub use touch::TouchApiKeys;
 use waiting::{person_of, with_maker};
 
 /// A key as stored.
@@ -103,6 +105,10 @@ pub struct ApiKey {
     #[n(18)]
     #[class(operational)]
     pub person: Option<ApiKeyId>,
+    /// How its requests are signed, where they are; in any way there is by the signing secret, if nothing is said.
+    #[n(20)]
+    #[class(operational)]
+    pub signed_by: Option<SignedBy>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -171,6 +177,7 @@ pub struct CreateApiKey {
     pub networks: Option<Networks>,
     pub limits: Option<MoneyLimits>,
     pub certificates: Option<Vec<Thumbprint>>,
+    pub signed_by: SignedBy,
     pub minted: Minted,
     /// What the creator holds; `None` for the operator at the command line.
     pub held: Option<Held>,
@@ -260,6 +267,7 @@ impl CreateApiKey {
             limits: self.limits.clone(),
             certificates: self.certificates.clone(),
             person: None,
+            signed_by: Some(self.signed_by.clone()).filter(|by| *by != SignedBy::default()),
         }
     }
 }
@@ -448,52 +456,4 @@ impl Command for RevokeApiKey {
         .change(self.id.any(), Record::ApiKey(revoked));
         Ok(owners_changed(decision, tenant, -i32::from(owner)))
     }
-}
-
-/// Writes down when keys were last used; issued by the server once a minute at most.
-pub struct TouchApiKeys {
-    pub used: Vec<(ApiKeyId, Timestamp)>,
-}
-
-impl Command for TouchApiKeys {
-    type Permission = Operate;
-
-    fn action(&self) -> Action {
-        Action::ApiKeysUsed
-    }
-
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        self.used
-            .iter()
-            .fold(Keys::default(), |keys, (id, _)| keys.record(id.any()))
-    }
-
-    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
-        let about = AnyId {
-            kind: strongroom_types::id::Kind::Organization,
-            raw: organization(moment),
-        };
-        let mut decision = Decision::new(
-            facts,
-            Action::ApiKeysUsed,
-            about,
-            Movement::none(),
-            Vec::new(),
-        )
-        .reply(Reply::Empty);
-        for (id, time) in &self.used {
-            if let Some(key) = facts.api_key(id.any()) {
-                let used = ApiKey {
-                    last_used_at: key.last_used_at.max(Some(*time)),
-                    ..key.clone()
-                };
-                decision = decision.change(id.any(), Record::ApiKey(used));
-            }
-        }
-        Ok(decision)
-    }
-}
-
-fn organization(moment: &Moment) -> RawId {
-    moment.scope.organization.0
 }

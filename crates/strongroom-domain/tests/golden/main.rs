@@ -310,6 +310,7 @@ fn api_key() -> ApiKey {
         limits: None,
         certificates: None,
         person: None,
+        signed_by: None,
     }
 }
 

@@ -234,6 +234,32 @@ impl<'f, 'b> Fields<'f, 'b> {
         texts
     }
 
+    /// The objects of a list.
+    pub fn each_object(&mut self, name: &'static str, most: usize) -> Option<Vec<Fields<'f, 'b>>> {
+        let path = format!("{}{}", self.path, below(name, ""));
+        let faults = self.faults;
+        let within = |(at, value): (usize, &'f Value<'b>)| match value {
+            Value::Object(object) => Some(Fields {
+                object,
+                asked: Vec::with_capacity(4),
+                path: format!("{path}/{at}"),
+                faults,
+                lenient: false,
+            }),
+            _ => None,
+        };
+        let objects = match self.value(name)? {
+            Value::List(list) if list.len() <= most => {
+                list.iter().enumerate().map(within).collect()
+            }
+            _ => None,
+        };
+        if objects.is_none() {
+            self.invalid(name, format!("must be a list of at most {most} objects"));
+        }
+        objects
+    }
+
     pub fn metadata(&mut self) -> Option<Metadata> {
         let Value::Object(object) = self.value("metadata")? else {
             self.invalid("metadata", "must be an object");

@@ -3,6 +3,7 @@
 //! A handler names the permission it needs in its signature, turns the request into one command or one read, and
 //! answers. It decides nothing.
 
+pub mod access;
 pub mod account;
 pub mod alerts;
 pub mod api_keys;
@@ -18,6 +19,7 @@ pub mod payouts;
 pub mod refunds;
 pub mod request_logs;
 mod restrictions;
+mod signing_keys;
 pub mod test_data;
 pub mod tokens;
 pub mod transactions;

@@ -4,4 +4,5 @@ mod clock;
 mod heads;
 mod kept;
 mod limits;
+mod rates;
 mod vectors;
