@@ -17,7 +17,7 @@ use strongroom_auth::{Caller, Credential, Role, SignedMessage};
 use strongroom_client::signing::{MessageSigner, Signing, Unsigned, sign};
 use strongroom_engine::{Engine, Settings, WallClock};
 use strongroom_http::Gcra;
-use strongroom_httpsig::Signer;
+use strongroom_httpsig::{Fields, Signer};
 use strongroom_store::MemoryStore;
 use strongroom_testkit::books::{Books, Key};
 use strongroom_types::id::ApiKeyId;
@@ -140,12 +140,12 @@ fn message(engine: &Engine, credential: &Credential, key: &Key) -> Vec<(String, 
     fields
 }
 
-fn proven(engine: &Engine, credential: &Credential, fields: &Vec<(String, String)>) {
+fn proven(engine: &Engine, credential: &Credential, fields: &dyn Fields) {
     let message = SignedMessage {
         method: "POST",
         target: TARGET,
         origins: &[ORIGIN.to_owned()],
-        fields: black_box(fields),
+        fields,
         has_content: true,
     };
     let proof = message.prove(credential, engine.now()).unwrap();
