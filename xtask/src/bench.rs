@@ -85,6 +85,8 @@ enum Which {
     Strongroom,
     Peer,
     Protection,
+    /// What it costs to know who asks and whether he may
+    Access,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -151,6 +153,10 @@ pub fn run(options: &Options) -> Outcome<()> {
 
 /// The rows of the one part that was asked for, if one was; no results file is written.
 fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra>>> {
+    if options.only == Some(Which::Access) {
+        let keys = if options.smoke { "100" } else { "100000" };
+        return extra::from_example("strongroom-testkit", "access", &[keys]).map(Some);
+    }
     let protection = options.only == Some(Which::Protection);
     if options.webhooks || options.rotation || protection {
         strongroom::build()?;

@@ -7,6 +7,7 @@ use strongroom_types::id::{AnyId, ApiKeyId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
+use crate::message_signing::SignedBy;
 use crate::permission::{PermissionSet, Role};
 use crate::presence::Presence;
 use crate::restrictions::{Networks, Thumbprint};
@@ -66,6 +67,8 @@ pub struct Credential {
     pub permissions: PermissionSet,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
+    /// How its requests are signed, where they are.
+    pub signed_by: SignedBy,
     /// Keyed with the UTF-8 text of the signing secret.
     pub signing_key: MacKey,
     pub expires_at: Option<Timestamp>,

@@ -10,6 +10,7 @@ mod base62;
 pub mod caller;
 pub mod credential;
 pub mod key_text;
+pub mod message_signing;
 pub mod password;
 pub mod permission;
 pub mod presence;
@@ -21,6 +22,9 @@ pub mod webauthn;
 
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
+pub use message_signing::{
+    MessageFault, Proof, RegisteredKey, SignedBy, SignedMessage, SigningScheme,
+};
 pub use permission::{Permission, PermissionSet, Role};
 pub use presence::Presence;
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};

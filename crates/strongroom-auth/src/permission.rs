@@ -26,6 +26,7 @@ macro_rules! permissions {
 }
 
 permissions! {
+    ReadAccess = "read:access";
     ReadAccount = "read:account";
     ReadAlerts = "read:alerts";
     WriteAlerts = "write:alerts";

@@ -160,6 +160,19 @@ pub struct Verify {
     pub presented: [u8; 32],
 }
 
+/// Digests of a body that only the vault has seen.
+#[derive(Encode, Decode)]
+pub struct Digested {
+    #[n(0)]
+    pub visit: u64,
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub sha256: Option<Vec<u8>>,
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub sha512: Option<Vec<u8>>,
+}
+
 /// A sealed number, as the core may know it.
 #[derive(Clone, Encode, Decode)]
 pub struct Kept {
@@ -327,6 +340,8 @@ pub enum ToVault {
         #[n(0)]
         at_once: bool,
     },
+    #[n(22)]
+    Digested(#[n(0)] Digested),
 }
 
 #[derive(Encode, Decode)]

@@ -15,7 +15,7 @@ use strongroom_types::secret::SecretText;
 use crate::connection::Connections;
 use crate::error::{ClientError, Problem};
 use crate::retry::Retries;
-use crate::signing::sign;
+use crate::signing::{MessageSigner, Signing, Unsigned, sign};
 use crate::tls::Trust;
 
 const AGENT: &str = concat!("strongroom-client/", env!("CARGO_PKG_VERSION"));
@@ -31,6 +31,7 @@ pub struct Client {
     pub(crate) connections: Connections,
     credentials: Credentials,
     authorization: HeaderValue,
+    messages: Option<MessageSigner>,
     pub(crate) retries: Retries,
 }
 
@@ -67,6 +68,7 @@ impl Client {
             connections,
             credentials,
             authorization,
+            messages: None,
             retries: Retries::default(),
         })
     }
@@ -84,6 +86,13 @@ impl Client {
     #[must_use]
     pub fn with_largest_answer(mut self, bytes: usize) -> Client {
         self.connections.largest_answer = bytes;
+        self
+    }
+
+    /// The same client, whose requests are signed by RFC 9421 in the place of its own two headers.
+    #[must_use]
+    pub fn with_message_signer(mut self, signer: MessageSigner) -> Client {
+        self.messages = Some(signer);
         self
     }
 
@@ -149,7 +158,11 @@ impl Client {
         if let Some(key) = &outgoing.idempotency_key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(secret) = &self.credentials.signing_secret {
+        if let Some(signer) = &self.messages {
+            for (name, value) in self.signed_message(outgoing, signer)? {
+                request = request.header(name, value);
+            }
+        } else if let Some(secret) = &self.credentials.signing_secret {
             let timestamp = unix_seconds().to_string();
             let method = outgoing.method.as_str();
             let signature = sign(
@@ -166,6 +179,39 @@ impl Client {
         request
             .body(Full::new(outgoing.body.clone()))
             .map_err(|error| ClientError::Malformed(format!("the request cannot be sent: {error}")))
+    }
+}
+
+impl Client {
+    fn signed_message(
+        &self,
+        outgoing: &Outgoing,
+        signer: &MessageSigner,
+    ) -> Result<Vec<(String, String)>, ClientError> {
+        let mut fields = Vec::with_capacity(3);
+        let mut add = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
+        if !outgoing.body.is_empty() {
+            add("Content-Type", "application/json");
+        }
+        if let Some(key) = &outgoing.idempotency_key {
+            add("Idempotency-Key", key);
+        }
+        let origin = format!("http://{}", self.connections.authority());
+        let request = Unsigned {
+            method: outgoing.method.as_str(),
+            origin: &origin,
+            target: &outgoing.target,
+            fields,
+            body: &outgoing.body,
+        };
+        let signing = Signing {
+            created: i64::try_from(unix_seconds()).unwrap_or(i64::MAX),
+            nonce: Some(fresh_key()),
+            ..Signing::default()
+        };
+        let made = signer.sign(request, &signing);
+        let made = made.map_err(|fault| ClientError::Malformed(fault.to_string()))?;
+        Ok(made.headers)
     }
 }
 

@@ -21,7 +21,7 @@ pub mod proof;
 mod resources;
 mod retry;
 mod server_sent;
-mod signing;
+pub mod signing;
 mod stream;
 mod tls;
 pub mod webhook;
@@ -34,6 +34,7 @@ pub use resources::{
     StatementLine, Transaction, Wallet,
 };
 pub use retry::Retries;
-pub use signing::sign;
+pub use signing::{MessageSigner, sign};
 pub use stream::{GapHealer, Healed};
+pub use strongroom_httpsig::Signer;
 pub use tls::Trust;

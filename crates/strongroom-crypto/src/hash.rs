@@ -1,7 +1,7 @@
-//! SHA-256 and constant-time comparison.
+//! SHA-256, SHA-512 for digests of others, and constant-time comparison.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256, SHA512, digest};
 
 use crate::fatal::fatal;
 
@@ -15,6 +15,18 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         stream.update(part);
     }
     stream.finish()
+}
+
+/// SHA-512 of the parts laid end to end.
+pub fn sha512(parts: &[&[u8]]) -> [u8; 64] {
+    let mut context = Context::new(&SHA512);
+    for part in parts {
+        context.update(part);
+    }
+    match <[u8; 64]>::try_from(context.finish().as_ref()) {
+        Ok(bytes) => bytes,
+        Err(_) => fatal("a SHA-512 output was not 64 bytes"),
+    }
 }
 
 /// Whether two byte strings are equal, in time that depends on their lengths only.

@@ -1,6 +1,6 @@
 //! The only crate that names a cipher, a hash, a signature or a random source, and the key hierarchy built on them.
 //!
-//! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519),
+//! What it offers: [`SealKey`] (XAES-256-GCM), [`MacKey`] (HMAC-SHA-256), [`sha256`], [`SigningKey`] (Ed25519), [`P256SigningKey`],
 //! [`hkdf_sha256`], [`fill_random`], [`Recipient`] and [`Identity`] (X25519), [`EncryptionKey`] (JWE), [`StreamSealer`], root custody ([`RootKeys`], [`Keyring`], [`Share`]) and the keys below the root
 //! ([`Hierarchy`]).
 //! What it never does: read a clock or a file, log, know another crate's types, or hand out a secret that has `Debug`.
@@ -21,6 +21,7 @@ pub mod key_row;
 pub mod keyring;
 mod keyring_text;
 pub mod mac;
+pub mod p256;
 pub mod passphrase;
 pub mod password;
 pub mod random;
@@ -41,12 +42,13 @@ pub use aead::{BatchSealer, Nonce24, OpenError, SealKey};
 pub use data_key::DataKey;
 pub use derive::hkdf_sha256;
 pub use es256::verify_es256;
-pub use hash::{Sha256Stream, equal, sha256};
+pub use hash::{Sha256Stream, equal, sha256, sha512};
 pub use hierarchy::Hierarchy;
 pub use jwe::{Compact, EncryptionKey};
 pub use key_row::{KeyError, KeyRow, Purpose};
 pub use keyring::{Custodian, Custody, Keyring, KeyringError, KeyringFile};
 pub use mac::MacKey;
+pub use p256::{P256SigningKey, is_p256_point, verify_p256};
 pub use passphrase::PassphraseCost;
 pub use password::PasswordHash;
 pub use random::{RandomPool, fill_random, random};

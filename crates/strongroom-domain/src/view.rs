@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, Role, SigningPolicy,
-    Thumbprint,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, PermissionSet, Range, RegisteredKey, Role,
+    SigningPolicy, SigningScheme, Thumbprint,
 };
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
@@ -308,6 +308,8 @@ pub struct ApiKeyView<'a> {
     pub permissions: &'a PermissionSet,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
+    pub signing_scheme: SigningScheme,
+    pub public_keys: &'a [RegisteredKey],
     pub status: CredentialStatus,
     pub rolled_from: Option<ApiKeyId>,
     pub networks: &'a [Range],
@@ -336,6 +338,11 @@ impl<'a> ApiKeyView<'a> {
             permissions: &key.permissions,
             dialect: key.dialect,
             signing: key.signing,
+            signing_scheme: key
+                .signed_by
+                .as_ref()
+                .map_or_else(SigningScheme::default, |by| by.scheme),
+            public_keys: key.signed_by.as_ref().map_or(&[], |by| &by.keys),
             status: key.status,
             rolled_from: key.rolled_from,
             networks: key.networks.as_ref().map_or(&[], |all| &all.ranges),

@@ -38,6 +38,7 @@ impl Credentials {
             permissions: key.permissions.clone(),
             dialect: key.dialect,
             signing: key.signing,
+            signed_by: key.signed_by.clone().unwrap_or_default(),
             signing_key: MacKey::new(key.signing_secret.as_bytes()),
             expires_at: key.expires_at,
             status: key.status,
@@ -112,6 +113,27 @@ impl Credentials {
                 && session(found) == session(held)
         };
         all.values().find(is_same).cloned()
+    }
+
+    /// A key of some books by its id, whatever its state: a walk over all, for people who ask.
+    pub fn holder(&self, scope: &Scope, id: ApiKeyId) -> Option<Arc<Credential>> {
+        let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |found: &&Arc<Credential>| found.id == id && found.scope.number == scope.number;
+        all.values().find(is_it).cloned()
+    }
+
+    /// The keys of some books that are good and hold a permission, oldest first.
+    pub fn holders(&self, scope: &Scope, permission: &str, now: Timestamp) -> Vec<Arc<Credential>> {
+        let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let may = |found: &&Arc<Credential>| {
+            found.scope.number == scope.number
+                && found.is_usable(now)
+                && found.permissions.allows(permission).is_some()
+        };
+        let mut holders: Vec<Arc<Credential>> = all.values().filter(may).cloned().collect();
+        drop(all);
+        holders.sort_unstable_by_key(|holder| holder.id);
+        holders
     }
 
     /// The credential of a hash, whatever its state.

@@ -11,7 +11,7 @@ use strongroom_domain::api_keys::{Minted, RevokeLeaked};
 use strongroom_domain::command::Command;
 use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::rejection::Rejection;
-use strongroom_types::id::{AnyId, RawId, RequestId, UserId, WebhookAttemptId};
+use strongroom_types::id::{AnyId, ApiKeyId, RawId, RequestId, UserId, WebhookAttemptId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -40,6 +40,20 @@ impl Engine {
         }
         self.inner.shared.credentials.note_use(&credential, now);
         Some(credential)
+    }
+
+    /// A key of some books by its id, whatever its state.
+    pub fn holder(&self, scope: &Scope, id: ApiKeyId) -> Option<Arc<Credential>> {
+        self.inner.shared.credentials.holder(scope, id)
+    }
+
+    /// The keys of some books that are good and hold a permission, oldest first.
+    pub fn holders(&self, scope: &Scope, permission: &str) -> Vec<Arc<Credential>> {
+        let now = self.now();
+        self.inner
+            .shared
+            .credentials
+            .holders(scope, permission, now)
     }
 
     pub(crate) fn hash_of(&self, key: &str) -> [u8; 32] {
@@ -147,6 +161,12 @@ impl Engine {
             .spent_key
             .mac()
             .short_fields(&[b"signature", &number, signature])
+    }
+
+    /// A network that failures are counted by, as a keyed hash: counters that are written down name no address.
+    pub fn network_hash(&self, octets: &[u8; 16]) -> [u8; 16] {
+        let mac = self.inner.shared.spent_key.mac();
+        mac.short_fields(&[b"network", octets])
     }
 
     /// Puts on record that a proven credential was refused at the edge.

@@ -1,6 +1,10 @@
-//! The bounded queue in front of the commit thread.
+//! The bounded queue in front of the commit thread, shared out among the organizations.
+//!
+//! The last eighth of its places is for those who wait with little: whoever holds more than an even share of the queue gets
+//! none of them, so that one organization that floods it is told so before the others are. What is taken for a batch is taken
+//! evenly as well, each organization's commands in their order.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use strongroom_domain::action::Action;
@@ -9,7 +13,7 @@ use strongroom_domain::decision::Decision;
 use strongroom_domain::facts::{Facts, Keys};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::Batch;
-use strongroom_types::id::AnyId;
+use strongroom_types::id::{AnyId, OrganizationId};
 use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
@@ -83,9 +87,62 @@ pub(crate) enum Item {
     Stop,
 }
 
+impl Pending {
+    /// Whose key asks for it; nothing for the server's own commands, which nobody can flood it with.
+    fn organization(&self) -> Option<OrganizationId> {
+        self.actor.credential.map(|_| self.scope.organization)
+    }
+}
+
+impl Item {
+    fn organization(&self) -> Option<OrganizationId> {
+        match self {
+            Item::Command(pending) => pending.organization(),
+            _ => None,
+        }
+    }
+}
+
+/// One place of so many is kept for those who hold little.
+const RESERVED: usize = 8;
+
+/// Takes `most` items: an even share for each of so many organizations first, then what is oldest. What is not a key's
+/// command stays behind everything that it was behind.
+fn shared_out(items: Vec<Item>, most: usize, organizations: usize) -> (Vec<Item>, Vec<Item>) {
+    let share = most / organizations.max(1);
+    let mut counts: HashMap<OrganizationId, usize> = HashMap::new();
+    let (mut taken, mut rest) = (Vec::with_capacity(most), Vec::new());
+    for item in items {
+        let is_due = match item.organization() {
+            Some(organization) => {
+                let count = counts.entry(organization).or_default();
+                *count += 1;
+                *count <= share
+            }
+            None => rest.is_empty(),
+        };
+        match is_due && taken.len() < most {
+            true => taken.push(item),
+            false => rest.push(item),
+        }
+    }
+    let is_command = |item: &Item| item.organization().is_some();
+    let more = most.saturating_sub(taken.len());
+    let next = rest
+        .iter()
+        .take(more)
+        .take_while(|item| is_command(item))
+        .count();
+    let left = rest.split_off(next);
+    taken.append(&mut rest);
+    (taken, left)
+}
+
 #[derive(Default)]
 struct Waiting {
     items: Vec<Item>,
+    /// How many of them each organization's keys have asked for.
+    held: HashMap<OrganizationId, usize>,
     /// Idempotency keys between `push` and the answer, with their scope.
     in_flight: HashSet<(u32, [u8; 16])>,
     /// What everybody is told from then on.
@@ -118,7 +175,7 @@ impl Queue {
         if let Some(failure) = &waiting.closed {
             return Err(failure.clone());
         }
-        if waiting.items.len() >= self.limit {
+        if !self.has_room(&waiting, &pending) {
             return Err(Failure::Overloaded);
         }
         if let Some(idempotency) = pending.envelope.idempotency {
@@ -127,9 +184,25 @@ impl Queue {
                 return Err(Failure::KeyInUse);
             }
         }
+        if let Some(organization) = pending.organization() {
+            *waiting.held.entry(organization).or_default() += 1;
+        }
         waiting.items.push(Item::Command(pending));
         self.arrived.notify_one();
         Ok(())
+    }
+
+    fn has_room(&self, waiting: &Waiting, pending: &Pending) -> bool {
+        let free = self.limit.saturating_sub(waiting.items.len());
+        let Some(organization) = pending.organization() else {
+            return free > 0;
+        };
+        if free > self.limit / RESERVED {
+            return true;
+        }
+        let held = waiting.held.get(&organization).copied().unwrap_or(0);
+        let waits = waiting.held.len() + usize::from(held == 0);
+        free > 0 && (self.limit < RESERVED || held < self.limit / (waits + 1))
     }
 
     /// Adds an item of the server's own.
@@ -162,10 +235,19 @@ impl Queue {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         if waiting.items.len() <= most {
+            waiting.held.clear();
             return std::mem::take(&mut waiting.items);
         }
-        let rest = waiting.items.split_off(most);
-        std::mem::replace(&mut waiting.items, rest)
+        let items = std::mem::take(&mut waiting.items);
+        let (taken, rest) = shared_out(items, most, waiting.held.len());
+        waiting.items = rest;
+        for organization in taken.iter().filter_map(Item::organization) {
+            if let Some(held) = waiting.held.get_mut(&organization) {
+                *held = held.saturating_sub(1);
+            }
+        }
+        waiting.held.retain(|_, held| *held > 0);
+        taken
     }
 
     /// Frees idempotency keys once their requests are answered.
@@ -183,6 +265,7 @@ impl Queue {
     pub fn close(&self, failure: Failure) -> Vec<Item> {
         let mut waiting = self.lock();
         waiting.closed = Some(failure);
+        waiting.held.clear();
         std::mem::take(&mut waiting.items)
     }
 

@@ -242,6 +242,7 @@ impl Commit {
             (Action::SignatureRefused, Code::SignatureInvalid) => about(Rule::ForgedSignature, key),
             (Action::SecretKeyInBrowser, _) => about(Rule::SecretKeyInBrowser, key),
             (Action::AddressRefused, _) => about(Rule::AddressRefused, key),
+            (Action::CertificateRefused, _) => about(Rule::CertificateRefused, key),
             (Action::CardNumberRefused, _) => about(Rule::CardNumberInField, key),
             (Action::UserSignedIn, Code::LoginRefused | Code::SecondFactorInvalid) => {
                 let guesses = self.watch.guesses((pending.scope.number, key), draft.now);

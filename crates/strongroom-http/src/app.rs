@@ -1,6 +1,7 @@
 //! The edge as a whole: its settings, its table, its counters, and the engine behind it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
-use strongroom_types::id::{ApiKeyId, OrganizationId, PaymentLinkId};
+use strongroom_types::id::{ApiKeyId, PaymentLinkId};
 
 use crate::feed::Feeds;
+use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
 use crate::routes::routes;
@@ -43,6 +45,13 @@ pub struct EdgeSettings {
     pub reveal_limit: u32,
     /// Requests per organization and second, both modes together; `None` for no limit.
     pub organization_limit: Option<u32>,
+    /// Requests of a key that read, and that change, per second; `None` for no limit of their own.
+    pub key_reads_limit: Option<u32>,
+    pub key_writes_limit: Option<u32>,
+    /// Whether limits of keys and organizations are only reported. Failures are always held to theirs.
+    pub limits_report_only: bool,
+    /// Where counters are written once a second, so that a restart does not forget them.
+    pub limits_file: Option<PathBuf>,
     /// Whether clients reach the server by TLS only: then browsers are told to stay with it.
     pub behind_tls: bool,
     /// Whether live keys are accepted; false where requests travel in clear beyond this machine.
@@ -81,6 +90,10 @@ impl Default for EdgeSettings {
             key_limit: None,
             reveal_limit: 60,
             organization_limit: None,
+            key_reads_limit: None,
+            key_writes_limit: None,
+            limits_report_only: false,
+            limits_file: None,
             behind_tls: false,
             live_allowed: false,
             head_time: Duration::from_secs(10),
@@ -124,14 +137,12 @@ pub(crate) struct Inner {
     pub table: Table,
     pub metrics: Metrics,
     pub feeds: Arc<Feeds>,
-    pub unauthenticated: Throttle<IpAddr>,
+    pub limits: Limits,
     pub pages: Throttle<IpAddr>,
     pub pay_pages: Throttle<IpAddr>,
     pub payers: Throttle<IpAddr>,
     pub paid_links: Throttle<PaymentLinkId>,
-    pub keys: Option<Throttle<ApiKeyId>>,
     pub reveals: Throttle<ApiKeyId>,
-    pub organizations: Option<Throttle<OrganizationId>>,
     pub entrance: Arc<Entrance>,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
@@ -144,11 +155,7 @@ impl App {
             table: Table::new(routes()),
             metrics: Metrics::new(engine.clone(), settings.tls.clone()),
             feeds: Arc::default(),
-            unauthenticated: Throttle::new(
-                "unauthenticated",
-                settings.unauthenticated_limit,
-                window,
-            ),
+            limits: Limits::new(&settings),
             pages: Throttle::new("pages", settings.pages_limit, window),
             // Whoever waits for his bank looks every two seconds.
             pay_pages: Throttle::new(
@@ -158,13 +165,7 @@ impl App {
             ),
             payers: Throttle::new("payers", settings.payers_limit, window),
             paid_links: Throttle::new("payment link", settings.payers_limit.div_ceil(2), window),
-            keys: settings
-                .key_limit
-                .map(|limit| Throttle::new("key", limit, 1_000)),
             reveals: Throttle::new("reveals", settings.reveal_limit, 60_000),
-            organizations: settings
-                .organization_limit
-                .map(|limit| Throttle::new("organization", limit, 1_000)),
             pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
             entrance: Arc::new(Entrance {
                 lockout: Lockout::default(),
@@ -173,7 +174,9 @@ impl App {
             engine,
             settings,
         };
-        App(Arc::new(inner))
+        let app = App(Arc::new(inner));
+        app.resume_limits();
+        app
     }
 
     pub fn engine(&self) -> &Engine {

@@ -19,7 +19,6 @@ use strongroom_domain::action::Action;
 use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_engine::{Envelope, Idempotency};
 
-use crate::address::network;
 use crate::app::App;
 use crate::arriving::Spill;
 use crate::body;
@@ -192,10 +191,12 @@ impl App {
             visit.identified(&credential);
             return Ok(credential);
         }
+        let network = self.network_of(visit.address);
         let standing = self
             .inner()
+            .limits
             .unauthenticated
-            .count(network(visit.address), visit.time);
+            .count(network, visit.time);
         allow(visit, standing)?;
         match found {
             Found::Unknown => Err(Problem::not_found()),
@@ -240,7 +241,7 @@ impl App {
         route: &Route,
     ) -> Result<(), Problem> {
         // What is refused is put on record, so the limits come first.
-        self.limit(visit, credential)?;
+        self.limit(visit, credential, route)?;
         self.limit_reveals(visit, credential, route)?;
         self.refuse_address(visit, credential).await?;
         self.refuse_certificate(visit, head, credential).await?;
@@ -310,18 +311,6 @@ impl App {
         self.refuse(visit, credential, Action::AccessDenied, rejection)
             .await;
         Err(Problem::new(EdgeCode::LiveModeRefused, text))
-    }
-
-    /// Limits of the key and of its organization.
-    fn limit(&self, visit: &mut Visit, credential: &Credential) -> Result<(), Problem> {
-        if let Some(keys) = &self.inner().keys {
-            allow(visit, keys.count(credential.id, visit.time))?;
-        }
-        if let Some(organizations) = &self.inner().organizations {
-            let organization = credential.scope.organization;
-            allow(visit, organizations.count(organization, visit.time))?;
-        }
-        Ok(())
     }
 
     /// What the request says, before anything of it is looked at: of a type that is read, no card number, and the signature

@@ -23,6 +23,11 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
 }
@@ -36,6 +41,7 @@ pub struct Metrics {
     connections: Gauge,
     failures: Family<ReasonLabels, Counter>,
     panics: Counter,
+    limits: Family<LimitLabels, Counter>,
 }
 
 /// Upper bounds of the duration buckets, in seconds.
@@ -48,7 +54,7 @@ impl Metrics {
         let requests = Family::default();
         let durations = Histogram::new(BUCKETS);
         let (in_flight, connections) = (Gauge::default(), Gauge::default());
-        let failures = Family::default();
+        let (failures, limits) = (Family::default(), Family::default());
         let panics = Counter::default();
         let mut registry = Registry::with_prefix("strongroom");
         registry.register("http_requests", "Requests answered", requests.clone());
@@ -65,6 +71,8 @@ impl Metrics {
         registry.register("http_connections", "Open connections", connections.clone());
         let what = "Requests refused before they were carried out";
         registry.register("http_refusals", what, failures.clone());
+        let what = "Requests beyond a limit, refused or only reported";
+        registry.register("http_limits_exceeded", what, limits.clone());
         registry.register("http_panics", "Handlers that panicked", panics.clone());
         registry.register_collector(Box::new(EngineNumbers(engine)));
         if let Some(tls) = tls {
@@ -78,6 +86,7 @@ impl Metrics {
             connections,
             failures,
             panics,
+            limits,
         }
     }
 
@@ -105,6 +114,11 @@ impl Metrics {
     /// Counts a refusal at the edge by its code.
     pub fn refused(&self, reason: &'static str) {
         self.failures.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts a request beyond a limit.
+    pub fn limited(&self, limit: &'static str) {
+        self.limits.get_or_create(&LimitLabels { limit }).inc();
     }
 
     pub fn panicked(&self) {

@@ -100,8 +100,12 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let network = network(visit.address);
-        let standing = self.inner().unauthenticated.count(network, visit.time);
+        let network = self.network_of(visit.address);
+        let standing = self
+            .inner()
+            .limits
+            .unauthenticated
+            .count(network, visit.time);
         allow(visit, standing)?;
         let body = body.read(self.settings().body_time).await?;
         body::check_type(&head.headers)?;

@@ -270,7 +270,8 @@ pub fn missing(name: &str) -> Problem {
     invalid(name, "is required")
 }
 
-fn invalid(name: &str, what: &str) -> Problem {
+/// A parameter that is not as it should be.
+pub fn invalid(name: &str, what: &str) -> Problem {
     Problem::new(EdgeCode::InvalidParameter, format!("`{name}` {what}")).detail("parameter", name)
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn stream(response: &mut Response<Reply>, head: &Parts, feed: Feed) {
 }
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
-const HEADERS: &str = "Approval-Id, Authorization, Content-Type, Idempotency-Key, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
+const HEADERS: &str = "Approval-Id, Authorization, Content-Digest, Content-Type, Idempotency-Key, Signature, Signature-Input, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
 const EXPOSED: &str = "Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// Writes the response to a request.

@@ -119,6 +119,8 @@ pub struct Route {
     /// Whether live keys sign it whatever their policy says: a second proof beside the key.
     pub step_up: bool,
     pub limit: LimitClass,
+    /// How many requests it counts as.
+    pub weight: u32,
     pub reply: ReplyKind,
     /// Status of a success.
     pub success: u16,
@@ -194,6 +196,7 @@ impl Route {
             step_up: false,
             recent: false,
             limit: LimitClass::Exempt,
+            weight: 1,
             reply: ReplyKind::Kept,
             success: 200,
             query: Vec::new(),
@@ -282,6 +285,13 @@ impl Route {
     #[must_use]
     pub fn waits(mut self) -> Route {
         self.waits = true;
+        self
+    }
+
+    /// Counts for more than one request.
+    #[must_use]
+    pub fn weighs(mut self, weight: u32) -> Route {
+        self.weight = weight;
         self
     }
 

@@ -2,6 +2,7 @@
 //!
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
+mod access;
 mod hooks;
 mod links;
 mod people;
@@ -33,6 +34,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(payment_rows());
         rows.extend(refund_rows());
         rows.extend(key_rows());
+        rows.extend(access::rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
         rows.extend(people::user_rows());
@@ -366,9 +368,11 @@ fn log_rows() -> Vec<Route> {
             .reply(events::schema),
         Route::guarded(Verb::Get, "/v1/events/{id}/proof", events::proof)
             .about("The proof that the entry behind an event stands in the log.")
+            .weighs(3)
             .reply(audit_logs::proof_schema),
         Route::guarded(Verb::Get, "/v1/audit-logs", audit_logs::list)
             .about("Lists audit records, newest first.")
+            .weighs(2)
             .query(&[&PAGE, &CREATED, audit_logs::FILTERS])
             .reply(audit_logs::list_schema),
         Route::guarded(Verb::Get, "/v1/audit-logs/{id}", audit_logs::read)
@@ -376,6 +380,7 @@ fn log_rows() -> Vec<Route> {
             .reply(audit_logs::schema),
         Route::guarded(Verb::Get, "/v1/audit-logs/{id}/proof", audit_logs::proof)
             .about("The proof that an audit record stands in the log.")
+            .weighs(3)
             .reply(audit_logs::proof_schema),
         Route::guarded(Verb::Get, "/v1/checkpoints", checkpoints::list)
             .about("Lists signed checkpoints of the log.")
@@ -387,10 +392,12 @@ fn log_rows() -> Vec<Route> {
             checkpoints::consistency,
         )
         .about("The proof that the log only grew between two sizes.")
+        .weighs(3)
         .query(&[checkpoints::RANGE])
         .reply(checkpoints::consistency_schema),
         Route::guarded(Verb::Get, "/v1/request-logs", request_logs::list)
             .about("Lists requests made with the organization's keys.")
+            .weighs(2)
             .query(&[&PAGE, &CREATED, request_logs::FILTERS])
             .reply(request_logs::list_schema),
     ]

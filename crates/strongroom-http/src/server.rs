@@ -59,11 +59,17 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         shutdown.await;
         feeds.drain();
     };
+    let (kept, keeping) = (app.clone(), app.clone());
     let answer = move |peer, request| {
         let app = app.clone();
         async move { app.handle(peer, request).await }
     };
-    run(listener, bounds, answer, shutdown).await;
+    tokio::select! {
+        () = run(listener, bounds, answer, shutdown) => {}
+        () = keeping.keep_limits_up() => {}
+    }
+    // Nothing depends on it: without the file the counters begin anew.
+    drop(tokio::task::spawn_blocking(move || kept.keep_limits()).await);
 }
 
 /// Serves the operator's listener until `shutdown` is ready, then drains.

@@ -35,14 +35,16 @@ struct Slot<K> {
 /// Where a key stands after a request was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    policy: &'static str,
-    limit: u32,
-    remaining: u32,
+    pub(crate) policy: &'static str,
+    pub(crate) limit: u32,
+    pub(crate) remaining: u32,
     /// Seconds of the whole window.
-    window: i64,
-    /// Seconds until it begins anew.
-    reset: i64,
-    allowed: bool,
+    pub(crate) window: i64,
+    /// Seconds until nothing of it is used any more.
+    pub(crate) reset: i64,
+    /// Seconds until the same request would pass.
+    pub(crate) retry: i64,
+    pub(crate) allowed: bool,
 }
 
 impl Standing {
@@ -50,9 +52,14 @@ impl Standing {
         self.allowed
     }
 
-    /// Seconds until the window begins anew, at least one.
+    /// The limit's name, as the headers have it.
+    pub fn name(&self) -> &'static str {
+        self.policy
+    }
+
+    /// Seconds until the same request would pass, at least one.
     pub fn retry_after(&self) -> u64 {
-        u64::try_from(self.reset).unwrap_or(0).max(1)
+        u64::try_from(self.retry).unwrap_or(0).max(1)
     }
 
     /// The value of `RateLimit`.
@@ -97,6 +104,29 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
         self.standing(counted.start, counted.count, now)
     }
 
+    /// What is counted and not over, for a file: keys, beginnings and counts.
+    pub fn waiting(&self, now: Timestamp) -> Vec<(K, Timestamp, u32)> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = slots
+            .iter()
+            .flatten()
+            .filter(|slot| self.is_live(slot, now));
+        live.map(|slot| (slot.key, slot.start, slot.count))
+            .collect()
+    }
+
+    /// Takes up what another process left.
+    pub fn resume(&self, left: &[(K, Timestamp, u32)], now: Timestamp) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, start, count) in left.iter().copied() {
+            let first = usize::try_from(self.hasher.hash_one(key) % self.homes()).unwrap_or(0);
+            let near = slots.get_mut(first..first + PROBES).unwrap_or_default();
+            if let Some(slot) = self.choose(near, key, now) {
+                *slot = Some(Slot { key, start, count });
+            }
+        }
+    }
+
     /// First slots that leave room for all probes behind them.
     fn homes(&self) -> u64 {
         u64::try_from(SLOTS - PROBES).unwrap_or(1)
@@ -123,12 +153,14 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
 
     fn standing(&self, start: Timestamp, count: u32, now: Timestamp) -> Standing {
         let left = start.0.saturating_add(self.window).saturating_sub(now.0);
+        let reset = left.saturating_add(SECOND - 1) / SECOND;
         Standing {
             policy: self.name,
             limit: self.limit,
             remaining: self.limit.saturating_sub(count),
             window: self.window / SECOND,
-            reset: left.saturating_add(SECOND - 1) / SECOND,
+            reset,
+            retry: reset,
             allowed: count <= self.limit,
         }
     }

@@ -18,13 +18,14 @@ use strongroom_auth::signing::{SignatureFault, SignedRequest};
 use strongroom_auth::{Caller, Credential, Permission};
 use strongroom_channel::link::{Serve, decoded, encoded};
 use strongroom_channel::message::{
-    self, CardShape, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi, ToVault,
-    Verify, address, octets,
+    self, CardShape, Digested, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi,
+    ToVault, Verify, address, octets,
 };
 use strongroom_channel::{Vault, VaultAway};
 use strongroom_crypto::MacKey;
 use strongroom_domain::tokens::SealedCard;
 use strongroom_engine::{ReadFault, View};
+use strongroom_httpsig::digest::Digests;
 use strongroom_types::id::TokenId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -141,6 +142,22 @@ impl Transit {
             Ok(_) => Err(Some(SignatureFault::Mismatch)),
             Err(VaultAway) => Err(None),
         }
+    }
+}
+
+impl Transit {
+    /// Has digests held against the body that only the vault has seen.
+    ///
+    /// # Errors
+    /// 503 while the vault is away.
+    pub async fn has(&self, digests: &Digests) -> Result<bool, VaultAway> {
+        let digested = ToVault::Digested(Digested {
+            visit: self.visit,
+            sha256: digests.sha256.map(|digest| digest.to_vec()),
+            sha512: digests.sha512.map(|digest| digest.to_vec()),
+        });
+        let answer = self.vault.ask(&digested).await?;
+        Ok(matches!(answer, FromVault::Is(true)))
     }
 }
 

@@ -25,6 +25,9 @@ const CLIENT_GONE: u16 = 499;
 /// What the log of requests warns of: the key is held to networks, and was used from elsewhere.
 pub(crate) const ADDRESS_OUTSIDE_NETWORKS: &str = "address_outside_networks";
 
+/// It would have been refused for a limit that is only reported.
+pub(crate) const RATE_LIMIT_EXCEEDED: &str = "rate_limit_exceeded";
+
 /// Where a request reached the installation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Origin {

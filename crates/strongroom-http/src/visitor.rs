@@ -10,7 +10,6 @@ use hyper::http::request::Parts;
 use strongroom_engine::{Engine, Envelope};
 use strongroom_types::time::Timestamp;
 
-use crate::address::network;
 use crate::app::App;
 use crate::body;
 use crate::call::{Answer, BoxFuture};
@@ -62,8 +61,8 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let network = network(visit.address);
-        let standing = self.inner().unauthenticated.count(network, visit.time);
+        let network = self.network_of(visit.address);
+        let standing = self.inner().limits.unauthenticated.count(network, visit.time);
         allow(visit, standing)?;
         let body = body.read(self.settings().body_time).await?;
         body::check_type(&head.headers)?;

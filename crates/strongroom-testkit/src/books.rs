@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use strongroom_auth::permission::Permission;
-use strongroom_auth::{Caller, Dialect, KeyType, PermissionSet, Role, SigningPolicy, SystemActor};
+use strongroom_auth::{
+    Caller, Dialect, KeyType, PermissionSet, Role, SignedBy, SigningPolicy, SystemActor,
+};
 use strongroom_crypto::RootKeys;
 use strongroom_domain::api_keys::CreateApiKey;
 use strongroom_domain::command::Command;
@@ -146,6 +148,7 @@ impl Books {
             networks: None,
             certificates: None,
             limits: None,
+            signed_by: SignedBy::default(),
             minted,
             held: None,
         };

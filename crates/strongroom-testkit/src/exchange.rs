@@ -38,6 +38,33 @@ impl Outgoing {
         self.address
     }
 
+    pub(crate) fn method(&self) -> &str {
+        &self.method
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        &self.target
+    }
+
+    pub(crate) fn content(&self) -> Option<&[u8]> {
+        self.body.as_deref()
+    }
+
+    pub(crate) fn each_header(&mut self, mut change: impl FnMut(&str, &mut Vec<u8>)) {
+        for (name, value) in &mut self.headers {
+            change(name, value);
+        }
+    }
+
+    /// The headers set so far.
+    pub(crate) fn text_headers(&self) -> Vec<(String, String)> {
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        let headers = self.headers.iter();
+        headers
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect()
+    }
+
     /// Adds a header; a name may stand more than once.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Outgoing {

@@ -256,6 +256,18 @@ pub struct AnyId {
     pub raw: RawId,
 }
 
+impl AnyId {
+    /// Reads an id of whatever kind its prefix says.
+    pub fn parse(text: &str) -> Option<AnyId> {
+        let (prefix, digits) = text.split_once('_')?;
+        let kind = Kind::ALL.iter().find(|kind| kind.prefix() == prefix)?;
+        Some(AnyId {
+            kind: *kind,
+            raw: RawId::from_hex(digits)?,
+        })
+    }
+}
+
 impl fmt::Display for AnyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", self.kind.prefix(), self.raw)

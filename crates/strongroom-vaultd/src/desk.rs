@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use strongroom_acquirer::{PaymentAnswer, RefundAnswer};
 use strongroom_channel::link::{Frame, decoded, encoded};
 use strongroom_channel::message::{
-    AcquirerSaid, Authorize, FromVault, Place, SecretBytes, ToVault, Verify,
+    AcquirerSaid, Authorize, Digested, FromVault, Place, SecretBytes, ToVault, Verify,
 };
-use strongroom_crypto::{MacKey, equal};
+use strongroom_crypto::{MacKey, equal, sha256, sha512};
 use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
 use strongroom_types::currency::Currency;
 use strongroom_types::money::Money;
@@ -45,6 +45,7 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
     match question {
         ToVault::Keep { visit, scope } => keep(vault, visit, scope).await,
         ToVault::Verify(verify) => Ok(FromVault::Is(verified(vault, &verify))),
+        ToVault::Digested(digested) => Ok(FromVault::Is(has_digests(vault, &digested))),
         ToVault::Hold {
             visit,
             place,
@@ -125,6 +126,25 @@ fn verified(vault: &Vault, verify: &Verify) -> bool {
     let key = MacKey::new(&key.0);
     let tag = |prefix: &String| key.tag(&[prefix.as_bytes(), &visit.body]);
     prefixes.iter().any(|prefix| equal(&tag(prefix), presented))
+}
+
+/// SECURITY: once for a request, like a signature, and only behind one: a digest is a way to try numbers.
+fn has_digests(vault: &Vault, digested: &Digested) -> bool {
+    let Digested {
+        visit,
+        sha256: short,
+        sha512: long,
+    } = digested;
+    let Some(visit) = vault.visits().find(*visit) else {
+        return false;
+    };
+    if visit.checked.swap(true, Ordering::Relaxed) || (short.is_none() && long.is_none()) {
+        return false;
+    }
+    let body: &[u8] = &visit.body;
+    let is_short = |digest: &Vec<u8>| equal(digest, &sha256(&[body]));
+    let is_long = |digest: &Vec<u8>| equal(digest, &sha512(&[body]));
+    short.as_ref().is_none_or(is_short) && long.as_ref().is_none_or(is_long)
 }
 
 fn hold(vault: &Vault, visit: u64, place: Place, organization: [u8; 12]) -> FromVault {

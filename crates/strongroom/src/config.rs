@@ -82,6 +82,10 @@ struct Limits {
     key_per_second: Option<u32>,
     reveals_per_minute: Option<u32>,
     organization_per_second: Option<u32>,
+    key_reads_per_second: Option<u32>,
+    key_writes_per_second: Option<u32>,
+    #[serde(default)]
+    report_only: bool,
     connections: Option<u32>,
 }
 
@@ -202,6 +206,9 @@ impl Config {
             key_per_second,
             reveals_per_minute,
             organization_per_second,
+            key_reads_per_second,
+            key_writes_per_second,
+            report_only,
             connections,
         } = self.limits;
         Ok(EdgeSettings {
@@ -220,6 +227,10 @@ impl Config {
             key_limit: key_per_second,
             reveal_limit: reveals_per_minute.unwrap_or(standard.reveal_limit),
             organization_limit: organization_per_second,
+            key_reads_limit: key_reads_per_second,
+            key_writes_limit: key_writes_per_second,
+            limits_report_only: report_only,
+            limits_file: Some(self.data.join("limits")),
             connections: connections.unwrap_or(standard.connections).max(1),
             webhook_challenge: self.webhooks.challenge,
             ..standard
@@ -342,6 +353,10 @@ admin_listen = "127.0.0.1:7071"
 # Requests; no limit when absent.
 # key_per_second = 1000
 # organization_per_second = 5000
+# key_reads_per_second = 1000
+# key_writes_per_second = 200
+# Whether these are only reported: in /metrics, and by `warning` in the request log.
+# report_only = true
 # connections = 8192
 
 [webhooks]

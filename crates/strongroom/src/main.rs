@@ -38,7 +38,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore,
-    secret_scan, serve, user, vault, verify,
+    secret_scan, serve, signature, user, vault, verify,
 };
 use crate::fault::Fault;
 
@@ -76,6 +76,8 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Pins(pins::Command),
+    Sign(Box<signature::Sign>),
+    VerifySignature(Box<signature::VerifySignature>),
     Doctor(doctor::Options),
 }
 
@@ -108,6 +110,8 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::User(command) => user::run(command),
         Command::Keys(command) => keys::run(command),
         Command::Pins(command) => pins::run(command),
+        Command::Sign(options) => signature::sign(options),
+        Command::VerifySignature(options) => signature::verify(options),
         Command::Doctor(options) => doctor::run(options),
     }
 }

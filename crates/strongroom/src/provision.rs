@@ -1,7 +1,7 @@
 //! Organizations and their first keys, made by the operator at the command line.
 
 use strongroom_auth::permission::CreateKeys;
-use strongroom_auth::{Caller, Dialect, KeyType, Role, SigningPolicy, SystemActor};
+use strongroom_auth::{Caller, Dialect, KeyType, Role, SignedBy, SigningPolicy, SystemActor};
 use strongroom_domain::api_keys::CreateApiKey;
 use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, Failure};
@@ -82,6 +82,7 @@ fn key(
         networks: None,
         certificates: None,
         limits: None,
+        signed_by: SignedBy::default(),
         minted,
         held: None,
     };

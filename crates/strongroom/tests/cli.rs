@@ -10,7 +10,7 @@ mod program;
 
 use program::{run, strongroom};
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 17] = [
     &["demo"],
     &["init"],
     &["serve"],
@@ -26,6 +26,8 @@ const COMMANDS: [&[&str]; 15] = [
     &["keys"],
     &["keys", "passphrase"],
     &["keys", "recover"],
+    &["sign"],
+    &["verify-signature"],
 ];
 
 #[test]

@@ -45,6 +45,7 @@ class Scripted:
         test.addCleanup(thread.join)
         test.addCleanup(server.shutdown)
         url = f"http://127.0.0.1:{server.server_port}"
+        self.url = url
         self.client = Strongroom(url, "sk_test_x", "sign_test", first_wait=0.001)
 
 

@@ -12,6 +12,7 @@ import { readEvents } from './stream.js';
  * @property {string} baseUrl As in `https://pay.example.com`.
  * @property {string} secretKey
  * @property {string} [signingSecret] Requests are signed when it is given.
+ * @property {import('./signing.js').MessageSigner} [messageSigner] Signs by RFC 9421, in the place of `signingSecret`.
  * @property {typeof globalThis.fetch} [fetch] What sends, such as `pinnedFetch(set)`; the global one if absent.
  * @property {number} [attempts] In all, the first included; 4 if absent.
  * @property {number} [firstWaitMs] Before the second attempt; doubles each time. 100 if absent.
@@ -25,17 +26,22 @@ export class Strongroom {
   /** @type {URL} */ #base;
   /** @type {string} */ #secretKey;
   /** @type {string | undefined} */ #signingSecret;
+  /** @type {import('./signing.js').MessageSigner | undefined} */ #messageSigner;
   /** @type {typeof globalThis.fetch} */ #fetch;
   #patience;
 
   /** @param {Options} options */
-  constructor({ baseUrl, secretKey, signingSecret, fetch = globalThis.fetch, ...patience }) {
+  constructor({ baseUrl, secretKey, signingSecret, messageSigner, fetch = globalThis.fetch, ...patience }) {
     this.#base = new URL(baseUrl);
     if (this.#base.pathname !== '/' || this.#base.search) {
       throw new TypeError('`baseUrl` is an origin, without a path');
     }
     this.#secretKey = secretKey;
+    if (signingSecret !== undefined && messageSigner !== undefined) {
+      throw new TypeError('a request is signed either by `signingSecret` or by `messageSigner`');
+    }
     this.#signingSecret = signingSecret;
+    this.#messageSigner = messageSigner;
     this.#fetch = fetch;
     this.#patience = { attempts: 4, firstWaitMs: 100, longestWaitMs: 5000, timeLimitMs: 30000, ...patience };
   }
@@ -153,6 +159,11 @@ export class Strongroom {
       const signed = { method, target: url.pathname + url.search, timestamp, body: body ?? '' };
       headers['X-Timestamp'] = timestamp;
       headers['X-Signature'] = signRequest(signed, this.#signingSecret);
+    }
+    if (this.#messageSigner) {
+      const request = { method, origin: url.origin, target: url.pathname + url.search, headers, body: body ?? '' };
+      const said = { created: Math.floor(Date.now() / 1000), nonce: randomBytes(16).toString('hex') };
+      Object.assign(headers, this.#messageSigner.sign(request, said));
     }
     return headers;
   }

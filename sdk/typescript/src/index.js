@@ -9,6 +9,6 @@ export { Strongroom } from './client.js';
 export { MalformedAnswer, Refusal, Unreachable } from './errors.js';
 export { PinRefused, pinnedFetch, verifyPins } from './pins.js';
 export { GapHealer } from './stream.js';
-export { signRequest } from './signing.js';
+export { MessageSigner, signRequest } from './signing.js';
 export * as webhooks from './webhooks.js';
 /** @typedef {import('./events.js').Event} Event */

@@ -4,6 +4,7 @@
  * @property {string} baseUrl As in `https://pay.example.com`.
  * @property {string} secretKey
  * @property {string} [signingSecret] Requests are signed when it is given.
+ * @property {import('./signing.js').MessageSigner} [messageSigner] Signs by RFC 9421, in the place of `signingSecret`.
  * @property {typeof globalThis.fetch} [fetch] What sends, such as `pinnedFetch(set)`; the global one if absent.
  * @property {number} [attempts] In all, the first included; 4 if absent.
  * @property {number} [firstWaitMs] Before the second attempt; doubles each time. 100 if absent.
@@ -13,7 +14,7 @@
 /** One server under one API key. Changes carry an idempotency key, so that repeating them is safe. */
 export class Strongroom {
     /** @param {Options} options */
-    constructor({ baseUrl, secretKey, signingSecret, fetch, ...patience }: Options);
+    constructor({ baseUrl, secretKey, signingSecret, messageSigner, fetch, ...patience }: Options);
     /**
      * Reads something; `target` is a path with its query.
      *
@@ -77,6 +78,10 @@ export type Options = {
      * Requests are signed when it is given.
      */
     signingSecret?: string;
+    /**
+     * Signs by RFC 9421, in the place of `signingSecret`.
+     */
+    messageSigner?: import("./signing.js").MessageSigner;
     /**
      * What sends, such as `pinnedFetch(set)`; the global one if absent.
      */

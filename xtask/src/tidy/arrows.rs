@@ -16,10 +16,11 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("outbound", &["types"]),
     ("nodes", &["crypto"]),
     ("scan", &["crypto"]),
+    ("httpsig", &["crypto"]),
     ("ledger", &["types"]),
     ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
-    ("auth", &["types", "crypto"]),
+    ("auth", &["types", "crypto", "httpsig"]),
     ("domain", &["derive", "types", "ledger", "auth"]),
     ("store", &["types"]),
     (
@@ -45,10 +46,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine",
+            "domain", "engine", "httpsig",
         ],
     ),
-    ("client", &["types", "crypto", "audit"]),
+    ("client", &["types", "crypto", "audit", "httpsig"]),
     (
         "listen",
         &["types", "outbound", "engine", "worker", "client"],
@@ -57,7 +58,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client", "vault", "tls",
+            "engine", "outbound", "worker", "http", "client", "vault", "tls", "httpsig",
         ],
     ),
     (
@@ -76,7 +77,7 @@ const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd",
+    "vaultd", "httpsig",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

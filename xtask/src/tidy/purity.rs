@@ -7,10 +7,11 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
+    "strongroom-httpsig",
     "strongroom-ledger",
     "strongroom-types",
     "strongroom-vault",

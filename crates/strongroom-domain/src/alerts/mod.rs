@@ -61,6 +61,8 @@ named! {
     /// The server gave an endpoint up.
     WebhookDisabled = 7, "webhook_disabled";
     CardNumberInField = 8, "card_number_in_field";
+    /// A key was used without a client certificate that it is held to.
+    CertificateRefused = 20, "certificate_refused";
     /// More than five logins on one account failed.
     FailedLogins = 40, "failed_logins";
 }
@@ -95,7 +97,8 @@ impl Rule {
             Rule::AddressRefused
             | Rule::WebhookTargetRefused
             | Rule::WebhookDisabled
-            | Rule::CardNumberInField => Severity::Medium,
+            | Rule::CardNumberInField
+            | Rule::CertificateRefused => Severity::Medium,
         }
     }
 }

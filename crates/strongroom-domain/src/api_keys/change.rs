@@ -1,7 +1,9 @@
 //! Changing what a key is called, where it may be used from, what money it may move, and how long.
 
 use strongroom_auth::permission::ManageKeys;
-use strongroom_auth::{MoneyLimits, Networks, Range, Thumbprint};
+use strongroom_auth::{
+    MoneyLimits, Networks, Range, RegisteredKey, SignedBy, SigningScheme, Thumbprint,
+};
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -28,6 +30,9 @@ pub struct UpdateApiKey {
     pub limits: Option<Option<MoneyLimits>>,
     /// None at all: any certificate, or none, will do.
     pub certificates: Option<Vec<Thumbprint>>,
+    pub scheme: Option<SigningScheme>,
+    /// All of them: what is not named signs no more.
+    pub public_keys: Option<Vec<RegisteredKey>>,
     /// Only ever sooner: what has a known end does not outlive it.
     pub expires_at: Option<Timestamp>,
     /// What the caller holds; `None` for the operator at the command line.
@@ -117,7 +122,16 @@ impl UpdateApiKey {
                 None => old.certificates.clone(),
             },
             expires_at: self.expires_at.or(old.expires_at),
+            signed_by: Some(self.signed_by(old)).filter(|by| *by != SignedBy::default()),
             ..old.clone()
+        }
+    }
+
+    fn signed_by(&self, old: &ApiKey) -> SignedBy {
+        let known = old.signed_by.clone().unwrap_or_default();
+        SignedBy {
+            scheme: self.scheme.unwrap_or(known.scheme),
+            keys: self.public_keys.clone().unwrap_or(known.keys),
         }
     }
 
@@ -145,6 +159,8 @@ impl UpdateApiKey {
             ),
             ("limits", self.limits.is_some()),
             ("client_certificates", self.certificates.is_some()),
+            ("signing_scheme", self.scheme.is_some()),
+            ("public_keys", self.public_keys.is_some()),
             ("expires_at", self.expires_at.is_some()),
         ]
         .into_iter()

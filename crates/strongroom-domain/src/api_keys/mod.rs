@@ -9,8 +9,8 @@ mod waiting;
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::{CreateKeys, ManageKeys};
 use strongroom_auth::{
-    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy,
-    Thumbprint,
+    CredentialStatus, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SignedBy,
+    SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
 use strongroom_types::id::{ApiKeyId, UserId};
@@ -109,6 +109,10 @@ pub struct ApiKey {
     #[n(19)]
     #[class(operational)]
     pub user: Option<UserId>,
+    /// How its requests are signed, where they are; in any way there is by the signing secret, if nothing is said.
+    #[n(20)]
+    #[class(operational)]
+    pub signed_by: Option<SignedBy>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -178,6 +182,7 @@ pub struct CreateApiKey {
     pub networks: Option<Networks>,
     pub limits: Option<MoneyLimits>,
     pub certificates: Option<Vec<Thumbprint>>,
+    pub signed_by: SignedBy,
     pub minted: Minted,
     /// What the creator holds; `None` for the operator at the command line.
     pub held: Option<Held>,
@@ -268,6 +273,7 @@ impl CreateApiKey {
             certificates: self.certificates.clone(),
             person: None,
             user: None,
+            signed_by: Some(self.signed_by.clone()).filter(|by| *by != SignedBy::default()),
         }
     }
 }

@@ -43,10 +43,13 @@ impl CreateApiKey {
             networks,
             limits,
             certificates,
+            signed_by,
             minted: _,
             held: _,
         } = self;
         json!({
+            "signing_scheme": signed_by.scheme,
+            "public_keys": signed_by.keys,
             "type": key_type,
             "name": name,
             "role": role,
@@ -78,6 +81,8 @@ impl UpdateApiKey {
             limits,
             expires_at,
             certificates,
+            scheme,
+            public_keys,
             held: _,
         } = self;
         let mut asked = json!({"key_id": id});
@@ -94,6 +99,8 @@ impl UpdateApiKey {
             "client_certificates",
             certificates.as_ref().map(|named| json!(named)),
         );
+        add("signing_scheme", scheme.map(|scheme| json!(scheme)));
+        add("public_keys", public_keys.as_ref().map(|keys| json!(keys)));
         add("expires_at", expires_at.map(|end| json!(end)));
         asked
     }

@@ -325,6 +325,7 @@ fn api_key() -> ApiKey {
         certificates: None,
         person: None,
         user: None,
+        signed_by: None,
     }
 }
 

@@ -42,6 +42,7 @@ pub struct RequestFilter {
     pub status: Option<u16>,
     pub warning: Option<&'static str>,
     pub request: Option<RequestId>,
+    pub credential: Option<ApiKeyId>,
     /// Inclusive.
     pub created_after: Option<Timestamp>,
     /// Exclusive.
@@ -87,6 +88,7 @@ impl Line for RequestLine {
         let wants = |line: &StoredLine<'_>| {
             filter.status.is_none_or(|status| line.status == status)
                 && (filter.warning.is_none() || line.warning == filter.warning)
+                && (filter.credential.is_none() || line.credential == filter.credential)
         };
         for line in lines::<StoredLine<'_>>(block).filter(wants) {
             let mark = Mark {

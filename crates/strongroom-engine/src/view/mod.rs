@@ -144,6 +144,14 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether these books have a record of that id.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn holds(&mut self, id: AnyId) -> Result<bool, ReadFault> {
+        Ok(self.record(id)?.is_some())
+    }
+
     pub(crate) fn record(&mut self, id: AnyId) -> Result<Option<Record>, ReadFault> {
         Ok(self.records(&[id])?.pop().map(|(_, record)| record))
     }

@@ -4,6 +4,7 @@
 //! cannot forget to. `null` reads as absent.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 
 use strongroom_auth::Dialect;
 use strongroom_types::currency::Currency;
@@ -234,11 +235,15 @@ impl<'f, 'b> Fields<'f, 'b> {
         texts
     }
 
-    /// The objects of a list of 1 to `most`.
-    pub fn objects(&mut self, name: &'static str, most: usize) -> Option<Vec<Fields<'f, 'b>>> {
+    /// The objects of a list of so many.
+    pub fn objects(
+        &mut self,
+        name: &'static str,
+        number: RangeInclusive<usize>,
+    ) -> Option<Vec<Fields<'f, 'b>>> {
         let path = format!("{}{}", self.path, below(name, ""));
         let objects = match self.value(name)? {
-            Value::List(list) if (1..=most).contains(&list.len()) => {
+            Value::List(list) if number.contains(&list.len()) => {
                 let one = |(n, value): (usize, &'f Value<'b>)| match value {
                     Value::Object(object) => Some(Fields {
                         object,
@@ -254,7 +259,7 @@ impl<'f, 'b> Fields<'f, 'b> {
             _ => None,
         };
         if objects.is_none() {
-            self.invalid(name, format!("must be a list of 1 to {most} objects"));
+            self.invalid(name, format!("must be a list of {} to {} objects", number.start(), number.end()));
         }
         objects
     }

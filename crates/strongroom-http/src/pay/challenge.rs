@@ -86,10 +86,10 @@ impl App {
         match found {
             Some(cardholder) => Ok(cardholder),
             None => {
-                let network = network(visit.address);
+                let network = self.network_of(visit.address);
                 allow(
                     visit,
-                    self.inner().unauthenticated.count(network, visit.time),
+                    self.inner().limits.unauthenticated.count(network, visit.time),
                 )?;
                 Err(Problem::not_found())
             }

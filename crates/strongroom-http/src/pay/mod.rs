@@ -169,8 +169,8 @@ impl App {
             None => None,
         };
         let Some(payer) = found else {
-            let network = network(visit.address);
-            let standing = self.inner().unauthenticated.count(network, visit.time);
+            let network = self.network_of(visit.address);
+            let standing = self.inner().limits.unauthenticated.count(network, visit.time);
             allow(visit, standing)?;
             return Err(Problem::not_found());
         };

@@ -75,6 +75,7 @@ pub(super) fn delivery_rows() -> Vec<Route> {
             .reply(webhooks::sending_schema),
         Route::guarded(Verb::Post, "/v1/webhooks/{id}/replay", webhooks::replay)
             .about("Sends one event again, those of a time, or all that were given up.")
+            .weighs(10)
             .sensitive()
             .body(webhooks::replay_schema)
             .reply(webhooks::sending_schema),

@@ -3,7 +3,8 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateKeys, ManageKeys, ReadKeys};
 use strongroom_auth::{
-    Caller, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SigningPolicy, Thumbprint,
+    Caller, Dialect, KeyType, MoneyLimits, Networks, PermissionSet, Role, SignedBy, SigningPolicy,
+    Thumbprint,
 };
 use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey, UpdateApiKey};
 use strongroom_domain::view::{self, ApiKeyView};
@@ -22,6 +23,7 @@ use crate::v1::restrictions::{
     MODES, certificates, certificates_schema, limits, limits_schema, networks, networks_schema,
     ranges, report_only,
 };
+use crate::v1::signing_keys;
 use crate::v1::wallets::expected;
 
 /// How long a rolled key works on, in seconds: 24 hours, at most 7 days.
@@ -45,6 +47,7 @@ pub async fn create(caller: Caller<CreateKeys>, call: Call) -> Result<Answer, Pr
         networks: wanted.networks,
         limits: wanted.limits,
         certificates: wanted.certificates,
+        signed_by: wanted.signed_by,
     };
     call.execute(&caller, command).await
 }
@@ -66,6 +69,8 @@ pub async fn update(caller: Caller<ManageKeys>, call: Call) -> Result<Answer, Pr
             report_only,
             limits: bounded.then_some(limits),
             certificates: certificates(fields),
+            scheme: signing_keys::scheme(fields),
+            public_keys: signing_keys::public_keys(fields),
             expires_at: fields.time("expires_at"),
             held: Some(held),
         })
@@ -149,6 +154,7 @@ struct Wanted {
     networks: Option<Networks>,
     limits: Option<MoneyLimits>,
     certificates: Option<Vec<Thumbprint>>,
+    signed_by: SignedBy,
 }
 
 fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
@@ -170,8 +176,13 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
     let networks = networks(fields);
     let limits = fields.object("limits").and_then(limits);
     let certificates = certificates(fields).filter(|named| !named.is_empty());
+    let signed_by = SignedBy {
+        scheme: signing_keys::scheme(fields).unwrap_or_default(),
+        keys: signing_keys::public_keys(fields).unwrap_or_default(),
+    };
     let (role, permissions) = rights?;
     Some(Wanted {
+        signed_by,
         key_type,
         name,
         role,
@@ -280,6 +291,8 @@ pub fn create_schema() -> Schema {
             ("permissions", schema::list(schema::text())),
             ("dialect", schema::one_of(DIALECTS)),
             ("signing", schema::one_of(SIGNING)),
+            ("signing_scheme", signing_keys::scheme_schema()),
+            ("public_keys", signing_keys::wanted_schema()),
             ("expires_at", schema::time()),
             ("networks", networks_schema()),
             ("networks_mode", schema::one_of(MODES)),
@@ -294,6 +307,8 @@ pub fn update_schema() -> Schema {
         &[],
         vec![
             ("name", schema::nullable(schema::line(100))),
+            ("signing_scheme", signing_keys::scheme_schema()),
+            ("public_keys", signing_keys::wanted_schema()),
             ("expires_at", schema::time()),
             ("networks", networks_schema()),
             ("networks_mode", schema::one_of(MODES)),
@@ -321,6 +336,8 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("permissions", schema::list(schema::text())),
         ("dialect", schema::one_of(DIALECTS)),
         ("signing", schema::one_of(SIGNING)),
+        ("signing_scheme", signing_keys::scheme_schema()),
+        ("public_keys", signing_keys::schema()),
         ("status", schema::one_of(&["active", "revoked"])),
         ("rolled_from", schema::nullable(schema::id("key"))),
         ("networks", networks_schema()),

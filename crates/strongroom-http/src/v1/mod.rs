@@ -3,6 +3,7 @@
 //! A handler names the permission it needs in its signature, turns the request into one command or one read, and
 //! answers. It decides nothing.
 
+pub mod access;
 pub mod account;
 pub mod alerts;
 pub mod api_keys;
@@ -28,6 +29,7 @@ mod restrictions;
 pub mod sales;
 pub mod sessions;
 pub mod shifts;
+mod signing_keys;
 pub mod stores;
 pub mod test_data;
 pub mod tills;

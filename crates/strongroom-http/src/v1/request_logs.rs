@@ -12,7 +12,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
-use crate::visit::ADDRESS_OUTSIDE_NETWORKS;
+use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, RATE_LIMIT_EXCEEDED};
 
 /// `GET /v1/request-logs`.
 pub async fn list(caller: Caller<ReadRequests>, call: Call) -> Result<Answer, Problem> {
@@ -35,11 +35,12 @@ fn filter(query: &Query) -> Result<RequestFilter, Problem> {
                 .filter(|status| (100..600).contains(status))
         })?,
         warning: query.choice("warning", |text| {
-            (text == ADDRESS_OUTSIDE_NETWORKS).then_some(ADDRESS_OUTSIDE_NETWORKS)
+            WARNINGS.iter().find(|known| **known == text).copied()
         })?,
         request: query.id("request_id", |text| {
             RequestId::parse(text).unwrap_or(RequestId(NOBODY))
         })?,
+        credential: None,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
     })
@@ -56,7 +57,7 @@ pub const FILTERS: &[Parameter] = &[
     Parameter::text("request_id", "The request of this id."),
 ];
 
-const WARNINGS: &[&str] = &[ADDRESS_OUTSIDE_NETWORKS];
+const WARNINGS: &[&str] = &[ADDRESS_OUTSIDE_NETWORKS, RATE_LIMIT_EXCEEDED];
 
 pub fn list_schema() -> Schema {
     schema::page(schema::named(

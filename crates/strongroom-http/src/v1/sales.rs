@@ -134,7 +134,7 @@ fn new_sale(
     dialect: Dialect,
 ) -> Option<NewSale> {
     let _checked = fields.currency("currency");
-    let items = fields.objects("items", MOST_ITEMS).map(|all| {
+    let items = fields.objects("items", 1..=MOST_ITEMS).map(|all| {
         let mut items = Vec::with_capacity(all.len());
         for mut one in all {
             items.push(item(&mut one, currency, dialect));
@@ -222,7 +222,7 @@ fn tender(
     tender.cash = cash.is_some();
     tender.tendered = tendered.map(|money| money.minor);
     let asked = fields.value("payment_token").is_some() || fields.value("tender").is_some();
-    let Some(all) = fields.objects("tenders", 2) else {
+    let Some(all) = fields.objects("tenders", 1..=2) else {
         let missing = !asked && fields.value("tenders").is_none();
         if missing {
             let text = "or `tender`, or `tenders` is required";

@@ -12,6 +12,7 @@
 mod access;
 mod bodies;
 mod changes;
+mod matrix;
 mod replies;
 mod sample;
 mod schema;

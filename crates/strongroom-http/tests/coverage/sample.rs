@@ -71,10 +71,13 @@ impl Sample {
 pub fn sample(route: &'static Route, acme: &Tenant<'_>) -> Sample {
     let id = resource(route, acme);
     let target = route.path.replace("{id}", &id);
-    let target = if route.path == "/v1/checkpoints/consistency" {
-        format!("{target}?from=1")
-    } else {
-        target
+    let target = match route.path {
+        "/v1/checkpoints/consistency" => format!("{target}?from=1"),
+        "/v1/access/explain" => {
+            format!("{target}?actor={}&permission=read:wallets", acme.owner.id)
+        }
+        "/v1/access/who-can" => format!("{target}?permission=read:wallets"),
+        _ => target,
     };
     Sample {
         route,

@@ -5,4 +5,5 @@ mod forwarded;
 mod heads;
 mod kept;
 mod limits;
+mod rates;
 mod vectors;

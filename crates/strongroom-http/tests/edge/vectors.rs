@@ -1,6 +1,6 @@
 //! The contract's signature vectors, through the server.
 
-use strongroom_auth::{Dialect, KeyType, Role, SigningPolicy};
+use strongroom_auth::{Dialect, KeyType, Role, SignedBy, SigningPolicy};
 use strongroom_domain::api_keys::CreateApiKey;
 use strongroom_http::EdgeSettings;
 use strongroom_testkit::server::{ServerSettings, TestServer};
@@ -31,6 +31,7 @@ fn key(acme: &Tenant<'_>) -> String {
         networks: None,
         certificates: None,
         limits: None,
+        signed_by: SignedBy::default(),
         minted,
         held: None,
     };

@@ -1,5 +1,6 @@
 //! Group commit: neighbours in a batch, and a store that fails under it.
 
+use serde_json::json;
 use strongroom_auth::permission::Operate;
 use strongroom_domain::action::Action;
 use strongroom_domain::command::{Command, Moment};
@@ -229,4 +230,45 @@ fn fsync_error_halts() {
         "the cause is the operator's"
     );
     server.get("/health").expect(200);
+}
+
+/// One organization fills the queue; another one is let in all the same, and is served with the next batch.
+#[test]
+fn a_flood_starves_nobody_else() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let mut settings = ServerSettings::default();
+    settings.engine.queue_limit = 32;
+    let server = TestServer::start_on(&store, settings);
+    let (acme, other) = (Tenant::found(&server), Tenant::found(&server));
+    let create = |tenant: &Tenant<'_>, n: i64| {
+        let request = tenant
+            .request("POST", "/v1/wallets")
+            .idempotent(&format!("w{n}"));
+        request.json(&json!({"type": "reserve"})).send()
+    };
+    gate.close();
+    std::thread::scope(|scope| {
+        let (create, acme, other) = (&create, &acme, &other);
+        let mut waiting = vec![scope.spawn(move || create(acme, 0))];
+        gate.await_write();
+        // Seven eighths of the places, and no more.
+        waiting.extend((1..=28).map(|n| scope.spawn(move || create(acme, n))));
+        while server.engine.stats().queued < 28 {
+            std::thread::yield_now();
+        }
+        create(acme, 100).refused(503, "overloaded");
+        waiting.extend((1..=4).map(|n| scope.spawn(move || create(other, n))));
+        while server.engine.stats().queued < 32 {
+            std::thread::yield_now();
+        }
+        create(other, 100).refused(503, "overloaded");
+        gate.open();
+        for thread in waiting {
+            thread.join().unwrap().expect(201);
+        }
+    });
+    create(&acme, 100).expect(201);
+    assert_eq!(acme.all("/v1/wallets").len(), 30);
+    assert_eq!(other.all("/v1/wallets").len(), 4);
 }

@@ -1,5 +1,6 @@
 //! What the routes' tests share.
 
+mod access;
 mod account;
 mod alerts;
 mod api_keys;

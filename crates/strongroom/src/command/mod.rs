@@ -13,6 +13,7 @@ pub(crate) mod pins;
 pub(crate) mod restore;
 pub(crate) mod secret_scan;
 pub(crate) mod serve;
+pub(crate) mod signature;
 pub(crate) mod user;
 pub(crate) mod vault;
 pub(crate) mod verify;

@@ -3,12 +3,13 @@
 from . import pins, webhooks
 from .client import Strongroom
 from .errors import MalformedAnswer, Refusal, Unreachable
-from .signing import sign_request
+from .signing import MessageSigner, sign_request
 from .stream import GapHealer
 
 __all__ = [
     "GapHealer",
     "MalformedAnswer",
+    "MessageSigner",
     "Refusal",
     "Strongroom",
     "Unreachable",

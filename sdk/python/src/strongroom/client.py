@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .errors import MalformedAnswer, Refusal, Unreachable
 from .pins import PinnedConnection, PinSet
-from .signing import sign_request
+from .signing import MessageSigner, sign_request
 from .stream import read_events
 
 _AGENT = "strongroom-python/0.1.0"
@@ -41,7 +41,7 @@ class Strongroom:
     """Signs each request and repeats what passes; changes carry an idempotency key, so that repeating them is safe.
 
     ``attempts`` counts the first one; waits are in seconds, double each time, and a server that asks for more than
-    ``longest_wait`` gets none. ``pins`` is a verified set (``pins.verify``), to connect to those keys alone; ``context`` says
+    ``longest_wait`` gets none. ``message_signer`` signs by RFC 9421, in the place of ``signing_secret``. ``pins`` is a verified set (``pins.verify``), to connect to those keys alone; ``context`` says
     which authorities are trusted otherwise. Every attempt has a connection of its own: an instance may be used from several threads.
     """
 
@@ -51,6 +51,7 @@ class Strongroom:
         secret_key: str,
         signing_secret: str | None = None,
         *,
+        message_signer: MessageSigner | None = None,
         attempts: int = 4,
         first_wait: float = 0.1,
         longest_wait: float = 5.0,
@@ -64,7 +65,11 @@ class Strongroom:
         self._secure = url.scheme == "https"
         self._authority = (url.hostname, url.port)
         self._secret_key = secret_key
+        if signing_secret is not None and message_signer is not None:
+            raise ValueError("a request is signed either by `signing_secret` or by `message_signer`")
+        self._origin = f"{url.scheme}://{url.netloc}"
         self._signing_secret = signing_secret
+        self._message_signer = message_signer
         self._attempts = attempts
         self._first_wait = first_wait
         self._longest_wait = longest_wait
@@ -140,6 +145,10 @@ class Strongroom:
             timestamp = str(int(time.time()))
             headers["X-Timestamp"] = timestamp
             headers["X-Signature"] = sign_request(method, target, timestamp, body, self._signing_secret)
+        if self._message_signer:
+            now, nonce = int(time.time()), secrets.token_hex(16)
+            signer = self._message_signer
+            headers |= signer.sign(method, self._origin, target, headers, body, created=now, nonce=nonce)
         return headers
 
     def _wait_after(self, reply: _Reply, attempt: int) -> float | None:

@@ -283,3 +283,52 @@ fn what_has_no_good_key_raises_nothing() {
     }
     assert_eq!(alerts(&acme, "").len(), 0);
 }
+
+#[test]
+fn a_key_without_its_client_certificate_raises_one() {
+    let acme = tenant();
+    let body = json!({"role": "viewer", "client_certificates": ["00ff".repeat(16)]});
+    let key = acme.post("/v1/api-keys", &body).expect(201);
+    let request = acme
+        .server
+        .request("GET", "/v1/account")
+        .bearer(&key.field("key"));
+    request.send().refused(403, "certificate_not_allowed");
+    let alert = only(&acme);
+    assert_eq!(
+        (&alert["type"], &alert["subject_id"]),
+        (&json!("certificate_refused"), &json!(key.id()))
+    );
+}
+
+/// A signature of RFC 9421 that does not fit is forged like any other, and whoever watches is told without asking.
+#[test]
+fn a_forged_message_signature_is_told_live() {
+    use std::io::{BufRead, BufReader, Write};
+    let acme = tenant();
+    let request = acme.request("GET", "/v1/events/stream?types=alert.raised");
+    let mut socket = std::net::TcpStream::connect(request.address()).unwrap();
+    socket
+        .set_read_timeout(Some(std::time::Duration::from_secs(120)))
+        .unwrap();
+    socket.write_all(&request.bytes()).unwrap();
+    let mut lines = BufReader::new(socket).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "retry: 1000"), "no stream");
+    let forged = acme.request("GET", "/v1/account").header(
+        "Signature-Input",
+        format!(
+            "sig=(\"@method\" \"@path\" \"@query\");created={};keyid=\"{}\"",
+            acme.server.seconds(),
+            acme.owner.id
+        ),
+    );
+    forged
+        .header("Signature", "sig=:aGVsbG8=:")
+        .send()
+        .refused(401, "signature_invalid");
+    let told = lines.find(|line| line.starts_with("data: ")).unwrap();
+    assert!(
+        told.contains("forged_signature") && told.contains(&acme.owner.id),
+        "{told}"
+    );
+}
