@@ -274,7 +274,7 @@ fn the_signed_message_of_rfc_8037() {
     use base64::Engine as _;
     let decoded = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text);
     let seed = decoded("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
-    let public = decoded("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaaPcHURo").unwrap();
+    let public = decoded("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
     let message = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     let signature =
         "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";

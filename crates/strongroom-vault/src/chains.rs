@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(Chains::new(text.as_bytes()).count(), 0);
         assert_eq!(Chains::new(b"").count(), 0);
         assert_eq!(Chains::new(b"123456789012").count(), 0);
-        let one: Vec<_> = Chains::new(b"1234567890123").collect();
-        assert_eq!(one, [0..13]);
+        let mut one = Chains::new(b"1234567890123");
+        assert_eq!((one.next(), one.next()), (Some(0..13), None));
     }
 }

@@ -185,7 +185,7 @@ fn listen_follows_a_server_over_tls_and_refuses_one_that_is_not_pinned() {
     let made = pinned.served.client().send(&request).unwrap();
     assert_eq!(made.status, 201, "{}", made.text());
     let listening = Running::start(&mut listen("pins.json"));
-    wait("an event over TLS", || receiver.received().len() > 0);
+    wait("an event over TLS", || !receiver.received().is_empty());
     drop(listening.stop(rustix::process::Signal::TERM));
     assert!(!pinned.served.stop().contains("panicked"));
 }
