@@ -12,6 +12,7 @@ use strongroom_audit::TileWriter;
 use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
+use strongroom_domain::record::Record;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
 use strongroom_types::id::{AnyId, ApiKeyId, Kind, RawId};
 use strongroom_types::mode::{Mode, Scope};
@@ -269,19 +270,18 @@ impl Commit {
     /// Whether the key behind a command was revoked since it was queued, perhaps by the command before it.
     fn is_revoked(&self, pending: &Pending) -> bool {
         let number = pending.scope.number;
-        let Some(key) = pending
-            .actor
-            .credential
-            .filter(|id| id.kind == Kind::ApiKey)
-        else {
+        let Some(credential) = pending.actor.credential else {
             return false;
         };
-        match self.cache.get((number, key)).map(|slot| &*slot.record) {
+        let known = self.cache.get((number, credential));
+        match known.map(|slot| &*slot.record) {
             Some(Record::ApiKey(key)) => key.status == CredentialStatus::Revoked,
-            _ => self
-                .shared
-                .credentials
-                .is_revoked(number, ApiKeyId(key.raw)),
+            Some(Record::Session(session)) => session.body.status == CredentialStatus::Revoked,
+            _ if credential.kind != Kind::ApiKey => false,
+            _ => {
+                let key = ApiKeyId(credential.raw);
+                self.shared.credentials.is_revoked(number, key)
+            }
         }
     }
 

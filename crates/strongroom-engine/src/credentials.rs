@@ -47,12 +47,13 @@ impl Credentials {
             is_limited: key.limits.is_some(),
             presence: None,
         };
-        if credential.status == CredentialStatus::Revoked {
-            self.revoked
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert((scope.number, key.id));
-        }
+        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        match credential.status {
+            CredentialStatus::Revoked => revoked.insert((scope.number, key.id)),
+            // A person's line holds again once he is let in again.
+            CredentialStatus::Active => revoked.remove(&(scope.number, key.id)),
+        };
+        drop(revoked);
         self.insert(key.hash, credential);
     }
 
@@ -66,6 +67,7 @@ impl Credentials {
             permissions: line.permissions.clone(),
             dialect: line.dialect,
             signing: line.signing,
+            signed_by: line.signed_by.clone().unwrap_or_default(),
             signing_key: MacKey::new(line.signing_secret.as_bytes()),
             expires_at: Some(session.ends_at),
             status: line.status,

@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 use strongroom_engine::{Engine, Envelope};
 use strongroom_types::time::Timestamp;
 
+use crate::address::network;
 use crate::app::App;
 use crate::body;
 use crate::call::{Answer, BoxFuture};
@@ -61,8 +62,9 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let network = self.network_of(visit.address);
-        let standing = self.inner().limits.unauthenticated.count(network, visit.time);
+        let counted = self.network_of(visit.address);
+        let limits = &self.inner().limits;
+        let standing = limits.unauthenticated.count(counted, visit.time);
         allow(visit, standing)?;
         let body = body.read(self.settings().body_time).await?;
         body::check_type(&head.headers)?;
@@ -74,7 +76,7 @@ impl App {
         let visitor = Visitor {
             engine: self.engine().clone(),
             entrance: Arc::clone(&self.inner().entrance),
-            network,
+            network: network(visit.address),
             time: visit.time,
             is_private: visit.live_allowed,
             body,

@@ -220,6 +220,7 @@ impl CreateSale {
             description: self.sale.description.clone(),
             metadata: Metadata::default(),
             link: None,
+            return_url: None,
         })
     }
 }

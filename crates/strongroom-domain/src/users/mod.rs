@@ -258,6 +258,7 @@ impl UserBody {
             certificates: None,
             person: None,
             user: Some(self.id),
+            signed_by: None,
         }
     }
 }

@@ -136,10 +136,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
             admin,
             acme,
             control: Some(config.data().to_path_buf()),
-            cards: match options.role {
-                Role::Api => Cards::At(vault_socket(&config, options)),
-                Role::All | Role::Vault => Cards::Child,
-            },
+            cards: cards(&config, options),
         },
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };
@@ -166,6 +163,14 @@ fn edge(config: &Config, outbound: Outbound, tls: Option<Acceptor>) -> Result<Ed
         tls,
         ..edge
     })
+}
+
+/// Who keeps the cards.
+fn cards(config: &Config, options: &Options) -> Cards {
+    match options.role {
+        Role::Api => Cards::At(vault_socket(config, options)),
+        Role::All | Role::Vault => Cards::Child,
+    }
 }
 
 fn vault_socket(config: &Config, options: &Options) -> PathBuf {
