@@ -164,13 +164,8 @@ impl Commit {
         match error {
             StoreError::Full => Failure::StorageFull,
             StoreError::Locked | StoreError::Unreachable(_) => Failure::Overloaded,
-            StoreError::TakenOver => {
-                tracing::error!("another server took the store over: nothing more is acknowledged");
-                self.shared.replaced();
-                Failure::Halted
-            }
             // SECURITY: nothing is guessed. Whoever takes the store up next, this server perhaps, reads what was written.
-            StoreError::Unresolved(_) => {
+            StoreError::TakenOver | StoreError::Unresolved(_) => {
                 tracing::error!(%error, "the store is given up: nothing more is acknowledged");
                 self.shared.replaced();
                 Failure::Halted

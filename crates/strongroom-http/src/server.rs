@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use strongroom_channel::{Gate as VaultGate, Handed, Side, Turn, Vault, refuse};
-use strongroom_nodes::{Answering, Identity, NodeKey, Speech, answer_lane};
+use strongroom_nodes::{Admitted, Answering, Identity, NodeKey, Speech, answer_lane};
 use strongroom_tls::{Acceptor, ClientCertificate};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -153,49 +153,55 @@ pub async fn serve_nodes(
         tokio::spawn(async move {
             // One that does not decide lets nobody in, so that what is sent to it was certainly not done.
             let Some(notice) = front.notice() else { return };
-            let (session, speech) = match gate.identity.admit(stream, &gate.key, &notice).await {
+            let admitted = match gate.identity.admit(stream, &gate.key, &notice).await {
                 Ok(admitted) => admitted,
                 Err(error) => {
                     return tracing::warn!(peer = %peer.ip(), %error, "a connection to the node was refused");
                 }
             };
             drop(stranger);
-            let Ok(_slot) = slots.try_acquire_owned() else {
-                return;
-            };
-            let epoch = notice.epoch;
-            if speech == Speech::Lane {
-                let answering = Answering {
-                    idle: bounds.idle_time,
-                    stopped,
-                };
-                return answer_lane(session, answering, move |question| {
-                    let front = front.clone();
-                    async move { front.answer_letter(epoch, question).await }
-                })
-                .await;
+            if let Ok(_slot) = slots.try_acquire_owned() {
+                answer_node(admitted, front, notice.epoch, &bounds, stopped).await;
             }
-            let answer = move |request| {
-                let front = front.clone();
-                async move { front.answer_node(epoch, request).await }
-            };
-            let (turn, spill) = Default::default();
-            drive(
-                session,
-                Shown::default(),
-                &bounds,
-                answer,
-                (&turn, &spill),
-                stopped,
-            )
-            .await;
-            spill.wipe();
         });
     }
     drop(listener);
     stop.send_replace(true);
     let all = slots.acquire_many(NODE_CONNECTIONS);
     drop(tokio::time::timeout(bounds.drain_time, all).await);
+}
+
+/// Answers another node that was let in for this epoch.
+async fn answer_node(
+    (session, speech): (Admitted, Speech),
+    front: Front,
+    epoch: i64,
+    bounds: &Bounds,
+    stopped: watch::Receiver<bool>,
+) {
+    if speech == Speech::Lane {
+        let idle = bounds.idle_time;
+        return answer_lane(session, Answering { idle, stopped }, move |question| {
+            let front = front.clone();
+            async move { front.answer_letter(epoch, question).await }
+        })
+        .await;
+    }
+    let answer = move |request| {
+        let front = front.clone();
+        async move { front.answer_node(epoch, request).await }
+    };
+    let (turn, spill) = Default::default();
+    drive(
+        session,
+        Shown::default(),
+        bounds,
+        answer,
+        (&turn, &spill),
+        stopped,
+    )
+    .await;
+    spill.wipe();
 }
 
 /// What a node shows to the others, and asks of them.

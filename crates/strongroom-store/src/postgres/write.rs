@@ -93,7 +93,7 @@ impl PostgresWriter {
         };
         let answers = match session.run(steps) {
             Ok(answers) => answers,
-            Err(trouble) => return self.undo(trouble),
+            Err(trouble) => return self.refused(trouble),
         };
         for (step, rows) in steps.iter().zip(&answers) {
             if step.text == FENCE && rows.is_empty() {
@@ -110,6 +110,21 @@ impl PostgresWriter {
             Err(Trouble::Retry(cause)) => Try::Failed(Trouble::Retry(cause)),
             Err(Trouble::Lost(cause)) => Try::Unknown(cause),
             Err(Trouble::Store(error)) => Try::Unknown(error.to_string()),
+        }
+    }
+
+    /// Rolls back after an error. What a successor wrote stands in the way of one that was replaced: that is no failure of
+    /// the store's, so whose the writing is counts first.
+    fn refused(&mut self, trouble: Trouble) -> Try {
+        let is_answer = matches!(trouble, Trouble::Store(_));
+        let undone = self.undo(trouble);
+        if !is_answer {
+            return undone;
+        }
+        match self.whose() {
+            // It is still this writer's.
+            Trouble::Retry(_) => undone,
+            other => Try::Failed(other),
         }
     }
 

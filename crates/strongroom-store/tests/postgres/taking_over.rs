@@ -78,6 +78,27 @@ fn a_store_whose_lease_ran_out_is_replaced_and_cannot_write_again() {
     assert_eq!(reader.entries(1, 0, 9, false, 9).unwrap().len(), 2);
 }
 
+/// What its successor wrote under the same numbers is no failure of its own.
+#[test]
+fn one_that_was_replaced_is_told_so_though_its_rows_are_there() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    let paused = server.create();
+    let mut writer = paused.writer().unwrap();
+    writer.apply(&batch_of_entries(1, 1, 1)).unwrap();
+    server.sql("UPDATE strongroom.store SET until = 1");
+    let next = server.open().unwrap();
+    let mut successor = next.writer().unwrap();
+    successor.apply(&batch_of_entries(1, 2, 2)).unwrap();
+    let taken = writer.apply(&batch_of_entries(1, 2, 2));
+    assert_eq!(taken, Err(StoreError::TakenOver));
+    // Where the writing is its own, it is what it says.
+    let twice = successor.apply(&batch_of_entries(1, 2, 2));
+    assert!(matches!(twice, Err(StoreError::Duplicate(_))), "{twice:?}");
+    successor.apply(&batch_of_entries(1, 3, 3)).unwrap();
+}
+
 #[test]
 fn the_lease_of_one_that_crashed_is_waited_for() {
     let Some(server) = Server::start("") else {

@@ -1,6 +1,8 @@
 //! What a node has while it decides, and how it gives that up: in good order, and in any case within seconds.
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use strongroom_engine::{Engine, EngineState};
 use strongroom_worker::{WorkerSettings, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::acts::Keys;
 use crate::control;
@@ -67,28 +69,28 @@ impl Office {
             stop,
         } = self;
         let patience = patience(&engine);
-        let until = Instant::now() + patience;
+        let mut end = pin!(sleep(patience));
         drop(stop);
         if let Some(mut control) = control
-            && timeout_at(until, &mut control).await.is_err()
+            && before(&mut end, &mut control).await.is_none()
         {
             control.abort();
         }
         // Each may be cut off at any point, and repeats itself safely.
-        if timeout_at(until, workers.stop()).await.is_err() {
+        if before(&mut end, workers.stop()).await.is_none() {
             tracing::warn!(
                 "what was being done was cut off, and is begun again by whoever decides next"
             );
         }
         // What was done in the last second is signed too, so that a stopped installation can be exported whole.
-        match timeout_at(until, engine.checkpoint()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(failure)) => {
-                tracing::warn!(failure = ?failure, "the last checkpoint was not signed")
+        match before(&mut end, engine.checkpoint()).await {
+            Some(Ok(_)) => {}
+            Some(Err(failure)) => {
+                tracing::warn!(failure = ?failure, "the last checkpoint was not signed");
             }
-            Err(_) => tracing::warn!("the last checkpoint was not signed in time"),
+            None => tracing::warn!("the last checkpoint was not signed in time"),
         }
-        let is_left = leave_engine(engine, until).await;
+        let is_left = leave_engine(engine, &mut end).await;
         if let Some(vault) = vault {
             vault.abort();
         }
@@ -106,16 +108,27 @@ fn patience(engine: &Engine) -> Duration {
 
 /// Stops an engine that nothing works beside; says whether the database answered.
 pub(super) async fn leave(engine: Engine) -> bool {
-    let until = Instant::now() + patience(&engine);
-    leave_engine(engine, until).await
+    let mut end = pin!(sleep(patience(&engine)));
+    leave_engine(engine, &mut end).await
 }
 
-async fn leave_engine(engine: Engine, until: Instant) -> bool {
+/// What is done before the end of all patience.
+async fn before<T>(end: &mut Pin<&mut Sleep>, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        // One that has come is not waited for again.
+        () = async { if !end.is_elapsed() { end.as_mut().await } } => None,
+    }
+}
+
+async fn leave_engine(engine: Engine, end: &mut Pin<&mut Sleep>) -> bool {
     let leaving = engine.clone();
     let mut leaving = tokio::task::spawn_blocking(move || give_up(&leaving));
     // However long the rest took, a stop is put on record where it can be.
-    let until = until.max(Instant::now() + FORSAKEN);
-    if timeout_at(until, &mut leaving).await.is_ok() {
+    let is_left =
+        before(end, &mut leaving).await.is_some() || timeout(FORSAKEN, &mut leaving).await.is_ok();
+    if is_left {
         return true;
     }
     tracing::warn!(

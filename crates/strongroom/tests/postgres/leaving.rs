@@ -20,7 +20,7 @@ use crate::proxy::Proxy;
 
 /// How long a stop may take: its `leave_seconds` and some; on a busy machine, among other tests, more.
 fn bound() -> Duration {
-    Duration::from_secs(if asked_for().is_some() { 12 } else { 60 })
+    Duration::from_secs(if asked_for().is_some() { 20 } else { 60 })
 }
 
 /// A first server that reaches its database through a proxy.
