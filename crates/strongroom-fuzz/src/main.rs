@@ -1,4 +1,6 @@
-//! `strongroom-fuzz`: runs the targets, one process each. `cargo xtask fuzz` is the way to it.
+//! `strongroom-fuzz`: runs the targets on mutated inputs, one process each, and keeps what was found.
+//!
+//! `cargo xtask fuzz` is the way to it; what a target is stands in the library. Never here: a target of its own.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
 use std::path::{Path, PathBuf};
