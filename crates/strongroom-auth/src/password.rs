@@ -87,11 +87,11 @@ fn is_pattern(lower: &str) -> bool {
 
 fn is_step(a: char, b: char) -> bool {
     let near = a.is_ascii_alphanumeric() && u32::from(a).abs_diff(u32::from(b)) <= 1;
-    let joined = |row: &&str| {
+    let joined = |row: &str| {
         let places = row.find(a).zip(row.find(b));
         places.is_some_and(|(a, b)| a.abs_diff(b) <= 1)
     };
-    near || ROWS.iter().any(|row| joined(&row))
+    near || ROWS.iter().any(|row| joined(row))
 }
 
 /// Nothing but listed words, whatever digits and signs stand around, between or instead of letters.
@@ -157,7 +157,7 @@ fn is_own(lower: &str, own: &[&str]) -> bool {
     let mut words: Vec<String> = own.iter().flat_map(|text| split(text)).collect();
     words.push("strongroom".to_owned());
     let telling = |word: &String| word.chars().count() >= 4 && lower.contains(word.as_str());
-    words.iter().any(|word| telling(word))
+    words.iter().any(telling)
 }
 
 #[cfg(test)]

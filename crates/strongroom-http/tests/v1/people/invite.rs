@@ -150,7 +150,7 @@ fn what_does_not_fit_is_named() {
         &[
             ("{}", 422, "field_required", "/email"),
             (
-                r#"{"name":"A","email":"x"}"#,
+                r#"{"name":"A","email":"x","role":"viewer"}"#,
                 422,
                 "invalid_field",
                 "/email",

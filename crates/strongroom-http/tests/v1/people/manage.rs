@@ -67,7 +67,7 @@ fn a_person_s_line_is_none_of_the_keys() {
         .expect(200)
         .field("key_id");
     let keys = acme.all("/v1/api-keys");
-    assert_eq!(texts(&keys, "id"), [acme.owner.id.clone()]);
+    assert_eq!(texts(&keys, "id"), std::slice::from_ref(&acme.owner.id));
     let path = format!("/v1/api-keys/{line}");
     acme.get(&path).refused(404, "not_found");
     acme.post(&format!("{path}/roll"), &json!({}))
