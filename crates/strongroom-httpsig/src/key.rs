@@ -124,7 +124,7 @@ impl Verifier<'_> {
 
 /// What makes a signature.
 pub enum Signer {
-    Shared(MacKey),
+    Shared(Box<MacKey>),
     Ed25519(SigningKey),
     P256(P256SigningKey),
 }
@@ -132,7 +132,7 @@ pub enum Signer {
 impl Signer {
     /// Keyed with the UTF-8 of a text, as signing secrets are.
     pub fn shared(secret: &str) -> Signer {
-        Signer::Shared(MacKey::new(secret.as_bytes()))
+        Signer::Shared(Box::new(MacKey::new(secret.as_bytes())))
     }
 
     /// Reads `-----BEGIN PRIVATE KEY-----` in PEM; nothing where it is no key of Ed25519 or on P-256.

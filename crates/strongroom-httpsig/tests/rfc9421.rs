@@ -142,7 +142,7 @@ fn b_2_5_hmac_sha256_is_made_and_checked() {
         "sig-b25",
         &covers,
         &said,
-        &Signer::Shared(MacKey::new(&secret)),
+        &Signer::Shared(Box::new(MacKey::new(&secret))),
     );
     let made = made.unwrap();
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use strongroom_auth::{Role, SigningPolicy};
 use strongroom_http::{Route, SignatureClass};
+use strongroom_testkit::books::Key;
 use strongroom_testkit::tenant::{Tenant, fresh};
 
 use crate::sample::{guarded, name, tenant};
@@ -113,7 +114,7 @@ fn the_wire_agrees_with_every_cell() {
             let key = tenant.key(*role);
             for route in guarded() {
                 cells += 1;
-                let refused = is_refused(tenant, &key.text, route);
+                let refused = is_refused(tenant, &key, route);
                 let expected = cell(*role, route, is_live) == "-";
                 assert_eq!(
                     refused,
@@ -128,17 +129,19 @@ fn the_wire_agrees_with_every_cell() {
     assert_eq!(cells, 2 * Role::BUILT_IN.len() * guarded().count());
 }
 
-fn is_refused(tenant: &Tenant<'_>, key: &str, route: &Route) -> bool {
+fn is_refused(tenant: &Tenant<'_>, key: &Key, route: &Route) -> bool {
     let target = route.path.replace("{id}", "x");
     let request = tenant
         .server
         .request(route.verb.as_str(), &target)
-        .bearer(key);
+        .bearer(&key.text);
     let request = match route.is_mutating() {
         true => request.idempotent(&fresh("cell")).body("{\"nothing\":1}"),
         false => request,
     };
-    let reply = request.send();
+    // What must be signed is not asked about before that.
+    let seconds = tenant.server.seconds();
+    let reply = request.signed(&key.signing_secret, seconds).send();
     assert!(reply.status < 500, "{}: {}", name(route), reply.text());
     reply.status == 403 && reply.code() == "permission_denied"
 }

@@ -135,7 +135,7 @@ w0EkjqF7xB4FivAxzic30tMM4GF+hR6Dxh71Z50VGGdldkkDXZCnTNnoXQ==
     let (signed, _) = plain.clone().signed_message(&signing);
     signed.send().expect(201);
     signed.send().refused(401, "signature_replayed");
-    let twin = signed.with_replaced("Signature", |value| twin(value));
+    let twin = signed.with_replaced("Signature", twin);
     twin.send().refused(401, "signature_replayed");
     // Signed anew over the same text it is the same request.
     plain

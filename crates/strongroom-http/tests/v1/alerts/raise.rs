@@ -306,7 +306,7 @@ fn a_key_without_its_client_certificate_raises_one() {
 fn a_forged_message_signature_is_told_live() {
     use std::io::{BufRead, BufReader, Write};
     let acme = tenant();
-    let request = acme.request("GET", "/v1/events/stream?types=alert.raised");
+    let request = acme.request("GET", "/v1/events/stream?type=alert.raised");
     let mut socket = std::net::TcpStream::connect(request.address()).unwrap();
     socket
         .set_read_timeout(Some(std::time::Duration::from_secs(120)))

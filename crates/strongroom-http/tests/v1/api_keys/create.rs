@@ -33,7 +33,8 @@ fn its_texts_are_shown_once() {
             "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
             "void:payments", "read:refunds", "read:approvals", "withdraw:approvals",
         ],
-        "dialect": "nextapi", "signing": "never", "status": "active", "rolled_from": null, "expires_at": null,
+        "dialect": "nextapi", "signing": "never", "signing_scheme": "any", "public_keys": [], "status": "active",
+        "rolled_from": null, "expires_at": null,
         "networks": [], "client_certificates": [], "networks_mode": null, "limits": null,
         "last_used_at": null, "created_at": NOW, "key": key, "signing_secret": secret,
     });
