@@ -29,10 +29,9 @@ impl CreateRefund {
             Some(own) => keys.record(own.any()),
             None => keys,
         };
-        let Some(sale) = facts.sale(of.sale) else {
-            return keys;
-        };
-        match till_in(facts, of, sale) {
+        let sale = facts.sale(of.sale);
+        let till = of.till.or_else(|| till_in(facts, of, sale?));
+        match till {
             Some(till) => till_keys(facts, keys, till),
             None => keys,
         }

@@ -239,18 +239,21 @@ mod tests {
         assert_eq!(sums(&[], 0, false), Err(SumFault::Total));
     }
 
+    fn rate() -> impl Strategy<Value = u32> {
+        proptest::sample::select(vec![0, 50_000, 120_000, 77_777])
+    }
+
     proptest! {
         /// Whatever is sold, the parts are the sums, and no line pays less than nothing.
         #[test]
         fn parts_are_sums(
-            lines in proptest::collection::vec((1i64..50, 0i64..10_000, 0u32..4), 1..12),
+            lines in proptest::collection::vec((1i64..50, 0i64..10_000, rate()), 1..12),
             percent in 0i64..100,
             added: bool,
         ) {
-            let rates = [0, 50_000, 120_000, 77_777];
             let wishes: Vec<Wish> = lines
                 .iter()
-                .map(|(quantity, unit, rate)| line(*quantity, *unit, quantity * unit / 7, rates[*rate as usize]))
+                .map(|(quantity, unit, rate)| line(*quantity, *unit, quantity * unit / 7, *rate))
                 .collect();
             let subtotal: i64 = wishes.iter().map(|w| w.quantity * w.unit - w.discount).sum();
             let discount = subtotal * percent / 100;

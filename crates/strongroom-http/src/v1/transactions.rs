@@ -67,11 +67,8 @@ pub async fn list(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
 
 /// Whether a query is about what tills sold.
 fn sales_asked(query: &Query) -> bool {
-    let only = sales::FILTERS.iter();
-    query.get("type") == Some("sale")
-        || only
-            .into_iter()
-            .any(|known| query.get(known.name).is_some())
+    let only_of_sales = |known: &Parameter| query.get(known.name).is_some();
+    query.get("type") == Some("sale") || sales::FILTERS.iter().any(only_of_sales)
 }
 
 /// `GET /v1/wallets/{id}/transactions`: the wallet's statement.

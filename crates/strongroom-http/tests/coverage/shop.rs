@@ -31,8 +31,7 @@ fn selling(acme: &Tenant<'_>) -> (String, String) {
     let store = acme.post("/v1/stores", &json!({ "name": "Makati" }));
     let body = json!({ "store_id": store.expect(201).id(), "name": "1", "public_key": public });
     let till = acme.post("/v1/tills", &body).expect(201).id();
-    let lease =
-        json!({ "floor_limit": 5_000, "total_limit": 50_000, "ends_at": "2026-01-02T00:00:00Z" });
+    let lease = json!({ "floor_limit": 5_000, "total_limit": 50_000, "ends_at": "2026-01-02T00:00:00.000Z" });
     acme.post(&format!("/v1/tills/{till}/lease"), &lease)
         .expect(200);
     let body = json!({ "till_id": till, "opening_float": 1_000 });
@@ -110,7 +109,7 @@ pub fn body(verb: Verb, path: &str, acme: &Tenant<'_>) -> Value {
         }
         (Verb::Patch, "/v1/tills/{id}") => json!({ "name": "3" }),
         (_, "/v1/tills/{id}/lease") => {
-            json!({ "floor_limit": 5_000, "total_limit": 50_000, "ends_at": "2026-01-02T00:00:00Z" })
+            json!({ "floor_limit": 5_000, "total_limit": 50_000, "ends_at": "2026-01-02T00:00:00.000Z" })
         }
         (_, "/v1/tills/{id}/transactions") => {
             signed(&acme.get("/v1/tills?limit=1").expect(200).field("data/0/id"))
