@@ -213,19 +213,19 @@ impl Record {
                     sealed: None,
                 })
             }
-            Kind::PaymentLink => {
-                let customer = personal
-                    .first()
-                    .map(|p| decode::<LinkCustomer>(&p.bytes))
-                    .transpose()?;
-                Record::PaymentLink(PaymentLink {
-                    body: decode::<PaymentLinkBody>(business)?,
-                    customer,
-                })
-            }
+            Kind::PaymentLink => read_link(business, personal)?,
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+fn read_link(business: &[u8], personal: &[PersonalPart]) -> Result<Record, String> {
+    let customer = personal.first();
+    let customer = customer.map(|part| decode::<LinkCustomer>(&part.bytes));
+    Ok(Record::PaymentLink(PaymentLink {
+        body: decode::<PaymentLinkBody>(business)?,
+        customer: customer.transpose()?,
+    }))
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {
