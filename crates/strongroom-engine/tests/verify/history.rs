@@ -360,6 +360,8 @@ impl Author {
                 customer_id: None,
                 description: None,
                 metadata: Metadata::default(),
+                link: None,
+                return_url: None,
             };
             PaymentId(self.run(self.books.run(command)).resource().unwrap().raw)
         };
