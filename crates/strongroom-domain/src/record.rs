@@ -273,16 +273,7 @@ impl Record {
                     sealed: None,
                 })
             }
-            Kind::PaymentLink => {
-                let customer = personal
-                    .first()
-                    .map(|p| decode::<LinkCustomer>(&p.bytes))
-                    .transpose()?;
-                Record::PaymentLink(PaymentLink {
-                    body: decode::<PaymentLinkBody>(business)?,
-                    customer,
-                })
-            }
+            Kind::PaymentLink => read_link(business, personal)?,
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
@@ -317,6 +308,13 @@ fn customer(business: &[u8], personal: &[PersonalPart]) -> Result<Customer, Stri
         body: decode::<CustomerBody>(business)?,
         person: only::<Person>(personal)?,
     })
+}
+
+fn read_link(business: &[u8], personal: &[PersonalPart]) -> Result<Record, String> {
+    Ok(Record::PaymentLink(PaymentLink {
+        body: decode::<PaymentLinkBody>(business)?,
+        customer: only::<LinkCustomer>(personal)?,
+    }))
 }
 
 fn part<T: minicbor::Encode<()>>(subject: SubjectId, value: Option<&T>) -> Vec<PersonalPart> {

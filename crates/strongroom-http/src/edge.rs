@@ -174,8 +174,7 @@ impl App {
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
         };
-        let answer = self.run(handler, call).await?;
-        Ok(Passed::of(answer, route))
+        Ok(Passed::of(self.run(handler, call).await?, route))
     }
 
     /// The credential, if it is good; else the one answer to all that are not, as often as the limit allows.

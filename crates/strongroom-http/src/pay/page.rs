@@ -23,6 +23,8 @@ use crate::pay::text::{brand, escaped, grouped, moment};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("form.js");
+/// A page that waits looks again by itself; without a script the document says so.
+const AGAIN: &str = "setTimeout(() => location.reload(), 2000);";
 
 const LOCK: &str = "<svg width=\"16\" height=\"16\" viewBox=\"0 0 16 16\" aria-hidden=\"true\"><path fill=\"currentColor\" d=\"M8 1a4 4 0 0 0-4 4v2H3v8h10V7h-1V5a4 4 0 0 0-4-4Zm2.4 6H5.6V5a2.4 2.4 0 0 1 4.8 0v2Z\"/></svg>";
 const CHECK: &str = "<svg width=\"28\" height=\"28\" viewBox=\"0 0 28 28\" aria-hidden=\"true\"><path fill=\"none\" stroke=\"currentColor\" stroke-width=\"3\" stroke-linecap=\"round\" stroke-linejoin=\"round\" d=\"m6 15 5.5 5.5L22 9\"/></svg>";
@@ -116,7 +118,7 @@ pub(super) fn of(bill: &Bill, attempt: Option<PaymentId>, faults: &Faults) -> Pa
     let title = format!("{state} · {}", bill.merchant);
     let refresh = match status == PaymentLinkStatus::Active && under_way {
         true => format!(
-            "<meta http-equiv=\"refresh\" content=\"2;url=/pay/{}{}\">",
+            "<noscript><meta http-equiv=\"refresh\" content=\"2;url=/pay/{}{}\"></noscript>",
             link.id,
             query(attempt)
         ),
@@ -162,7 +164,9 @@ pub(super) fn answered(asked: &Asked) -> Passed {
         _ => ("good", CHECK, "Payment complete"),
     };
     let refresh = match payment.status {
-        PaymentStatus::Processing => "<meta http-equiv=\"refresh\" content=\"2\">",
+        PaymentStatus::Processing => {
+            "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>"
+        }
         _ => "",
     };
     let on = match &payment.return_url {
@@ -238,9 +242,10 @@ fn document(status: u16, (title, head): (&str, &str), main: &str) -> Passed {
         format_args!(
             "<footer>{LOCK}<p>Your card's number goes to the card vault alone.</p></footer>"
         ),
-        match main.contains("id=\"pay\"") {
-            true => format!("<script type=\"module\">{SCRIPT}</script>"),
-            false => String::new(),
+        match (main.contains("id=\"pay\""), head.contains("refresh")) {
+            (true, _) => format!("<script type=\"module\">{SCRIPT}</script>"),
+            (false, true) => format!("<script>{AGAIN}</script>"),
+            (false, false) => String::new(),
         }
     );
     passed(status, html, policy())
@@ -251,8 +256,9 @@ fn policy() -> HeaderValue {
         let source =
             |text: &str| format!("'sha256-{}'", STANDARD.encode(sha256(&[text.as_bytes()])));
         let policy = format!(
-            "default-src 'none'; script-src {}; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; script-src {} {}; style-src {}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             source(SCRIPT),
+            source(AGAIN),
             source(STYLE)
         );
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
