@@ -347,7 +347,7 @@ mod tests {
         let keeping = tokio::spawn(async move { kept.keep_up(silent(), Arc::new(proof)).await });
         tokio::time::timeout(SOON, other.refused()).await.unwrap();
         assert!(!other.is_up());
-        assert!(other.ask(&ToVault::EncryptionKey).await.is_err());
+        assert!(other.ask(&ToVault::EncryptionKeys).await.is_err());
         keeping.abort();
     }
 }

@@ -143,7 +143,7 @@ fn x25519_agreement() {
 
 /// The form that HTTP message signatures have: `r ‖ s`, 64 bytes.
 #[test]
-fn ecdsa_p256_sha256() {
+fn ecdsa_p256_sha256_of_fixed_length() {
     let set = ecdsa::TestSet::load(ecdsa::TestName::EcdsaSecp256r1Sha256P1363).unwrap();
     let (mut valid, mut invalid) = (0, 0);
     for group in set.test_groups {

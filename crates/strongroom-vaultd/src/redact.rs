@@ -326,7 +326,7 @@ mod tests {
     fn redacted_form(text: &str) -> (Redacted, String) {
         let means = Means {
             mark: &|_| [0x1f; 16],
-            key: &EncryptionKey::from_seed(&[1; 32]),
+            keys: &[Arc::new(EncryptionKey::from_seed(&[1; 32]))],
         };
         let redacted = form(text.as_bytes(), &means);
         let text = String::from_utf8(redacted.body.clone()).unwrap();

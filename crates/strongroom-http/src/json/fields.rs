@@ -259,7 +259,14 @@ impl<'f, 'b> Fields<'f, 'b> {
             _ => None,
         };
         if objects.is_none() {
-            self.invalid(name, format!("must be a list of {} to {} objects", number.start(), number.end()));
+            self.invalid(
+                name,
+                format!(
+                    "must be a list of {} to {} objects",
+                    number.start(),
+                    number.end()
+                ),
+            );
         }
         objects
     }

@@ -89,7 +89,10 @@ impl App {
                 let network = self.network_of(visit.address);
                 allow(
                     visit,
-                    self.inner().limits.unauthenticated.count(network, visit.time),
+                    self.inner()
+                        .limits
+                        .unauthenticated
+                        .count(network, visit.time),
                 )?;
                 Err(Problem::not_found())
             }

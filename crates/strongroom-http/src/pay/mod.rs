@@ -170,7 +170,11 @@ impl App {
         };
         let Some(payer) = found else {
             let network = self.network_of(visit.address);
-            let standing = self.inner().limits.unauthenticated.count(network, visit.time);
+            let standing = self
+                .inner()
+                .limits
+                .unauthenticated
+                .count(network, visit.time);
             allow(visit, standing)?;
             return Err(Problem::not_found());
         };

@@ -109,10 +109,8 @@ fn a_signed_request_refused_for_good_is_answered_as_before() {
         let request = request.json(&payout(&from, &to, amount));
         request.signed(&key.signing_secret, seconds).send()
     };
-    let first = send(11);
-    first.refused(403, "key_limit_exceeded");
-    let again = send(11);
-    again.refused(403, "key_limit_exceeded");
+    let first = send(11).refused(403, "key_limit_exceeded");
+    let again = send(11).refused(403, "key_limit_exceeded");
     assert_eq!(
         (&again.body, again.header("idempotent-replayed")),
         (&first.body, Some("true"))
