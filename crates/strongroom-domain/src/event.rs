@@ -3,6 +3,8 @@
 //! An event's body is a pure rendering of its entry, the same bytes for ever, and JavaScript-stable:
 //! `body === JSON.stringify(JSON.parse(body))` (CONTRACT 5).
 
+mod data;
+
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
@@ -14,11 +16,8 @@ use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
 
+use self::data::{Data, data};
 use crate::entry::{EntryFacts, Place};
-use crate::facts::books_key;
-use crate::payments::{PaymentBody, PaymentFailure, PaymentStatus};
-use crate::payouts::{PayoutBody, PayoutStatus, Recipient};
-use crate::refunds::{RefundBody, RefundFailure, RefundStatus};
 
 macro_rules! events {
     ($($name:ident = $code:literal, $text:literal;)*) => {
@@ -218,132 +217,6 @@ struct Envelope<'a> {
     livemode: bool,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Data<'a> {
-    Payout(PayoutData<'a>),
-    Payment(PaymentData),
-    Refund(RefundData),
-    Balance(BalanceData),
-    Challenge(ChallengeData),
-    Alert(AlertData<'a>),
-    Approval(ApprovalData<'a>),
-    Changed(ChangedData<'a>),
-    Sale(SaleData<'a>),
-    PaymentLink(PaymentLinkData<'a>),
-    Resource(ResourceData),
-}
-
-#[derive(Serialize)]
-struct PayoutData<'a> {
-    payout_id: AnyId,
-    amount: i64,
-    currency: &'static str,
-    status: PayoutStatus,
-    recipient: RecipientData,
-    processed_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_code: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct PaymentData {
-    payment_id: AnyId,
-    amount: i64,
-    currency: &'static str,
-    status: PaymentStatus,
-    amount_captured: i64,
-    amount_refunded: i64,
-    payment_token: TokenId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_code: Option<PaymentFailure>,
-}
-
-#[derive(Serialize)]
-struct RefundData {
-    refund_id: AnyId,
-    payment_id: Option<PaymentId>,
-    amount: i64,
-    currency: &'static str,
-    status: RefundStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_code: Option<RefundFailure>,
-}
-
-#[derive(Serialize)]
-struct RecipientData {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: AnyId,
-}
-
-#[derive(Serialize)]
-struct BalanceData {
-    wallet_id: AnyId,
-    amount: i64,
-    currency: &'static str,
-    transaction_id: AnyId,
-}
-
-/// What the endpoint is to answer with: the event's own id.
-#[derive(Serialize)]
-struct ChallengeData {
-    id: AnyId,
-    challenge: EventId,
-}
-
-/// From the entry's details, so that a reader need not ask for what has happened.
-#[derive(Serialize)]
-struct AlertData<'a> {
-    alert_id: AnyId,
-    #[serde(rename = "type")]
-    rule: &'a str,
-    severity: &'a str,
-    status: &'a str,
-    subject_id: &'a str,
-}
-
-/// The same, of an approval: of the act, its kind alone.
-#[derive(Serialize)]
-struct ApprovalData<'a> {
-    approval_id: AnyId,
-    act: &'a str,
-    status: &'a str,
-    hash: &'a str,
-}
-
-/// The same, of a customer: the names of the fields that changed, never what stands in them.
-#[derive(Serialize)]
-struct ChangedData<'a> {
-    id: AnyId,
-    changed: Vec<&'a str>,
-}
-
-/// The same, of a transaction at a till.
-#[derive(Serialize)]
-struct SaleData<'a> {
-    transaction_id: AnyId,
-    amount: i64,
-    currency: &'a str,
-    status: &'a str,
-}
-
-/// The same, of a payment link.
-#[derive(Serialize)]
-struct PaymentLinkData<'a> {
-    payment_link_id: AnyId,
-    amount: i64,
-    currency: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    payment_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct ResourceData {
-    id: AnyId,
-}
-
 /// Renders all events of an entry, in order.
 pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
     facts
@@ -377,142 +250,4 @@ pub fn render(facts: &EntryFacts, place: &Place, mode: Mode) -> Vec<Event> {
             }
         })
         .collect()
-}
-
-fn data<'a>(
-    facts: &'a EntryFacts,
-    place: &Place,
-    (id, event): (EventId, EventType),
-    about: Option<AnyId>,
-) -> Data<'a> {
-    let about = about.unwrap_or(AnyId {
-        kind: Kind::Audit,
-        raw: facts.base,
-    });
-    if event == EventType::WebhookChallenge {
-        return Data::Challenge(ChallengeData {
-            id: about,
-            challenge: id,
-        });
-    }
-    if about.kind == Kind::Alert {
-        return Data::Alert(alert_data(facts, about));
-    }
-    if about.kind == Kind::Approval {
-        return Data::Approval(ApprovalData {
-            approval_id: about,
-            act: facts.detail("approval_act"),
-            status: facts.detail("approval_status"),
-            hash: facts.detail("approval_hash"),
-        });
-    }
-    if event == EventType::CustomerUpdated {
-        let changed = facts.detail("changed");
-        let changed = changed.split(',').filter(|name| !name.is_empty()).collect();
-        return Data::Changed(ChangedData { id: about, changed });
-    }
-    if about.kind == Kind::Sale && !facts.detail("transaction_status").is_empty() {
-        return Data::Sale(SaleData {
-            transaction_id: about,
-            amount: facts.detail("transaction_amount").parse().unwrap_or(0),
-            currency: facts.detail("transaction_currency"),
-            status: facts.detail("transaction_status"),
-        });
-    }
-    if about.kind == Kind::PaymentLink {
-        return Data::PaymentLink(PaymentLinkData {
-            payment_link_id: about,
-            amount: facts.detail("payment_link_amount").parse().unwrap_or(0),
-            currency: facts.detail("payment_link_currency"),
-            status: facts.detail("payment_link_status"),
-            payment_id: facts.detail("payment_link_payment"),
-        });
-    }
-    if let (Kind::Payout, Some(payout)) = (about.kind, &facts.payout) {
-        return Data::Payout(payout_data(payout, place, event));
-    }
-    if let (Kind::Payment, Some(payment)) = (about.kind, &facts.payment) {
-        return Data::Payment(payment_data(payment));
-    }
-    if let (Kind::Refund, Some(refund)) = (about.kind, &facts.refund) {
-        return Data::Refund(refund_data(refund));
-    }
-    let account = books_key(strongroom_types::id::WalletId(about.raw));
-    match (about.kind, facts.posting_of(account)) {
-        (Kind::Wallet, Some((transaction, posting))) => Data::Balance(BalanceData {
-            wallet_id: about,
-            amount: match event {
-                EventType::WalletLowBalance => posting.after.available,
-                _ => transaction.amount.minor,
-            },
-            currency: posting.currency.code(),
-            transaction_id: transaction.id.any(),
-        }),
-        _ => Data::Resource(ResourceData { id: about }),
-    }
-}
-
-fn alert_data(facts: &EntryFacts, about: AnyId) -> AlertData<'_> {
-    AlertData {
-        alert_id: about,
-        rule: facts.detail("type"),
-        severity: facts.detail("severity"),
-        status: facts.detail("status"),
-        subject_id: facts.detail("subject"),
-    }
-}
-
-fn payment_data(payment: &PaymentBody) -> PaymentData {
-    PaymentData {
-        payment_id: payment.id.any(),
-        amount: payment.amount.minor,
-        currency: payment.amount.currency.code(),
-        status: payment.status,
-        amount_captured: payment.captured,
-        amount_refunded: payment.refunded,
-        payment_token: payment.token,
-        failure_code: payment.failure,
-    }
-}
-
-fn refund_data(refund: &RefundBody) -> RefundData {
-    RefundData {
-        refund_id: refund.id.any(),
-        payment_id: refund.payment,
-        amount: refund.amount.minor,
-        currency: refund.amount.currency.code(),
-        status: refund.status,
-        failure_code: refund.failure,
-    }
-}
-
-fn payout_data<'a>(payout: &'a PayoutBody, place: &Place, event: EventType) -> PayoutData<'a> {
-    let status = match event {
-        EventType::PayoutInitiated => PayoutStatus::Initiated,
-        EventType::PayoutPending => PayoutStatus::Pending,
-        EventType::PayoutProcessing => PayoutStatus::Processing,
-        _ => payout.status,
-    };
-    let ended = !matches!(
-        status,
-        PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
-    );
-    PayoutData {
-        payout_id: payout.id.any(),
-        amount: payout.amount.minor,
-        currency: payout.amount.currency.code(),
-        status,
-        recipient: match &payout.recipient {
-            Recipient::Wallet(id) => RecipientData {
-                kind: "wallet",
-                id: id.any(),
-            },
-            Recipient::BankAccount { subject, .. } => RecipientData {
-                kind: "bank_account",
-                id: subject.any(),
-            },
-        },
-        processed_at: ended.then_some(place.time),
-        failure_code: payout.failure.map(|f| f.as_str()),
-    }
 }

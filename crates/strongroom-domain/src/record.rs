@@ -232,47 +232,23 @@ impl Record {
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,
-            Kind::Approval => {
-                let request = personal
-                    .first()
-                    .map(|p| decode::<PersonalRequest>(&p.bytes))
-                    .transpose()?;
-                Record::Approval(Approval {
-                    body: decode::<ApprovalBody>(business)?,
-                    personal: request,
-                })
-            }
-            Kind::Wallet => {
-                let owner = personal
-                    .first()
-                    .map(|p| decode::<Owner>(&p.bytes))
-                    .transpose()?;
-                Record::Wallet(Wallet {
-                    body: decode::<WalletBody>(business)?,
-                    owner,
-                })
-            }
-            Kind::Payout => {
-                let bank = personal
-                    .first()
-                    .map(|p| decode::<BankAccount>(&p.bytes))
-                    .transpose()?;
-                Record::Payout(Payout {
-                    body: decode::<PayoutBody>(business)?,
-                    bank,
-                })
-            }
-            Kind::Token => {
-                let holder = personal
-                    .first()
-                    .map(|p| decode::<Cardholder>(&p.bytes))
-                    .transpose()?;
-                Record::Token(Token {
-                    body: decode::<TokenBody>(business)?,
-                    holder,
-                    sealed: None,
-                })
-            }
+            Kind::Approval => Record::Approval(Approval {
+                body: decode::<ApprovalBody>(business)?,
+                personal: only::<PersonalRequest>(personal)?,
+            }),
+            Kind::Wallet => Record::Wallet(Wallet {
+                body: decode::<WalletBody>(business)?,
+                owner: only::<Owner>(personal)?,
+            }),
+            Kind::Payout => Record::Payout(Payout {
+                body: decode::<PayoutBody>(business)?,
+                bank: only::<BankAccount>(personal)?,
+            }),
+            Kind::Token => Record::Token(Token {
+                body: decode::<TokenBody>(business)?,
+                holder: only::<Cardholder>(personal)?,
+                sealed: None,
+            }),
             Kind::PaymentLink => read_link(business, personal)?,
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })

@@ -29,7 +29,7 @@ use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
 use crate::parcel::Parcel;
-use crate::presented::{self, unverified_key};
+use crate::presented;
 use crate::problem::{EdgeCode, Problem};
 use crate::query::Query;
 use crate::respond::{self, Reply};
@@ -177,60 +177,6 @@ impl App {
         Ok(Passed::of(self.run(handler, call).await?, route))
     }
 
-    /// The credential, if it is good; else the one answer to all that are not, as often as the limit allows.
-    fn identify(
-        &self,
-        visit: &mut Visit,
-        head: &Parts,
-        found: &Found,
-    ) -> Result<Arc<Credential>, Problem> {
-        // SECURITY: another server may have revoked the key: nobody is told whether it is good.
-        self.engine().owned()?;
-        if let Some(credential) = self.proven(head) {
-            visit.identified(&credential);
-            return Ok(credential);
-        }
-        let network = self.network_of(visit.address);
-        let standing = self
-            .inner()
-            .limits
-            .unauthenticated
-            .count(network, visit.time);
-        allow(visit, standing)?;
-        match found {
-            Found::Unknown => Err(Problem::not_found()),
-            Found::OtherMethod(methods) => Err(other_method(visit, methods)),
-            Found::Route(..) => Err(Problem::unauthorized()),
-        }
-    }
-
-    fn proven(&self, head: &Parts) -> Option<Arc<Credential>> {
-        // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
-        let cookie = presented::unverified_session(&head.headers);
-        let key = cookie.or_else(|| unverified_key(&head.headers));
-        let proven = self.engine().credential(key.unwrap_or(""));
-        // A key in a cookie is none: nothing guards it there.
-        proven.filter(|found| cookie.is_none() || found.presence.is_some())
-    }
-
-    /// The credential once the body is there. SECURITY: a body may take half a minute, in which the key may have been revoked
-    /// or narrowed; what was acknowledged to its owner holds from then on.
-    async fn as_of_now(
-        &self,
-        visit: &mut Visit,
-        head: &Parts,
-        credential: Arc<Credential>,
-        changes: u64,
-    ) -> Result<Arc<Credential>, Problem> {
-        if self.engine().key_changes() == changes {
-            return Ok(credential);
-        }
-        let credential = self.proven(head).ok_or_else(Problem::unauthorized)?;
-        self.refuse_address(visit, &credential).await?;
-        self.refuse_certificate(visit, head, &credential).await?;
-        Ok(credential)
-    }
-
     /// Whether the key may be used from there, in this way, and as often.
     async fn admit(
         &self,
@@ -251,7 +197,7 @@ impl App {
     }
 
     /// SECURITY: what a key is held to is asked before anything that it could be told.
-    async fn refuse_address(
+    pub(crate) async fn refuse_address(
         &self,
         visit: &mut Visit,
         credential: &Arc<Credential>,
@@ -486,7 +432,7 @@ fn existing(visit: &mut Visit, found: Found) -> Result<(&'static Route, String),
     }
 }
 
-fn other_method(visit: &mut Visit, methods: &str) -> Problem {
+pub(crate) fn other_method(visit: &mut Visit, methods: &str) -> Problem {
     visit.allow = Some(methods.to_owned());
     Problem::new(
         EdgeCode::MethodNotAllowed,

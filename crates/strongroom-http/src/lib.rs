@@ -23,6 +23,7 @@ mod front;
 pub mod fuzzing;
 mod gcra;
 mod idempotency;
+mod identity;
 mod json;
 mod leaks;
 mod limits;

@@ -5,6 +5,7 @@
 mod access;
 mod hooks;
 mod links;
+mod log;
 mod people;
 mod shop;
 mod watch;
@@ -18,8 +19,8 @@ use crate::query::{CREATED, PAGE};
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::signature_page;
 use crate::v1::{
-    account, api_keys, audit_logs, checkpoints, events, funding, payments, payouts, refunds,
-    request_logs, sales, test_data, tokens, transactions, transfers, wallets,
+    account, api_keys, funding, payments, payouts, refunds, sales, test_data, tokens, transactions,
+    transfers, wallets,
 };
 
 /// All rows, in the order they are documented.
@@ -48,7 +49,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(links::payment_link_rows());
         rows.extend(links::page_rows());
         rows.extend(links::challenge_rows());
-        rows.extend(log_rows());
+        rows.extend(log::log_rows());
         rows
     });
     &ROUTES
@@ -349,57 +350,6 @@ fn key_rows() -> Vec<Route> {
             .sensitive()
             .body(crate::schema::nothing)
             .reply(api_keys::schema),
-    ]
-}
-
-fn log_rows() -> Vec<Route> {
-    vec![
-        Route::guarded(Verb::Get, "/v1/events", events::list)
-            .about("Lists events, oldest first.")
-            .query(&[&PAGE, events::FILTERS])
-            .reply(events::list_schema),
-        Route::guarded(Verb::Get, "/v1/events/stream", events::stream)
-            .about("Streams events as they are committed, as server-sent events.")
-            .query(&[events::RESUME, events::FILTERS])
-            .reply(events::stream_schema)
-            .streaming(),
-        Route::guarded(Verb::Get, "/v1/events/{id}", events::read)
-            .about("An event.")
-            .reply(events::schema),
-        Route::guarded(Verb::Get, "/v1/events/{id}/proof", events::proof)
-            .about("The proof that the entry behind an event stands in the log.")
-            .weighs(3)
-            .reply(audit_logs::proof_schema),
-        Route::guarded(Verb::Get, "/v1/audit-logs", audit_logs::list)
-            .about("Lists audit records, newest first.")
-            .weighs(2)
-            .query(&[&PAGE, &CREATED, audit_logs::FILTERS])
-            .reply(audit_logs::list_schema),
-        Route::guarded(Verb::Get, "/v1/audit-logs/{id}", audit_logs::read)
-            .about("An audit record.")
-            .reply(audit_logs::schema),
-        Route::guarded(Verb::Get, "/v1/audit-logs/{id}/proof", audit_logs::proof)
-            .about("The proof that an audit record stands in the log.")
-            .weighs(3)
-            .reply(audit_logs::proof_schema),
-        Route::guarded(Verb::Get, "/v1/checkpoints", checkpoints::list)
-            .about("Lists signed checkpoints of the log.")
-            .query(&[&PAGE])
-            .reply(checkpoints::list_schema),
-        Route::guarded(
-            Verb::Get,
-            "/v1/checkpoints/consistency",
-            checkpoints::consistency,
-        )
-        .about("The proof that the log only grew between two sizes.")
-        .weighs(3)
-        .query(&[checkpoints::RANGE])
-        .reply(checkpoints::consistency_schema),
-        Route::guarded(Verb::Get, "/v1/request-logs", request_logs::list)
-            .about("Lists requests made with the organization's keys.")
-            .weighs(2)
-            .query(&[&PAGE, &CREATED, request_logs::FILTERS])
-            .reply(request_logs::list_schema),
     ]
 }
 

@@ -413,10 +413,13 @@ fn stored(name: &str) -> Vec<u8> {
         .lines()
         .find_map(|line| line.strip_prefix(&format!("{name} = ")))
         .unwrap();
-    let digits: Vec<u32> = line.chars().map(|c| c.to_digit(16).unwrap()).collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap())
+    bytes(line)
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
         .collect()
 }
 
@@ -459,11 +462,7 @@ fn what_was_written_is_read_back() {
 fn a_tenant_of_the_first_version_is_read_back() {
     let first = "01874c0707070707070707070707076441636d65635048508182635048504c02020202020202020202020280\
                  0501";
-    let bytes: Vec<u8> = (0..first.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&first[at..at + 2], 16).unwrap())
-        .collect();
-    let tenant: Tenant = decode(&bytes).unwrap();
+    let tenant: Tenant = decode(&bytes(first)).unwrap();
     assert_eq!((tenant.name.as_str(), tenant.owner_keys), ("Acme", 1));
     assert_eq!(tenant.webhooks, None);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use strongroom_crypto::{RootKeys, random};
 use strongroom_engine::{Engine, StartError};
 use strongroom_nodes::{NodeKey, Notice};
-use strongroom_store::{PostgresOptions, PostgresStore, Sighting, StoreError, Watch};
+use strongroom_store::{PostgresOptions, PostgresStore, Sighting, Store, StoreError, Watch};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::fault::Fault;
@@ -223,4 +223,24 @@ fn passes(error: &StoreError) -> bool {
             | StoreError::Io(_)
             | StoreError::Full
     )
+}
+
+/// Refuses a keyring that is another installation's, before anything is served.
+pub(super) fn require_same_root(
+    place: &Place,
+    options: &PostgresOptions,
+    root: &RootKeys,
+) -> Result<(), Fault> {
+    let rows =
+        PostgresStore::open_read_only(options.clone()).and_then(|store| store.reader()?.keys());
+    let rows = match rows {
+        Ok(rows) => rows,
+        // Nothing is there yet, or an older version serves: told when it is taken up.
+        Err(StoreError::TooOld { .. } | StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(place.store_fault(&error)),
+    };
+    if rows.is_empty() {
+        return Ok(());
+    }
+    strongroom_engine::require_root(root.copy(), &rows).map_err(|error| place.start_fault(&error))
 }

@@ -21,14 +21,14 @@ use strongroom_http::{
     App, EdgeSettings, Front, Gate, Role, serve_front, serve_front_admin, serve_nodes,
 };
 use strongroom_nodes::{Holder, Identity, NodeKey, Notice};
-use strongroom_store::{PostgresOptions, PostgresStore, Sighting, Store, StoreError, Watch};
+use strongroom_store::{PostgresOptions, Sighting, Watch};
 use strongroom_worker::WorkerSettings;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 
-use self::candidate::{Candidate, News, Wish};
+use self::candidate::{Candidate, News, Wish, require_same_root};
 use self::office::Office;
 pub(crate) use self::settings::{NodeSettings, NodeTable};
 use crate::acts::Keys;
@@ -479,24 +479,4 @@ async fn ended(engine: Option<Engine>) -> Option<String> {
             _ => {}
         }
     }
-}
-
-/// Refuses a keyring that is another installation's, before anything is served.
-fn require_same_root(
-    place: &Place,
-    options: &PostgresOptions,
-    root: &RootKeys,
-) -> Result<(), Fault> {
-    let rows =
-        PostgresStore::open_read_only(options.clone()).and_then(|store| store.reader()?.keys());
-    let rows = match rows {
-        Ok(rows) => rows,
-        // Nothing is there yet, or an older version serves: told when it is taken up.
-        Err(StoreError::TooOld { .. } | StoreError::NotFound) => return Ok(()),
-        Err(error) => return Err(place.store_fault(&error)),
-    };
-    if rows.is_empty() {
-        return Ok(());
-    }
-    strongroom_engine::require_root(root.copy(), &rows).map_err(|error| place.start_fault(&error))
 }
