@@ -2,8 +2,7 @@
 
 use serde_json::json;
 use strongroom_engine::verify::verify;
-use strongroom_store::SqliteStore;
-use strongroom_testkit::server::{DataFolder, ServerSettings, TestServer};
+use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, fresh};
 
 use crate::{at_once, tenant};
@@ -45,9 +44,8 @@ fn refund_race() {
         }
     }
     server.halt();
-    let copy = DataFolder::copy_of(server.folder());
-    let store = SqliteStore::open_read_only(copy.path()).unwrap();
-    let report = verify(&store, server.root_keys(), 1).unwrap();
+    let root = server.root_keys();
+    let report = server.look(|store| verify(store, root, 1).unwrap());
     assert!(report.is_clean(), "{report}");
 }
 

@@ -9,9 +9,8 @@ mod void;
 
 use serde_json::{Value, json};
 use strongroom_engine::verify::verify;
-use strongroom_store::SqliteStore;
 use strongroom_testkit::exchange::Reply;
-use strongroom_testkit::server::{DataFolder, TestServer};
+use strongroom_testkit::server::TestServer;
 use strongroom_testkit::tenant::Tenant;
 
 /// A payment of a card into a wallet, not answered yet.
@@ -40,8 +39,7 @@ pub fn balances(acme: &Tenant<'_>, wallet: &str) -> [i64; 3] {
 #[track_caller]
 pub fn verified(mut server: TestServer) {
     server.halt();
-    let copy = DataFolder::copy_of(server.folder());
-    let store = SqliteStore::open_read_only(copy.path()).unwrap();
-    let report = verify(&store, server.root_keys(), 1).unwrap();
+    let root = server.root_keys();
+    let report = server.look(|store| verify(store, root, 1).unwrap());
     assert!(report.is_clean(), "{report}");
 }
