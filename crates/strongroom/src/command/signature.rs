@@ -22,8 +22,8 @@ use crate::tls::now;
 /// (RFC 9530) is one of the headers.
 #[derive(Args)]
 #[command(after_long_help = "Example:
-  strongroom sign --method POST --url https://pay.example/v1/payouts --body payout.json \\
-      --header 'Idempotency-Key: order-4711' --key-id key_0123456789abcdef01234567 --secret-file ./signing-secret")]
+  strongroom sign --key-id key_0123456789abcdef01234567 --secret-file ./signing-secret --header 'Idempotency-Key: order-4711' \\
+      --method POST --url https://pay.example/v1/payouts --body payout.json")]
 pub(crate) struct Sign {
     #[command(flatten)]
     request: Request,
