@@ -12,9 +12,8 @@ use strongroom_auth::permission::{
     ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
     ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
-use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
+use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
-use strongroom_types::time::Timestamp;
 
 use self::data::{Data, data};
 use crate::entry::{EntryFacts, Place};

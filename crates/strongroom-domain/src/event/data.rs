@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use strongroom_types::id::{AnyId, EventId, Kind, PaymentId, TokenId};
+use strongroom_types::time::Timestamp;
 
 use crate::entry::{EntryFacts, Place};
 use crate::event::EventType;
