@@ -28,7 +28,7 @@ pub(super) enum Data<'a> {
 }
 
 #[derive(Serialize)]
-struct PayoutData<'a> {
+pub(super) struct PayoutData<'a> {
     payout_id: AnyId,
     amount: i64,
     currency: &'static str,
@@ -40,7 +40,7 @@ struct PayoutData<'a> {
 }
 
 #[derive(Serialize)]
-struct PaymentData {
+pub(super) struct PaymentData {
     payment_id: AnyId,
     amount: i64,
     currency: &'static str,
@@ -53,7 +53,7 @@ struct PaymentData {
 }
 
 #[derive(Serialize)]
-struct RefundData {
+pub(super) struct RefundData {
     refund_id: AnyId,
     payment_id: Option<PaymentId>,
     amount: i64,
@@ -64,14 +64,14 @@ struct RefundData {
 }
 
 #[derive(Serialize)]
-struct RecipientData {
+pub(super) struct RecipientData {
     #[serde(rename = "type")]
     kind: &'static str,
     id: AnyId,
 }
 
 #[derive(Serialize)]
-struct BalanceData {
+pub(super) struct BalanceData {
     wallet_id: AnyId,
     amount: i64,
     currency: &'static str,
@@ -80,14 +80,14 @@ struct BalanceData {
 
 /// What the endpoint is to answer with: the event's own id.
 #[derive(Serialize)]
-struct ChallengeData {
+pub(super) struct ChallengeData {
     id: AnyId,
     challenge: EventId,
 }
 
 /// From the entry's details, so that a reader need not ask for what has happened.
 #[derive(Serialize)]
-struct AlertData<'a> {
+pub(super) struct AlertData<'a> {
     alert_id: AnyId,
     #[serde(rename = "type")]
     rule: &'a str,
@@ -98,7 +98,7 @@ struct AlertData<'a> {
 
 /// The same, of an approval: of the act, its kind alone.
 #[derive(Serialize)]
-struct ApprovalData<'a> {
+pub(super) struct ApprovalData<'a> {
     approval_id: AnyId,
     act: &'a str,
     status: &'a str,
@@ -107,14 +107,14 @@ struct ApprovalData<'a> {
 
 /// The same, of a customer: the names of the fields that changed, never what stands in them.
 #[derive(Serialize)]
-struct ChangedData<'a> {
+pub(super) struct ChangedData<'a> {
     id: AnyId,
     changed: Vec<&'a str>,
 }
 
 /// The same, of a transaction at a till.
 #[derive(Serialize)]
-struct SaleData<'a> {
+pub(super) struct SaleData<'a> {
     transaction_id: AnyId,
     amount: i64,
     currency: &'a str,
@@ -123,7 +123,7 @@ struct SaleData<'a> {
 
 /// The same, of a payment link.
 #[derive(Serialize)]
-struct PaymentLinkData<'a> {
+pub(super) struct PaymentLinkData<'a> {
     payment_link_id: AnyId,
     amount: i64,
     currency: &'a str,
@@ -133,7 +133,7 @@ struct PaymentLinkData<'a> {
 }
 
 #[derive(Serialize)]
-struct ResourceData {
+pub(super) struct ResourceData {
     id: AnyId,
 }
 
