@@ -340,6 +340,14 @@ impl App {
             }),
             _ => return Err(Problem::not_found()),
         };
+        let is_public = credential.key_type == KeyType::Publishable;
+        let handler = handler.and_then(|handler| match route.secret_keys && is_public {
+            true => {
+                let text = "a publishable key reads one by its id; secret keys alone list them";
+                Err(Rejection::new(Code::PermissionDenied, text))
+            }
+            false => Ok(handler),
+        });
         let handler = handler.and_then(|handler| {
             browsing::stepped_up(credential, route, visit.time).map(|()| handler)
         });

@@ -118,6 +118,8 @@ pub struct Route {
     pub recent: bool,
     /// Whether live keys sign it whatever their policy says: a second proof beside the key.
     pub step_up: bool,
+    /// Whether publishable keys are refused, though they hold the permission.
+    pub secret_keys: bool,
     pub limit: LimitClass,
     /// How many requests it counts as.
     pub weight: u32,
@@ -194,6 +196,7 @@ impl Route {
             money: false,
             signature: SignatureClass::Never,
             step_up: false,
+            secret_keys: false,
             recent: false,
             limit: LimitClass::Exempt,
             weight: 1,
@@ -207,6 +210,14 @@ impl Route {
             waits: false,
             door,
         }
+    }
+
+    /// Refuses publishable keys, whatever they hold. SECURITY: they stand in web pages: what such a key may read one by one, by
+    /// an id that is known, it must not find.
+    #[must_use]
+    pub fn for_secret_keys(mut self) -> Route {
+        self.secret_keys = true;
+        self
     }
 
     /// Whether it changes anything.

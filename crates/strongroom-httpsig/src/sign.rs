@@ -62,9 +62,9 @@ fn write(list: &mut InnerList, said: &Parameters) -> Result<(), Fault> {
         insert(list, name, BareItem::Integer(integer))?;
     }
     for (name, text) in [
+        ("keyid", keyid),
         ("nonce", nonce),
         ("alg", alg),
-        ("keyid", keyid),
         ("tag", tag),
     ] {
         let Some(text) = text else { continue };

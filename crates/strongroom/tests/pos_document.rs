@@ -1,6 +1,7 @@
 //! The commands of `docs/pos.md`, run as they stand against the demo.
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a test fails by panicking"
 )]

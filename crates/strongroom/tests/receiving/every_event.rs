@@ -12,9 +12,20 @@ use strongroom_testkit::tenant::fresh;
 use crate::program::Demo;
 use crate::receiving::every_link;
 
-/// What no demo lives long enough for, or has no second person for. An authorization that lapses is told as a void is, and
-/// the ends of an approval as its beginning.
-const TAKES_MORE: [&str; 8] = [
+/// What no demo lives long enough for, or has no second person for. An authorization that lapses is told as a void is, the
+/// ends of an approval as its beginning, and of people an id alone, as of keys.
+const TAKES_MORE: [&str; 19] = [
+    "user.invited",
+    "user.joined",
+    "user.updated",
+    "user.deactivated",
+    "user.password_changed",
+    "user.factor_added",
+    "user.factor_removed",
+    "user.sessions_ended",
+    "session.created",
+    "session.stepped_up",
+    "session.ended",
     "payment.expired",
     "approval.approved",
     "approval.rejected",

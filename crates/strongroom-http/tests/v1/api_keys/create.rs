@@ -31,7 +31,9 @@ fn its_texts_are_shown_once() {
         "permissions": [
             "read:account", "read:wallets", "read:payouts", "read:transactions", "read:events", "create:payouts",
             "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
-            "void:payments", "read:refunds", "read:approvals", "withdraw:approvals",
+            "void:payments", "read:refunds", "read:approvals", "withdraw:approvals", "read:customers", "create:customers",
+            "read:products", "read:stores", "read:tills", "read:shifts", "read:payment_links", "create:payment_links",
+            "cancel:payment_links",
         ],
         "dialect": "nextapi", "signing": "never", "signing_scheme": "any", "public_keys": [], "status": "active",
         "rolled_from": null, "expires_at": null,

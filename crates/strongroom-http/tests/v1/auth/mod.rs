@@ -18,12 +18,14 @@ fn a_key_learns_what_it_is() {
     assert_eq!(
         reply.json(),
         json!({
-            "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null,
+            "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null, "user_id": null,
             "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "dialect": "nextapi",
             "permissions": [
-                "read:account", "read:approvals", "withdraw:approvals", "read:events", "capture:payments", "create:payments", "read:payments",
+                "read:account", "read:approvals", "withdraw:approvals", "read:events", "cancel:payment_links",
+                "create:payment_links", "read:payment_links", "capture:payments", "create:payments", "read:payments",
                 "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
-                "create:transfers", "read:transactions", "read:wallets",
+                "create:transfers", "read:transactions", "read:wallets", "read:customers", "create:customers", "read:products",
+                "read:stores", "read:tills", "read:shifts",
             ],
         })
     );
@@ -39,7 +41,7 @@ fn a_key_learns_what_it_is() {
         (&reply["type"], &reply["permissions"]),
         (
             &json!("publishable"),
-            &json!(["read:account", "create:tokens"])
+            &json!(["read:account", "read:payment_links", "create:tokens"])
         )
     );
     let owner = acme.get("/v1/auth/verify").expect(200).json();
