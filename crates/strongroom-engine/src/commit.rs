@@ -13,6 +13,7 @@ use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
 use strongroom_domain::record::Record;
+use strongroom_domain::users::UserStatus;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
 use strongroom_types::id::{AnyId, ApiKeyId, Kind, RawId};
 use strongroom_types::mode::{Mode, Scope};
@@ -271,7 +272,7 @@ impl Commit {
         let known = self.cache.get((number, credential));
         match known.map(|slot| &*slot.record) {
             Some(Record::ApiKey(key)) => key.status == CredentialStatus::Revoked,
-            Some(Record::Session(session)) => session.body.status == CredentialStatus::Revoked,
+            Some(Record::User(user)) => user.body.status == UserStatus::Deactivated,
             _ if credential.kind != Kind::ApiKey => false,
             _ => {
                 let key = ApiKeyId(credential.raw);

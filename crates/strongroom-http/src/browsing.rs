@@ -15,7 +15,7 @@ use strongroom_types::time::Timestamp;
 use crate::app::App;
 use crate::presented;
 use crate::problem::Problem;
-use crate::route::Route;
+use crate::route::{Route, SignatureClass};
 use crate::visit::Visit;
 
 impl App {
@@ -48,7 +48,8 @@ impl App {
     }
 }
 
-/// Refuses a person who has not shown a second factor lately, where the route asks for it.
+/// Refuses a person who has not shown a second factor lately, where the route asks for it. SECURITY: he has no secret to sign with, so
+/// with live money he shows one for all that keys sign.
 ///
 /// # Errors
 /// [`Code::StepUpRequired`].
@@ -57,7 +58,9 @@ pub(crate) fn stepped_up(
     route: &Route,
     now: Timestamp,
 ) -> Result<(), Rejection> {
-    let presence = credential.presence.as_ref().filter(|_| route.recent);
+    let signed = route.signature == SignatureClass::Sensitive && credential.scope.mode.is_live();
+    let asked = route.recent || signed;
+    let presence = credential.presence.as_ref().filter(|_| asked);
     match presence {
         Some(presence) if !presence.is_stepped_up(now) => Err(step_up()),
         _ => Ok(()),

@@ -6,7 +6,7 @@ use strongroom_types::id::{SessionId, UserId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held};
+use crate::api_keys::{ApiKey, Held, person_of};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
 use crate::event::EventType;
@@ -75,7 +75,11 @@ impl Command for UpdateUser {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        keys_of(facts, self.id)
+        let keys = keys_of(facts, self.id);
+        match &self.held {
+            Some(held) => keys.record(held.id.any()),
+            None => keys,
+        }
     }
 
     fn decide(&self, facts: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
@@ -92,9 +96,21 @@ impl Command for UpdateUser {
         keeps_an_owner(facts, &user.body, &body)?;
 
         // From here it must succeed.
+        // SECURITY: whoever widens what somebody may do answers for it: he is no second pair of eyes for him, even if others agreed to
+        // the invitation.
+        let widened = body
+            .permissions
+            .beyond(&user.body.permissions)
+            .next()
+            .is_some();
+        let person = match widened {
+            true => person_of(facts, self.held.as_ref()),
+            false => line.person,
+        };
         let line = ApiKey {
             role: body.role,
             permissions: body.permissions.clone(),
+            person,
             ..line.clone()
         };
         let staff = staff(facts).after(Some(&user.body), Some(&body));

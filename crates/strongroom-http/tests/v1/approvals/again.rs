@@ -7,6 +7,7 @@ use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::tenant::{Tenant, VISA, fresh, texts};
 
 use crate::v1::approvals::{Held, approve, policy, send, text};
+use crate::v1::people::{PASSWORD, Person, accept};
 use crate::v1::tenant;
 
 /// The same request again, with the approval that it was given.
@@ -113,4 +114,44 @@ fn changes_and_rolls_of_keys_wait_and_revoking_does_not() {
     assert_eq!(done.expect(200).field("networks/0"), "203.0.113.0/24");
     acme.post(&format!("{path}/roll"), &json!({})).expect(202);
     acme.post(&format!("{path}/revoke"), &json!({})).expect(200);
+}
+
+/// An invitation that others agreed to makes a person of its own, until whoever knows it widens what it may do.
+#[test]
+fn who_widens_a_person_s_rights_is_not_approved_by_him() {
+    let held = Held::new(tenant(), 1);
+    let acme = &held.acme;
+    let [maker, other] = [acme.key(Role::Owner), acme.key(Role::Owner)];
+    policy(acme, "api_key_create", 1);
+    let email = format!("{}@lumen.example", fresh("second"));
+    let body = json!({ "name": "Berta", "email": email, "role": "viewer" });
+    let asked = send(acme, &maker, "/v1/users", &body).expect(202).json();
+    approve(acme, &other, &asked).expect(200);
+    let invited = again(acme, &maker, "/v1/users", &body, &asked).expect(201);
+    let token = invited.field("invitation_token");
+    accept(acme.server, &token, PASSWORD).expect(201);
+    let person = Person {
+        server: acme.server,
+        id: invited.id(),
+        email,
+    };
+    let change = |key: &Key, role: &str| {
+        let path = format!("/v1/users/{}", person.id);
+        let request = acme.server.request("PATCH", &path).bearer(&key.text);
+        request.json(&json!({ "role": role })).send().expect(200)
+    };
+    let vote = |approval: &Value| {
+        let path = format!("/v1/approvals/{}/approve", text(approval, "id"));
+        person
+            .enter()
+            .post(&path, &json!({ "hash": approval["hash"] }))
+    };
+    let pays = |key: &Key| {
+        let asked = send(acme, key, "/v1/payouts", &held.body(1_001));
+        asked.expect(202).json()
+    };
+    change(&maker, "owner");
+    vote(&pays(&maker)).refused(403, "same_person");
+    // Of anybody else's he is a second pair of eyes.
+    vote(&pays(&other)).expect(200);
 }

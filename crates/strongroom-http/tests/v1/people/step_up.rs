@@ -258,3 +258,32 @@ fn a_person_is_somebody_else_only_where_others_agreed() {
         .post(&format!("/v1/approvals/{}/approve", waiting.id()), &approve)
         .refused(403, "same_person");
 }
+
+/// A live key signs what takes money out; a person, who has nothing to sign with, shows a second factor for it.
+#[test]
+fn with_live_money_a_second_factor_stands_in_for_the_signature() {
+    let server = moved();
+    let acme = Tenant::found(&server);
+    let live = acme.live();
+    let person = join(&live, "owner");
+    let session = person.enter();
+    let cancel = "/v1/payouts/payout_0123456789abcdef01234567/cancel";
+    let webhook =
+        json!({ "url": "https://receiver.example/hooks", "events": ["payout.completed"] });
+    session
+        .post(cancel, &json!({}))
+        .refused(403, "step_up_required");
+    session
+        .post("/v1/webhooks", &webhook)
+        .refused(403, "step_up_required");
+    let (session, secret, _) = person.enrol();
+    server.clock.advance(10 * 60_000);
+    session
+        .post(cancel, &json!({}))
+        .refused(403, "step_up_required");
+    let code = person.code(&secret);
+    session
+        .post("/v1/me/step-up", &json!({ "totp": code }))
+        .expect(200);
+    session.post(cancel, &json!({})).expect(404);
+}
