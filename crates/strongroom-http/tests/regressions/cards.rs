@@ -54,7 +54,7 @@ fn is_confirmed(bytes: &[u8], beside: &[&str]) -> bool {
 
 #[test]
 fn pan_hash_bruteforce() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let (id, organization) = {
         let acme = Tenant::found(&server);
         let made = acme.token(NUMBER).expect(201);
@@ -72,7 +72,7 @@ fn pan_hash_bruteforce() {
 
 #[test]
 fn cvv_never_on_disk() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     {
         let acme = Tenant::found(&server);
         let body = json!({ "card": { "number": "378282246310005", "exp_month": 7, "exp_year": 2031, "cvv": "9137" } });
@@ -148,7 +148,7 @@ fn verified(folder: &DataFolder, server: &TestServer) -> VerifyReport {
 /// A card moved between tokens, between tenants, altered or cut out is neither shown nor overlooked.
 #[test]
 fn a_card_belongs_to_its_token() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let mut owner = String::new();
     for number in [VISA, NUMBER] {
         let acme = Tenant::found(&server);
@@ -232,7 +232,7 @@ fn a_card_belongs_to_its_token() {
 /// Deleting overwrites: the number's ciphertext is in no file any more.
 #[test]
 fn a_deleted_number_s_ciphertext_is_gone() {
-    let mut server = TestServer::start(ServerSettings::default());
+    let mut server = TestServer::start_in_files(ServerSettings::default());
     let (id, owner) = {
         let acme = Tenant::found(&server);
         (acme.token(NUMBER).expect(201).id(), acme.owner.text)
