@@ -54,6 +54,9 @@ pub struct Options {
 /// Kills on files that the tests on PostgreSQL take a tenth of: each of four outages ten times.
 const NODE_CYCLES: &str = "100";
 
+/// Payouts of the installation that moves from files to a database.
+const MIGRATED: &str = "100000";
+
 /// One test binary that can run longer.
 #[derive(Clone, Copy)]
 struct LongRun {
@@ -110,7 +113,9 @@ fn on_postgres() -> Outcome<()> {
     let mut nodes = cargo(["test", "--package", "strongroom", "--test", "postgres"]);
     // Each has a server of its own; more at once would measure each other.
     nodes.args(["--", "--test-threads", "1"]);
+    nodes.args(["--nocapture"]);
     nodes.env("STRONGROOM_CRASH_CYCLES", NODE_CYCLES);
+    nodes.env("STRONGROOM_MIGRATE_PAYOUTS", MIGRATED);
     step("the program on PostgreSQL, its nodes too", &mut nodes)
 }
 
