@@ -24,7 +24,8 @@ use crate::lane::{Lane, Unasked};
 use crate::notice::Notice;
 use crate::pinned;
 
-/// Most requests on their way to it at a time, streams included.
+/// Most questions on their way to it at a time on the lane, and as many requests and streams on connections of their own:
+/// open streams keep nobody from asking.
 const MOST: usize = 2_048;
 /// How long connecting, TLS and the proof may take together.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -47,7 +48,8 @@ pub struct Holder {
     lane: RwLock<Option<Arc<Lane>>>,
     /// Held by whoever connects the lane.
     connecting: tokio::sync::Mutex<Connected>,
-    places: Arc<Semaphore>,
+    questions: Semaphore,
+    requests: Arc<Semaphore>,
     /// Grows when everything under way is given up.
     broken: watch::Sender<u64>,
 }
@@ -84,7 +86,8 @@ pub struct Answered {
     pub response: Response<Incoming>,
     connection: Connection,
     broken: watch::Receiver<u64>,
-    _place: OwnedSemaphorePermit,
+    /// `None` for a ping.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Answered {
@@ -100,6 +103,14 @@ impl Holder {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(notice: Notice, key: Arc<NodeKey>) -> Result<Holder, String> {
+        Holder::with_places(notice, key, MOST)
+    }
+
+    /// The same with room for so many questions and as many requests at a time.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn with_places(notice: Notice, key: Arc<NodeKey>, places: usize) -> Result<Holder, String> {
         let config = pinned::config(notice.fingerprint).map_err(|error| error.to_string())?;
         Ok(Holder {
             notice,
@@ -108,7 +119,8 @@ impl Holder {
             idle: Mutex::default(),
             lane: RwLock::default(),
             connecting: tokio::sync::Mutex::default(),
-            places: Arc::new(Semaphore::new(MOST)),
+            questions: Semaphore::new(places),
+            requests: Arc::new(Semaphore::new(places)),
             broken: watch::Sender::new(0),
         })
     }
@@ -118,7 +130,7 @@ impl Holder {
     /// # Errors
     /// [`Missed`].
     pub async fn ask(&self, mut question: Vec<u8>) -> Result<Option<Vec<u8>>, Missed> {
-        let place = self.places.acquire().await;
+        let place = self.questions.acquire().await;
         let _place = place.map_err(|_| Missed::NotSent("it is not used any more".to_owned()))?;
         for _ in 0..TRIES {
             let Some(lane) = self.lane().await? else {
@@ -178,8 +190,27 @@ impl Holder {
     /// # Errors
     /// [`Missed`].
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answered, Missed> {
+        let place = Arc::clone(&self.requests).acquire_owned().await;
+        let place = place.map_err(|_| Missed::NotSent("it is not used any more".to_owned()))?;
+        self.send_in(request, Some(place)).await
+    }
+
+    /// The same for a request that asks whether the node is there: it waits for nobody's place, so that many requests are
+    /// not taken for silence.
+    ///
+    /// # Errors
+    /// [`Missed`].
+    pub async fn ping(&self, request: Request<Full<Bytes>>) -> Result<Answered, Missed> {
+        self.send_in(request, None).await
+    }
+
+    async fn send_in(
+        &self,
+        request: Request<Full<Bytes>>,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Answered, Missed> {
         let mut broken = self.broken.subscribe();
-        let sending = self.sent(request, broken.clone());
+        let sending = self.sent(request, place, broken.clone());
         tokio::select! {
             outcome = sending => outcome,
             _ = broken.changed() => Err(Missed::Lost("the node does not answer any more".to_owned())),
@@ -189,10 +220,9 @@ impl Holder {
     async fn sent(
         &self,
         mut request: Request<Full<Bytes>>,
+        place: Option<OwnedSemaphorePermit>,
         broken: watch::Receiver<u64>,
     ) -> Result<Answered, Missed> {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let place = place.map_err(|_| Missed::NotSent("it is not used any more".to_owned()))?;
         loop {
             let (mut connection, is_old) = match self.take_idle() {
                 Some(connection) => (connection, true),

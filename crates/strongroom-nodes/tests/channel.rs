@@ -475,3 +475,25 @@ async fn a_node_without_lanes_is_found_out() {
         assert!(holder.send(request("/")).await.is_ok());
     }
 }
+
+/// However many requests are under way and wait for a place, asking whether the node is there takes none; and questions
+/// on the lane do not wait for streams.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_waits_for_nobody() {
+    let node = node().await;
+    let key = Arc::clone(&node.key);
+    let holder = Arc::new(Holder::with_places(node.notice.clone(), key, 4).unwrap());
+    let mut under_way = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let holder = Arc::clone(&holder);
+        under_way.spawn(async move { holder.send(request("/never")).await.err() });
+    }
+    while node.asked.load(Ordering::SeqCst) < 4 {
+        tokio::task::yield_now().await;
+    }
+    assert!(holder.ping(request("/")).await.is_ok());
+    assert_eq!(holder.ask(b"on".to_vec()).await.unwrap().unwrap(), b"on");
+    // The rest got no place: that many are there, and the ping and the question.
+    assert_eq!(node.asked.load(Ordering::SeqCst), 6);
+    under_way.shutdown().await;
+}

@@ -36,7 +36,7 @@ impl Front {
 
     async fn ping(&self, holder: &Holder) {
         let mut silent = false;
-        match timeout(PONG, holder.send(relay::ping())).await {
+        match timeout(PONG, holder.ping(relay::ping())).await {
             Ok(Ok(answered)) => {
                 if answered.response.status() == StatusCode::NO_CONTENT {
                     self.0.reached.send_replace(Some(Instant::now()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, yield_now};
 use tokio::time::timeout;
 
@@ -45,6 +45,8 @@ struct Ask {
 struct State {
     /// Nothing is to be asked any more.
     retired: AtomicBool,
+    /// What it carries is to be given up.
+    broken: Notify,
     waiting: Mutex<Waiting>,
 }
 
@@ -92,13 +94,10 @@ impl Lane {
         self.state.retired.load(Ordering::Acquire)
     }
 
-    /// Gives up what it carries: whoever waits is told so.
+    /// Gives up what it carries: whoever waits is told so, and whose question is not sent yet gets it back.
     pub fn break_off(&self) {
         self.state.retired.store(true, Ordering::Release);
-        self.driver.abort();
-        for (_, answer) in self.state.waiting().answers.drain() {
-            drop(answer.send(Err(Unasked::Lost)));
-        }
+        self.state.broken.notify_one();
     }
 
     pub async fn ask(&self, question: Vec<u8>) -> Result<Vec<u8>, Unasked> {
@@ -128,6 +127,7 @@ where
     let ended = tokio::select! {
         ended = write(writer, &mut asked, &mut unsent, &state) => ended,
         ended = read(reader, &state) => ended,
+        () = state.broken.notified() => Ok(()),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to the node that decides has ended");
@@ -205,4 +205,33 @@ async fn read<S: AsyncRead + AsyncWrite>(mut reader: ReadHalf<S>, state: &State)
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// The other end takes nothing: what fills the connection is lost with it, what waits behind that was never sent.
+    #[tokio::test]
+    async fn what_waits_behind_a_full_connection_is_not_sent() {
+        let (session, other_end) = tokio::io::duplex(64);
+        let lane = Arc::new(Lane::new(session));
+        let ask = |question: Vec<u8>| {
+            let lane = Arc::clone(&lane);
+            tokio::spawn(async move { lane.ask(question).await })
+        };
+        let first = ask(vec![1; 1_000]);
+        while lane.state.waiting().answers.is_empty() {
+            yield_now().await;
+        }
+        let second = ask(vec![2; 10]);
+        yield_now().await;
+        lane.break_off();
+        assert!(matches!(first.await.unwrap(), Err(Unasked::Lost)));
+        let unsent = second.await.unwrap();
+        assert!(matches!(unsent, Err(Unasked::NotSent(question)) if question == [2; 10]));
+        assert!(matches!(lane.ask(vec![3]).await, Err(Unasked::NotSent(_))));
+        drop(other_end);
+    }
 }
