@@ -1,6 +1,6 @@
 //! The signature base: what is signed (RFC 9421, 2.5).
 
-use sfv::{FieldType as _, InnerList, ListEntry};
+use sfv::{InnerList, ListSerializer};
 
 use crate::component::Component;
 use crate::fault::Fault;
@@ -22,7 +22,7 @@ pub(crate) fn over(
 ) -> Result<String, Fault> {
     let mut text = String::with_capacity(512);
     for component in covers {
-        text.push_str(&component.identifier());
+        component.write(&mut text);
         text.push_str(": ");
         text.push_str(&component.value(message)?);
         text.push('\n');
@@ -34,7 +34,9 @@ pub(crate) fn over(
 
 /// The member of `Signature-Input` in the one form it has.
 pub(crate) fn parameters(list: &InnerList) -> String {
-    vec![ListEntry::InnerList(list.clone())]
-        .serialize()
-        .unwrap_or_default()
+    let mut serializer = ListSerializer::new();
+    let mut inner = serializer.inner_list();
+    inner.items(&list.items);
+    inner.finish().parameters(&list.params);
+    serializer.finish().unwrap_or_default()
 }

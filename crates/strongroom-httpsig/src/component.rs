@@ -1,6 +1,8 @@
 //! One thing that a signature covers, and its value in a message (RFC 9421, 2).
 
-use sfv::{BareItem, FieldType as _, Item, Key, StringRef};
+use std::borrow::Cow;
+
+use sfv::{BareItem, FieldType as _, Item, ItemSerializer, Key, KeyRef, StringRef};
 
 use crate::fault::Fault;
 use crate::message::Message;
@@ -11,6 +13,9 @@ pub struct Component {
     name: String,
     parameter: Option<String>,
 }
+
+/// The one parameter that a component may have here.
+const NAME: &KeyRef = KeyRef::constant("name");
 
 /// Names that begin with `@` and that a request has.
 const DERIVED: [&str; 7] = [
@@ -66,8 +71,21 @@ impl Component {
 
     /// The identifier as it stands in a base.
     pub fn identifier(&self) -> String {
-        self.item()
-            .map_or_else(String::new, |item| item.serialize())
+        let mut identifier = String::new();
+        self.write(&mut identifier);
+        identifier
+    }
+
+    /// Appends the identifier; nothing of a name that is none.
+    pub(crate) fn write(&self, out: &mut String) {
+        let Ok(name) = StringRef::from_str(&self.name) else {
+            return;
+        };
+        let name = ItemSerializer::with_buffer(out).bare_item(name);
+        let parameter = self.parameter.as_deref().map(StringRef::from_str);
+        if let Some(Ok(parameter)) = parameter {
+            name.parameter(NAME, parameter);
+        }
     }
 
     pub(crate) fn item(&self) -> Option<Item> {
@@ -80,23 +98,23 @@ impl Component {
     }
 
     /// Its value in a message.
-    pub(crate) fn value(&self, message: &Message<'_>) -> Result<String, Fault> {
+    pub(crate) fn value<'a>(&self, message: &Message<'a>) -> Result<Cow<'a, str>, Fault> {
         let no_origin = || Fault::NoOrigin(self.identifier());
         let value = match self.name.as_str() {
-            "@method" => message.method.to_owned(),
-            "@request-target" => message.target.to_owned(),
-            "@path" => match message.path() {
-                "" => "/".to_owned(),
-                path => path.to_owned(),
-            },
-            "@query" => format!("?{}", message.query().unwrap_or_default()),
-            "@scheme" => message.scheme().ok_or_else(no_origin)?.to_ascii_lowercase(),
-            "@authority" => message.authority().ok_or_else(no_origin)?,
+            "@method" => Cow::Borrowed(message.method),
+            "@request-target" => Cow::Borrowed(message.target),
+            "@path" => Cow::Borrowed(match message.path() {
+                "" => "/",
+                path => path,
+            }),
+            "@query" => Cow::Owned(format!("?{}", message.query().unwrap_or_default())),
+            "@scheme" => Cow::Owned(message.scheme().ok_or_else(no_origin)?.to_ascii_lowercase()),
+            "@authority" => Cow::Owned(message.authority().ok_or_else(no_origin)?),
             "@target-uri" => {
                 let origin = message.origin.ok_or_else(no_origin)?;
-                format!("{origin}{}", message.target)
+                Cow::Owned(format!("{origin}{}", message.target))
             }
-            "@query-param" => self.query_parameter(message)?,
+            "@query-param" => Cow::Owned(self.query_parameter(message)?),
             field => joined(&message.fields.lines(field))
                 .ok_or_else(|| Fault::Absent(self.identifier()))?,
         };
@@ -138,13 +156,19 @@ fn is_field_name(name: &str) -> bool {
 }
 
 /// The lines of a field, each without the spaces around it, as one value; nothing where there are none.
-fn joined(lines: &[&[u8]]) -> Option<String> {
-    let trimmed = lines.iter().map(|line| {
-        let text = String::from_utf8_lossy(line);
-        text.trim_matches([' ', '\t']).to_owned()
-    });
-    let lines: Vec<String> = trimmed.collect();
-    (!lines.is_empty()).then(|| lines.join(", "))
+fn joined<'a>(lines: &[&'a [u8]]) -> Option<Cow<'a, str>> {
+    let trimmed = |line: &&'a [u8]| match String::from_utf8_lossy(line) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches([' ', '\t'])),
+        Cow::Owned(text) => Cow::Owned(text.trim_matches([' ', '\t']).to_owned()),
+    };
+    match lines {
+        [] => None,
+        [line] => Some(trimmed(line)),
+        lines => {
+            let lines: Vec<Cow<'_, str>> = lines.iter().map(trimmed).collect();
+            Some(Cow::Owned(lines.join(", ")))
+        }
+    }
 }
 
 /// As forms are read: `+` is a space, `%` begins a byte.
