@@ -161,9 +161,10 @@ fn direction(action: Action) -> Option<Direction> {
         | Action::PaymentLinkCreated
         | Action::TransactionCreated
         | Action::TransactionUploaded => Some(Direction::In),
-        Action::WalletDebited | Action::PayoutCreated | Action::RefundCreated => {
-            Some(Direction::Out)
-        }
+        Action::WalletDebited
+        | Action::PayoutCreated
+        | Action::RefundCreated
+        | Action::TransactionVoided => Some(Direction::Out),
         Action::TransferCreated => Some(Direction::Internal),
         _ => None,
     }
@@ -174,10 +175,10 @@ pub(crate) fn moved(action: Action, decision: &Decision) -> Option<Money> {
     if action == Action::PaymentCaptured {
         return decision.transactions.first().map(|t| t.amount);
     }
-    // Paid in two ways, a sale is one amount; one that was uploaded before moves nothing.
+    // Paid in two ways, a sale is one amount, also when it is taken back; one that was uploaded before moves nothing.
     if matches!(
         action,
-        Action::TransactionCreated | Action::TransactionUploaded
+        Action::TransactionCreated | Action::TransactionUploaded | Action::TransactionVoided
     ) {
         return decision
             .changes

@@ -2,9 +2,12 @@
 
 use minicbor::{Decode, Encode};
 use serde_json::{Value, json};
-use strongroom_auth::permission::{CreateDebits, CreatePayouts, CreateRefunds, Permission};
+use strongroom_auth::permission::{
+    CreateDebits, CreatePayouts, CreateRefunds, Permission, VoidSales,
+};
 use strongroom_types::id::{ApprovalPolicyId, SubjectId};
 use strongroom_types::mode::Scope;
+use strongroom_types::money::Money;
 
 use crate::action::Action;
 use crate::approvals::{Act, ChangePolicies};
@@ -15,6 +18,7 @@ use crate::funding::{Debit, Funding};
 use crate::payouts::{CreatePayout, NewRecipient};
 use crate::refunds::CreateRefund;
 use crate::rejection::{Code, Rejection};
+use crate::sales::VoidSale;
 
 /// A command that waits. Fields and variants are only ever added.
 #[derive(Clone, Encode, Decode)]
@@ -33,6 +37,9 @@ pub enum Parked {
     /// An invitation, of the same kind; it tells of a person.
     #[n(40)]
     Invitation(#[n(0)] String),
+    /// A sale that is to be taken back, and what it came to.
+    #[n(41)]
+    Void(#[n(0)] VoidSale, #[n(1)] Money),
 }
 
 impl Parked {
@@ -45,7 +52,7 @@ impl Parked {
         match self {
             Parked::Payout(_) => Act::Payout,
             Parked::Debit(_) => Act::Debit,
-            Parked::Refund(_) => Act::Refund,
+            Parked::Refund(_) | Parked::Void(..) => Act::Refund,
             Parked::Policies(_) => Act::ApprovalPolicy,
             Parked::Again(act, _) => *act,
             Parked::Invitation(_) => Act::ApiKeyCreate,
@@ -58,6 +65,13 @@ impl Parked {
             Parked::Payout(payout) => payout_asked(payout),
             Parked::Debit(Debit(funding)) => funding_asked(funding),
             Parked::Refund(refund) => refund_asked(refund),
+            Parked::Void(VoidSale { id, reason, .. }, amount) => json!({
+                "transaction_id": id,
+                "void": true,
+                "amount": amount.minor,
+                "currency": amount.currency,
+                "reason": reason,
+            }),
             Parked::Policies(change) => change.asked(),
             Parked::Again(_, asked) | Parked::Invitation(asked) => {
                 serde_json::from_str(asked).unwrap_or_default()
@@ -90,6 +104,7 @@ impl Parked {
             Parked::Payout(command) => command.action(),
             Parked::Debit(command) => command.action(),
             Parked::Refund(command) => command.action(),
+            Parked::Void(command, _) => command.action(),
             Parked::Policies(command) => command.action(),
             Parked::Again(..) | Parked::Invitation(_) => Action::ApprovalApproved,
         }
@@ -101,6 +116,7 @@ impl Parked {
             Parked::Payout(_) => CreatePayouts::NAME,
             Parked::Debit(_) => CreateDebits::NAME,
             Parked::Refund(_) => CreateRefunds::NAME,
+            Parked::Void(..) => VoidSales::NAME,
             Parked::Policies(_) => <ChangePolicies as Command>::Permission::NAME,
             // The edge asks, when it is sent again.
             Parked::Again(..) | Parked::Invitation(_) => "",
@@ -112,6 +128,7 @@ impl Parked {
             Parked::Payout(command) => command.keys(facts, scope),
             Parked::Debit(command) => command.keys(facts, scope),
             Parked::Refund(command) => command.keys(facts, scope),
+            Parked::Void(command, _) => command.keys(facts, scope),
             Parked::Policies(command) => command.keys(facts, scope),
             Parked::Again(..) | Parked::Invitation(_) => Keys::default(),
         }
@@ -122,6 +139,7 @@ impl Parked {
             Parked::Payout(command) => command.decide(facts, moment),
             Parked::Debit(command) => command.decide(facts, moment),
             Parked::Refund(command) => command.decide(facts, moment),
+            Parked::Void(command, _) => command.decide(facts, moment),
             Parked::Policies(command) => command.decide(facts, moment),
             Parked::Again(..) | Parked::Invitation(_) => {
                 let text = "its maker sends it again";

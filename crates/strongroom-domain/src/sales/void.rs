@@ -1,5 +1,6 @@
 //! Taking a sale back before its payment is settled, as if it had not been.
 
+use minicbor::{Decode, Encode};
 use strongroom_auth::permission::VoidSales;
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::id::SaleId;
@@ -7,6 +8,7 @@ use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
 
 use crate::action::Action;
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Movement, Reply};
 use crate::entry::{EventFact, TransactionKind};
@@ -24,9 +26,13 @@ use crate::tills::{Hand, not_its, till_of};
 use crate::view::json;
 
 /// `POST /v1/transactions/{id}/void`.
+#[derive(Clone, Encode, Decode)]
 pub struct VoidSale {
+    #[n(0)]
     pub id: SaleId,
+    #[n(1)]
     pub reason: String,
+    #[n(2)]
     pub hand: Hand,
 }
 
@@ -35,6 +41,16 @@ impl Command for VoidSale {
 
     fn action(&self) -> Action {
         Action::TransactionVoided
+    }
+
+    /// SECURITY: whoever may not give money back without being asked may not have the sale undone either.
+    fn act(&self) -> Option<Act> {
+        Some(Act::Refund)
+    }
+
+    fn parked(&self, facts: &Facts, _: Scope) -> Option<Parked> {
+        let sale = facts.sale(self.id)?;
+        Some(Parked::Void(self.clone(), sale.amount))
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {

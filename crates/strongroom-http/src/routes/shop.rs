@@ -156,6 +156,7 @@ fn sale_rows() -> Vec<Route> {
         Route::guarded(Verb::Post, "/v1/transactions/{id}/void", sales::void)
             .about("Takes a transaction of a till back before its payment is settled.")
             .money()
+            .waits()
             .body(sales::void_schema)
             .reply(sales::schema),
         Route::guarded(

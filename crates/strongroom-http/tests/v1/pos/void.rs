@@ -1,8 +1,9 @@
 //! `POST /v1/transactions/{id}/void`
 
 use serde_json::json;
+use strongroom_auth::Role;
 use strongroom_testkit::server::{ServerSettings, TestServer};
-use strongroom_testkit::tenant::{Tenant, VISA};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 use crate::v1::pos::{Shop, verified};
 
@@ -85,4 +86,53 @@ fn sold_before(shop: &Shop<'_>) -> String {
             any[0]["id"].as_str().unwrap().to_owned()
         }
     }
+}
+
+/// A void gives money back: what holds refunds up holds it up, and what bounds a key bounds it.
+#[test]
+fn a_void_is_bounded_as_refunds_are() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        let acme = &shop.acme;
+        let policy = json!({ "act": "refund", "approvals": 1, "threshold": { "amount": 1_000, "currency": "PHP" } });
+        acme.post("/v1/approval-policies", &policy).expect(201);
+        let (small, large) = (
+            shop.cash(1_000).expect(201).id(),
+            shop.cash(1_001).expect(201).id(),
+        );
+        shop.void(&small).expect(200);
+        let asked = shop.void(&large).expect(202);
+        assert_eq!(asked.field("request/transaction_id"), large);
+        assert_eq!(asked.field("request/amount"), "1001");
+        assert_eq!(shop.sale(&large).field("status"), "completed");
+        assert_eq!(shop.expected(), 2_001);
+        let approve = format!("/v1/approvals/{}/approve", asked.id());
+        let body = json!({ "hash": asked.field("hash") });
+        let by = |key: &str| {
+            let request = acme.request("POST", &approve).bearer(key);
+            request.idempotent(&fresh("approve")).json(&body).send()
+        };
+        by(&acme.owner.text).refused(403, "approval_own_request");
+        let done = by(&acme.key(Role::Owner).text).expect(200);
+        assert_eq!(done.field("status"), "executed");
+        assert_eq!(done.field("resource_id"), large);
+        assert_eq!(shop.sale(&large).field("status"), "voided");
+        assert_eq!(shop.expected(), 1_000);
+
+        let key = json!({ "role": "owner", "limits": { "per_day": 500 } });
+        let key = acme.post("/v1/api-keys", &key).expect(201).field("key");
+        let void = |sale: &str| {
+            let path = format!("/v1/transactions/{sale}/void");
+            let request = acme.request("POST", &path).bearer(&key).idempotent(sale);
+            request.json(&json!({ "reason": "typed twice" })).send()
+        };
+        let (first, second) = (
+            shop.cash(400).expect(201).id(),
+            shop.cash(101).expect(201).id(),
+        );
+        void(&first).expect(200);
+        void(&second).refused(403, "key_limit_exceeded");
+    }
+    verified(server);
 }
