@@ -93,7 +93,7 @@ permissions! {
     ManagePayoutRails = "manage:payout_rails";
     ReadPayoutFiles = "read:payout_files";
     CreatePayoutFiles = "create:payout_files";
-    DownloadPayoutFiles = "download:payout_files";
+    ReadPayoutContents = "read:payout_contents";
     SendPayoutFiles = "send:payout_files";
     ReadBankFiles = "read:bank_files";
     CreateBankFiles = "create:bank_files";
@@ -294,7 +294,6 @@ impl Role {
                 "void:transactions",
                 "cancel:payment_links",
                 "manage:payout_rails",
-                "download:payout_files",
                 "send:payout_files",
             ],
             Role::Operator => OPERATOR,

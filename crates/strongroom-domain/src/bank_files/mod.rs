@@ -125,23 +125,32 @@ impl BankFile {
     /// The text by which the same message is found again. A bank counts its messages per account or per message that
     /// it answers.
     pub fn message_text(&self) -> String {
-        let kind = match self.kind {
-            BankFileKind::StatusReport => "status",
-            BankFileKind::Statement => "statement",
-            BankFileKind::Notification => "notification",
-        };
-        let place = match (self.about, self.wallets.first()) {
-            (Some(file), _) => file.to_string(),
-            (None, Some(wallet)) => wallet.to_string(),
-            (None, None) => String::new(),
-        };
-        format!("{kind}\u{1f}{place}\u{1f}{}", self.message_id)
+        message_text(self.kind, self.about, &self.wallets, &self.message_id)
     }
 
     /// The text by which the same bytes are found again.
     pub fn hash_text(&self) -> String {
         hex(&self.sha256)
     }
+}
+
+fn message_text(
+    kind: BankFileKind,
+    about: Option<PayoutFileId>,
+    wallets: &[WalletId],
+    message_id: &str,
+) -> String {
+    let kind = match kind {
+        BankFileKind::StatusReport => "status",
+        BankFileKind::Statement => "statement",
+        BankFileKind::Notification => "notification",
+    };
+    let place = match (about, wallets.first()) {
+        (Some(file), _) => file.to_string(),
+        (None, Some(wallet)) => wallet.to_string(),
+        (None, None) => String::new(),
+    };
+    format!("{kind}\u{1f}{place}\u{1f}{message_id}")
 }
 
 /// What an entry asks for.

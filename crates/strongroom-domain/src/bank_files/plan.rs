@@ -13,7 +13,9 @@ use crate::payout_files::{PayoutFile, PayoutFileStatus, file_of_message, payout_
 use crate::payouts::PayoutStatus;
 use crate::rejection::{Code, Rejection};
 
-use super::{BankEntry, BankFileKind, EntryAct, EntryStatus, MOST_ENTRIES, Mismatch};
+use super::{
+    BankEntry, BankFileKind, EntryAct, EntryStatus, MOST_ENTRIES, Mismatch, message_text,
+};
 
 /// A payout file with what is in it.
 pub struct KnownFile {
@@ -46,6 +48,13 @@ pub struct Plan {
     pub about: Option<PayoutFileId>,
     pub wallets: Vec<WalletId>,
     pub entries: Vec<BankEntry>,
+}
+
+impl Plan {
+    /// The text by which the same message is found again.
+    pub fn message_text(&self) -> String {
+        message_text(self.kind, self.about, &self.wallets, &self.message_id)
+    }
 }
 
 /// Plans a message: its entries, or why it is refused as a whole.

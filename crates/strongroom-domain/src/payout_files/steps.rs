@@ -1,6 +1,6 @@
 //! What happens to a file by its time, and once it is closed.
 
-use strongroom_auth::permission::{DownloadPayoutFiles, Operate, SendPayoutFiles};
+use strongroom_auth::permission::{Operate, ReadPayoutContents, SendPayoutFiles};
 use strongroom_types::id::{PayoutFileId, PayoutId};
 use strongroom_types::mode::Scope;
 
@@ -127,7 +127,7 @@ pub struct DownloadPayoutFile {
 }
 
 impl Command for DownloadPayoutFile {
-    type Permission = DownloadPayoutFiles;
+    type Permission = ReadPayoutContents;
 
     fn action(&self) -> Action {
         Action::PayoutFileDownloaded

@@ -97,7 +97,7 @@ impl Command for UpdatePayoutRail {
     }
 
     fn decide(&self, facts: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
-        let missing = || Rejection::new(Code::PayoutRailNotFound, "there is no such rail");
+        let missing = || Rejection::new(Code::NotFound, "there is no such rail");
         let old = facts.payout_rail(self.id).ok_or_else(missing)?;
 
         // From here it must succeed.

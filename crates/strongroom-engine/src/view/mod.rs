@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod events;
 mod filters;
+mod files;
 mod keys;
 mod movements;
 mod paging;
@@ -40,6 +41,7 @@ pub use filters::{
     AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
     RefundFilter, TransactionFilter, WalletFilter,
 };
+pub use files::{BankFileFilter, PayoutFileFilter, content as file_content};
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
 pub use sales::{SaleFilter, ShiftFilter};
