@@ -114,31 +114,18 @@ fn what_is_no_message_is_refused_by_name() {
             good.replace("<BkToCstmrStmt>", "<BkToCstmrStmt>&b;"),
             "/Document/BkToCstmrStmt",
         ),
-        (
-            good.replace("0.00", "0.001"),
-            "/Document/BkToCstmrStmt",
-        ),
         (good.replace("</BkToCstmrStmt>", ""), "/Document/BkToCstmrStmt"),
         (
             good.replace("<Stmt>", &"<Stmt>".repeat(50)),
             "/Document/BkToCstmrStmt/Stmt",
         ),
     ] {
-        let reply = rail.upload(&xml);
-        if path == "/Document/BkToCstmrStmt" && reply.status == 202 {
-            // Balances are not read: what they say moves nothing.
-            assert!(xml.contains("0.001"));
-            continue;
-        }
-        let reply = reply.refused(422, "bank_file_invalid");
+        let reply = rail.upload(&xml).refused(422, "bank_file_invalid");
         let found = reply.field("error/details/path");
         assert!(found.starts_with(path), "{found} for {xml}");
         assert!(reply.json()["error"]["details"]["line"].is_string());
     }
-    assert!(
-        acme.events_since(&mark).len() <= 1,
-        "nothing but the one file that is good"
-    );
+    assert_eq!(acme.events_since(&mark), [Value::Null; 0]);
     let request = acme.request("POST", "/v1/bank-files");
     let request = request.json(&json!({ "a": 1 }));
     request.send().refused(415, "unsupported_media_type");
