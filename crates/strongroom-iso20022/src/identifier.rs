@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use iban_validate::{Iban as Known, IbanLike, ParseIbanError};
+use iban::{Iban as Known, IbanLike, ParseIbanError};
 
 /// Countries that joined the registry after the structures of `iban_validate` were taken from it: letters, length, and
 /// the digits that a national number begins with.
