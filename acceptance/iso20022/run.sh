@@ -11,6 +11,6 @@ cd "$(dirname "$0")/../.."
 if [ ! -x target/iso20022/python/bin/python ]; then
     mkdir -p target/iso20022
     python3 -m venv target/iso20022/python
-    target/iso20022/python/bin/pip install --quiet --disable-pip-version-check lxml pyiso20022
+    target/iso20022/python/bin/pip install --quiet --disable-pip-version-check lxml pyiso20022 xsdata
 fi
 exec target/iso20022/python/bin/python acceptance/iso20022/bank.py "${1:-}"
