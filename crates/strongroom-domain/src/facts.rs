@@ -6,8 +6,8 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OrganizationId,
-    PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
-    UserId, WalletId, WebhookId,
+    PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId,
+    SaleId, SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;

@@ -69,8 +69,9 @@ pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_me
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,
-    PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter, ProductFilter, ReadFault, RefundFilter, SaleFilter,
-    ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter, file_content,
+    PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter, ProductFilter, ReadFault,
+    RefundFilter, SaleFilter, ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter,
+    file_content,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

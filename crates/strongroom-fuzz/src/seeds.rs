@@ -9,9 +9,9 @@ use strongroom_crypto::shares::split;
 use strongroom_crypto::{Custodian, PassphraseCost, RootKeys};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::{EntryChanges, encode};
+use strongroom_testkit::bank::{Line, iban, statement, status_report};
 use strongroom_types::card::Brand;
 use strongroom_types::id::{RawId, TokenId};
-use strongroom_testkit::bank::{Line, iban, statement, status_report};
 use zeroize::Zeroizing;
 
 const JSON: &str = r#"{"card":{"number":"4242 4242 4242 4242","exp_month":12,"exp_year":2031,"cvv":"737","name":"A \u0042"},"use":"x","metadata":{"a":["b",1,-0.5,null,true]}}"#;

@@ -142,7 +142,9 @@ pub fn check_xml(headers: &HeaderMap) -> Result<(), Problem> {
     };
     match headers.get(CONTENT_TYPE).is_some_and(named) {
         true => Ok(()),
-        false => Err(unsupported("send the file as `Content-Type: application/xml`")),
+        false => Err(unsupported(
+            "send the file as `Content-Type: application/xml`",
+        )),
     }
 }
 
@@ -235,7 +237,10 @@ mod tests {
         let patience = Duration::from_secs(1);
         let full = |n: usize| Full::new(Bytes::from(vec![b'x'; n]));
         assert_eq!(
-            read(full(MAX_BODY), patience, MAX_BODY).await.unwrap().len(),
+            read(full(MAX_BODY), patience, MAX_BODY)
+                .await
+                .unwrap()
+                .len(),
             MAX_BODY
         );
         assert_eq!(

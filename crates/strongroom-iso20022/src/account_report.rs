@@ -165,10 +165,7 @@ impl Sink for Reading {
         if !path.starts_with(self.root) {
             return Err("it does not belong here".into());
         }
-        let counts = matches!(
-            self.inside(path),
-            Some("/Ntry" | "/Ntry/NtryDtls/TxDtls")
-        );
+        let counts = matches!(self.inside(path), Some("/Ntry" | "/Ntry/NtryDtls/TxDtls"));
         self.count += usize::from(counts);
         match counts && self.count > self.most {
             true => Err(format!("a file has at most {} entries", self.most)),
@@ -362,14 +359,20 @@ mod tests {
         let report = report.unwrap_or_else(|fault| panic!("{fault}"));
         assert_eq!(report.message_id, "M1");
         let account = &report.accounts[0];
-        assert_eq!(account.iban.as_ref().unwrap().as_str(), "DE89370400440532013000");
+        assert_eq!(
+            account.iban.as_ref().unwrap().as_str(),
+            "DE89370400440532013000"
+        );
         account.entries[0].clone()
     }
 
     #[test]
     fn both_versions_say_the_same() {
         let new = entry(&statement("08", NEW));
-        assert_eq!((new.amount.minor, new.direction, new.booked), (12_345, Direction::Debit, true));
+        assert_eq!(
+            (new.amount.minor, new.direction, new.booked),
+            (12_345, Direction::Debit, true)
+        );
         assert_eq!(new.date.as_deref(), Some("2026-11-27"));
         assert_eq!(new.details[0].end_to_end.as_deref(), Some("PO1"));
         assert_eq!(new.details[0].amount.unwrap().minor, 12_345);
@@ -396,19 +399,39 @@ mod tests {
     fn faults_name_the_element() {
         let good = statement("08", NEW);
         for (from, to, path) in [
-            ("DE89370400440532013000", "DE88370400440532013000", "Stmt/Acct/Id/IBAN"),
-            ("<Ntry><Amt Ccy=\"EUR\">123.45", "<Ntry><Amt Ccy=\"EUR\">123.456", "Stmt/Ntry/Amt"),
+            (
+                "DE89370400440532013000",
+                "DE88370400440532013000",
+                "Stmt/Acct/Id/IBAN",
+            ),
+            (
+                "<Ntry><Amt Ccy=\"EUR\">123.45",
+                "<Ntry><Amt Ccy=\"EUR\">123.456",
+                "Stmt/Ntry/Amt",
+            ),
             ("<Ntry><Amt Ccy=\"EUR\">", "<Ntry><Amt>", "Stmt/Ntry/Amt"),
-            ("<Ntry><Amt Ccy=\"EUR\">", "<Ntry><Amt Ccy=\"EUR\" Ccy=\"USD\">", "Stmt/Ntry"),
+            (
+                "<Ntry><Amt Ccy=\"EUR\">",
+                "<Ntry><Amt Ccy=\"EUR\" Ccy=\"USD\">",
+                "Stmt/Ntry",
+            ),
             ("<CdtDbtInd>DBIT</CdtDbtInd><Sts>", "<Sts>", "Stmt/Ntry"),
-            ("<CdtDbtInd>DBIT</CdtDbtInd><Sts>", "<CdtDbtInd>BOTH</CdtDbtInd><Sts>", "Stmt/Ntry/CdtDbtInd"),
+            (
+                "<CdtDbtInd>DBIT</CdtDbtInd><Sts>",
+                "<CdtDbtInd>BOTH</CdtDbtInd><Sts>",
+                "Stmt/Ntry/CdtDbtInd",
+            ),
             ("2026-11-27</Dt>", "27.11.2026</Dt>", "Stmt/Ntry/BookgDt/Dt"),
             ("<Id>S1</Id>", "", "Stmt"),
         ] {
             let text = good.replacen(from, to, 1);
             assert_ne!(text, good);
             let fault = read_account_report(text.as_bytes(), &LIMITS).unwrap_err();
-            assert_eq!(fault.path, format!("/Document/BkToCstmrStmt/{path}"), "{fault}");
+            assert_eq!(
+                fault.path,
+                format!("/Document/BkToCstmrStmt/{path}"),
+                "{fault}"
+            );
         }
         let many = statement("08", &NEW.repeat(6));
         let fault = read_account_report(many.as_bytes(), &LIMITS).unwrap_err();

@@ -53,7 +53,8 @@ pub fn write(message: &CreditTransfer<'_>) -> Vec<u8> {
     let mut out = Writer(String::with_capacity(1_024 + message.transfers.len() * 640));
     let count = message.transfers.len().to_string();
     let sum = message.sum.decimal();
-    out.0.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"");
+    out.0
+        .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"");
     out.0.push_str(NAMESPACE);
     out.0.push_str("\">\n<CstmrCdtTrfInitn>\n");
     out.within("GrpHdr", |out| {

@@ -65,11 +65,7 @@ impl Bic {
         let usual = text
             .bytes()
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        let country = text
-            .bytes()
-            .skip(4)
-            .take(2)
-            .all(|b| b.is_ascii_uppercase());
+        let country = text.bytes().skip(4).take(2).all(|b| b.is_ascii_uppercase());
         (sized && usual && country).then_some(Bic(text))
     }
 
@@ -105,7 +101,14 @@ mod tests {
         for text in ["DEUTDEFF", "deutdeff500", "BNORPHMM", "1234PH2A"] {
             assert!(Bic::parse(text).is_some(), "{text}");
         }
-        for text in ["", "DEUTDEF", "DEUTDEFF5", "DEUT1EFF", "DEUTDEFF50É", "DEUT DEF"] {
+        for text in [
+            "",
+            "DEUTDEF",
+            "DEUTDEFF5",
+            "DEUT1EFF",
+            "DEUTDEFF50É",
+            "DEUT DEF",
+        ] {
             assert!(Bic::parse(text).is_none(), "{text}");
         }
     }
@@ -149,7 +152,9 @@ mod tests {
         }
         println!("of {compared} countries, not known here: {missing:?}");
         assert!(compared > 80 && missing.len() < 30, "{missing:?}");
-        for country in ["DE", "FR", "GB", "NL", "ES", "IT", "CH", "NO", "SA", "OM", "MN"] {
+        for country in [
+            "DE", "FR", "GB", "NL", "ES", "IT", "CH", "NO", "SA", "OM", "MN",
+        ] {
             assert!(!missing.iter().any(|m| m == country), "{country}");
         }
     }

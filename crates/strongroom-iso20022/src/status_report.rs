@@ -228,7 +228,10 @@ mod tests {
         );
         let report = read(&text).unwrap();
         assert_eq!(
-            (report.message_id.as_str(), report.original_message_id.as_str()),
+            (
+                report.message_id.as_str(),
+                report.original_message_id.as_str()
+            ),
             ("B1", "SR1")
         );
         assert_eq!(report.group, Some(Status::Partly));
@@ -256,21 +259,93 @@ mod tests {
     fn faults_name_the_element_and_the_line() {
         let good = report("<GrpSts>ACCP</GrpSts>", "");
         for (from, to, path, line, detail) in [
-            ("<GrpSts>ACCP", "<GrpSts>FINE", "/Document/CstmrPmtStsRpt/OrgnlGrpInfAndSts/GrpSts", 4, "no status"),
-            ("<MsgId>B1</MsgId>", "<MsgId></MsgId>", "/Document/CstmrPmtStsRpt/GrpHdr/MsgId", 3, "1 to 35"),
-            ("<MsgId>B1</MsgId>", "<MsgId>B1</MsgId><MsgId>B2</MsgId>", "/Document/CstmrPmtStsRpt/GrpHdr/MsgId", 3, "twice"),
-            ("<MsgId>B1</MsgId>", "", "/Document/CstmrPmtStsRpt", 5, "`MsgId` is missing"),
-            ("pain.001.001.09", "pacs.008.001.08", "/Document/CstmrPmtStsRpt", 5, "another message"),
-            ("<GrpHdr>", "text<GrpHdr>", "/Document/CstmrPmtStsRpt", 6, "between its elements"),
-            ("<CstmrPmtStsRpt>", "<CstmrPmtStsRpt><x:A xmlns:x='urn:x'/>", "/Document/CstmrPmtStsRpt", 2, "another namespace"),
-            ("pain.002.001.03", "pain.002.001.14", "/Document", 2, "none of pain.002.001.03"),
+            (
+                "<GrpSts>ACCP",
+                "<GrpSts>FINE",
+                "/Document/CstmrPmtStsRpt/OrgnlGrpInfAndSts/GrpSts",
+                4,
+                "no status",
+            ),
+            (
+                "<MsgId>B1</MsgId>",
+                "<MsgId></MsgId>",
+                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+                3,
+                "1 to 35",
+            ),
+            (
+                "<MsgId>B1</MsgId>",
+                "<MsgId>B1</MsgId><MsgId>B2</MsgId>",
+                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+                3,
+                "twice",
+            ),
+            (
+                "<MsgId>B1</MsgId>",
+                "",
+                "/Document/CstmrPmtStsRpt",
+                5,
+                "`MsgId` is missing",
+            ),
+            (
+                "pain.001.001.09",
+                "pacs.008.001.08",
+                "/Document/CstmrPmtStsRpt",
+                5,
+                "another message",
+            ),
+            (
+                "<GrpHdr>",
+                "text<GrpHdr>",
+                "/Document/CstmrPmtStsRpt",
+                6,
+                "between its elements",
+            ),
+            (
+                "<CstmrPmtStsRpt>",
+                "<CstmrPmtStsRpt><x:A xmlns:x='urn:x'/>",
+                "/Document/CstmrPmtStsRpt",
+                2,
+                "another namespace",
+            ),
+            (
+                "pain.002.001.03",
+                "pain.002.001.14",
+                "/Document",
+                2,
+                "none of pain.002.001.03",
+            ),
             ("urn:iso", "urn:oso", "", 2, "no `Document`"),
             ("UTF-8", "UTF-16", "", 1, "not UTF-8"),
-            ("<Document", "<?go?><Document", "", 2, "processing instructions"),
-            ("B1</MsgId>", "&b;</MsgId>", "/Document/CstmrPmtStsRpt/GrpHdr/MsgId", 3, "entity"),
-            ("B1</MsgId>", "B1", "/Document/CstmrPmtStsRpt/GrpHdr/MsgId", 3, "not well-formed"),
+            (
+                "<Document",
+                "<?go?><Document",
+                "",
+                2,
+                "processing instructions",
+            ),
+            (
+                "B1</MsgId>",
+                "&b;</MsgId>",
+                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+                3,
+                "entity",
+            ),
+            (
+                "B1</MsgId>",
+                "B1",
+                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+                3,
+                "not well-formed",
+            ),
             ("</Document>", "", "/Document", 6, "ends in the middle"),
-            ("</Document>", "</Document><Document/>", "", 6, "nothing behind it"),
+            (
+                "</Document>",
+                "</Document><Document/>",
+                "",
+                6,
+                "nothing behind it",
+            ),
         ] {
             let text = good.replace(from, to);
             assert_ne!(text, good, "{from}");
@@ -299,13 +374,20 @@ mod tests {
         );
         assert!(read(&outside).is_err());
         let deep = good.replace("<GrpHdr>", &format!("{}<GrpHdr>", "<A>".repeat(40)));
-        assert!(read(&deep).unwrap_err().detail.contains("too many elements"));
+        assert!(
+            read(&deep)
+                .unwrap_err()
+                .detail
+                .contains("too many elements")
+        );
         let long = good.replace("B1", &"x".repeat(5_000));
         assert_eq!(read(&long).unwrap_err().detail, "its text is too long");
         let status = "<TxInfAndSts><TxSts>RJCT</TxSts></TxInfAndSts>".repeat(4);
         let many = report(
             "",
-            &format!("<OrgnlPmtInfAndSts><OrgnlPmtInfId>a</OrgnlPmtInfId>{status}</OrgnlPmtInfAndSts>"),
+            &format!(
+                "<OrgnlPmtInfAndSts><OrgnlPmtInfId>a</OrgnlPmtInfId>{status}</OrgnlPmtInfAndSts>"
+            ),
         );
         assert!(read(&many).unwrap_err().detail.contains("at most 3"));
         let large = good.replace("B1", &" ".repeat(1 << 20));
@@ -316,7 +398,10 @@ mod tests {
 
     #[test]
     fn prefixes_and_supplements_pass() {
-        let text = report("", "<SplmtryData><Envlp><p:any-thing xmlns:p='urn:p' a='&lt;'>x<p:b/></p:any-thing></Envlp></SplmtryData>");
+        let text = report(
+            "",
+            "<SplmtryData><Envlp><p:any-thing xmlns:p='urn:p' a='&lt;'>x<p:b/></p:any-thing></Envlp></SplmtryData>",
+        );
         assert!(read(&text).is_ok(), "{:?}", read(&text));
         let text = report("", "")
             .replace("<Document xmlns=", "<n:Document xmlns:n=")

@@ -32,7 +32,10 @@ fn main() {
     let lines: Vec<Line> = sent.iter().map(|(n, a)| Line::debit(n, a)).collect();
     let day = statement("08", "S-1", &iban(1), "PHP", &lines);
     reading("camt.053 read", &day, payouts);
-    let said: Vec<_> = sent.iter().map(|(n, _)| (n.as_str(), "ACSC", None)).collect();
+    let said: Vec<_> = sent
+        .iter()
+        .map(|(n, _)| (n.as_str(), "ACSC", None))
+        .collect();
     let report = status_report("B-1", "SR000000000000000000000001", None, &said);
     reading("pain.002 read", &report, payouts);
     let started = Instant::now();
@@ -70,7 +73,10 @@ fn made(acme: &Tenant<'_>, payouts: usize) -> String {
     }
     let started = Instant::now();
     acme.attend(&file);
-    figure("payout file made from sealed payouts", milliseconds(started));
+    figure(
+        "payout file made from sealed payouts",
+        milliseconds(started),
+    );
     let path = format!("/v1/payout-files/{file}");
     let started = Instant::now();
     let content = acme.get(&format!("{path}/content")).expect(200).text();

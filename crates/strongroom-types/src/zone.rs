@@ -25,7 +25,11 @@ impl DailyTime {
     /// `16:30` in `Europe/Berlin`; nothing when either is none.
     pub fn parse(time: &str, zone: &str) -> Option<DailyTime> {
         let (hour, minute) = time.split_once(':')?;
-        let two = |text: &str| (text.len() == 2).then(|| text.parse::<u16>().ok()).flatten();
+        let two = |text: &str| {
+            (text.len() == 2)
+                .then(|| text.parse::<u16>().ok())
+                .flatten()
+        };
         let minute = two(hour)?.checked_mul(60)?.checked_add(two(minute)?)?;
         let digits = time.bytes().all(|b| b.is_ascii_digit() || b == b':');
         let named = zone.len() <= 64 && is_zone(zone);
@@ -160,6 +164,9 @@ mod tests {
 
     #[test]
     fn seconds_are_written_whole() {
-        assert_eq!(second_text(at("2026-11-27T10:00:00.999Z")), "2026-11-27T10:00:00Z");
+        assert_eq!(
+            second_text(at("2026-11-27T10:00:00.999Z")),
+            "2026-11-27T10:00:00Z"
+        );
     }
 }

@@ -132,7 +132,10 @@ async fn together<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
         }
     })
     .await;
-    waiting.into_iter().filter_map(|(_, output)| output).collect()
+    waiting
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect()
 }
 
 /// What is there, or nothing.

@@ -234,8 +234,9 @@ impl Config {
             limits_report_only: report_only,
             limits_file: Some(self.data.join("limits")),
             connections: connections.unwrap_or(standard.connections).max(1),
-            bank_file_limit: bank_file_mib
-                .map_or(standard.bank_file_limit, |mib| usize::from(mib.max(1)) << 20),
+            bank_file_limit: bank_file_mib.map_or(standard.bank_file_limit, |mib| {
+                usize::from(mib.max(1)) << 20
+            }),
             webhook_challenge: self.webhooks.challenge,
             ..standard
         })

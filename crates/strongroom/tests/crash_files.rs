@@ -106,7 +106,10 @@ fn verified(data: &Path) {
 }
 
 /// A time of day half a day away, so that no cut-off comes while the test runs.
-#[expect(clippy::disallowed_methods, reason = "the program's clock is the real one")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program's clock is the real one"
+)]
 fn far_cut_off() -> String {
     let now = std::time::SystemTime::now();
     let since = now.duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -166,7 +169,9 @@ fn close_and_send(bank: &mut Bank, wallet: &str, round: u64, ids: Vec<String>) -
     bank.killed_while(&[content(bank), say_sent(bank)]);
     say_sent(bank).send().expect(200);
     for id in &ids {
-        bank.until(&format!("/v1/payouts/{id}"), |p| p["status"] == "processing");
+        bank.until(&format!("/v1/payouts/{id}"), |p| {
+            p["status"] == "processing"
+        });
     }
     let again = content(bank).send().expect(200).text();
     assert_eq!(again, first, "the same file after every kill");
@@ -253,7 +258,10 @@ fn a_kill_between_any_two_steps_of_a_file_loses_and_doubles_nothing() {
     assert_eq!(balance["balances"]["available"], json!(FUNDS - paid));
     assert_eq!(balance["balances"]["reserved"], json!(0));
     let files = bank.get(&format!("/v1/payout-files?wallet_id={wallet}"));
-    assert_eq!(files["data"].as_array().unwrap().len(), usize::try_from(rounds).unwrap());
+    assert_eq!(
+        files["data"].as_array().unwrap().len(),
+        usize::try_from(rounds).unwrap()
+    );
     println!("{rounds} rounds, {} kills", bank.kills);
     let demo = bank.demo.take().unwrap();
     assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));

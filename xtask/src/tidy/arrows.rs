@@ -22,10 +22,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto", "httpsig"]),
     ("iso20022", &["types"]),
-    (
-        "domain",
-        &["derive", "types", "ledger", "auth", "iso20022"],
-    ),
+    ("domain", &["derive", "types", "ledger", "auth", "iso20022"]),
     ("store", &["types"]),
     (
         "engine",
@@ -63,7 +60,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
         "testkit",
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
-            "engine", "outbound", "worker", "http", "client", "vault", "tls", "httpsig", "iso20022",
+            "engine", "outbound", "worker", "http", "client", "vault", "tls", "httpsig",
+            "iso20022",
         ],
     ),
     (

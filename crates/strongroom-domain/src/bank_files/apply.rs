@@ -15,9 +15,7 @@ use crate::payouts::{Payout, PayoutStatus, fail, give_back, settle, step_keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 
-use super::{
-    BankEntry, BankFile, EntryAct, EntryStatus, Mismatch, PAGE, failure_of,
-};
+use super::{BankEntry, BankFile, EntryAct, EntryStatus, Mismatch, PAGE, failure_of};
 
 /// The entry at a position, by the server.
 pub struct ApplyBankEntry {
@@ -43,7 +41,10 @@ impl Command for ApplyBankEntry {
             .file_page(self.page)
             .and_then(|page| self.entry(page)?.payout);
         match payout {
-            Some(id) => step_keys(facts, id).records.into_iter().fold(keys, Keys::record),
+            Some(id) => step_keys(facts, id)
+                .records
+                .into_iter()
+                .fold(keys, Keys::record),
             None => keys,
         }
     }
@@ -175,12 +176,18 @@ fn is_meant(facts: &Facts, entry: &BankEntry, payout: &Payout) -> Result<(), Mis
     if !(went_out && in_file && from_wallet) {
         return Err(Mismatch::UnknownReference);
     }
-    match entry.amount.is_none_or(|amount| amount == payout.body.amount) {
+    match entry
+        .amount
+        .is_none_or(|amount| amount == payout.body.amount)
+    {
         true => Ok(()),
         false => Err(Mismatch::AmountDiffers),
     }
 }
 
 fn is_code(text: &str) -> bool {
-    text.len() == 4 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    text.len() == 4
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }

@@ -13,9 +13,7 @@ use crate::payout_files::{PayoutFile, PayoutFileStatus, file_of_message, payout_
 use crate::payouts::PayoutStatus;
 use crate::rejection::{Code, Rejection};
 
-use super::{
-    BankEntry, BankFileKind, EntryAct, EntryStatus, MOST_ENTRIES, Mismatch, message_text,
-};
+use super::{BankEntry, BankFileKind, EntryAct, EntryStatus, MOST_ENTRIES, Mismatch, message_text};
 
 /// A payout file with what is in it.
 pub struct KnownFile {
@@ -69,13 +67,15 @@ pub fn plan<K: Known>(
         BankMessage::Status(report) => of_status(report, known)?,
         BankMessage::Report(report) => of_report(report, known)?,
     };
-    Ok(planned.and_then(|plan| match plan.entries.len() > MOST_ENTRIES {
-        true => Err(Rejection::new(
-            Code::BankFileInvalid,
-            format!("a file speaks of at most {MOST_ENTRIES} payouts"),
-        )),
-        false => Ok(plan),
-    }))
+    Ok(
+        planned.and_then(|plan| match plan.entries.len() > MOST_ENTRIES {
+            true => Err(Rejection::new(
+                Code::BankFileInvalid,
+                format!("a file speaks of at most {MOST_ENTRIES} payouts"),
+            )),
+            false => Ok(plan),
+        }),
+    )
 }
 
 fn foreign(text: &str) -> Rejection {
@@ -114,7 +114,8 @@ fn of_status<K: Known>(
     };
     if found.file.status != PayoutFileStatus::Sent {
         let id = found.file.id;
-        let text = format!("nobody has said that `{id}` was sent: `POST /v1/payout-files/{id}/sent`");
+        let text =
+            format!("nobody has said that `{id}` was sent: `POST /v1/payout-files/{id}/sent`");
         return Ok(Err(Rejection::new(Code::InvalidState, text)));
     }
     Ok(Ok(Plan {
@@ -184,7 +185,9 @@ fn of_transaction(
 ) -> BankEntry {
     let references = [&transaction.end_to_end, &transaction.instruction];
     let references = references.into_iter().flatten();
-    let payout = references.clone().find_map(|text| payout_of_reference(text));
+    let payout = references
+        .clone()
+        .find_map(|text| payout_of_reference(text));
     let status = transaction.status.or(payment.status).or(report.group);
     let reasons = [&transaction.reasons, &payment.reasons, &report.reasons];
     let act = status.map_or(EntryAct::Note, act_of);
@@ -291,7 +294,10 @@ fn of_detail(line: &Entry, detail: &Detail, alone: bool, wallet: WalletId) -> Ba
     let Some(payout) = payout_named(detail) else {
         return unmatched(line, Some(detail), wallet);
     };
-    let act = match (detail.direction.unwrap_or(line.direction), &detail.return_reason) {
+    let act = match (
+        detail.direction.unwrap_or(line.direction),
+        &detail.return_reason,
+    ) {
         (Direction::Debit, None) if !line.reversal => EntryAct::Settle,
         (Direction::Credit, Some(_)) => EntryAct::Return,
         _ => return unmatched(line, Some(detail), wallet),
@@ -317,18 +323,21 @@ fn batch_of(line: &Entry) -> Option<PayoutFileId> {
         detail.and_then(|detail| detail.message_id.as_ref()),
         detail.and_then(|detail| detail.payment_id.as_ref()),
     ];
-    names.into_iter().flatten().find_map(|text| file_of_message(text))
+    names
+        .into_iter()
+        .flatten()
+        .find_map(|text| file_of_message(text))
 }
 
 /// All payouts of a batch that was booked in one sum, if it is the sum of those that were not refused before.
 fn of_batch(line: &Entry, found: &KnownFile, wallet: WalletId) -> Vec<BankEntry> {
-    let is_left = |status: PayoutStatus| {
-        !matches!(status, PayoutStatus::Failed | PayoutStatus::Cancelled)
-    };
+    let is_left =
+        |status: PayoutStatus| !matches!(status, PayoutStatus::Failed | PayoutStatus::Cancelled);
     let left = || found.payouts.iter().filter(|(.., status)| is_left(*status));
     let sum: i128 = left().map(|(_, amount, _)| i128::from(amount.minor)).sum();
     let whole = unmatched(line, line.details.first(), wallet);
-    let fits = i128::from(line.amount.minor) == sum && line.amount.currency == found.file.sum.currency;
+    let fits =
+        i128::from(line.amount.minor) == sum && line.amount.currency == found.file.sum.currency;
     if !fits {
         return vec![BankEntry {
             mismatch: Some(Mismatch::AmountDiffers),

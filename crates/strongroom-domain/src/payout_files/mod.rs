@@ -293,10 +293,22 @@ mod tests {
     #[test]
     fn references_lead_back_and_nothing_else_does() {
         let raw = RawId([7; 12]);
-        assert_eq!(file_of_message(&message_id(PayoutFileId(raw))), Some(PayoutFileId(raw)));
-        assert_eq!(payout_of_reference(&end_to_end(PayoutId(raw))), Some(PayoutId(raw)));
+        assert_eq!(
+            file_of_message(&message_id(PayoutFileId(raw))),
+            Some(PayoutFileId(raw))
+        );
+        assert_eq!(
+            payout_of_reference(&end_to_end(PayoutId(raw))),
+            Some(PayoutId(raw))
+        );
         assert!(end_to_end(PayoutId(raw)).len() <= 35);
-        for text in ["", "PO", "NOTPROVIDED", "SR070707070707070707070707", "po070707070707070707070707"] {
+        for text in [
+            "",
+            "PO",
+            "NOTPROVIDED",
+            "SR070707070707070707070707",
+            "po070707070707070707070707",
+        ] {
             assert_eq!(payout_of_reference(text), None, "{text}");
         }
     }

@@ -43,8 +43,13 @@ impl Command for CreatePayoutRail {
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
-        let missing =
-            || Rejection::at(Code::WalletNotFound, "/wallet_id", "there is no such wallet");
+        let missing = || {
+            Rejection::at(
+                Code::WalletNotFound,
+                "/wallet_id",
+                "there is no such wallet",
+            )
+        };
         let books = facts.books(self.wallet).ok_or_else(missing)?;
         books.open(self.wallet)?;
         let id = rail_of(self.wallet);

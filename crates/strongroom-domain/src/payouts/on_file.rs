@@ -28,7 +28,11 @@ pub(super) fn seat_for(
     };
     if Iban::parse(iban).is_none() {
         let text = "the IBAN has not the form of its country: the rail cannot carry it";
-        return Err(Rejection::at(Code::RailCannotCarry, "/recipient/iban", text));
+        return Err(Rejection::at(
+            Code::RailCannotCarry,
+            "/recipient/iban",
+            text,
+        ));
     }
     if !reads_as_latin(&account.account_name) {
         let text = "nothing of the name can be written in the Latin letters that banks pass on";

@@ -154,7 +154,10 @@ impl Files {
             let sum = sums.get(&(log, file.id)).copied().unwrap_or_default();
             let same = sum == (file.count, file.sum.minor);
             must(log, id, same, "its sum and count are not its payouts'");
-            let listed = file.pages.iter().filter_map(|page| self.pages.get(&(log, *page)));
+            let listed = file
+                .pages
+                .iter()
+                .filter_map(|page| self.pages.get(&(log, *page)));
             let listed: usize = listed.map(|page| page.payouts.len()).sum();
             let same = u32::try_from(listed) == Ok(file.count);
             must(log, id, same, "its pages do not list its payouts");
@@ -216,7 +219,10 @@ impl Files {
     fn check_bank_files(&self, must: &mut Must<'_>) {
         for (log, file) in &self.bank_files {
             let (log, id) = (*log, file.id.any());
-            let pages = file.pages.iter().filter_map(|page| self.pages.get(&(log, *page)));
+            let pages = file
+                .pages
+                .iter()
+                .filter_map(|page| self.pages.get(&(log, *page)));
             let entries: Vec<&BankEntry> = pages.flat_map(|page| &page.entries).collect();
             let mut counts = Counts::default();
             entries.iter().for_each(|entry| counts.add(entry.status));

@@ -161,7 +161,8 @@ impl Claims {
                 }
             }
             other => {
-                for (field, text, id) in shop::claims(other).into_iter().chain(files::claims(other)) {
+                for (field, text, id) in shop::claims(other).into_iter().chain(files::claims(other))
+                {
                     claim(field, Some(&text), id);
                 }
             }

@@ -74,10 +74,14 @@ impl View<'_> {
     /// As every list.
     pub fn payout_rails(&mut self, page: &PageQuery) -> Result<Listing<PayoutRail>, ReadFault> {
         let cursor = page.cursor(PayoutRailId::parse)?.map(|id| id.0);
-        let found = self.found(&all(Kind::PayoutRail, cursor), page, |record| match record {
-            Record::PayoutRail(rail) => Some(rail),
-            _ => None,
-        })?;
+        let found = self.found(
+            &all(Kind::PayoutRail, cursor),
+            page,
+            |record| match record {
+                Record::PayoutRail(rail) => Some(rail),
+                _ => None,
+            },
+        )?;
         Ok(found.finish(|rail| rail.id.to_string()))
     }
 
@@ -95,10 +99,14 @@ impl View<'_> {
             filter.wallet.is_none_or(|wallet| wallet == file.wallet())
                 && filter.status.is_none_or(|status| status == file.status)
         };
-        let found = self.found(&all(Kind::PayoutFile, cursor), page, |record| match record {
-            Record::PayoutFile(file) => Some(file).filter(&wanted),
-            _ => None,
-        })?;
+        let found = self.found(
+            &all(Kind::PayoutFile, cursor),
+            page,
+            |record| match record {
+                Record::PayoutFile(file) => Some(file).filter(&wanted),
+                _ => None,
+            },
+        )?;
         Ok(found.finish(|file| file.id.to_string()))
     }
 
@@ -170,7 +178,11 @@ impl View<'_> {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn bank_file_of(&mut self, hash: &str, message: &str) -> Result<Option<BankFile>, ReadFault> {
+    pub fn bank_file_of(
+        &mut self,
+        hash: &str,
+        message: &str,
+    ) -> Result<Option<BankFile>, ReadFault> {
         for (field, text) in [
             (Field::BankFileHash, hash),
             (Field::BankFileMessage, message),
@@ -208,7 +220,8 @@ impl View<'_> {
         let lost = |what: &str| OpenFault::Malformed(format!("the {what} of `{}`", file.id));
         let names: Vec<String> = payouts.iter().map(|p| end_to_end(p.body.id)).collect();
         let pairs = payouts.iter().zip(&names);
-        let transfers: Option<Vec<Transfer<'_>>> = pairs.map(|(p, name)| transfer(p, name)).collect();
+        let transfers: Option<Vec<Transfer<'_>>> =
+            pairs.map(|(p, name)| transfer(p, name)).collect();
         let transfers = transfers.ok_or_else(|| lost("accounts"))?;
         let iban = Iban::parse(&closing.iban).ok_or_else(|| lost("debtor"))?;
         let bic = closing.bic.as_deref().and_then(Bic::parse);

@@ -7,8 +7,8 @@ mod alerts;
 mod approvals;
 mod audit;
 mod events;
-mod filters;
 mod files;
+mod filters;
 mod keys;
 mod movements;
 mod paging;
@@ -37,11 +37,11 @@ use crate::load::open_with;
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
+pub use files::{BankFileFilter, PayoutFileFilter, content as file_content};
 pub use filters::{
     AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
     RefundFilter, TransactionFilter, WalletFilter,
 };
-pub use files::{BankFileFilter, PayoutFileFilter, content as file_content};
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
 pub use sales::{SaleFilter, ShiftFilter};

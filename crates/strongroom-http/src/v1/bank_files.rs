@@ -46,7 +46,10 @@ pub async fn receive(caller: Caller<CreateBankFiles>, call: Call) -> Result<Answ
         Found::Before(file) => return Ok(again(&file)),
         Found::Planned(plan) => plan,
     };
-    let texts = plan.as_ref().ok().map(|plan| (hex(&hash), plan.message_text()));
+    let texts = plan
+        .as_ref()
+        .ok()
+        .map(|plan| (hex(&hash), plan.message_text()));
     let command = ReceiveBankFile {
         plan: plan.map_err(|rejection| *rejection),
         sha256: hash,

@@ -234,24 +234,24 @@ fn bank_recipient() -> Schema {
 
 pub fn schema() -> Schema {
     let fields = schema::reply(vec![
-            ("id", schema::id("payout")),
-            ("object", schema::constant("payout")),
-            ("status", schema::one_of(STATUSES)),
-            ("amount", schema::minor()),
-            ("amount_decimal", schema::text()),
-            ("currency", schema::currency()),
-            ("source_wallet_id", schema::id("wallet")),
-            (
-                "recipient",
-                json!({"oneOf": [wallet_recipient(), shown_account()]}),
-            ),
-            ("reference_id", schema::nullable(schema::reference_id())),
-            ("description", schema::nullable(schema::text())),
-            ("metadata", schema::metadata()),
-            ("failure_code", schema::nullable(failure_codes())),
-            ("processed_at", schema::nullable(schema::time())),
-            ("created_at", schema::time()),
-        ]);
+        ("id", schema::id("payout")),
+        ("object", schema::constant("payout")),
+        ("status", schema::one_of(STATUSES)),
+        ("amount", schema::minor()),
+        ("amount_decimal", schema::text()),
+        ("currency", schema::currency()),
+        ("source_wallet_id", schema::id("wallet")),
+        (
+            "recipient",
+            json!({"oneOf": [wallet_recipient(), shown_account()]}),
+        ),
+        ("reference_id", schema::nullable(schema::reference_id())),
+        ("description", schema::nullable(schema::text())),
+        ("metadata", schema::metadata()),
+        ("failure_code", schema::nullable(failure_codes())),
+        ("processed_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ]);
     let fields = schema::optional(fields, "payout_file_id", schema::id("pfile"));
     schema::named("payout", fields)
 }

@@ -22,9 +22,8 @@ pub fn tenant() -> Tenant<'static> {
 /// The routes behind a credential. A stream has no end to wait for; `v1/events` tests it, its refusals included. Files are no
 /// JSON: `v1/banks` tests those.
 pub fn guarded() -> impl Iterator<Item = &'static Route> {
-    let is_json = |route: &&Route| {
-        !matches!(route.reply, ReplyKind::Stream | ReplyKind::File) && !route.xml
-    };
+    let is_json =
+        |route: &&Route| !matches!(route.reply, ReplyKind::Stream | ReplyKind::File) && !route.xml;
     let routes = routes().iter().filter(is_json);
     routes.filter(|route| route.permission.is_some())
 }

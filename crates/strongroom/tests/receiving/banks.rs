@@ -19,7 +19,10 @@ pub fn sent(demo: &Demo) {
     // Full with one, so that it is closed at once.
     let path = format!("/v1/payouts/{}", id(&paid));
     let file = until(demo, &path, |payout| payout["payout_file_id"].is_string());
-    let path = format!("/v1/payout-files/{}", file["payout_file_id"].as_str().unwrap());
+    let path = format!(
+        "/v1/payout-files/{}",
+        file["payout_file_id"].as_str().unwrap()
+    );
     let file = until(demo, &path, |file| file["status"] == "ready");
     post(demo, &format!("{path}/sent"), &json!({}));
     let about = file["message_id"].as_str().unwrap();

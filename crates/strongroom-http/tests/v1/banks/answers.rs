@@ -11,7 +11,11 @@ use crate::v1::tenant;
 fn a_status_report_completes_and_fails_single_payouts() {
     let acme = tenant();
     let rail = Rail::new(&acme, 1_000);
-    let ids = [rail.collected(100), rail.collected(200), rail.collected(300)];
+    let ids = [
+        rail.collected(100),
+        rail.collected(200),
+        rail.collected(300),
+    ];
     let (file, sent) = rail.sent();
     let about = text(&file, "message_id");
     let mark = acme.mark();
@@ -37,11 +41,19 @@ fn a_status_report_completes_and_fails_single_payouts() {
     assert_eq!(acme.available(&rail.wallet), 600);
     assert_eq!(acme.balance(&rail.wallet, "reserved"), 300);
     let events = texts(&acme.events_since(&mark), "type");
-    for event in ["bank_file.received", "payout.completed", "payout.failed", "bank_file.completed"] {
+    for event in [
+        "bank_file.received",
+        "payout.completed",
+        "payout.failed",
+        "bank_file.completed",
+    ] {
         assert!(events.iter().any(|known| known == event), "{event}");
     }
     let audit = acme.audit_since(&mark);
-    let failed = audit.iter().find(|line| line["action"] == "payout_failed").unwrap();
+    let failed = audit
+        .iter()
+        .find(|line| line["action"] == "payout_failed")
+        .unwrap();
     assert_eq!(failed["details"]["reason_code"], "AC04");
     assert_eq!(failed["details"]["bank_file"], answered["id"]);
 }
@@ -67,7 +79,11 @@ fn a_whole_file_is_accepted_or_rejected() {
     let report = status_report(&fresh("B"), text(&file, "message_id"), Some("ACCP"), &[]);
     let answered = rail.applied(&report);
     assert_eq!(answered["counts"]["acknowledged"], 1);
-    assert_eq!(rail.status(&id), "processing", "accepted is not carried out");
+    assert_eq!(
+        rail.status(&id),
+        "processing",
+        "accepted is not carried out"
+    );
 }
 
 #[test]
@@ -75,7 +91,11 @@ fn statements_confirm_and_bring_back() {
     let acme = tenant();
     for version in ["02", "08"] {
         let rail = Rail::new(&acme, 1_000);
-        let ids = [rail.collected(100), rail.collected(200), rail.collected(300)];
+        let ids = [
+            rail.collected(100),
+            rail.collected(200),
+            rail.collected(300),
+        ];
         let (_, sent) = rail.sent();
         let name = |n: usize| sent[n].0.as_str();
         // What came back stands before what went out.
@@ -152,7 +172,10 @@ fn what_matches_nothing_is_listed() {
     let day = statement("08", &fresh("S"), &rail.iban, "PHP", &lines);
     let file = rail.applied(&day);
     assert_eq!(file["counts"]["unmatched"], 5);
-    let path = format!("/v1/bank-files/{}/entries?status=unmatched", text(&file, "id"));
+    let path = format!(
+        "/v1/bank-files/{}/entries?status=unmatched",
+        text(&file, "id")
+    );
     let unmatched = acme.all(&format!("{path}&limit=2"));
     assert_eq!(
         texts(&unmatched, "mismatch"),
@@ -168,7 +191,10 @@ fn what_matches_nothing_is_listed() {
     assert_eq!(unmatched[0]["direction"], "credit");
     assert_eq!(unmatched[4]["reference"], "************4242");
     assert_eq!(rail.status(&id), "processing");
-    let none = format!("/v1/bank-files/{}/entries?status=applied", text(&file, "id"));
+    let none = format!(
+        "/v1/bank-files/{}/entries?status=applied",
+        text(&file, "id")
+    );
     assert!(acme.all(&none).is_empty());
     // After a return, that it went out is said too late.
     let back = [Line::back(&sent[0].0, "1.00", "AC04")];

@@ -62,7 +62,9 @@ fn payouts_leave_in_one_file() {
         assert!(events.iter().any(|known| known == event), "{event}");
     }
     let audit = acme.audit_since(&mark);
-    let made = audit.iter().find(|line| line["action"] == "payout_file_made");
+    let made = audit
+        .iter()
+        .find(|line| line["action"] == "payout_file_made");
     assert_eq!(made.unwrap()["details"]["sha256"], json!(sha256));
     let taken = texts(&audit, "action");
     let taken = taken.iter().filter(|a| *a == "payout_file_downloaded");
@@ -78,7 +80,10 @@ fn a_cancelled_payout_leaves_an_open_file_and_no_other() {
     cancel(&first).expect(200);
     assert_eq!(acme.balance(&rail.wallet, "reserved"), 200);
     let file = rail.ready();
-    assert_eq!((&file["payouts"], &file["amount"]), (&json!(1), &json!(200)));
+    assert_eq!(
+        (&file["payouts"], &file["amount"]),
+        (&json!(1), &json!(200))
+    );
     cancel(&second).refused(409, "invalid_state");
     assert_eq!(transfers(&rail.content(&file)).len(), 1);
 }
@@ -87,8 +92,13 @@ fn a_cancelled_payout_leaves_an_open_file_and_no_other() {
 fn a_full_file_is_closed_and_the_next_one_begun() {
     let acme = tenant();
     let rail = Rail::new(&acme, 1_000);
-    let path = format!("/v1/payout-rails/{}", rail.wallet.replace("wallet_", "rail_"));
-    let patch = acme.request("PATCH", &path).json(&json!({ "batch_limit": 2 }));
+    let path = format!(
+        "/v1/payout-rails/{}",
+        rail.wallet.replace("wallet_", "rail_")
+    );
+    let patch = acme
+        .request("PATCH", &path)
+        .json(&json!({ "batch_limit": 2 }));
     patch.send().expect(200);
     let files: Vec<String> = (1..=5)
         .map(|n| {
@@ -164,7 +174,8 @@ fn rails_are_checked() {
     create(&rail(&taken.wallet, &fresh_iban())).refused(409, "already_exists");
     let wallet = acme.wallet("master");
     create(&rail(&wallet, &taken.iban)).refused(409, "already_exists");
-    create(&rail("wallet_000000000000000000000001", &fresh_iban())).refused(404, "wallet_not_found");
+    create(&rail("wallet_000000000000000000000001", &fresh_iban()))
+        .refused(404, "wallet_not_found");
     for (pointer, value) in [
         ("/debtor/iban", json!("DE00370400440000000001")),
         ("/debtor/iban", json!("GB82WEST1234569876543")),
@@ -184,7 +195,10 @@ fn rails_are_checked() {
     body["recipient"]["account_name"] = json!("山田");
     acme.post("/v1/payouts", &body)
         .refused(422, "rail_cannot_carry");
-    let path = format!("/v1/payout-rails/{}", taken.wallet.replace("wallet_", "rail_"));
+    let path = format!(
+        "/v1/payout-rails/{}",
+        taken.wallet.replace("wallet_", "rail_")
+    );
     let patch = acme.request("PATCH", &path);
     patch.json(&json!({ "active": false })).send().expect(200);
     acme.post("/v1/payouts", &body).expect(201);

@@ -72,11 +72,16 @@ fn files_of_another_tenant_move_nothing() {
     let second = Rail::new(&other, 10);
     let day = statement("08", &fresh("S"), &second.iban, "PHP", &lines);
     let answered = second.applied(&day);
-    assert_eq!(second.entries(&answered)[0]["mismatch"], "unknown_reference");
+    assert_eq!(
+        second.entries(&answered)[0]["mismatch"],
+        "unknown_reference"
+    );
     assert_eq!(theirs.status(&id), "processing");
     assert_eq!(other.balance(&theirs.wallet, "reserved"), 100);
     let refused = acme.all("/v1/audit-logs?outcome=refused");
-    let foreign = refused.iter().filter(|line| line["code"] == "bank_file_foreign");
+    let foreign = refused
+        .iter()
+        .filter(|line| line["code"] == "bank_file_foreign");
     assert_eq!(foreign.count(), 2, "they are on record");
 }
 
@@ -105,7 +110,10 @@ fn what_is_no_message_is_refused_by_name() {
     for (xml, path) in [
         (String::new(), ""),
         ("{}".to_owned(), ""),
-        (good.replace("camt.053.001.08", "camt.053.001.99"), "/Document"),
+        (
+            good.replace("camt.053.001.08", "camt.053.001.99"),
+            "/Document",
+        ),
         (
             good.replace("<Document", "<!DOCTYPE a [<!ENTITY b \"c\">]><Document"),
             "",
@@ -114,7 +122,10 @@ fn what_is_no_message_is_refused_by_name() {
             good.replace("<BkToCstmrStmt>", "<BkToCstmrStmt>&b;"),
             "/Document/BkToCstmrStmt",
         ),
-        (good.replace("</BkToCstmrStmt>", ""), "/Document/BkToCstmrStmt"),
+        (
+            good.replace("</BkToCstmrStmt>", ""),
+            "/Document/BkToCstmrStmt",
+        ),
         (
             good.replace("<Stmt>", &"<Stmt>".repeat(50)),
             "/Document/BkToCstmrStmt/Stmt",
