@@ -87,6 +87,8 @@ enum Which {
     Protection,
     /// What it costs to know who asks and whether he may
     Access,
+    /// Files to banks and from them
+    Iso20022,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -156,6 +158,10 @@ fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra
     if options.only == Some(Which::Access) {
         let keys = if options.smoke { "100" } else { "100000" };
         return extra::from_example("strongroom-testkit", "access", &[keys]).map(Some);
+    }
+    if options.only == Some(Which::Iso20022) {
+        let payouts = if options.smoke { "100" } else { "10000" };
+        return extra::from_example("strongroom-testkit", "iso20022", &[payouts]).map(Some);
     }
     let protection = options.only == Some(Which::Protection);
     if options.webhooks || options.rotation || protection {

@@ -89,6 +89,14 @@ permissions! {
     ManageShifts = "manage:shifts";
     CreateSales = "create:transactions";
     VoidSales = "void:transactions";
+    ReadPayoutRails = "read:payout_rails";
+    ManagePayoutRails = "manage:payout_rails";
+    ReadPayoutFiles = "read:payout_files";
+    CreatePayoutFiles = "create:payout_files";
+    ReadPayoutContents = "read:payout_contents";
+    SendPayoutFiles = "send:payout_files";
+    ReadBankFiles = "read:bank_files";
+    CreateBankFiles = "create:bank_files";
     Operate = "operate:installation";
 }
 
@@ -221,6 +229,9 @@ const OPERATOR: &[&str] = &[
     "read:payment_links",
     "create:payment_links",
     "cancel:payment_links",
+    "read:payout_rails",
+    "read:payout_files",
+    "read:bank_files",
 ];
 
 impl Role {
@@ -282,6 +293,8 @@ impl Role {
                 "manage:shifts",
                 "void:transactions",
                 "cancel:payment_links",
+                "manage:payout_rails",
+                "send:payout_files",
             ],
             Role::Operator => OPERATOR,
             Role::Viewer => &[
@@ -305,6 +318,9 @@ impl Role {
                 "read:shifts",
                 "read:users",
                 "read:payment_links",
+                "read:payout_rails",
+                "read:payout_files",
+                "read:bank_files",
             ],
             // Of links the edge shows such a key one at a time, and without whom they are for.
             Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],

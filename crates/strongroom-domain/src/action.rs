@@ -149,6 +149,15 @@ actions! {
     PaymentLinkExpired = 262, "payment_link_expired";
     PaymentChallenged = 263, "payment_challenged";
     PaymentAuthenticated = 264, "payment_authenticated";
+    PayoutRailCreated = 365, "payout_rail_created";
+    PayoutRailUpdated = 366, "payout_rail_updated";
+    PayoutFileClosed = 367, "payout_file_closed";
+    PayoutFileAdvanced = 368, "payout_file_advanced";
+    PayoutFileMade = 369, "payout_file_made";
+    PayoutFileDownloaded = 370, "payout_file_downloaded";
+    PayoutFileSent = 371, "payout_file_sent";
+    BankFileReceived = 372, "bank_file_received";
+    BankEntryApplied = 373, "bank_file_entry_applied";
 }
 
 impl Serialize for Action {

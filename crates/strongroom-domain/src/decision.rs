@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
-    AnyId, ApprovalId, Kind, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId, SubjectId,
-    TokenId,
+    AnyId, ApprovalId, BankFileId, Kind, PaymentId, PaymentLinkId, PayoutFileId, PayoutId, RawId,
+    RefundId, SubjectId, TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -77,6 +77,12 @@ pub enum Job {
     /// Write down that nobody has paid this link in time, at the given time.
     PaymentLink(PaymentLinkId, Timestamp),
     PaymentLinkDone(PaymentLinkId),
+    /// Look at this payout file again at the given time.
+    PayoutFile(PayoutFileId, Timestamp),
+    PayoutFileDone(PayoutFileId),
+    /// Go on with this bank's file.
+    BankFile(BankFileId, Timestamp),
+    BankFileDone(BankFileId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.

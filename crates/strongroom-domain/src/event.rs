@@ -8,9 +8,10 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
-    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadKeys,
+    ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts, ReadPolicies,
+    ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions,
+    ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -144,6 +145,14 @@ events! {
     PaymentLinkCancelled = 193, "payment_link.cancelled";
     PaymentRequiresAction = 194, "payment.requires_action";
     PaymentAuthenticated = 195, "payment.authenticated";
+    PayoutRailCreated = 221, "payout_rail.created";
+    PayoutRailUpdated = 222, "payout_rail.updated";
+    PayoutFileCreated = 223, "payout_file.created";
+    PayoutFileClosed = 224, "payout_file.closed";
+    PayoutFileReady = 225, "payout_file.ready";
+    PayoutFileSent = 226, "payout_file.sent";
+    BankFileReceived = 227, "bank_file.received";
+    BankFileCompleted = 228, "bank_file.completed";
 }
 
 impl EventType {
@@ -158,6 +167,9 @@ impl EventType {
             Some("payment") => ReadPayments::NAME,
             Some("payment_link") => ReadPaymentLinks::NAME,
             Some("refund") => ReadRefunds::NAME,
+            Some("payout_rail") => ReadPayoutRails::NAME,
+            Some("payout_file") => ReadPayoutFiles::NAME,
+            Some("bank_file") => ReadBankFiles::NAME,
             Some("alert") => ReadAlerts::NAME,
             Some("approval") => ReadApprovals::NAME,
             Some("approval_policy") => ReadPolicies::NAME,

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PaymentLinkId,
-    PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
-    UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OrganizationId,
+    PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId,
+    SaleId, SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
+use crate::bank_files::BankFile;
 use crate::customers::Customer;
 use crate::organizations::Tenant;
 use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
+use crate::payout_files::{FilePage, PayoutFile};
+use crate::payout_rails::PayoutRail;
 use crate::payouts::Payout;
 use crate::products::ProductBody;
 use crate::record::Record;
@@ -59,6 +62,11 @@ pub enum Field {
     /// A person who is not deactivated.
     UserEmail,
     PaymentLinkReference,
+    /// The account that a file rail pays from.
+    PayoutRailIban,
+    /// The bytes of a bank's file, and the message in it.
+    BankFileHash,
+    BankFileMessage,
 }
 
 impl Field {
@@ -82,6 +90,9 @@ impl Field {
         Field::OfflineSale,
         Field::UserEmail,
         Field::PaymentLinkReference,
+        Field::PayoutRailIban,
+        Field::BankFileHash,
+        Field::BankFileMessage,
     ];
 
     pub const fn code(self) -> u16 {
@@ -105,6 +116,9 @@ impl Field {
             Field::OfflineSale => 41,
             Field::UserEmail => 20,
             Field::PaymentLinkReference => 50,
+            Field::PayoutRailIban => 60,
+            Field::BankFileHash => 61,
+            Field::BankFileMessage => 62,
         }
     }
 
@@ -247,6 +261,34 @@ impl Facts {
     pub fn payout(&self, id: PayoutId) -> Option<&Payout> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Payout(payout)) => Some(payout),
+            _ => None,
+        }
+    }
+
+    pub fn payout_rail(&self, id: PayoutRailId) -> Option<&PayoutRail> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::PayoutRail(rail)) => Some(rail),
+            _ => None,
+        }
+    }
+
+    pub fn payout_file(&self, id: PayoutFileId) -> Option<&PayoutFile> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::PayoutFile(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub fn bank_file(&self, id: BankFileId) -> Option<&BankFile> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::BankFile(file)) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub fn file_page(&self, id: FilePageId) -> Option<&FilePage> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::FilePage(page)) => Some(page),
             _ => None,
         }
     }

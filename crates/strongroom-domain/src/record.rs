@@ -9,11 +9,14 @@ use strongroom_types::id::{Kind, SubjectId};
 use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
+use crate::bank_files::BankFile;
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
+use crate::payout_files::{FilePage, PayoutFile};
+use crate::payout_rails::PayoutRail;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
@@ -55,6 +58,10 @@ pub enum Record {
     Shift(ShiftBody),
     Cash(Account),
     Sale(SaleBody),
+    PayoutRail(PayoutRail),
+    PayoutFile(PayoutFile),
+    BankFile(BankFile),
+    FilePage(FilePage),
 }
 
 /// A personal part, in clear.
@@ -92,6 +99,10 @@ impl Record {
             Record::Shift(_) => Kind::Shift,
             Record::Cash(_) => Kind::Cash,
             Record::Sale(_) => Kind::Sale,
+            Record::PayoutRail(_) => Kind::PayoutRail,
+            Record::PayoutFile(_) => Kind::PayoutFile,
+            Record::BankFile(_) => Kind::BankFile,
+            Record::FilePage(_) => Kind::FilePage,
         }
     }
 
@@ -124,6 +135,10 @@ impl Record {
             Record::PaymentLink(link) => link.body.status.code(),
             Record::Shift(shift) => shift.status.code(),
             Record::Sale(sale) => sale.status.code(),
+            Record::PayoutRail(rail) => u8::from(!rail.active),
+            Record::PayoutFile(file) => file.status.code(),
+            Record::BankFile(file) => u8::from(file.is_done()),
+            Record::FilePage(_) => 0,
         }
     }
 
@@ -156,6 +171,10 @@ impl Record {
             Record::Shift(value) => encode(value, out),
             Record::Cash(value) => encode(value, out),
             Record::Sale(value) => encode(value, out),
+            Record::PayoutRail(value) => encode(value, out),
+            Record::PayoutFile(value) => encode(value, out),
+            Record::BankFile(value) => encode(value, out),
+            Record::FilePage(value) => encode(value, out),
         }
     }
 
@@ -229,6 +248,10 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
+            Kind::PayoutRail => Record::PayoutRail(decode(business)?),
+            Kind::PayoutFile => Record::PayoutFile(decode(business)?),
+            Kind::BankFile => Record::BankFile(decode(business)?),
+            Kind::FilePage => Record::FilePage(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -135,6 +135,12 @@ codes! {
     TillSignatureInvalid = 114, "till_signature_invalid", Invalid, "The till did not sign this";
     CustomerErased = 115, "customer_erased", State, "The customer is erased";
     TillRetired = 116, "till_retired", State, "The till is retired";
+    PayoutRailNotFound = 175, "payout_rail_not_found", Missing, "No such payout rail";
+    RailCannotCarry = 176, "rail_cannot_carry", Invalid, "The payout rail cannot carry this";
+    PayoutFileEmpty = 177, "payout_file_empty", State, "No payout waits for a file";
+    BankFileKnown = 178, "bank_file_known", Conflict, "The file was received before";
+    BankFileForeign = 179, "bank_file_foreign", Forbidden, "The file is about another's accounts";
+    BankFileInvalid = 180, "bank_file_invalid", Invalid, "The file cannot be read";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
 }
 

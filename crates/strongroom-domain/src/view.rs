@@ -8,8 +8,8 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutId, RawId, RequestId, TransactionId,
-    WalletId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutFileId, PayoutId, RawId, RequestId,
+    TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -145,6 +145,9 @@ pub struct PayoutView<'a> {
     pub failure_code: Option<PayoutFailure>,
     pub processed_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// The file that it is in, once it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payout_file_id: Option<PayoutFileId>,
 }
 
 #[derive(Serialize)]
@@ -184,6 +187,9 @@ impl<'a> PayoutView<'a> {
             failure_code: body.failure,
             processed_at: body.processed_at,
             created_at: body.created_at,
+            payout_file_id: body
+                .seat
+                .and_then(|seat| seat.place.map(|place| place.file)),
         }
     }
 }

@@ -32,6 +32,9 @@ pub(crate) const REFUND_JOB: u8 = 6;
 pub(crate) const APPROVAL_JOB: u8 = 13;
 /// One ends a payment link that nobody has paid in time.
 pub(crate) const PAYMENT_LINK_JOB: u8 = 21;
+/// One closes, makes or releases a payout file, and one goes on with a bank's file.
+pub(crate) const PAYOUT_FILE_JOB: u8 = 35;
+pub(crate) const BANK_FILE_JOB: u8 = 36;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -380,6 +383,10 @@ impl Commit {
             Job::ApprovalDone(approval) => done(draft, key(APPROVAL_JOB, approval.0)),
             Job::PaymentLink(link, due) => self.at(draft, key(PAYMENT_LINK_JOB, link.0), due),
             Job::PaymentLinkDone(link) => done(draft, key(PAYMENT_LINK_JOB, link.0)),
+            Job::PayoutFile(file, due) => self.at(draft, key(PAYOUT_FILE_JOB, file.0), due),
+            Job::PayoutFileDone(file) => done(draft, key(PAYOUT_FILE_JOB, file.0)),
+            Job::BankFile(file, due) => self.at(draft, key(BANK_FILE_JOB, file.0), due),
+            Job::BankFileDone(file) => done(draft, key(BANK_FILE_JOB, file.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

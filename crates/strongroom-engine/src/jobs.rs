@@ -5,7 +5,10 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
+use crate::accept::{
+    APPROVAL_JOB, BANK_FILE_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, PAYOUT_FILE_JOB, RAIL_JOB,
+    REFUND_JOB, TOKEN_JOB,
+};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
@@ -33,6 +36,10 @@ pub enum DueWork {
     Approval,
     /// Write down that a payment link's time is over.
     PaymentLink,
+    /// Close, make or release a payout file.
+    PayoutFile,
+    /// Go on with a bank's file.
+    BankFile,
 }
 
 impl DueWork {
@@ -44,6 +51,8 @@ impl DueWork {
             DueWork::Refund => REFUND_JOB,
             DueWork::Approval => APPROVAL_JOB,
             DueWork::PaymentLink => PAYMENT_LINK_JOB,
+            DueWork::PayoutFile => PAYOUT_FILE_JOB,
+            DueWork::BankFile => BANK_FILE_JOB,
         }
     }
 
@@ -55,6 +64,8 @@ impl DueWork {
             DueWork::Refund,
             DueWork::Approval,
             DueWork::PaymentLink,
+            DueWork::PayoutFile,
+            DueWork::BankFile,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

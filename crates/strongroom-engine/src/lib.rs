@@ -68,9 +68,10 @@ pub use people::{Question, SessionTexts};
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
-    AlertFilter, ApprovalFilter, AuditFilter, CustomerFilter, Listing, PageQuery, PaymentFilter,
-    PaymentLinkFilter, PayoutFilter, ProductFilter, ReadFault, RefundFilter, SaleFilter,
-    ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter,
+    AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,
+    PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter, ProductFilter, ReadFault,
+    RefundFilter, SaleFilter, ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter,
+    file_content,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

@@ -9,6 +9,7 @@ use strongroom_crypto::shares::split;
 use strongroom_crypto::{Custodian, PassphraseCost, RootKeys};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::{EntryChanges, encode};
+use strongroom_testkit::bank::{Line, iban, statement, status_report};
 use strongroom_types::card::Brand;
 use strongroom_types::id::{RawId, TokenId};
 use zeroize::Zeroizing;
@@ -30,6 +31,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     match target {
         "api_key" => texts(&["sk_test_abcdefghijklmnopqrstuvwxyz012345ABCDEF"]),
         "backup" => backups(),
+        "bank_file" => bank_files(),
         "body" | "json" | "redact" => texts(&[JSON, "{}", r#"{"key":"sk_test_x"}"#]),
         "bundle" => texts(&[BUNDLE]),
         "cbor" => cbor(),
@@ -62,6 +64,28 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         ]),
         _ => Vec::new(),
     }
+}
+
+fn bank_files() -> Vec<Vec<u8>> {
+    let account = iban(7);
+    let name = "PO000000000000000000000001";
+    let lines = [
+        Line::debit(name, "1.00"),
+        Line::back(name, "1.00", "AC04"),
+        Line {
+            batch: Some("SR000000000000000000000001".into()),
+            ..Line::debit("", "2.00")
+        },
+    ];
+    let said = [(name, "RJCT", Some("AM04"))];
+    [
+        statement("02", "S1", &account, "EUR", &lines),
+        statement("08", "S1", &account, "EUR", &lines),
+        status_report("B1", "SR000000000000000000000001", Some("PART"), &said),
+        account,
+    ]
+    .map(String::into_bytes)
+    .to_vec()
 }
 
 fn backups() -> Vec<Vec<u8>> {

@@ -13,13 +13,14 @@ use strongroom_crypto::shares::{combine, split};
 use strongroom_crypto::{Compact, Keyring, MacKey, Recipient, RootKeys, SealedView, Share};
 use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, decode, encode};
 use strongroom_domain::record::{PersonalPart, Record};
+use strongroom_iso20022::{BankMessage, Iban, Limits, latin, read as read_bank_file};
 use strongroom_json::{Object, Value, parse_object};
 use strongroom_listen::Position;
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_scan::Canaries;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{Kind, PayoutId, RawId, TokenId, WalletId};
-use strongroom_types::money::Money;
+use strongroom_types::money::{LIMIT, Money};
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -62,13 +63,19 @@ const fn target(
     }
 }
 
-static TARGETS: [Target; 22] = [
+static TARGETS: [Target; 23] = [
     target("api_key", "the text of an API key", api_key, &words::KEYS),
     target(
         "backup",
         "a backup's header and rows",
         strongroom_engine::fuzzing::backup,
         &[],
+    ),
+    target(
+        "bank_file",
+        "a bank's file: pain.002, camt.053, camt.054",
+        bank_file,
+        &words::XML,
     ),
     target(
         "body",
@@ -181,6 +188,34 @@ fn api_key(bytes: &[u8]) {
     if is_well_formed(&text) {
         assert!(text.is_ascii() && text.len() == 46, "{text}");
     }
+}
+
+/// What was read is bounded, and identifiers are what they say.
+fn bank_file(bytes: &[u8]) {
+    let limits = Limits {
+        bytes: 1 << 16,
+        entries: 100,
+    };
+    match read_bank_file(bytes, &limits) {
+        Err(fault) => assert!(fault.line >= 1 && fault.path.len() <= 4_096, "{fault}"),
+        Ok(BankMessage::Status(report)) => {
+            let named = report.payments.iter().map(|p| p.transactions.len());
+            assert!(named.sum::<usize>() <= limits.entries);
+            assert!(report.message_id.chars().count() <= 35);
+        }
+        Ok(BankMessage::Report(report)) => {
+            let lines = report.accounts.iter().flat_map(|account| &account.entries);
+            for line in lines {
+                assert!((0..=LIMIT).contains(&line.amount.minor));
+            }
+        }
+    }
+    let text = text(bytes);
+    if let Some(iban) = Iban::parse(&text) {
+        assert_eq!(Iban::parse(iban.as_str()).as_ref(), Some(&iban));
+    }
+    let written = latin(&text, 140);
+    assert!(written.is_ascii() && (1..=140).contains(&written.len()));
 }
 
 fn bundle(bytes: &[u8]) {

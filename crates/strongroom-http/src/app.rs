@@ -74,6 +74,8 @@ pub struct EdgeSettings {
     pub vault: Option<Vault>,
     /// Whether every webhook must answer a challenge before it is sent anything else.
     pub webhook_challenge: bool,
+    /// The largest file of a bank, in bytes.
+    pub bank_file_limit: usize,
 }
 
 impl Default for EdgeSettings {
@@ -105,6 +107,7 @@ impl Default for EdgeSettings {
             outbound: Outbound::default(),
             vault: None,
             webhook_challenge: false,
+            bank_file_limit: 16 << 20,
         }
     }
 }

@@ -16,8 +16,8 @@ pub const MAX_BODY: usize = 1 << 20;
 /// Reads the whole body.
 ///
 /// # Errors
-/// 413 over [`MAX_BODY`], 408 when it does not arrive within `patience`, 400 when it breaks off.
-pub async fn read<B>(body: B, patience: Duration) -> Result<Bytes, Problem>
+/// 413 over `most` bytes, 408 when it does not arrive within `patience`, 400 when it breaks off.
+pub async fn read<B>(body: B, patience: Duration, most: usize) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -26,10 +26,10 @@ where
         return Ok(Bytes::new());
     }
     // A length that is announced is refused before a byte of it is read.
-    if body.size_hint().lower() > u64::try_from(MAX_BODY).unwrap_or(u64::MAX) {
+    if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
-    let whole = whole(body);
+    let whole = whole(body, most);
     let read = tokio::time::timeout(patience, std::pin::pin!(whole)).await;
     read.unwrap_or_else(|_| Err(fault(EdgeCode::BodyTimeout)))
 }
@@ -37,7 +37,7 @@ where
 /// SECURITY: a chunk of one byte costs dozens in memory, so their number is bounded as the bytes are.
 const MAX_PIECES: usize = 16_384;
 
-async fn whole<B>(body: B) -> Result<Bytes, Problem>
+async fn whole<B>(body: B, most: usize) -> Result<Bytes, Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -53,7 +53,7 @@ where
         };
         pieces += 1;
         let length = first.len() + rest.len() + piece.len();
-        if length > MAX_BODY || pieces > MAX_PIECES {
+        if length > most || pieces > MAX_PIECES {
             return Err(too_large());
         }
         match pieces {
@@ -86,7 +86,9 @@ pub(crate) fn fault(code: EdgeCode) -> Problem {
     Problem::new(
         code,
         match code {
-            EdgeCode::BodyTooLarge => "a body has at most 1048576 bytes, in at most 16384 chunks",
+            EdgeCode::BodyTooLarge => {
+                "a body has at most 1048576 bytes, a bank's file as many as are configured, in at most 16384 chunks"
+            }
             EdgeCode::BodyTimeout => "the body did not arrive in time",
             _ => "the body broke off",
         },
@@ -121,6 +123,28 @@ pub fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         None => Ok(()),
         Some(value) if value.to_str().is_ok_and(is_json) => Ok(()),
         Some(_) => Err(unsupported("send JSON as `Content-Type: application/json`")),
+    }
+}
+
+/// Refuses a body that says it is something else than XML.
+///
+/// # Errors
+/// 415.
+pub fn check_xml(headers: &HeaderMap) -> Result<(), Problem> {
+    let identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get(CONTENT_ENCODING).is_none_or(identity) {
+        return Err(unsupported("bodies are not compressed"));
+    }
+    let named = |value: &HeaderValue| {
+        let kind = value.to_str().unwrap_or("").split(';').next().unwrap_or("");
+        let kind = kind.trim();
+        kind.eq_ignore_ascii_case("application/xml") || kind.eq_ignore_ascii_case("text/xml")
+    };
+    match headers.get(CONTENT_TYPE).is_some_and(named) {
+        true => Ok(()),
+        false => Err(unsupported(
+            "send the file as `Content-Type: application/xml`",
+        )),
     }
 }
 
@@ -195,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn pieces_come_together_in_their_order_and_are_bounded_in_number() {
         let patience = Duration::from_secs(60);
-        let read_pieces = |count, bytes| read(Pieces(count, bytes), patience);
+        let read_pieces = |count, bytes| read(Pieces(count, bytes), patience, MAX_BODY);
         let whole = read_pieces(1_000, 3).await.unwrap();
         let expected = (0..1_000)
             .rev()
@@ -213,16 +237,19 @@ mod tests {
         let patience = Duration::from_secs(1);
         let full = |n: usize| Full::new(Bytes::from(vec![b'x'; n]));
         assert_eq!(
-            read(full(MAX_BODY), patience).await.unwrap().len(),
+            read(full(MAX_BODY), patience, MAX_BODY)
+                .await
+                .unwrap()
+                .len(),
             MAX_BODY
         );
         assert_eq!(
-            read(full(MAX_BODY + 1), patience)
+            read(full(MAX_BODY + 1), patience, MAX_BODY)
                 .await
                 .unwrap_err()
                 .status(),
             413
         );
-        assert!(read(full(0), patience).await.unwrap().is_empty());
+        assert!(read(full(0), patience, MAX_BODY).await.unwrap().is_empty());
     }
 }

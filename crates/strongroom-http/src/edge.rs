@@ -140,7 +140,11 @@ impl App {
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
-        let body = body.read(self.settings().body_time).await?;
+        let most = match route.xml {
+            true => self.settings().bank_file_limit,
+            false => body::MAX_BODY,
+        };
+        let body = body.read_most(self.settings().body_time, most).await?;
         let credential = self.as_of_now(visit, head, credential, changes).await?;
         let signature = self
             .check_content(visit, head, &body, &credential, route)
@@ -170,6 +174,7 @@ impl App {
             envelope,
             transit: head.extensions.get::<Transit>().cloned(),
             vault: self.settings().vault.clone(),
+            bank_file_limit: self.settings().bank_file_limit,
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
@@ -269,7 +274,10 @@ impl App {
         route: &Route,
     ) -> Result<Option<[u8; 16]>, Problem> {
         if route.is_mutating() && !body.is_empty() {
-            body::check_type(&head.headers)?;
+            match route.xml {
+                true => body::check_xml(&head.headers)?,
+                false => body::check_type(&head.headers)?,
+            }
         }
         // SECURITY: first, since the refusal of a signature may show the body back.
         self.refuse_card_number(visit, head, body, credential, route)

@@ -131,6 +131,9 @@ fn content(route: &Route) -> Value {
         (_, ReplyKind::Stream) => {
             json!({"text/event-stream": {"schema": (route.reply_schema)()}})
         }
+        (_, ReplyKind::File) => {
+            json!({"application/xml": {"schema": (route.reply_schema)()}})
+        }
         (_, ReplyKind::Kept | ReplyKind::Secret) => {
             json!({"application/json": {"schema": (route.reply_schema)()}})
         }
@@ -154,6 +157,7 @@ pub(crate) fn page_schema() -> Value {
 fn request_body(route: &Route, body: &Value) -> Value {
     let kind = match route.door {
         Door::Pay(_) => "application/x-www-form-urlencoded",
+        _ if route.xml => "application/xml",
         _ => "application/json",
     };
     let required = body.get("required").and_then(Value::as_array);

@@ -64,11 +64,19 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    /// The whole body.
+    /// The whole body of a request as most are.
     ///
     /// # Errors
     /// As [`body::read`], at every call.
     pub async fn read(&mut self, patience: Duration) -> Result<Bytes, Problem> {
+        self.read_most(patience, body::MAX_BODY).await
+    }
+
+    /// The whole body, of so many bytes at most.
+    ///
+    /// # Errors
+    /// As [`body::read`], at every call.
+    pub async fn read_most(&mut self, patience: Duration, most: usize) -> Result<Bytes, Problem> {
         if let Some(read) = &self.read {
             return Ok(read.0.clone());
         }
@@ -78,7 +86,7 @@ where
         let Some(unread) = self.unread.take() else {
             return Err(body::fault(EdgeCode::InvalidJson));
         };
-        let read = body::read(unread, patience).await;
+        let read = body::read(unread, patience, most).await;
         match &read {
             Ok(bytes) if self.is_kept => self.read = Some(Wiped(bytes.clone())),
             Ok(_) => {}

@@ -59,7 +59,7 @@ edge_codes! {
     ReplyNotKept = 409, "reply_not_kept", "The first reply is not kept";
     BodyTooLarge = 413, "body_too_large", "The body is too large";
     UriTooLong = 414, "uri_too_long", "The URL is too long";
-    UnsupportedMediaType = 415, "unsupported_media_type", "The body is not JSON";
+    UnsupportedMediaType = 415, "unsupported_media_type", "The body is of another type";
     DuplicateKey = 422, "duplicate_key", "A key stands twice in the body";
     JsonTooDeep = 422, "json_too_deep", "The body is nested too deeply";
     BodyNotObject = 422, "body_not_object", "The body is not an object";

@@ -68,6 +68,8 @@ pub enum ReplyKind {
     Secret,
     /// It has no end.
     Stream,
+    /// It is no JSON but a file, made anew each time.
+    File,
 }
 
 /// A handler that has its caller and waits for the call.
@@ -133,6 +135,8 @@ pub struct Route {
     pub exempt: &'static [&'static str],
     /// Whether its body carries a card: of such a body nothing is remembered and nothing shown back.
     pub card: bool,
+    /// Whether its body is XML: larger than others, searched by whoever reads it.
+    pub xml: bool,
     /// Whether a policy may have it wait for approvals instead: then the answer is 202 with the approval.
     pub waits: bool,
     pub door: Door,
@@ -207,6 +211,7 @@ impl Route {
             reply_schema: || Schema::Bool(true),
             exempt: &[],
             card: false,
+            xml: false,
             waits: false,
             door,
         }
@@ -307,6 +312,18 @@ impl Route {
     }
 
     #[must_use]
+    pub fn xml(mut self) -> Route {
+        self.xml = true;
+        self
+    }
+
+    #[must_use]
+    pub fn file(mut self) -> Route {
+        self.reply = ReplyKind::File;
+        self
+    }
+
+    #[must_use]
     pub fn streaming(mut self) -> Route {
         self.reply = ReplyKind::Stream;
         self
@@ -353,6 +370,7 @@ impl Route {
             ReplyKind::Kept => "kept",
             ReplyKind::Secret => "secret",
             ReplyKind::Stream => "stream",
+            ReplyKind::File => "file",
         };
         let money = if self.money { "money" } else { "-" };
         let permission = match self.door {

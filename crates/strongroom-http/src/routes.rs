@@ -3,6 +3,7 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod access;
+mod banks;
 mod hooks;
 mod links;
 mod log;
@@ -31,6 +32,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(wallet_rows());
         rows.extend(money_rows());
         rows.extend(payout_rows());
+        rows.extend(banks::rows());
         rows.extend(token_rows());
         rows.extend(payment_rows());
         rows.extend(refund_rows());
@@ -435,6 +437,9 @@ mod tests {
                 "refunds",
                 "approval",
                 "users",
+                "payout-rails",
+                "payout-files",
+                "bank-files",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

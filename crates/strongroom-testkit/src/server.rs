@@ -15,7 +15,7 @@ use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
-use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::id::{AnyId, Kind};
 use strongroom_types::mode::Scope;
 use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;
@@ -239,12 +239,16 @@ impl TestServer {
             .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
     }
 
-    /// Takes one payment or refund one step further, whatever else is due and whatever the clock says.
+    /// Takes one payment, refund, payout or file one step further, whatever else is due and whatever the clock says.
     pub fn attend(&self, scope: Scope, id: &str) {
-        let (id, work) = match (PaymentId::parse(id), RefundId::parse(id)) {
-            (Some(payment), _) => (payment.0, DueWork::Payment),
-            (_, Some(refund)) => (refund.0, DueWork::Refund),
-            _ => panic!("`{id}` is neither a payment nor a refund"),
+        let known = AnyId::parse(id).map(|id| (id.raw, id.kind));
+        let (id, work) = match known {
+            Some((raw, Kind::Payment)) => (raw, DueWork::Payment),
+            Some((raw, Kind::Refund)) => (raw, DueWork::Refund),
+            Some((raw, Kind::Payout)) => (raw, DueWork::Rail),
+            Some((raw, Kind::PayoutFile)) => (raw, DueWork::PayoutFile),
+            Some((raw, Kind::BankFile)) => (raw, DueWork::BankFile),
+            _ => panic!("`{id}` is nothing that a worker looks after"),
         };
         let job = DueJob { scope, id, work };
         let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);

@@ -247,6 +247,14 @@ registry! {
     Sale = 61, "txn", SaleId;
     /// A request for money that is paid on the hosted page. Random throughout: whoever knows it may pay.
     PaymentLink = 70, "plink", PaymentLinkId;
+    /// What payouts from a wallet to banks leave by. Shares its wallet's number.
+    PayoutRail = 75, "rail", PayoutRailId;
+    /// Payouts that go to a bank together.
+    PayoutFile = 76, "pfile", PayoutFileId;
+    /// What a bank says of payouts and accounts.
+    BankFile = 77, "bfile", BankFileId;
+    /// A page of the list that a file is made of.
+    FilePage = 78, "fpage", FilePageId;
 }
 
 /// An id together with its kind.

@@ -16,5 +16,6 @@ pub mod money;
 pub mod reference;
 pub mod secret;
 pub mod time;
+pub mod zone;
 
 pub use strongroom_derive::Classified;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::payments::Attended;
 use crate::till::Till;
-use crate::{approvals, payment_links, payments, rail, tokens};
+use crate::{approvals, files, payment_links, payments, rail, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -213,6 +213,14 @@ fn asks(work: DueWork) -> bool {
     is_carried(work) || work == DueWork::Token
 }
 
+/// Whether a refusal only says that somebody was quicker: what is asked for next is due again already.
+fn is_kept(work: DueWork) -> bool {
+    matches!(
+        work,
+        DueWork::Refund | DueWork::PayoutFile | DueWork::BankFile
+    )
+}
+
 async fn until_next(engine: &Engine) -> Duration {
     let Ok(Some(due)) = engine.next_job().await else {
         return NAP;
@@ -222,7 +230,8 @@ async fn until_next(engine: &Engine) -> Duration {
 }
 
 /// Does every job that is due once: payouts go one step along their rail, payments and refunds have one exchange with
-/// the acquirer, tokens whose time is over lose their number, approvals that nobody ended in time end. Says how many there were.
+/// the acquirer, tokens whose time is over lose their number, approvals that nobody ended in time end, files to and from
+/// banks go on. Says how many there were.
 ///
 /// # Errors
 /// [`Failure`] of the engine; what can never be done is dropped from the jobs instead.
@@ -274,10 +283,12 @@ async fn attend_at(
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,
         DueWork::Refund => payments::attend_refund(engine, till, step, job).await,
+        DueWork::PayoutFile => files::attend_payout_file(engine, job).await,
+        DueWork::BankFile => files::attend_bank_file(engine, job).await,
     };
     let done = match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.
-        Err(Failure::Rejected { .. }) if job.work != DueWork::Refund => engine.drop_job(job).await,
+        Err(Failure::Rejected { .. }) if !is_kept(job.work) => engine.drop_job(job).await,
         done => done,
     };
     done.map(|()| Attended::Done)

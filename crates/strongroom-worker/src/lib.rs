@@ -1,4 +1,4 @@
-//! Work after the commit: the sandbox rail, card payments and refunds, tokens that expire, webhooks, checkpoints, summaries, retention.
+//! Work after the commit: the sandbox rail, files to and from banks, card payments and refunds, tokens that expire, webhooks, checkpoints, summaries, retention.
 //!
 //! Every worker takes what is due from the store and acts through the engine's one path, so it may be killed at any
 //! point and repeats itself safely. Nothing here decides: what may happen to a payout is the domain's business.
@@ -6,6 +6,7 @@
 
 mod approvals;
 mod due;
+mod files;
 mod keys;
 mod payment_links;
 mod payments;

@@ -87,6 +87,7 @@ struct Limits {
     #[serde(default)]
     report_only: bool,
     connections: Option<u32>,
+    bank_file_mib: Option<u8>,
 }
 
 /// Fewer uses than this would have a busy key replaced all the time: counting goes in blocks of 2^20.
@@ -210,6 +211,7 @@ impl Config {
             key_writes_per_second,
             report_only,
             connections,
+            bank_file_mib,
         } = self.limits;
         Ok(EdgeSettings {
             behind_tls: !self.public_origins.is_empty()
@@ -232,6 +234,9 @@ impl Config {
             limits_report_only: report_only,
             limits_file: Some(self.data.join("limits")),
             connections: connections.unwrap_or(standard.connections).max(1),
+            bank_file_limit: bank_file_mib.map_or(standard.bank_file_limit, |mib| {
+                usize::from(mib.max(1)) << 20
+            }),
             webhook_challenge: self.webhooks.challenge,
             ..standard
         })
@@ -249,10 +254,8 @@ impl Config {
     /// How the workers pace themselves.
     pub fn workers(&self) -> WorkerSettings {
         let standard = WorkerSettings::default();
-        let rail_step = self
-            .sandbox
-            .rail_step_ms
-            .map_or(standard.rail_step, i64::from);
+        let step = self.sandbox.rail_step_ms;
+        let rail_step = step.map_or(standard.rail_step, i64::from);
         WorkerSettings {
             rail_step,
             ..standard
@@ -358,6 +361,7 @@ admin_listen = "127.0.0.1:7071"
 # Whether these are only reported: in /metrics, and by `warning` in the request log.
 # report_only = true
 # connections = 8192
+# bank_file_mib = 16
 
 [webhooks]
 # Private networks that webhooks of test mode may be sent to, by plain http too. Live ones never are.

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -21,12 +21,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto", "httpsig"]),
-    ("domain", &["derive", "types", "ledger", "auth"]),
+    ("iso20022", &["types"]),
+    ("domain", &["derive", "types", "ledger", "auth", "iso20022"]),
     ("store", &["types"]),
     (
         "engine",
         &[
             "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
+            "iso20022",
         ],
     ),
     ("acquirer", &["types", "vault", "domain"]),
@@ -46,7 +48,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine", "httpsig",
+            "domain", "engine", "httpsig", "iso20022",
         ],
     ),
     ("client", &["types", "crypto", "audit", "httpsig"]),
@@ -59,6 +61,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         &[
             "cluster", "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store",
             "engine", "outbound", "worker", "http", "client", "vault", "tls", "httpsig",
+            "iso20022",
         ],
     ),
     (
@@ -66,6 +69,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan", "tls",
             "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen", "testkit",
+            "iso20022",
         ],
     ),
     ("", EVERY_ROOM),
@@ -77,7 +81,7 @@ const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd", "httpsig",
+    "vaultd", "httpsig", "iso20022",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

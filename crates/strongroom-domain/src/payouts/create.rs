@@ -17,9 +17,11 @@ use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::{EventFact, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, books_key};
+use crate::payout_rails::rail_key;
 use crate::rejection::{Code, Rejection};
 use crate::view;
 
+use super::on_file::seat_for;
 use super::steps::{hold, transaction};
 use super::{BankAccount, Payout, PayoutBody, PayoutStatus, Recipient};
 
@@ -44,6 +46,11 @@ impl NewRecipient {
             return None;
         };
         account.index_text(bank_code.as_deref())
+    }
+
+    /// Whether a file rail could carry it.
+    fn has_iban(&self) -> bool {
+        matches!(self, NewRecipient::Bank { account, .. } if account.iban.is_some())
     }
 }
 
@@ -99,6 +106,9 @@ impl Command for CreatePayout {
         }
         if let Some(text) = self.recipient.index_text() {
             keys = keys.holder(Field::BankAccount, &text);
+        }
+        if let (Some(source), true) = (self.source_in(facts, scope), self.recipient.has_iban()) {
+            keys = keys.record(rail_key(source));
         }
         match &self.reference_id {
             Some(reference) => keys.holder(Field::PayoutReference, reference.as_str()),
@@ -189,6 +199,7 @@ impl CreatePayout {
             created_at: moment.now,
             processed_at: None,
             failure: None,
+            seat: None,
         }
     }
 
@@ -259,8 +270,10 @@ impl CreatePayout {
         bank_code: &Option<String>,
         account: &BankAccount,
     ) -> Result<Decision, Rejection> {
-        if moment.scope.mode.is_live() {
-            let text = "no rail to banks is connected in live mode: only the sandbox has one";
+        let seat = seat_for(facts, source, account)?;
+        // SECURITY: the sandbox never pretends to have paid live money.
+        if seat.is_none() && moment.scope.mode.is_live() {
+            let text = "no rail carries this in live mode: the wallet is on no file rail, or the recipient has no IBAN";
             return Err(Rejection::at(Code::NoRail, "/recipient/type", text));
         }
         let id = PayoutId(moment.fresh());
@@ -282,8 +295,12 @@ impl CreatePayout {
             subject,
             bank_code: bank_code.clone(),
         };
+        let body = PayoutBody {
+            seat,
+            ..self.body(id, source, recipient, moment)
+        };
         let payout = Payout {
-            body: self.body(id, source, recipient, moment),
+            body,
             bank: Some(account.clone()),
         };
         let events = vec![

@@ -1,9 +1,11 @@
 //! Payouts: money leaving a wallet, to another wallet at once or to a bank account over a rail.
 //!
 //! `initiated → pending → processing → completed`; `failed`, `cancelled` (before processing) and `reversed` (after
-//! completed) end it. To a bank, the money is held (available → reserved) until the rail has answered.
+//! completed) end it. To a bank, the money is held (available → reserved) until the rail has answered: the sandbox, or a
+//! bank that payouts go to in files ([`crate::payout_files`]).
 
 mod create;
+mod on_file;
 mod steps;
 
 use minicbor::{Decode, Encode};
@@ -15,8 +17,12 @@ use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
+use crate::payout_files::Seat;
+
 pub(crate) use create::check_wallet;
 pub use create::{CreatePayout, NewRecipient};
+pub(crate) use on_file::{begin_processing, fail, give_back, settle};
+pub(crate) use steps::step_keys;
 pub use steps::{AdvancePayout, CancelPayout, ReversePayout, sandbox_outcome};
 
 macro_rules! statuses {
@@ -64,11 +70,54 @@ pub enum PayoutFailure {
     InvalidAccount,
     #[n(2)]
     BankUnavailable,
+    /// What follows, banks say of payouts in files.
+    #[n(3)]
+    AccountClosed,
+    #[n(4)]
+    AccountBlocked,
+    #[n(5)]
+    RecipientMismatch,
+    #[n(6)]
+    AmountRefused,
+    #[n(7)]
+    Duplicate,
+    #[n(8)]
+    RegulatoryReason,
+    #[n(9)]
+    RecipientRefused,
+    #[n(10)]
+    TooLate,
+    #[n(11)]
+    BankRefused,
 }
 
 impl PayoutFailure {
+    pub const ALL: &'static [PayoutFailure] = &[
+        PayoutFailure::InsufficientFunds,
+        PayoutFailure::InvalidAccount,
+        PayoutFailure::BankUnavailable,
+        PayoutFailure::AccountClosed,
+        PayoutFailure::AccountBlocked,
+        PayoutFailure::RecipientMismatch,
+        PayoutFailure::AmountRefused,
+        PayoutFailure::Duplicate,
+        PayoutFailure::RegulatoryReason,
+        PayoutFailure::RecipientRefused,
+        PayoutFailure::TooLate,
+        PayoutFailure::BankRefused,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
+            PayoutFailure::AccountClosed => "account_closed",
+            PayoutFailure::AccountBlocked => "account_blocked",
+            PayoutFailure::RecipientMismatch => "recipient_mismatch",
+            PayoutFailure::AmountRefused => "amount_refused",
+            PayoutFailure::Duplicate => "duplicate",
+            PayoutFailure::RegulatoryReason => "regulatory_reason",
+            PayoutFailure::RecipientRefused => "recipient_refused",
+            PayoutFailure::TooLate => "too_late",
+            PayoutFailure::BankRefused => "bank_refused",
             PayoutFailure::InsufficientFunds => "insufficient_funds",
             PayoutFailure::InvalidAccount => "invalid_account",
             PayoutFailure::BankUnavailable => "bank_unavailable",
@@ -127,9 +176,23 @@ pub struct PayoutBody {
     #[n(10)]
     #[class(operational)]
     pub failure: Option<PayoutFailure>,
+    /// Its place on a file rail; nothing where the sandbox carries it.
+    #[n(11)]
+    #[class(operational)]
+    pub seat: Option<Seat>,
 }
 
 impl PayoutBody {
+    /// Whether the rail's worker has to look at it again. On a file rail, its file is looked at instead once it is in one.
+    pub fn is_on_rail(&self) -> bool {
+        let is_collected = self.seat.is_some_and(|seat| seat.place.is_some());
+        let is_open = matches!(
+            self.status,
+            PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+        );
+        is_open && !is_collected
+    }
+
     /// The data subject of the personal part.
     pub fn subject(&self) -> Option<SubjectId> {
         match self.recipient {

@@ -12,9 +12,11 @@ use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::{EventFact, Transaction, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::payout_files::{file_keys, withdraw};
 use crate::rejection::{Code, Rejection};
 use crate::view;
 
+use super::on_file::join_file;
 use super::{Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient};
 
 pub(super) fn transaction(
@@ -56,7 +58,7 @@ fn existing(facts: &Facts, id: PayoutId) -> Result<&Payout, Rejection> {
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such payout"))
 }
 
-fn wrong_state(payout: &Payout, wish: &str) -> Rejection {
+pub(super) fn wrong_state(payout: &Payout, wish: &str) -> Rejection {
     let text = format!(
         "`{}` is {} and cannot be {wish}",
         payout.body.id,
@@ -66,17 +68,17 @@ fn wrong_state(payout: &Payout, wish: &str) -> Rejection {
 }
 
 /// A payout that moved on: its new body, the movement, what follows.
-struct Step {
-    action: Action,
-    status: PayoutStatus,
-    failure: Option<PayoutFailure>,
-    kind: Option<TransactionKind>,
-    events: Vec<EventType>,
-    job: Option<Job>,
+pub(super) struct Step {
+    pub action: Action,
+    pub status: PayoutStatus,
+    pub failure: Option<PayoutFailure>,
+    pub kind: Option<TransactionKind>,
+    pub events: Vec<EventType>,
+    pub job: Option<Job>,
 }
 
 impl Step {
-    fn take(
+    pub fn take(
         self,
         facts: &Facts,
         moment: &mut Moment,
@@ -164,7 +166,8 @@ fn about(
     }
 }
 
-fn step_keys(facts: &Facts, id: PayoutId) -> Keys {
+/// What any step of a payout may touch.
+pub(crate) fn step_keys(facts: &Facts, id: PayoutId) -> Keys {
     let keys = Keys::default().record(id.any());
     let Some(payout) = facts.payout(id) else {
         return keys;
@@ -174,7 +177,7 @@ fn step_keys(facts: &Facts, id: PayoutId) -> Keys {
         .record(external_key(payout.body.amount.currency));
     match payout.body.recipient {
         Recipient::Wallet(target) => keys.books(target),
-        Recipient::BankAccount { .. } => keys,
+        Recipient::BankAccount { .. } => file_keys(facts, keys, payout),
     }
 }
 
@@ -202,6 +205,7 @@ impl Command for CancelPayout {
         ) {
             return Err(wrong_state(payout, "cancelled"));
         }
+        let withdrawn = withdraw(facts, payout)?;
         let step = Step {
             action: Action::PayoutCancelled,
             status: PayoutStatus::Cancelled,
@@ -210,7 +214,11 @@ impl Command for CancelPayout {
             events: vec![EventType::WalletReleased, EventType::PayoutCancelled],
             job: Some(Job::RailDone(self.id)),
         };
-        step.take(facts, moment, payout)
+        let decision = step.take(facts, moment, payout)?;
+        Ok(match withdrawn {
+            Some(withdrawn) => withdrawn.written(decision),
+            None => decision,
+        })
     }
 }
 
@@ -277,6 +285,9 @@ impl Command for AdvancePayout {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payout = existing(facts, self.id)?;
+        if let Some(seat) = payout.body.seat {
+            return join_file(facts, moment, payout, seat);
+        }
         let again = Some(Job::Rail(self.id, moment.now.plus(self.pause)));
         let step = match payout.body.status {
             PayoutStatus::Initiated => {
@@ -298,7 +309,7 @@ impl Command for AdvancePayout {
 }
 
 impl Step {
-    fn onward(action: Action, status: PayoutStatus, job: Option<Job>) -> Step {
+    pub fn onward(action: Action, status: PayoutStatus, job: Option<Job>) -> Step {
         let event = match status {
             PayoutStatus::Pending => EventType::PayoutPending,
             _ => EventType::PayoutProcessing,
@@ -313,7 +324,7 @@ impl Step {
         }
     }
 
-    fn completed(id: PayoutId) -> Step {
+    pub fn completed(id: PayoutId) -> Step {
         Step {
             action: Action::PayoutCompleted,
             status: PayoutStatus::Completed,
@@ -324,7 +335,7 @@ impl Step {
         }
     }
 
-    fn failed(id: PayoutId, failure: PayoutFailure) -> Step {
+    pub fn failed(id: PayoutId, failure: PayoutFailure) -> Step {
         Step {
             action: Action::PayoutFailed,
             status: PayoutStatus::Failed,

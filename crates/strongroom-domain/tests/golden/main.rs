@@ -6,6 +6,7 @@
 
 mod alerts;
 mod approvals;
+mod banks;
 mod cards;
 mod keys;
 mod links;
@@ -15,6 +16,7 @@ mod webhooks;
 
 use alerts::{alert, raised};
 use approvals::{approval, owned_key, plain_approval, policies};
+use banks::{account, payout};
 use cards::{linked_payment, paid, payment, refund, token};
 use keys::{allowance, certified_key, restricted_key};
 use links::payment_link;
@@ -28,9 +30,7 @@ use strongroom_domain::entry::{
 };
 use strongroom_domain::event::{EventType, render};
 use strongroom_domain::organizations::{CurrencyWallet, Organization, Tenant};
-use strongroom_domain::payouts::{
-    BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient,
-};
+use strongroom_domain::payouts::{Payout, Recipient};
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::view::rendered_reply;
@@ -63,22 +63,6 @@ fn metadata() -> Metadata {
         ("a".into(), "1".into()),
     ])
     .unwrap()
-}
-
-fn payout(recipient: Recipient) -> PayoutBody {
-    PayoutBody {
-        id: PayoutId(raw(1)),
-        status: PayoutStatus::Completed,
-        amount: Money::new(10_000, php()),
-        source: WalletId(raw(2)),
-        recipient,
-        reference_id: ReferenceId::parse("order-7"),
-        description: Some("rent".into()),
-        metadata: metadata(),
-        created_at: Timestamp(1_705_314_600_007),
-        processed_at: Some(Timestamp(1_705_314_600_007)),
-        failure: Some(PayoutFailure::BankUnavailable),
-    }
 }
 
 fn posting(n: u8, change: i64) -> Posting {
@@ -266,6 +250,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment_link", Record::PaymentLink(payment_link())),
     ];
     all.extend(shop::records());
+    all.extend(banks::records());
     all
 }
 
@@ -292,14 +277,6 @@ fn wallet() -> Wallet {
             email: Some("p@example.com".into()),
             phone: None,
         }),
-    }
-}
-
-fn account() -> BankAccount {
-    BankAccount {
-        account_name: "Juan".into(),
-        account_number: Some("001234567890".into()),
-        iban: None,
     }
 }
 

@@ -7,7 +7,7 @@ use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
 use strongroom_domain::payments::Waits;
-use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
+use strongroom_domain::payouts::{Payout, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_domain::tokens::TokenStatus;
 use strongroom_domain::users::UserStatus;
@@ -19,11 +19,13 @@ use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
 
 use crate::accept::{
-    APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB, job_mark,
+    APPROVAL_JOB, BANK_FILE_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, PAYOUT_FILE_JOB, RAIL_JOB,
+    REFUND_JOB, TOKEN_JOB, job_mark,
 };
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
+use crate::verify::files;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
 use crate::verify::shop;
@@ -159,7 +161,8 @@ impl Claims {
                 }
             }
             other => {
-                for (field, text, id) in shop::claims(other) {
+                for (field, text, id) in shop::claims(other).into_iter().chain(files::claims(other))
+                {
                     claim(field, Some(&text), id);
                 }
             }
@@ -334,7 +337,7 @@ pub(super) struct Jobs {
 
 /// When a job must be due.
 #[derive(Clone, Copy)]
-enum Due {
+pub(super) enum Due {
     /// After this time, within a day.
     Soon(i64),
     At(i64),
@@ -344,11 +347,7 @@ impl Jobs {
     pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
         match record {
             Record::Payout(payout) => {
-                let open = matches!(
-                    payout.body.status,
-                    PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
-                );
-                if open {
+                if payout.body.is_on_rail() {
                     let key = (scope, RAIL_JOB, payout.body.id.0.0);
                     self.expected.insert(key, Due::Soon(changed));
                 }
@@ -387,7 +386,7 @@ impl Jobs {
                     self.expected.insert(key, Due::At(end.0));
                 }
             }
-            _ => {}
+            other => self.expected.extend(files::job(scope, other, changed)),
         }
     }
 
@@ -441,6 +440,8 @@ impl Jobs {
                 PAYMENT_JOB => "payment",
                 APPROVAL_JOB => "approval",
                 PAYMENT_LINK_JOB => "payment link",
+                PAYOUT_FILE_JOB => "payout file",
+                BANK_FILE_JOB => "bank file",
                 _ => "refund",
             };
             damages.note(format!(

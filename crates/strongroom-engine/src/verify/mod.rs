@@ -7,6 +7,7 @@
 
 mod books;
 mod bundle;
+mod files;
 mod indexes;
 mod keys;
 mod log;
@@ -37,6 +38,7 @@ use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
 use crate::vault::open_card;
 use books::Books;
+use files::Files;
 use indexes::{Claims, Jobs};
 use keys::{KeyPlace, Keys};
 use log::Walk;
@@ -93,6 +95,7 @@ pub fn verify(
         jobs: Jobs::default(),
         payments: Payments::default(),
         shop: Shop::default(),
+        files: Files::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -174,6 +177,7 @@ struct Verifier<'a> {
     jobs: Jobs,
     payments: Payments,
     shop: Shop,
+    files: Files,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -255,6 +259,7 @@ impl Verifier<'_> {
         self.jobs.record(scope, record, changed.unwrap_or(0));
         self.payments.record(scope, record);
         self.shop.record(scope, record);
+        self.files.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
@@ -346,6 +351,7 @@ impl Verifier<'_> {
         self.payments.finish(&unread, &mut damages);
         self.payments.finish_links(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);
+        self.files.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

@@ -7,6 +7,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod events;
+mod files;
 mod filters;
 mod keys;
 mod movements;
@@ -36,6 +37,7 @@ use crate::load::open_with;
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
+pub use files::{BankFileFilter, PayoutFileFilter, content as file_content};
 pub use filters::{
     AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
     RefundFilter, TransactionFilter, WalletFilter,

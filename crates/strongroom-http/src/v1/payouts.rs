@@ -4,7 +4,8 @@ use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CancelPayouts, CreatePayouts, ReadPayouts, ReversePayouts};
 use strongroom_auth::{Caller, Dialect};
 use strongroom_domain::payouts::{
-    BankAccount, CancelPayout, CreatePayout, NewRecipient, PayoutStatus, ReversePayout,
+    BankAccount, CancelPayout, CreatePayout, NewRecipient, PayoutFailure, PayoutStatus,
+    ReversePayout,
 };
 use strongroom_domain::view::{self, PayoutView};
 use strongroom_engine::PayoutFilter;
@@ -232,32 +233,32 @@ fn bank_recipient() -> Schema {
 }
 
 pub fn schema() -> Schema {
-    schema::named(
-        "payout",
-        schema::reply(vec![
-            ("id", schema::id("payout")),
-            ("object", schema::constant("payout")),
-            ("status", schema::one_of(STATUSES)),
-            ("amount", schema::minor()),
-            ("amount_decimal", schema::text()),
-            ("currency", schema::currency()),
-            ("source_wallet_id", schema::id("wallet")),
-            (
-                "recipient",
-                json!({"oneOf": [wallet_recipient(), shown_account()]}),
-            ),
-            ("reference_id", schema::nullable(schema::reference_id())),
-            ("description", schema::nullable(schema::text())),
-            ("metadata", schema::metadata()),
-            ("failure_code", schema::nullable(failure_codes())),
-            ("processed_at", schema::nullable(schema::time())),
-            ("created_at", schema::time()),
-        ]),
-    )
+    let fields = schema::reply(vec![
+        ("id", schema::id("payout")),
+        ("object", schema::constant("payout")),
+        ("status", schema::one_of(STATUSES)),
+        ("amount", schema::minor()),
+        ("amount_decimal", schema::text()),
+        ("currency", schema::currency()),
+        ("source_wallet_id", schema::id("wallet")),
+        (
+            "recipient",
+            json!({"oneOf": [wallet_recipient(), shown_account()]}),
+        ),
+        ("reference_id", schema::nullable(schema::reference_id())),
+        ("description", schema::nullable(schema::text())),
+        ("metadata", schema::metadata()),
+        ("failure_code", schema::nullable(failure_codes())),
+        ("processed_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ]);
+    let fields = schema::optional(fields, "payout_file_id", schema::id("pfile"));
+    schema::named("payout", fields)
 }
 
 fn failure_codes() -> Schema {
-    schema::one_of(&["insufficient_funds", "invalid_account", "bank_unavailable"])
+    let all: Vec<&str> = PayoutFailure::ALL.iter().map(|f| f.as_str()).collect();
+    schema::one_of(&all)
 }
 
 fn shown_account() -> Schema {

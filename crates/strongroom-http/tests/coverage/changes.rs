@@ -71,6 +71,8 @@ fn noun(route: &Route) -> &'static str {
         Some("tokens") => "token",
         Some("payments") => "payment",
         Some("payment-links") => "payment_link",
+        Some("payout-rails") => "payout_rail",
+        Some("payout-files") => "payout_file",
         Some("refunds") => "refund",
         Some("users") => "user",
         Some("alerts") => "alert",

@@ -10,6 +10,7 @@
 )]
 
 mod access;
+mod banks;
 mod bodies;
 mod changes;
 mod matrix;

@@ -19,10 +19,12 @@ pub fn tenant() -> Tenant<'static> {
     Tenant::found(TestServer::shared())
 }
 
-/// The routes behind a credential. A stream has no end to wait for; `v1/events` tests it, its refusals included.
+/// The routes behind a credential. A stream has no end to wait for; `v1/events` tests it, its refusals included. Files are no
+/// JSON: `v1/banks` tests those.
 pub fn guarded() -> impl Iterator<Item = &'static Route> {
-    let has_end = |route: &&Route| route.reply != ReplyKind::Stream;
-    let routes = routes().iter().filter(has_end);
+    let is_json =
+        |route: &&Route| !matches!(route.reply, ReplyKind::Stream | ReplyKind::File) && !route.xml;
+    let routes = routes().iter().filter(is_json);
     routes.filter(|route| route.permission.is_some())
 }
 
@@ -152,6 +154,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/events/") => newest(acme, "/v1/events"),
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
         path if crate::shop::is_of_it(path) => crate::shop::resource(path, acme),
+        path if crate::banks::is_of_it(path) => crate::banks::resource(path, acme),
         path => panic!("no sample for `{path}`: say here how it is used well"),
     }
 }
@@ -220,6 +223,9 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
     }
     if crate::shop::is_of_it(route.path) {
         return Some(crate::shop::body(route.verb, route.path, acme));
+    }
+    if crate::banks::is_of_it(route.path) {
+        return Some(crate::banks::body(route.verb, route.path, acme));
     }
     Some(match (route.verb, route.path) {
         (Verb::Post, "/v1/wallets") => json!({ "type": "master", "metadata": { "a": "b" } }),

@@ -7,6 +7,7 @@ mod api_keys;
 mod approvals;
 mod audit_logs;
 mod auth;
+mod banks;
 mod checkpoints;
 mod customers;
 mod events;

@@ -1,6 +1,7 @@
 //! The receiving side of webhooks, for tests that run the program.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod banks;
 pub mod delivery;
 pub mod every_event;
 pub mod every_link;
