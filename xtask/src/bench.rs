@@ -87,6 +87,8 @@ enum Which {
     Protection,
     /// What it costs to know who asks and whether he may
     Access,
+    /// How long reports take, and how much memory
+    Reports,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -156,6 +158,12 @@ fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra
     if options.only == Some(Which::Access) {
         let keys = if options.smoke { "100" } else { "100000" };
         return extra::from_example("strongroom-testkit", "access", &[keys]).map(Some);
+    }
+    if options.only == Some(Which::Reports) {
+        let movements = if options.smoke { "1000" } else { "1000000" };
+        let folder = folder.to_string_lossy();
+        return extra::from_example("strongroom-testkit", "reports", &[movements, &folder])
+            .map(Some);
     }
     let protection = options.only == Some(Which::Protection);
     if options.webhooks || options.rotation || protection {

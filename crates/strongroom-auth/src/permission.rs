@@ -89,6 +89,10 @@ permissions! {
     ManageShifts = "manage:shifts";
     CreateSales = "create:transactions";
     VoidSales = "void:transactions";
+    ReadFeeSchedules = "read:fee_schedules";
+    ManageFeeSchedules = "manage:fee_schedules";
+    ReadReports = "read:reports";
+    ManageReports = "manage:reports";
     Operate = "operate:installation";
 }
 
@@ -221,6 +225,9 @@ const OPERATOR: &[&str] = &[
     "read:payment_links",
     "create:payment_links",
     "cancel:payment_links",
+    "read:fee_schedules",
+    "read:reports",
+    "manage:reports",
 ];
 
 impl Role {
@@ -282,6 +289,8 @@ impl Role {
                 "manage:shifts",
                 "void:transactions",
                 "cancel:payment_links",
+                "manage:fee_schedules",
+                "manage:reports",
             ],
             Role::Operator => OPERATOR,
             Role::Viewer => &[
@@ -305,6 +314,8 @@ impl Role {
                 "read:shifts",
                 "read:users",
                 "read:payment_links",
+                "read:fee_schedules",
+                "read:reports",
             ],
             // Of links the edge shows such a key one at a time, and without whom they are for.
             Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],

@@ -149,6 +149,41 @@ actions! {
     PaymentLinkExpired = 262, "payment_link_expired";
     PaymentChallenged = 263, "payment_challenged";
     PaymentAuthenticated = 264, "payment_authenticated";
+    FeeScheduleCreated = 395, "fee_schedule_created";
+    FeeScheduleDeleted = 396, "fee_schedule_deleted";
+    ReportRequested = 400, "report_requested";
+    ReportCompleted = 401, "report_completed";
+    ReportFailed = 402, "report_failed";
+    ReportDeleted = 403, "report_deleted";
+    ReportExpired = 404, "report_expired";
+}
+
+impl Action {
+    /// Whether an entry of it never moves money, so that nobody who looks for movements need open it. It names the frequent
+    /// ones; what is not named may move some.
+    pub const fn moves_nothing(self) -> bool {
+        matches!(
+            self,
+            Action::ApiKeysUsed
+                | Action::SessionsUsed
+                | Action::AccessDenied
+                | Action::RefusalsSummarised
+                | Action::FailuresSummarised
+                | Action::HeadsRecorded
+                | Action::WalletCreated
+                | Action::PayoutPending
+                | Action::PayoutProcessing
+                | Action::TokenCreated
+                | Action::TokenExpired
+                | Action::PaymentCreated
+                | Action::PaymentSent
+                | Action::PaymentUnanswered
+                | Action::RefundSent
+                | Action::RefundUnanswered
+                | Action::PaymentLinkCreated
+                | Action::CustomerCreated
+        )
+    }
 }
 
 impl Serialize for Action {

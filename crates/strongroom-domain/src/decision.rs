@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
-    AnyId, ApprovalId, Kind, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId, SubjectId,
-    TokenId,
+    AnyId, ApprovalId, Kind, PaymentId, PaymentLinkId, PayoutId, RawId, RefundId, ReportId,
+    SubjectId, TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -77,6 +77,9 @@ pub enum Job {
     /// Write down that nobody has paid this link in time, at the given time.
     PaymentLink(PaymentLinkId, Timestamp),
     PaymentLinkDone(PaymentLinkId),
+    /// Make this report, or end it, at the given time.
+    Report(ReportId, Timestamp),
+    ReportDone(ReportId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.
@@ -144,9 +147,13 @@ impl Movement {
 fn account_of(facts: &Facts, id: AnyId, transaction: &Transaction) -> Result<Account, Rejection> {
     match facts.record(id).map(Arc::as_ref) {
         Some(Record::Books(books)) => Ok(books.account),
-        Some(Record::External(account) | Record::Cash(account)) => Ok(*account),
-        // The drawer of a shift that opens.
-        None if id.kind == Kind::Cash => Ok(Account::empty(transaction.amount.currency)),
+        Some(Record::External(account) | Record::Cash(account) | Record::Fees(account)) => {
+            Ok(*account)
+        }
+        // The drawer of a shift that opens, and the first fee of a currency.
+        None if matches!(id.kind, Kind::Cash | Kind::Fees) => {
+            Ok(Account::empty(transaction.amount.currency))
+        }
         _ if id == external_key(transaction.amount.currency) => {
             Ok(Account::empty(transaction.amount.currency))
         }
@@ -255,7 +262,9 @@ impl Decision {
         let (_, record) = self.changes.iter().rev().find(|(known, _)| *known == id)?;
         match record.as_ref() {
             Record::Books(books) => Some(books.account),
-            Record::External(account) | Record::Cash(account) => Some(*account),
+            Record::External(account) | Record::Cash(account) | Record::Fees(account) => {
+                Some(*account)
+            }
             _ => None,
         }
     }
@@ -280,6 +289,7 @@ impl Decision {
                 })
             }
             _ if id.kind == Kind::Cash => Record::Cash(account),
+            _ if id.kind == Kind::Fees => Record::Fees(account),
             _ => Record::External(account),
         };
         self.changes.push((id, Arc::new(record)));

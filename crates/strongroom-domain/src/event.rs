@@ -8,9 +8,10 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
-    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadFeeSchedules, ReadKeys,
+    ReadPaymentLinks, ReadPayments, ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds,
+    ReadReports, ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers,
+    ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -144,6 +145,13 @@ events! {
     PaymentLinkCancelled = 193, "payment_link.cancelled";
     PaymentRequiresAction = 194, "payment.requires_action";
     PaymentAuthenticated = 195, "payment.authenticated";
+    FeeScheduleCreated = 233, "fee_schedule.created";
+    FeeScheduleDeleted = 234, "fee_schedule.deleted";
+    ReportRequested = 235, "report.requested";
+    ReportCompleted = 236, "report.completed";
+    ReportFailed = 237, "report.failed";
+    ReportDeleted = 238, "report.deleted";
+    ReportExpired = 239, "report.expired";
 }
 
 impl EventType {
@@ -168,6 +176,8 @@ impl EventType {
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
+            Some("fee_schedule") => ReadFeeSchedules::NAME,
+            Some("report") => ReadReports::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -11,12 +11,14 @@ use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
+use crate::fees::FeeSchedules;
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::reports::{ReportBody, ReportDesk, ReportPart};
 use crate::sales::SaleBody;
 use crate::sessions::{Session, SessionBody, Trace};
 use crate::shifts::ShiftBody;
@@ -55,6 +57,11 @@ pub enum Record {
     Shift(ShiftBody),
     Cash(Account),
     Sale(SaleBody),
+    Fees(Account),
+    FeeSchedules(FeeSchedules),
+    Report(ReportBody),
+    ReportPart(ReportPart),
+    ReportDesk(ReportDesk),
 }
 
 /// A personal part, in clear.
@@ -92,6 +99,11 @@ impl Record {
             Record::Shift(_) => Kind::Shift,
             Record::Cash(_) => Kind::Cash,
             Record::Sale(_) => Kind::Sale,
+            Record::Fees(_) => Kind::Fees,
+            Record::FeeSchedules(_) => Kind::FeeSchedule,
+            Record::Report(_) => Kind::Report,
+            Record::ReportPart(_) => Kind::ReportPart,
+            Record::ReportDesk(_) => Kind::ReportDesk,
         }
     }
 
@@ -106,7 +118,12 @@ impl Record {
             | Record::Policies(_)
             | Record::Staff(_)
             | Record::Store(_)
-            | Record::Cash(_) => 0,
+            | Record::Cash(_)
+            | Record::Fees(_)
+            | Record::FeeSchedules(_)
+            | Record::ReportPart(_)
+            | Record::ReportDesk(_) => 0,
+            Record::Report(report) => report.status.code(),
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -156,6 +173,11 @@ impl Record {
             Record::Shift(value) => encode(value, out),
             Record::Cash(value) => encode(value, out),
             Record::Sale(value) => encode(value, out),
+            Record::Fees(value) => encode(value, out),
+            Record::FeeSchedules(value) => encode(value, out),
+            Record::Report(value) => encode(value, out),
+            Record::ReportPart(value) => encode(value, out),
+            Record::ReportDesk(value) => encode(value, out),
         }
     }
 
@@ -229,6 +251,11 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
+            Kind::Fees => Record::Fees(decode(business)?),
+            Kind::FeeSchedule => Record::FeeSchedules(decode(business)?),
+            Kind::Report => Record::Report(decode(business)?),
+            Kind::ReportPart => Record::ReportPart(decode(business)?),
+            Kind::ReportDesk => Record::ReportDesk(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

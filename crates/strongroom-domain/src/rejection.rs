@@ -135,6 +135,7 @@ codes! {
     TillSignatureInvalid = 114, "till_signature_invalid", Invalid, "The till did not sign this";
     CustomerErased = 115, "customer_erased", State, "The customer is erased";
     TillRetired = 116, "till_retired", State, "The till is retired";
+    ReportNotReady = 200, "report_not_ready", Conflict, "The report has no content";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
 }
 

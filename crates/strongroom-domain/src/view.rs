@@ -13,6 +13,7 @@ use strongroom_types::id::{
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
+use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
@@ -145,6 +146,16 @@ pub struct PayoutView<'a> {
     pub failure_code: Option<PayoutFailure>,
     pub processed_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// Only where a schedule was in force: what is rendered from the log of before stays the same bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_decimal: Option<String>,
+    /// What leaves the source: the amount and the fee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub net: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub net_decimal: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -169,6 +180,8 @@ impl<'a> PayoutView<'a> {
     }
 
     pub fn of(body: &'a PayoutBody, bank: Option<&'a BankAccount>) -> PayoutView<'a> {
+        let decimal = |minor| Money::new(minor, body.amount.currency).decimal();
+        let net = body.fee.map(|_| body.outgoing());
         PayoutView {
             id: body.id,
             object: "payout",
@@ -184,6 +197,10 @@ impl<'a> PayoutView<'a> {
             failure_code: body.failure,
             processed_at: body.processed_at,
             created_at: body.created_at,
+            fee: body.fee.map(|fee| fee.minor),
+            fee_decimal: body.fee.map(|fee| decimal(fee.minor)),
+            net,
+            net_decimal: net.map(decimal),
         }
     }
 }

@@ -32,6 +32,8 @@ pub(crate) const REFUND_JOB: u8 = 6;
 pub(crate) const APPROVAL_JOB: u8 = 13;
 /// One ends a payment link that nobody has paid in time.
 pub(crate) const PAYMENT_LINK_JOB: u8 = 21;
+/// One makes a report, and ends it when its time is over.
+pub(crate) const REPORT_JOB: u8 = 39;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -313,6 +315,10 @@ impl Commit {
                 .batch
                 .records
                 .push(Draft::record_row(&scope, id, &dirty, body.bytes));
+            // Large, and never decided over again but to be emptied.
+            if id.kind == Kind::ReportPart {
+                self.cache.forget((number, id));
+            }
         }
         self.erase_subjects(draft)
     }
@@ -380,6 +386,8 @@ impl Commit {
             Job::ApprovalDone(approval) => done(draft, key(APPROVAL_JOB, approval.0)),
             Job::PaymentLink(link, due) => self.at(draft, key(PAYMENT_LINK_JOB, link.0), due),
             Job::PaymentLinkDone(link) => done(draft, key(PAYMENT_LINK_JOB, link.0)),
+            Job::Report(report, due) => self.at(draft, key(REPORT_JOB, report.0), due),
+            Job::ReportDone(report) => done(draft, key(REPORT_JOB, report.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

@@ -5,7 +5,9 @@ use strongroom_types::id::RawId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::accept::{APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, TOKEN_JOB};
+use crate::accept::{
+    APPROVAL_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, RAIL_JOB, REFUND_JOB, REPORT_JOB, TOKEN_JOB,
+};
 use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
@@ -33,6 +35,8 @@ pub enum DueWork {
     Approval,
     /// Write down that a payment link's time is over.
     PaymentLink,
+    /// Make a report, or write down that its time is over.
+    Report,
 }
 
 impl DueWork {
@@ -44,6 +48,7 @@ impl DueWork {
             DueWork::Refund => REFUND_JOB,
             DueWork::Approval => APPROVAL_JOB,
             DueWork::PaymentLink => PAYMENT_LINK_JOB,
+            DueWork::Report => REPORT_JOB,
         }
     }
 
@@ -55,6 +60,7 @@ impl DueWork {
             DueWork::Refund,
             DueWork::Approval,
             DueWork::PaymentLink,
+            DueWork::Report,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

@@ -3,10 +3,12 @@
 //! From it come the router, the OpenAPI document, the committed list `docs/routes.txt` and the coverage tests.
 
 mod access;
+mod fees;
 mod hooks;
 mod links;
 mod log;
 mod people;
+mod reports;
 mod shop;
 mod watch;
 
@@ -49,6 +51,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(links::payment_link_rows());
         rows.extend(links::page_rows());
         rows.extend(links::challenge_rows());
+        rows.extend(fees::fee_rows());
+        rows.extend(reports::report_rows());
         rows.extend(log::log_rows());
         rows
     });

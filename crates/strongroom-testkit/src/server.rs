@@ -15,7 +15,7 @@ use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
-use strongroom_types::id::{PaymentId, RefundId};
+use strongroom_types::id::{PaymentId, RefundId, ReportId};
 use strongroom_types::mode::Scope;
 use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;
@@ -239,12 +239,13 @@ impl TestServer {
             .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
     }
 
-    /// Takes one payment or refund one step further, whatever else is due and whatever the clock says.
+    /// Takes one payment, refund or report one step further, whatever else is due and whatever the clock says.
     pub fn attend(&self, scope: Scope, id: &str) {
+        let report = ReportId::parse(id).map(|report| (report.0, DueWork::Report));
         let (id, work) = match (PaymentId::parse(id), RefundId::parse(id)) {
             (Some(payment), _) => (payment.0, DueWork::Payment),
             (_, Some(refund)) => (refund.0, DueWork::Refund),
-            _ => panic!("`{id}` is neither a payment nor a refund"),
+            _ => report.unwrap_or_else(|| panic!("`{id}` is nothing that is attended to")),
         };
         let job = DueJob { scope, id, work };
         let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);
@@ -284,6 +285,12 @@ impl TestServer {
     pub fn purge(&self) {
         self.wait(strongroom_worker::purge(&self.engine))
             .unwrap_or_else(|failure| panic!("no purge: {failure:?}"));
+    }
+
+    /// Holds all accounts against their postings; says how many do not agree.
+    pub fn reconcile(&self) -> usize {
+        self.wait(strongroom_worker::reconcile(&self.engine))
+            .unwrap_or_else(|failure| panic!("no reconciliation: {failure:?}"))
     }
 
     /// Writes down what was counted in memory.

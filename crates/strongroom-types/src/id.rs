@@ -247,6 +247,16 @@ registry! {
     Sale = 61, "txn", SaleId;
     /// A request for money that is paid on the hosted page. Random throughout: whoever knows it may pay.
     PaymentLink = 70, "plink", PaymentLinkId;
+    /// What came in as fees of one currency; its number is the currency's code.
+    Fees = 88, "fees", FeesId;
+    /// What is charged for payments or payouts; the number zero is of the list of them all.
+    FeeSchedule = 89, "fsch", FeeScheduleId;
+    /// What a stretch of the log comes to.
+    Report = 90, "report", ReportId;
+    /// A piece of a finished report. Counts from its report's number.
+    ReportPart = 91, "rpart", ReportPartId;
+    /// The reports that wait, counted; the number zero.
+    ReportDesk = 92, "rdesk", ReportDeskId;
 }
 
 /// An id together with its kind.

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -29,6 +29,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
+    ("pdf", &[]),
+    ("report", &["types", "pdf", "domain"]),
     ("acquirer", &["types", "vault", "domain"]),
     (
         "vaultd",
@@ -40,13 +42,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         "worker",
         &[
             "types", "vault", "channel", "outbound", "auth", "domain", "acquirer", "engine",
+            "report",
         ],
     ),
     (
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine", "httpsig",
+            "domain", "engine", "httpsig", "pdf",
         ],
     ),
     ("client", &["types", "crypto", "audit", "httpsig"]),

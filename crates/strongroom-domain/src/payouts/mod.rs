@@ -15,6 +15,8 @@ use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
+use crate::fees::PayoutFee;
+
 pub(crate) use create::check_wallet;
 pub use create::{CreatePayout, NewRecipient};
 pub use steps::{AdvancePayout, CancelPayout, ReversePayout, sandbox_outcome};
@@ -127,9 +129,23 @@ pub struct PayoutBody {
     #[n(10)]
     #[class(operational)]
     pub failure: Option<PayoutFailure>,
+    /// What is charged for it, where a schedule was in force when it was made.
+    #[n(20)]
+    #[class(sensitive)]
+    pub fee: Option<PayoutFee>,
 }
 
 impl PayoutBody {
+    /// What is charged for it.
+    pub fn fee(&self) -> i64 {
+        self.fee.map_or(0, |fee| fee.minor)
+    }
+
+    /// What leaves its source: the amount and the fee.
+    pub fn outgoing(&self) -> i64 {
+        self.amount.minor.saturating_add(self.fee())
+    }
+
     /// The data subject of the personal part.
     pub fn subject(&self) -> Option<SubjectId> {
         match self.recipient {

@@ -10,6 +10,7 @@ mod cards;
 mod keys;
 mod links;
 mod people;
+mod reports;
 mod shop;
 mod webhooks;
 
@@ -78,6 +79,7 @@ fn payout(recipient: Recipient) -> PayoutBody {
         created_at: Timestamp(1_705_314_600_007),
         processed_at: Some(Timestamp(1_705_314_600_007)),
         failure: Some(PayoutFailure::BankUnavailable),
+        fee: None,
     }
 }
 
@@ -266,6 +268,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment_link", Record::PaymentLink(payment_link())),
     ];
     all.extend(shop::records());
+    all.extend(reports::records());
     all
 }
 

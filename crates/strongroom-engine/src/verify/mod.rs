@@ -7,6 +7,8 @@
 
 mod books;
 mod bundle;
+mod due;
+mod fees;
 mod indexes;
 mod keys;
 mod log;
@@ -16,6 +18,7 @@ mod payments;
 mod points;
 mod records;
 mod report;
+mod reports;
 mod runs;
 mod shop;
 mod tree;
@@ -37,6 +40,7 @@ use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
 use crate::vault::open_card;
 use books::Books;
+use fees::Fees;
 use indexes::{Claims, Jobs};
 use keys::{KeyPlace, Keys};
 use log::Walk;
@@ -44,6 +48,7 @@ use open::Prints;
 use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
+use reports::Reports;
 use runs::Runs;
 use shop::Shop;
 use tree::Point;
@@ -92,6 +97,8 @@ pub fn verify(
         claims: Claims::default(),
         jobs: Jobs::default(),
         payments: Payments::default(),
+        fees: Fees::default(),
+        reports: Reports::default(),
         shop: Shop::default(),
         runs,
         points: HashMap::new(),
@@ -173,6 +180,8 @@ struct Verifier<'a> {
     claims: Claims,
     jobs: Jobs,
     payments: Payments,
+    fees: Fees,
+    reports: Reports,
     shop: Shop,
     runs: Runs,
     /// Roots that logs must have had, by log.
@@ -254,6 +263,8 @@ impl Verifier<'_> {
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
         self.payments.record(scope, record);
+        self.fees.record(scope, record);
+        self.reports.record(scope, record);
         self.shop.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
@@ -261,7 +272,7 @@ impl Verifier<'_> {
                 self.books
                     .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
             }
-            Record::External(account) | Record::Cash(account) => {
+            Record::External(account) | Record::Cash(account) | Record::Fees(account) => {
                 self.books
                     .check_record(scope, id, account, &self.unread, &mut self.damages);
             }
@@ -345,6 +356,8 @@ impl Verifier<'_> {
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
         self.payments.finish_links(&unread, &mut damages);
+        self.fees.finish(&unread, &mut damages);
+        self.reports.finish(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();

@@ -232,28 +232,36 @@ fn bank_recipient() -> Schema {
 }
 
 pub fn schema() -> Schema {
-    schema::named(
-        "payout",
-        schema::reply(vec![
-            ("id", schema::id("payout")),
-            ("object", schema::constant("payout")),
-            ("status", schema::one_of(STATUSES)),
-            ("amount", schema::minor()),
-            ("amount_decimal", schema::text()),
-            ("currency", schema::currency()),
-            ("source_wallet_id", schema::id("wallet")),
-            (
-                "recipient",
-                json!({"oneOf": [wallet_recipient(), shown_account()]}),
-            ),
-            ("reference_id", schema::nullable(schema::reference_id())),
-            ("description", schema::nullable(schema::text())),
-            ("metadata", schema::metadata()),
-            ("failure_code", schema::nullable(failure_codes())),
-            ("processed_at", schema::nullable(schema::time())),
-            ("created_at", schema::time()),
-        ]),
-    )
+    let payout = schema::reply(vec![
+        ("id", schema::id("payout")),
+        ("object", schema::constant("payout")),
+        ("status", schema::one_of(STATUSES)),
+        ("amount", schema::minor()),
+        ("amount_decimal", schema::text()),
+        ("currency", schema::currency()),
+        ("source_wallet_id", schema::id("wallet")),
+        (
+            "recipient",
+            json!({"oneOf": [wallet_recipient(), shown_account()]}),
+        ),
+        ("reference_id", schema::nullable(schema::reference_id())),
+        ("description", schema::nullable(schema::text())),
+        ("metadata", schema::metadata()),
+        ("failure_code", schema::nullable(failure_codes())),
+        ("processed_at", schema::nullable(schema::time())),
+        ("created_at", schema::time()),
+    ]);
+    // Where a schedule of fees was in force.
+    let fees = [
+        ("fee", schema::minor()),
+        ("fee_decimal", schema::text()),
+        ("net", schema::minor()),
+        ("net_decimal", schema::text()),
+    ];
+    let payout = fees.into_iter().fold(payout, |payout, (name, field)| {
+        schema::optional(payout, name, field)
+    });
+    schema::named("payout", payout)
 }
 
 fn failure_codes() -> Schema {
