@@ -89,6 +89,8 @@ enum Which {
     Access,
     /// Files to banks and from them
     Iso20022,
+    /// How long reports take, and how much memory
+    Reports,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -162,6 +164,12 @@ fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra
     if options.only == Some(Which::Iso20022) {
         let payouts = if options.smoke { "100" } else { "10000" };
         return extra::from_example("strongroom-testkit", "iso20022", &[payouts]).map(Some);
+    }
+    if options.only == Some(Which::Reports) {
+        let movements = if options.smoke { "1000" } else { "1000000" };
+        let folder = folder.to_string_lossy();
+        return extra::from_example("strongroom-testkit", "reports", &[movements, &folder])
+            .map(Some);
     }
     let protection = options.only == Some(Which::Protection);
     if options.webhooks || options.rotation || protection {

@@ -97,6 +97,10 @@ permissions! {
     SendPayoutFiles = "send:payout_files";
     ReadBankFiles = "read:bank_files";
     CreateBankFiles = "create:bank_files";
+    ReadFeeSchedules = "read:fee_schedules";
+    ManageFeeSchedules = "manage:fee_schedules";
+    ReadReports = "read:reports";
+    ManageReports = "manage:reports";
     Operate = "operate:installation";
 }
 
@@ -232,6 +236,9 @@ const OPERATOR: &[&str] = &[
     "read:payout_rails",
     "read:payout_files",
     "read:bank_files",
+    "read:fee_schedules",
+    "read:reports",
+    "manage:reports",
 ];
 
 impl Role {
@@ -295,6 +302,8 @@ impl Role {
                 "cancel:payment_links",
                 "manage:payout_rails",
                 "send:payout_files",
+                "manage:fee_schedules",
+                "manage:reports",
             ],
             Role::Operator => OPERATOR,
             Role::Viewer => &[
@@ -321,6 +330,8 @@ impl Role {
                 "read:payout_rails",
                 "read:payout_files",
                 "read:bank_files",
+                "read:fee_schedules",
+                "read:reports",
             ],
             // Of links the edge shows such a key one at a time, and without whom they are for.
             Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],

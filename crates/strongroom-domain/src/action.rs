@@ -158,6 +158,41 @@ actions! {
     PayoutFileSent = 371, "payout_file_sent";
     BankFileReceived = 372, "bank_file_received";
     BankEntryApplied = 373, "bank_file_entry_applied";
+    FeeScheduleCreated = 395, "fee_schedule_created";
+    FeeScheduleDeleted = 396, "fee_schedule_deleted";
+    ReportRequested = 400, "report_requested";
+    ReportCompleted = 401, "report_completed";
+    ReportFailed = 402, "report_failed";
+    ReportDeleted = 403, "report_deleted";
+    ReportExpired = 404, "report_expired";
+}
+
+impl Action {
+    /// Whether an entry of it never moves money, so that nobody who looks for movements need open it. It names the frequent
+    /// ones; what is not named may move some.
+    pub const fn moves_nothing(self) -> bool {
+        matches!(
+            self,
+            Action::ApiKeysUsed
+                | Action::SessionsUsed
+                | Action::AccessDenied
+                | Action::RefusalsSummarised
+                | Action::FailuresSummarised
+                | Action::HeadsRecorded
+                | Action::WalletCreated
+                | Action::PayoutPending
+                | Action::PayoutProcessing
+                | Action::TokenCreated
+                | Action::TokenExpired
+                | Action::PaymentCreated
+                | Action::PaymentSent
+                | Action::PaymentUnanswered
+                | Action::RefundSent
+                | Action::RefundUnanswered
+                | Action::PaymentLinkCreated
+                | Action::CustomerCreated
+        )
+    }
 }
 
 impl Serialize for Action {

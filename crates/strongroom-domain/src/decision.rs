@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
     AnyId, ApprovalId, BankFileId, Kind, PaymentId, PaymentLinkId, PayoutFileId, PayoutId, RawId,
-    RefundId, SubjectId, TokenId,
+    RefundId, ReportId, SubjectId, TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -83,6 +83,9 @@ pub enum Job {
     /// Go on with this bank's file.
     BankFile(BankFileId, Timestamp),
     BankFileDone(BankFileId),
+    /// Make this report, or end it, at the given time.
+    Report(ReportId, Timestamp),
+    ReportDone(ReportId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.
@@ -150,9 +153,13 @@ impl Movement {
 fn account_of(facts: &Facts, id: AnyId, transaction: &Transaction) -> Result<Account, Rejection> {
     match facts.record(id).map(Arc::as_ref) {
         Some(Record::Books(books)) => Ok(books.account),
-        Some(Record::External(account) | Record::Cash(account)) => Ok(*account),
-        // The drawer of a shift that opens.
-        None if id.kind == Kind::Cash => Ok(Account::empty(transaction.amount.currency)),
+        Some(Record::External(account) | Record::Cash(account) | Record::Fees(account)) => {
+            Ok(*account)
+        }
+        // The drawer of a shift that opens, and the first fee of a currency.
+        None if matches!(id.kind, Kind::Cash | Kind::Fees) => {
+            Ok(Account::empty(transaction.amount.currency))
+        }
         _ if id == external_key(transaction.amount.currency) => {
             Ok(Account::empty(transaction.amount.currency))
         }
@@ -261,7 +268,9 @@ impl Decision {
         let (_, record) = self.changes.iter().rev().find(|(known, _)| *known == id)?;
         match record.as_ref() {
             Record::Books(books) => Some(books.account),
-            Record::External(account) | Record::Cash(account) => Some(*account),
+            Record::External(account) | Record::Cash(account) | Record::Fees(account) => {
+                Some(*account)
+            }
             _ => None,
         }
     }
@@ -286,6 +295,7 @@ impl Decision {
                 })
             }
             _ if id.kind == Kind::Cash => Record::Cash(account),
+            _ if id.kind == Kind::Fees => Record::Fees(account),
             _ => Record::External(account),
         };
         self.changes.push((id, Arc::new(record)));

@@ -119,6 +119,13 @@ pub struct Transaction {
     pub postings: Vec<Posting>,
 }
 
+/// Of the `facts` part, what moved: what a reader of movements decodes, who has no use for the rest.
+#[derive(Clone, Debug, PartialEq, Decode)]
+pub struct EntryMoves {
+    #[n(3)]
+    pub transactions: Vec<Transaction>,
+}
+
 /// What a movement was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize)]
 #[cbor(index_only)]

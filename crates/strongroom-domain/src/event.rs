@@ -8,10 +8,10 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadKeys,
-    ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts, ReadPolicies,
-    ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions,
-    ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
+    ReadKeys, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts,
+    ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadShifts, ReadStores, ReadTills,
+    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -153,6 +153,13 @@ events! {
     PayoutFileSent = 226, "payout_file.sent";
     BankFileReceived = 227, "bank_file.received";
     BankFileCompleted = 228, "bank_file.completed";
+    FeeScheduleCreated = 233, "fee_schedule.created";
+    FeeScheduleDeleted = 234, "fee_schedule.deleted";
+    ReportRequested = 235, "report.requested";
+    ReportCompleted = 236, "report.completed";
+    ReportFailed = 237, "report.failed";
+    ReportDeleted = 238, "report.deleted";
+    ReportExpired = 239, "report.expired";
 }
 
 impl EventType {
@@ -180,6 +187,8 @@ impl EventType {
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
+            Some("fee_schedule") => ReadFeeSchedules::NAME,
+            Some("report") => ReadReports::NAME,
             _ => ReadKeys::NAME,
         }
     }

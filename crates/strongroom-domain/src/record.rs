@@ -12,6 +12,7 @@ use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::bank_files::BankFile;
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
+use crate::fees::FeeSchedules;
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
@@ -20,6 +21,7 @@ use crate::payout_rails::PayoutRail;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::reports::{ReportBody, ReportDesk, ReportPart};
 use crate::sales::SaleBody;
 use crate::sessions::{Session, SessionBody, Trace};
 use crate::shifts::ShiftBody;
@@ -62,6 +64,11 @@ pub enum Record {
     PayoutFile(PayoutFile),
     BankFile(BankFile),
     FilePage(FilePage),
+    Fees(Account),
+    FeeSchedules(FeeSchedules),
+    Report(ReportBody),
+    ReportPart(ReportPart),
+    ReportDesk(ReportDesk),
 }
 
 /// A personal part, in clear.
@@ -103,6 +110,11 @@ impl Record {
             Record::PayoutFile(_) => Kind::PayoutFile,
             Record::BankFile(_) => Kind::BankFile,
             Record::FilePage(_) => Kind::FilePage,
+            Record::Fees(_) => Kind::Fees,
+            Record::FeeSchedules(_) => Kind::FeeSchedule,
+            Record::Report(_) => Kind::Report,
+            Record::ReportPart(_) => Kind::ReportPart,
+            Record::ReportDesk(_) => Kind::ReportDesk,
         }
     }
 
@@ -117,7 +129,12 @@ impl Record {
             | Record::Policies(_)
             | Record::Staff(_)
             | Record::Store(_)
-            | Record::Cash(_) => 0,
+            | Record::Cash(_)
+            | Record::Fees(_)
+            | Record::FeeSchedules(_)
+            | Record::ReportPart(_)
+            | Record::ReportDesk(_) => 0,
+            Record::Report(report) => report.status.code(),
             Record::Books(books) => books.status.code(),
             Record::Payout(payout) => payout.body.status.code(),
             Record::ApiKey(key) => key.status_code(),
@@ -175,6 +192,11 @@ impl Record {
             Record::PayoutFile(value) => encode(value, out),
             Record::BankFile(value) => encode(value, out),
             Record::FilePage(value) => encode(value, out),
+            Record::Fees(value) => encode(value, out),
+            Record::FeeSchedules(value) => encode(value, out),
+            Record::Report(value) => encode(value, out),
+            Record::ReportPart(value) => encode(value, out),
+            Record::ReportDesk(value) => encode(value, out),
         }
     }
 
@@ -252,6 +274,11 @@ impl Record {
             Kind::PayoutFile => Record::PayoutFile(decode(business)?),
             Kind::BankFile => Record::BankFile(decode(business)?),
             Kind::FilePage => Record::FilePage(decode(business)?),
+            Kind::Fees => Record::Fees(decode(business)?),
+            Kind::FeeSchedule => Record::FeeSchedules(decode(business)?),
+            Kind::Report => Record::Report(decode(business)?),
+            Kind::ReportPart => Record::ReportPart(decode(business)?),
+            Kind::ReportDesk => Record::ReportDesk(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -13,6 +13,7 @@ use strongroom_types::id::{
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
+use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
@@ -148,6 +149,16 @@ pub struct PayoutView<'a> {
     /// The file that it is in, once it is in one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payout_file_id: Option<PayoutFileId>,
+    /// Only where a schedule was in force: what is rendered from the log of before stays the same bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_decimal: Option<String>,
+    /// What leaves the source: the amount and the fee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub net: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub net_decimal: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -172,6 +183,8 @@ impl<'a> PayoutView<'a> {
     }
 
     pub fn of(body: &'a PayoutBody, bank: Option<&'a BankAccount>) -> PayoutView<'a> {
+        let decimal = |minor| Money::new(minor, body.amount.currency).decimal();
+        let net = body.fee.map(|_| body.outgoing());
         PayoutView {
             id: body.id,
             object: "payout",
@@ -190,6 +203,10 @@ impl<'a> PayoutView<'a> {
             payout_file_id: body
                 .seat
                 .and_then(|seat| seat.place.map(|place| place.file)),
+            fee: body.fee.map(|fee| fee.minor),
+            fee_decimal: body.fee.map(|fee| decimal(fee.minor)),
+            net,
+            net_decimal: net.map(decimal),
         }
     }
 }

@@ -35,6 +35,8 @@ pub(crate) const PAYMENT_LINK_JOB: u8 = 21;
 /// One closes, makes or releases a payout file, and one goes on with a bank's file.
 pub(crate) const PAYOUT_FILE_JOB: u8 = 35;
 pub(crate) const BANK_FILE_JOB: u8 = 36;
+/// One makes a report, and ends it when its time is over.
+pub(crate) const REPORT_JOB: u8 = 39;
 
 impl Commit {
     /// Writes an accepted decision: records, indexes, jobs, and the entry that tells it.
@@ -316,6 +318,10 @@ impl Commit {
                 .batch
                 .records
                 .push(Draft::record_row(&scope, id, &dirty, body.bytes));
+            // Large, and never decided over again but to be emptied.
+            if id.kind == Kind::ReportPart {
+                self.cache.forget((number, id));
+            }
         }
         self.erase_subjects(draft)
     }
@@ -387,6 +393,8 @@ impl Commit {
             Job::PayoutFileDone(file) => done(draft, key(PAYOUT_FILE_JOB, file.0)),
             Job::BankFile(file, due) => self.at(draft, key(BANK_FILE_JOB, file.0), due),
             Job::BankFileDone(file) => done(draft, key(BANK_FILE_JOB, file.0)),
+            Job::Report(report, due) => self.at(draft, key(REPORT_JOB, report.0), due),
+            Job::ReportDone(report) => done(draft, key(REPORT_JOB, report.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

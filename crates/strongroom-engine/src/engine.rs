@@ -58,6 +58,9 @@ pub struct Stats {
     pub attempt_lines_dropped: u64,
     /// Keys that have a newer version and are not destroyed yet.
     pub keys_superseded: u64,
+    /// Accounts held against their postings, and those that did not agree.
+    pub accounts_reconciled: u64,
+    pub accounts_differing: u64,
 }
 
 /// A running engine. Cheap to clone.
@@ -282,6 +285,8 @@ impl Engine {
             request_lines_dropped: journals.map_or(0, |all| all.requests.dropped()),
             keys_superseded: self.superseded_keys(),
             attempt_lines_dropped: journals.map_or(0, |all| all.attempts.dropped()),
+            accounts_reconciled: read(&self.inner.shared.reports.reconciled),
+            accounts_differing: read(&self.inner.shared.reports.differing),
         }
     }
 

@@ -7,7 +7,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::accept::{
     APPROVAL_JOB, BANK_FILE_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, PAYOUT_FILE_JOB, RAIL_JOB,
-    REFUND_JOB, TOKEN_JOB,
+    REFUND_JOB, REPORT_JOB, TOKEN_JOB,
 };
 use crate::engine::Engine;
 use crate::envelope::Failure;
@@ -40,6 +40,8 @@ pub enum DueWork {
     PayoutFile,
     /// Go on with a bank's file.
     BankFile,
+    /// Make a report, or write down that its time is over.
+    Report,
 }
 
 impl DueWork {
@@ -53,6 +55,7 @@ impl DueWork {
             DueWork::PaymentLink => PAYMENT_LINK_JOB,
             DueWork::PayoutFile => PAYOUT_FILE_JOB,
             DueWork::BankFile => BANK_FILE_JOB,
+            DueWork::Report => REPORT_JOB,
         }
     }
 
@@ -66,6 +69,7 @@ impl DueWork {
             DueWork::PaymentLink,
             DueWork::PayoutFile,
             DueWork::BankFile,
+            DueWork::Report,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

@@ -37,6 +37,7 @@ mod proofs;
 mod queue;
 mod reading;
 mod refusals;
+mod reports;
 mod retention;
 mod rotation;
 mod scopes;
@@ -65,13 +66,14 @@ pub use opened::{OpenFault, Opener};
 pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
+pub use reports::ReportScan;
 pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,
     PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter, ProductFilter, ReadFault,
-    RefundFilter, SaleFilter, ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter,
-    file_content,
+    RefundFilter, ReportFilter, SaleFilter, ShiftFilter, TillFilter, TransactionFilter, View,
+    WalletFilter, file_content,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

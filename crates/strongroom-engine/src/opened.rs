@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use strongroom_audit::{Damage, PartHead, commitment, decode_parts};
 use strongroom_crypto::{DataKey, Hierarchy, SealedView};
-use strongroom_domain::entry::{EntryActor, EntryChanges, EntryFacts, Place, decode, tag};
+use strongroom_domain::entry::{
+    EntryActor, EntryChanges, EntryFacts, EntryMoves, Place, Transaction, decode, tag,
+};
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_store::{EntryRow, KeyRow, RecordRow};
 use strongroom_types::id::{AnyId, Kind, RawId};
@@ -194,6 +196,36 @@ impl Opener {
         }
         entry.heads = heads;
         Ok(entry)
+    }
+}
+
+impl Opener {
+    /// What an entry moved, and nothing else of it: its other parts stay sealed. That the part is the one of its place its
+    /// seat says; whether it is what the log committed to is asked by `verify`.
+    ///
+    /// # Errors
+    /// As [`Opener::entry`], and [`OpenFault::NoKey`] once it is no longer kept.
+    pub(crate) fn moves(
+        &self,
+        scope: &Scope,
+        row: &EntryRow,
+    ) -> Result<Vec<Transaction>, OpenFault> {
+        let name = || format!("the facts of entry {}", row.seq);
+        let heads = decode_parts(&row.head).map_err(|_| OpenFault::Malformed(name()))?;
+        let columns = entry_columns(row.action, row.first_event, row.event_count, &row.spent);
+        let mut rest = row.parts.as_slice();
+        for head in &heads {
+            let (blob, after) = read_framed(rest).ok_or_else(|| OpenFault::Malformed(name()))?;
+            rest = after;
+            if head.tag == tag::FACTS {
+                let seat = Seat::entry(scope, row.seq, head.tag, columns);
+                let salted = self.blob(blob, &seat, &name(), &mut |_| None)?;
+                let plain = salted.get(32..).unwrap_or(&[]);
+                let moves: EntryMoves = decode(plain).map_err(|_| OpenFault::Malformed(name()))?;
+                return Ok(moves.transactions);
+            }
+        }
+        Err(OpenFault::Malformed(name()))
     }
 }
 

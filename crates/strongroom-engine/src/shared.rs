@@ -21,6 +21,7 @@ use crate::failures::Failures;
 use crate::passwords::Passwords;
 use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
+use crate::reports::Reports;
 use crate::scopes::Scopes;
 use crate::text::folded;
 use crate::webhooks::Webhooks;
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub arrivals: Arrivals,
     /// Security codes of cards, each waiting for its authorization. In memory only.
     pub codes: SecurityCodes,
+    pub reports: Reports,
     /// What is on disk of the uses of keys: scope and blocks by number.
     pub uses_on_disk: Mutex<HashMap<u32, (u32, u64)>>,
 }

@@ -28,6 +28,7 @@ use crate::opened::{Opener, crypto_key};
 use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::refusals::Refusals;
+use crate::reports::Reports;
 use crate::rotation::{KeyPolicy, load_uses};
 use crate::scopes::{Scopes, installation};
 use crate::sealers::Sealers;
@@ -194,6 +195,7 @@ pub(crate) fn begin(
         webhooks,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
+        reports: Reports::default(),
         uses_on_disk,
     });
     shared.renew_all();

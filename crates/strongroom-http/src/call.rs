@@ -39,6 +39,8 @@ pub struct Answer {
     pub waits: bool,
     /// Its media type, where it is no JSON.
     pub(crate) media: Option<&'static str>,
+    /// The name of the file that it is.
+    pub(crate) filename: Option<String>,
     /// Set when it is a page for people.
     pub(crate) page: Option<&'static Page>,
     /// Set when it is made for a browser and for one moment.
@@ -99,6 +101,8 @@ pub struct Call {
     pub(crate) vault: Option<Vault>,
     /// The largest file of a bank, in bytes.
     pub(crate) bank_file_limit: usize,
+    /// Whether the client would rather have a PDF, where there is one.
+    pub(crate) wants_pdf: bool,
     /// The `Last-Event-ID` header of a reader that comes back.
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,

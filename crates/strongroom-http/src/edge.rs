@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::body::Body;
-use hyper::header::ORIGIN;
+use hyper::header::{ACCEPT, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use strongroom_auth::{Credential, Dialect, KeyType};
@@ -175,6 +175,7 @@ impl App {
             transit: head.extensions.get::<Transit>().cloned(),
             vault: self.settings().vault.clone(),
             bank_file_limit: self.settings().bank_file_limit,
+            wants_pdf: wants_pdf(head),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
@@ -431,6 +432,16 @@ impl App {
             }
         }
     }
+}
+
+/// Whether a PDF is what the client names first of what it accepts.
+fn wants_pdf(head: &Parts) -> bool {
+    let accept = head
+        .headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let first = accept.and_then(|text| text.split([',', ';']).next());
+    first.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/pdf"))
 }
 
 /// The last event a reader has seen, as the specification of server-sent events has it sent.

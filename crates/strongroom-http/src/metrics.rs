@@ -194,6 +194,16 @@ impl Collector for EngineNumbers {
                 "Lines the journal of webhook deliveries had no room for",
                 stats.attempt_lines_dropped,
             ),
+            (
+                "accounts_reconciled",
+                "Accounts held against the sum of their postings",
+                stats.accounts_reconciled,
+            ),
+            (
+                "accounts_differing",
+                "Accounts that were not what their postings say",
+                stats.accounts_differing,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(

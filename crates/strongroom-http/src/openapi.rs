@@ -135,7 +135,11 @@ fn content(route: &Route) -> Value {
             json!({"application/xml": {"schema": (route.reply_schema)()}})
         }
         (_, ReplyKind::Kept | ReplyKind::Secret) => {
-            json!({"application/json": {"schema": (route.reply_schema)()}})
+            let json = json!({"schema": (route.reply_schema)()});
+            let others = route.media.iter().map(|media| (*media, json!({})));
+            let all = std::iter::once(("application/json", json)).chain(others);
+            let all: Map<String, Value> = all.map(|(media, of)| (media.to_owned(), of)).collect();
+            Value::Object(all)
         }
     }
 }

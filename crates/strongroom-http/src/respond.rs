@@ -10,9 +10,9 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION,
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-    REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
@@ -75,7 +75,7 @@ pub(crate) fn stream(response: &mut Response<Reply>, head: &Parts, feed: Feed) {
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
 const HEADERS: &str = "Approval-Id, Authorization, Content-Digest, Content-Type, Idempotency-Key, Signature, Signature-Input, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
-const EXPOSED: &str = "Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
+const EXPOSED: &str = "Content-Disposition, Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
 /// Writes the response to a request.
 pub(crate) fn write(
@@ -157,6 +157,10 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
     } else if status != 204 {
         let media = answer.media.unwrap_or("application/json");
         fixed(headers, CONTENT_TYPE, media);
+    }
+    if let Some(name) = &answer.filename {
+        let disposition = format!("attachment; filename=\"{name}\"");
+        put(headers, CONTENT_DISPOSITION.as_str(), &disposition);
     }
     if let Some(cookie) = &answer.cookie {
         put(headers, "set-cookie", cookie);

@@ -131,6 +131,8 @@ pub struct Route {
     pub query: Vec<Parameter>,
     pub body: Option<fn() -> Schema>,
     pub reply_schema: fn() -> Schema,
+    /// Media types that its success may have instead of JSON.
+    pub media: &'static [&'static str],
     /// JSON pointers of fields that may hold what looks like a card number.
     pub exempt: &'static [&'static str],
     /// Whether its body carries a card: of such a body nothing is remembered and nothing shown back.
@@ -209,6 +211,7 @@ impl Route {
             query: Vec::new(),
             body: None,
             reply_schema: || Schema::Bool(true),
+            media: &[],
             exempt: &[],
             card: false,
             xml: false,
@@ -350,6 +353,13 @@ impl Route {
     #[must_use]
     pub fn reply(mut self, schema: fn() -> Schema) -> Route {
         self.reply_schema = schema;
+        self
+    }
+
+    /// Names media types that its success may have instead of JSON.
+    #[must_use]
+    pub fn also(mut self, media: &'static [&'static str]) -> Route {
+        self.media = media;
         self
     }
 

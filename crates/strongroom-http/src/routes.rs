@@ -4,10 +4,12 @@
 
 mod access;
 mod banks;
+mod fees;
 mod hooks;
 mod links;
 mod log;
 mod people;
+mod reports;
 mod shop;
 mod watch;
 
@@ -51,6 +53,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(links::payment_link_rows());
         rows.extend(links::page_rows());
         rows.extend(links::challenge_rows());
+        rows.extend(fees::fee_rows());
+        rows.extend(reports::report_rows());
         rows.extend(log::log_rows());
         rows
     });

@@ -15,7 +15,7 @@ use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
-use strongroom_types::id::{AnyId, Kind};
+use strongroom_types::id::{AnyId, Kind, PaymentId, RefundId, ReportId};
 use strongroom_types::mode::Scope;
 use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;
@@ -239,7 +239,7 @@ impl TestServer {
             .unwrap_or_else(|failure| panic!("the rail failed: {failure:?}"))
     }
 
-    /// Takes one payment, refund, payout or file one step further, whatever else is due and whatever the clock says.
+    /// Takes one payment, refund, payout, file or report one step further, whatever else is due and whatever the clock says.
     pub fn attend(&self, scope: Scope, id: &str) {
         let known = AnyId::parse(id).map(|id| (id.raw, id.kind));
         let (id, work) = match known {
@@ -248,6 +248,7 @@ impl TestServer {
             Some((raw, Kind::Payout)) => (raw, DueWork::Rail),
             Some((raw, Kind::PayoutFile)) => (raw, DueWork::PayoutFile),
             Some((raw, Kind::BankFile)) => (raw, DueWork::BankFile),
+            Some((raw, Kind::Report)) => (raw, DueWork::Report),
             _ => panic!("`{id}` is nothing that a worker looks after"),
         };
         let job = DueJob { scope, id, work };
@@ -288,6 +289,12 @@ impl TestServer {
     pub fn purge(&self) {
         self.wait(strongroom_worker::purge(&self.engine))
             .unwrap_or_else(|failure| panic!("no purge: {failure:?}"));
+    }
+
+    /// Holds all accounts against their postings; says how many do not agree.
+    pub fn reconcile(&self) -> usize {
+        self.wait(strongroom_worker::reconcile(&self.engine))
+            .unwrap_or_else(|failure| panic!("no reconciliation: {failure:?}"))
     }
 
     /// Writes down what was counted in memory.

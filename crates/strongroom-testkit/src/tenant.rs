@@ -154,6 +154,13 @@ impl<'s> Tenant<'s> {
         self.server.attend(self.books.scope, id);
     }
 
+    /// A report of a period, made: its content.
+    pub fn report(&self, asked: &Value) -> Reply {
+        let id = self.post("/v1/reports", asked).expect(202).id();
+        self.attend(&id);
+        self.get(&format!("/v1/reports/{id}/content")).expect(200)
+    }
+
     /// `available` of a wallet.
     pub fn available(&self, wallet: &str) -> i64 {
         self.balance(wallet, "available")

@@ -255,6 +255,16 @@ registry! {
     BankFile = 77, "bfile", BankFileId;
     /// A page of the list that a file is made of.
     FilePage = 78, "fpage", FilePageId;
+    /// What came in as fees of one currency; its number is the currency's code.
+    Fees = 88, "fees", FeesId;
+    /// What is charged for payments or payouts; the number zero is of the list of them all.
+    FeeSchedule = 89, "fsch", FeeScheduleId;
+    /// What a stretch of the log comes to.
+    Report = 90, "report", ReportId;
+    /// A piece of a finished report. Counts from its report's number.
+    ReportPart = 91, "rpart", ReportPartId;
+    /// The reports that wait, counted; the number zero.
+    ReportDesk = 92, "rdesk", ReportDeskId;
 }
 
 /// An id together with its kind.

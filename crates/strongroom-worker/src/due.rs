@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::payments::Attended;
 use crate::till::Till;
-use crate::{approvals, files, payment_links, payments, rail, tokens};
+use crate::{approvals, files, payment_links, payments, rail, reports, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -116,6 +116,9 @@ impl Desk {
         let is_away =
             is_carried(job.work) && self.vault.as_ref().is_some_and(|vault| !vault.is_up());
         let is_full = self.busy.len() >= MOST_BUSY || (asks && self.asking >= MOST_ASKING);
+        // One report at a time: each reads as fast as it can.
+        let is_full = is_full
+            || (job.work == DueWork::Report && self.busy.iter().any(|key| key.2 == job.work));
         if is_away || is_full || self.resting.contains_key(&key) || !self.busy.insert(key) {
             return false;
         }
@@ -279,6 +282,7 @@ async fn attend_at(
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
         DueWork::PaymentLink => payment_links::expire(engine, job).await,
+        DueWork::Report => reports::attend(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,

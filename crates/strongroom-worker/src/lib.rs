@@ -11,6 +11,8 @@ mod keys;
 mod payment_links;
 mod payments;
 mod rail;
+mod reconciling;
+mod reports;
 mod retention;
 mod summaries;
 mod till;
@@ -29,6 +31,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 pub use due::{advance_due, attend};
+pub use reconciling::reconcile;
 pub use retention::purge;
 pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
 pub use summaries::write_summaries;
@@ -48,6 +51,8 @@ pub struct WorkerSettings {
     pub retention_every: Duration,
     /// How often keys are looked at: whether one is due, or a replacement was cut short.
     pub keys_every: Duration,
+    /// How often a slice of the log is added up and held against the books.
+    pub reconcile_every: Duration,
     /// What webhooks are sent by.
     pub outbound: Outbound,
     /// What card payments are sent to.
@@ -66,6 +71,7 @@ impl Default for WorkerSettings {
             summaries_every: Duration::from_mins(1),
             retention_every: Duration::from_hours(1),
             keys_every: Duration::from_mins(1),
+            reconcile_every: Duration::from_secs(5),
             outbound: Outbound::default(),
             acquirer: Arc::new(SandboxAcquirer::default()),
             vault: None,
@@ -131,6 +137,11 @@ impl Workers {
         tasks.spawn(keys::run(
             engine.clone(),
             settings.keys_every,
+            stopped.clone(),
+        ));
+        tasks.spawn(reconciling::run(
+            engine.clone(),
+            settings.reconcile_every,
             stopped.clone(),
         ));
         tasks.spawn(every(

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -31,6 +31,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
             "iso20022",
         ],
     ),
+    ("pdf", &[]),
+    ("report", &["types", "pdf", "domain"]),
     ("acquirer", &["types", "vault", "domain"]),
     (
         "vaultd",
@@ -42,13 +44,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
         "worker",
         &[
             "types", "vault", "channel", "outbound", "auth", "domain", "acquirer", "engine",
+            "report",
         ],
     ),
     (
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine", "httpsig", "iso20022",
+            "domain", "engine", "httpsig", "iso20022", "pdf",
         ],
     ),
     ("client", &["types", "crypto", "audit", "httpsig"]),

@@ -65,6 +65,8 @@ named! {
     CertificateRefused = 20, "certificate_refused";
     /// More than five logins on one account failed.
     FailedLogins = 40, "failed_logins";
+    /// An account is recorded to hold something else than its postings add up to.
+    BooksDiffer = 88, "books_differ";
 }
 
 named! {
@@ -88,7 +90,7 @@ named! {
 impl Rule {
     pub const fn severity(self) -> Severity {
         match self {
-            Rule::LeakedKey => Severity::Critical,
+            Rule::LeakedKey | Rule::BooksDiffer => Severity::Critical,
             Rule::ForgedSignature
             | Rule::ReplayedSignature
             | Rule::SecretKeyInBrowser

@@ -24,6 +24,7 @@ pub(super) enum Data<'a> {
     Changed(ChangedData<'a>),
     Sale(SaleData<'a>),
     PaymentLink(PaymentLinkData<'a>),
+    Report(ReportData<'a>),
     Resource(ResourceData),
 }
 
@@ -132,6 +133,20 @@ pub(super) struct PaymentLinkData<'a> {
     payment_id: &'a str,
 }
 
+/// The same, of a report: what it is, never what it says.
+#[derive(Serialize)]
+pub(super) struct ReportData<'a> {
+    report_id: AnyId,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    format: &'a str,
+    status: &'a str,
+    from: &'a str,
+    to: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    failure_code: &'a str,
+}
+
 #[derive(Serialize)]
 pub(super) struct ResourceData {
     id: AnyId,
@@ -177,6 +192,9 @@ pub(super) fn data<'a>(
             status: facts.detail("transaction_status"),
         });
     }
+    if about.kind == Kind::Report {
+        return Data::Report(report_data(facts, about));
+    }
     if about.kind == Kind::PaymentLink {
         return Data::PaymentLink(link_data(facts, about));
     }
@@ -211,6 +229,18 @@ fn link_data(facts: &EntryFacts, about: AnyId) -> PaymentLinkData<'_> {
         currency: facts.detail("payment_link_currency"),
         status: facts.detail("payment_link_status"),
         payment_id: facts.detail("payment_link_payment"),
+    }
+}
+
+fn report_data(facts: &EntryFacts, about: AnyId) -> ReportData<'_> {
+    ReportData {
+        report_id: about,
+        kind: facts.detail("report_type"),
+        format: facts.detail("report_format"),
+        status: facts.detail("report_status"),
+        from: facts.detail("report_from"),
+        to: facts.detail("report_to"),
+        failure_code: facts.detail("report_failure"),
     }
 }
 

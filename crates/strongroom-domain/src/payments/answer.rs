@@ -99,6 +99,7 @@ impl Command for AnswerPayment {
                     .record(payment.token.any())
                     .books(payment.wallet)
                     .record(external_key(payment.amount.currency));
+                let keys = steps::fee_keys(keys, payment);
                 let keys = match payment.link {
                     Some(link) => keys.record(link.any()),
                     None => keys,

@@ -200,6 +200,7 @@ impl CreatePayment {
             sale: None,
             challenge: None,
             return_url: self.return_url.clone(),
+            fees: None,
         }
     }
 }

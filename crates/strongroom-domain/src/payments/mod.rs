@@ -24,6 +24,7 @@ use strongroom_types::time::{DAY, Timestamp};
 
 use crate::decision::{Decision, Job};
 use crate::facts::Facts;
+use crate::fees::PaymentFees;
 use crate::rejection::{Code, Rejection};
 
 pub use answer::{AcquirerAnswer, AnswerPayment, SendAuthorization};
@@ -228,6 +229,10 @@ pub struct PaymentBody {
     #[n(26)]
     #[class(operational)]
     pub sale: Option<SaleId>,
+    /// What is charged for it, fixed at its first capture where a schedule was in force.
+    #[n(36)]
+    #[class(sensitive)]
+    pub fees: Option<PaymentFees>,
 }
 
 /// What is to be done next for a payment, by the server itself.
@@ -272,6 +277,20 @@ impl PaymentBody {
             self.status,
             PaymentStatus::Authorized | PaymentStatus::PartiallyCaptured
         )
+    }
+
+    /// What was charged for it by now, less what its refunds brought back.
+    pub fn fee(&self) -> i64 {
+        self.fees.map_or(0, |fees| fees.charged)
+    }
+
+    /// What was settled of it less the fee.
+    pub fn net(&self) -> i64 {
+        self.settled.saturating_sub(self.fee())
+    }
+
+    fn decimal(&self, minor: i64) -> String {
+        Money::new(minor, self.amount.currency).decimal()
     }
 
     pub fn step(&self) -> PaymentStep {

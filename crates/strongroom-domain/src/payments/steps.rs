@@ -13,6 +13,7 @@ use crate::decision::{Decision, Movement, Reply};
 use crate::entry::{EventFact, Transaction, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::fees::{FeeOn, PaymentFees, fee_schedules_key, fees_key};
 use crate::payments::answer::told;
 use crate::payments::{
     Exchange, PAUSE, PaymentBody, PaymentStatus, PaymentView, challenge, existing, wrong_state,
@@ -41,8 +42,18 @@ fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
             let keys = keys
                 .books(payment.wallet)
                 .record(external_key(payment.amount.currency));
+            let keys = fee_keys(keys, payment);
             follow_keys(facts, keys, payment.sale)
         }
+        None => keys,
+    }
+}
+
+/// What fixing a payment's fees asks for, and what charging them.
+pub(super) fn fee_keys(keys: Keys, payment: &PaymentBody) -> Keys {
+    match payment.fees {
+        Some(_) => keys.record(fees_key(payment.amount.currency)),
+        None if payment.captured == 0 => keys.record(fee_schedules_key()),
         None => keys,
     }
 }
@@ -65,6 +76,10 @@ pub(super) fn capture(
     let transaction = transaction(kind, payment.id, moment.fresh(), amount);
     let movement = Movement::post(facts, transaction, &legs, moment.sequence)?;
     let mut next = payment.clone();
+    if next.captured == 0 && next.fees.is_none() {
+        let terms = facts.fee_terms(FeeOn::Payments, currency, moment.now);
+        next.fees = terms.map(|terms| PaymentFees { terms, charged: 0 });
+    }
     next.captured = next.captured.saturating_add(minor);
     let mut events = vec![told(EventType::PaymentCaptured, payment.id)];
     if next.captured == next.amount.minor {
@@ -213,7 +228,7 @@ impl Command for AdvancePayment {
 }
 
 impl AdvancePayment {
-    /// Pending becomes available.
+    /// Pending becomes available, less the fee.
     fn settle(
         &self,
         facts: &Facts,
@@ -222,10 +237,18 @@ impl AdvancePayment {
         due: i64,
     ) -> Result<Decision, Rejection> {
         let account = books_key(payment.wallet);
-        let legs = [
+        let settled = payment.settled.saturating_add(due);
+        let fee = payment
+            .fees
+            .map_or(0, |fees| fees.charge(settled, payment.refunded, due));
+        let mut legs = vec![
             Leg::new(account, Bucket::Pending, -due),
-            Leg::new(account, Bucket::Available, due),
+            Leg::new(account, Bucket::Available, due.saturating_sub(fee)),
         ];
+        if fee > 0 {
+            let fees = fees_key(payment.amount.currency);
+            legs.push(Leg::new(fees, Bucket::Available, fee));
+        }
         let amount = Money::new(due, payment.amount.currency);
         let kind = TransactionKind::PaymentSettlement;
         let transaction = transaction(kind, self.id, moment.fresh(), amount);
@@ -233,7 +256,11 @@ impl AdvancePayment {
 
         // From here it must succeed.
         let mut next = payment.clone();
-        next.settled = next.settled.saturating_add(due);
+        next.settled = settled;
+        next.fees = next.fees.map(|fees| PaymentFees {
+            charged: fees.charged.saturating_add(fee),
+            ..fees
+        });
         let created = movement.transactions.iter().map(|t| t.id.any()).collect();
         let events = vec![
             EventFact {

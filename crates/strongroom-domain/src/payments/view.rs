@@ -24,6 +24,12 @@ pub struct PaymentView<'a> {
     pub amount_settled: i64,
     pub amount_refunded: i64,
     pub amount_refundable: i64,
+    /// What was charged for it, less what its refunds brought back.
+    pub fee: i64,
+    pub fee_decimal: String,
+    /// What was settled less the fee.
+    pub net: i64,
+    pub net_decimal: String,
     pub wallet_id: WalletId,
     pub payment_token: TokenId,
     pub card: PaidWith<'a>,
@@ -73,6 +79,10 @@ impl<'a> PaymentView<'a> {
             amount_settled: body.settled,
             amount_refunded: body.refunded,
             amount_refundable: body.refundable(),
+            fee: body.fee(),
+            fee_decimal: body.decimal(body.fee()),
+            net: body.net(),
+            net_decimal: body.decimal(body.net()),
             wallet_id: body.wallet,
             payment_token: body.token,
             card: PaidWith {

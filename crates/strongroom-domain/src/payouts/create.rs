@@ -17,6 +17,7 @@ use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::{EventFact, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, books_key};
+use crate::fees::{FeeOn, PayoutFee, fee_schedules_key, fees_key};
 use crate::payout_rails::rail_key;
 use crate::rejection::{Code, Rejection};
 use crate::view;
@@ -93,7 +94,10 @@ impl Command for CreatePayout {
     }
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
-        let mut keys = Keys::default();
+        let mut keys = Keys::default().record(fee_schedules_key());
+        if facts.fee_schedules().is_some() {
+            keys = keys.record(fees_key(self.amount.currency));
+        }
         match self.source_in(facts, scope) {
             Some(source) => keys = keys.books(source),
             None => keys = keys.record(scope.organization.any()),
@@ -200,7 +204,17 @@ impl CreatePayout {
             processed_at: None,
             failure: None,
             seat: None,
+            fee: None,
         }
+    }
+
+    /// What is charged for it now.
+    fn fee(&self, facts: &Facts, moment: &Moment) -> Option<PayoutFee> {
+        let terms = facts.fee_terms(FeeOn::Payouts, self.amount.currency, moment.now)?;
+        Some(PayoutFee {
+            schedule: terms.schedule,
+            minor: terms.of(self.amount.minor),
+        })
     }
 
     /// Completes in the commit that makes it.
@@ -212,15 +226,22 @@ impl CreatePayout {
         target: WalletId,
     ) -> Result<Decision, Rejection> {
         let id = PayoutId(moment.fresh());
-        let legs = [
+        let fee = self.fee(facts, moment);
+        let mut legs = vec![
             Leg::new(books_key(source), Bucket::Available, -self.amount.minor),
             Leg::new(books_key(target), Bucket::Available, self.amount.minor),
         ];
+        if let Some(fee) = fee.filter(|fee| fee.minor > 0) {
+            let fees = fees_key(self.amount.currency);
+            legs.push(Leg::new(books_key(source), Bucket::Available, -fee.minor));
+            legs.push(Leg::new(fees, Bucket::Available, fee.minor));
+        }
         let transaction = transaction(TransactionKind::Payout, id, id.0, self.amount);
         let movement = Movement::post(facts, transaction, &legs, moment.sequence)?;
 
         // From here it must succeed.
         let mut body = self.body(id, source, Recipient::Wallet(target), moment);
+        body.fee = fee;
         body.status = PayoutStatus::Completed;
         body.processed_at = Some(moment.now);
         let events = vec![
@@ -278,10 +299,12 @@ impl CreatePayout {
         }
         let id = PayoutId(moment.fresh());
         let transaction = transaction(TransactionKind::PayoutHold, id, id.0, self.amount);
+        let fee = self.fee(facts, moment);
+        let held = fee.map_or(0, |fee| fee.minor);
         let movement = Movement::post(
             facts,
             transaction,
-            &hold(source, self.amount.minor),
+            &hold(source, self.amount.minor.saturating_add(held)),
             moment.sequence,
         )?;
 
@@ -297,6 +320,7 @@ impl CreatePayout {
         };
         let body = PayoutBody {
             seat,
+            fee,
             ..self.body(id, source, recipient, moment)
         };
         let payout = Payout {

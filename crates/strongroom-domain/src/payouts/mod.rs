@@ -17,6 +17,7 @@ use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
+use crate::fees::PayoutFee;
 use crate::payout_files::Seat;
 
 pub(crate) use create::check_wallet;
@@ -180,6 +181,10 @@ pub struct PayoutBody {
     #[n(11)]
     #[class(operational)]
     pub seat: Option<Seat>,
+    /// What is charged for it, where a schedule was in force when it was made.
+    #[n(20)]
+    #[class(sensitive)]
+    pub fee: Option<PayoutFee>,
 }
 
 impl PayoutBody {
@@ -191,6 +196,16 @@ impl PayoutBody {
             PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
         );
         is_open && !is_collected
+    }
+
+    /// What is charged for it.
+    pub fn fee(&self) -> i64 {
+        self.fee.map_or(0, |fee| fee.minor)
+    }
+
+    /// What leaves its source: the amount and the fee.
+    pub fn outgoing(&self) -> i64 {
+        self.amount.minor.saturating_add(self.fee())
     }
 
     /// The data subject of the personal part.

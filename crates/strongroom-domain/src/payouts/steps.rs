@@ -12,6 +12,7 @@ use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::{EventFact, Transaction, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::fees::fees_key;
 use crate::payout_files::{file_keys, withdraw};
 use crate::rejection::{Code, Rejection};
 use crate::view;
@@ -132,11 +133,17 @@ fn legs(kind: TransactionKind, body: &PayoutBody) -> Vec<Leg> {
     let outside = external_key(body.amount.currency);
     match (kind, &body.recipient) {
         (TransactionKind::PayoutSettlement, _) => {
-            vec![
-                Leg::new(source, Bucket::Reserved, -amount),
+            let mut legs = vec![
+                Leg::new(source, Bucket::Reserved, -body.outgoing()),
                 Leg::new(outside, Bucket::Available, amount),
-            ]
+            ];
+            if body.fee() > 0 {
+                let fees = fees_key(body.amount.currency);
+                legs.push(Leg::new(fees, Bucket::Available, body.fee()));
+            }
+            legs
         }
+        // What was charged for it is kept.
         (TransactionKind::PayoutReversal, Recipient::Wallet(target)) => vec![
             Leg::new(books_key(*target), Bucket::Available, -amount),
             Leg::new(source, Bucket::Available, amount),
@@ -147,7 +154,7 @@ fn legs(kind: TransactionKind, body: &PayoutBody) -> Vec<Leg> {
                 Leg::new(source, Bucket::Available, amount),
             ]
         }
-        _ => release(body.source, amount).to_vec(),
+        _ => release(body.source, body.outgoing()).to_vec(),
     }
 }
 
@@ -175,6 +182,10 @@ pub(crate) fn step_keys(facts: &Facts, id: PayoutId) -> Keys {
     let keys = keys
         .books(payout.body.source)
         .record(external_key(payout.body.amount.currency));
+    let keys = match payout.body.fee {
+        Some(_) => keys.record(fees_key(payout.body.amount.currency)),
+        None => keys,
+    };
     match payout.body.recipient {
         Recipient::Wallet(target) => keys.books(target),
         Recipient::BankAccount { .. } => file_keys(facts, keys, payout),

@@ -11,6 +11,7 @@ use crate::decision::{Decision, Movement, Reply};
 use crate::entry::{EventFact, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
+use crate::fees::{PaymentFees, fees_key};
 use crate::payments::{AcquirerAnswer, Exchange, PaymentBody};
 use crate::refunds::create::transaction;
 use crate::refunds::{RefundBody, RefundFailure, RefundStatus, existing};
@@ -78,6 +79,12 @@ impl Command for AnswerRefund {
         match facts.refund(self.id) {
             Some(refund) => {
                 let keys = keys.record(external_key(refund.amount.currency));
+                let keys = match refund.payment.and_then(|id| facts.payment(id)) {
+                    Some(PaymentBody { fees: Some(_), .. }) => {
+                        keys.record(fees_key(refund.amount.currency))
+                    }
+                    _ => keys,
+                };
                 let of = refund.payment.map(PaymentId::any).into_iter();
                 let all = of.chain(refund.wallet.map(books_key));
                 let all = all.chain(refund.sale.map(SaleId::any));
@@ -108,7 +115,7 @@ impl Command for AnswerRefund {
 }
 
 impl AnswerRefund {
-    /// The held money leaves, or comes back where it failed.
+    /// The held money leaves, with what of the fee comes back for it; or it comes back where the refund failed.
     fn end(
         &self,
         facts: &Facts,
@@ -133,7 +140,14 @@ impl AnswerRefund {
             Some(_) => TransactionKind::RefundRelease,
         };
         let moved = transaction(kind, self.id, moment.fresh(), refund.amount);
-        let legs = [Leg::new(account, Bucket::Reserved, -minor), to];
+        let paid = settled(payment, minor, failure.is_none());
+        let back = payment.fee().saturating_sub(paid.fee());
+        let mut legs = vec![Leg::new(account, Bucket::Reserved, -minor), to];
+        if back > 0 {
+            let fees = fees_key(refund.amount.currency);
+            legs.push(Leg::new(fees, Bucket::Available, -back));
+            legs.push(Leg::new(account, Bucket::Available, back));
+        }
         let movement = Movement::post(facts, moved, &legs, moment.sequence)?;
 
         // From here it must succeed.
@@ -141,12 +155,12 @@ impl AnswerRefund {
         let mut next = refund.clone();
         next.exchange = Exchange::Done;
         next.failure = failure;
+        next.fee = (back > 0).then_some(back);
         next.processed_at = Some(moment.now);
         next.status = match failure {
             None => RefundStatus::Completed,
             Some(_) => RefundStatus::Failed,
         };
-        let paid = settled(payment, minor, failure.is_none());
         let events = events(refund, payment, failure.is_none());
         let (action, id) = (self.action(), self.id.any());
         let mut decision = Decision::new(facts, action, id, movement, events)
@@ -159,12 +173,18 @@ impl AnswerRefund {
     }
 }
 
-/// The payment once a refund of it has ended.
+/// The payment once a refund of it has ended, with what of its fee is left.
 fn settled(payment: &PaymentBody, minor: i64, given_back: bool) -> PaymentBody {
     let mut paid = payment.clone();
     paid.refunding = paid.refunding.saturating_sub(minor);
     if given_back {
         paid.refunded = paid.refunded.saturating_add(minor);
+        paid.fees = paid.fees.map(|fees| PaymentFees {
+            charged: fees
+                .charged
+                .saturating_sub(fees.back(paid.settled, paid.refunded)),
+            ..fees
+        });
     }
     paid
 }

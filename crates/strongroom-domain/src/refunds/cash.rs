@@ -164,6 +164,7 @@ impl CreateRefund {
             processed_at: Some(moment.now),
             sale: Some(sale.id),
             shift: Some(shift.id),
+            fee: None,
         }
     }
 }

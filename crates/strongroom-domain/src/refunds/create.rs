@@ -252,6 +252,7 @@ impl CreateRefund {
             processed_at: None,
             sale: payment.sale,
             shift: None,
+            fee: None,
         }
     }
 }

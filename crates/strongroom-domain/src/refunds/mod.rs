@@ -139,9 +139,18 @@ pub struct RefundBody {
     #[n(14)]
     #[class(operational)]
     pub shift: Option<ShiftId>,
+    /// What of the payment's fee came back with it.
+    #[n(24)]
+    #[class(sensitive)]
+    pub fee: Option<i64>,
 }
 
 impl RefundBody {
+    /// What of the payment's fee came back with it.
+    pub fn fee_back(&self) -> i64 {
+        self.fee.unwrap_or(0)
+    }
+
     /// Whether the acquirer has not ended it.
     pub fn is_pending(&self) -> bool {
         self.status == RefundStatus::Pending

@@ -4,6 +4,7 @@ use serde::Serialize;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId, SaleId, ShiftId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
+use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 
@@ -21,6 +22,12 @@ pub struct RefundView<'a> {
     pub payment_id: Option<PaymentId>,
     pub payment_token: Option<TokenId>,
     pub wallet_id: Option<WalletId>,
+    /// What of the payment's fee came back with it.
+    pub fee: i64,
+    pub fee_decimal: String,
+    /// What it takes from the wallet: the amount less the fee.
+    pub net: i64,
+    pub net_decimal: String,
     pub reason: &'a str,
     pub reference_id: Option<&'a ReferenceId>,
     pub metadata: &'a Metadata,
@@ -36,6 +43,8 @@ pub struct RefundView<'a> {
 
 impl<'a> RefundView<'a> {
     pub fn new(body: &'a RefundBody) -> RefundView<'a> {
+        let decimal = |minor| Money::new(minor, body.amount.currency).decimal();
+        let net = body.amount.minor.saturating_sub(body.fee_back());
         RefundView {
             id: body.id,
             object: "refund",
@@ -46,6 +55,10 @@ impl<'a> RefundView<'a> {
             payment_id: body.payment,
             payment_token: body.token,
             wallet_id: body.wallet,
+            fee: body.fee_back(),
+            fee_decimal: decimal(body.fee_back()),
+            net,
+            net_decimal: decimal(net),
             reason: &body.reason,
             reference_id: body.reference_id.as_ref(),
             metadata: &body.metadata,

@@ -37,7 +37,7 @@ pub use create::{CreateSale, NewSale, Tender};
 pub(crate) use create::{open_shift, till_keys};
 pub(crate) use follow::{follow, follow_keys, refund_followed};
 pub use offline::{UploadSale, chain_text};
-pub use receipt::{ReceiptView, html as receipt_html, text as receipt_text};
+pub use receipt::{Printed, ReceiptView, html as receipt_html, text as receipt_text};
 pub use view::{SHOWN, SaleView};
 pub use void::VoidSale;
 

@@ -48,9 +48,32 @@ fn verification(sale: &SaleBody) -> String {
 }
 
 /// One row of a receipt: what, and how much.
-struct Row {
-    what: String,
-    amount: String,
+pub struct Row {
+    pub what: String,
+    pub amount: String,
+}
+
+/// What stands on a receipt, whatever it is printed on.
+pub struct Printed {
+    /// The store's name and header.
+    pub top: Vec<String>,
+    /// Which transaction, when, and how it stands where it is not just completed.
+    pub below: Vec<String>,
+    pub rows: Vec<Row>,
+    /// What a code on it says.
+    pub verification: String,
+}
+
+impl Printed {
+    pub fn new(sale: &SaleBody, store: Option<&StoreBody>) -> Printed {
+        let (top, below) = head(sale, store);
+        Printed {
+            top: top.into_iter().map(str::to_owned).collect(),
+            below,
+            rows: rows(sale),
+            verification: verification(sale),
+        }
+    }
 }
 
 fn rows(sale: &SaleBody) -> Vec<Row> {

@@ -35,6 +35,7 @@ pub fn payout(recipient: Recipient) -> PayoutBody {
         processed_at: Some(Timestamp(1_705_314_600_007)),
         failure: Some(PayoutFailure::BankUnavailable),
         seat: None,
+        fee: None,
     }
 }
 

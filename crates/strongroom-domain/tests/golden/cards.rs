@@ -45,6 +45,7 @@ pub fn payment() -> PaymentBody {
         sale: None,
         challenge: None,
         return_url: None,
+        fees: None,
     }
 }
 
@@ -79,6 +80,7 @@ pub fn refund() -> RefundBody {
         processed_at: Some(Timestamp(6)),
         sale: None,
         shift: None,
+        fee: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod cards;
 mod keys;
 mod links;
 mod people;
+mod reports;
 mod shop;
 mod webhooks;
 
@@ -251,6 +252,7 @@ fn records() -> Vec<(&'static str, Record)> {
     ];
     all.extend(shop::records());
     all.extend(banks::records());
+    all.extend(reports::records());
     all
 }
 

@@ -12,7 +12,7 @@ use strongroom_domain::record::Record;
 use strongroom_types::id::{AnyId, FilePageId, PayoutFileId, PayoutId};
 
 use crate::accept::{BANK_FILE_JOB, PAYOUT_FILE_JOB};
-use crate::verify::indexes::Due;
+use crate::verify::due::Due;
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use strongroom_crypto::{DataKey, MacKey, equal};
+use strongroom_crypto::{DataKey, MacKey};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
@@ -16,15 +16,15 @@ use strongroom_domain::webhooks::WebhookStatus;
 use strongroom_store::{HeadRow, IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
 use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
-use strongroom_types::time::DAY;
 
 use crate::accept::{
     APPROVAL_JOB, BANK_FILE_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, PAYOUT_FILE_JOB, RAIL_JOB,
-    REFUND_JOB, TOKEN_JOB, job_mark,
+    REFUND_JOB, REPORT_JOB, TOKEN_JOB,
 };
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
+use crate::verify::due::{Due, is_plausible};
 use crate::verify::files;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
@@ -335,14 +335,6 @@ pub(super) struct Jobs {
     endpoints: HashMap<(u32, WebhookId), bool>,
 }
 
-/// When a job must be due.
-#[derive(Clone, Copy)]
-pub(super) enum Due {
-    /// After this time, within a day.
-    Soon(i64),
-    At(i64),
-}
-
 impl Jobs {
     pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
         match record {
@@ -377,6 +369,14 @@ impl Jobs {
             Record::PaymentLink(link) => {
                 let key = (scope, PAYMENT_LINK_JOB, link.body.id.0.0);
                 let due = link.body.lapses().map(|end| Due::At(end.0));
+                self.expected.extend(due.map(|due| (key, due)));
+            }
+            Record::Report(report) => {
+                let due = report.waits().map(|end| match end {
+                    Some(end) => Due::At(end.0),
+                    None => Due::Soon(changed),
+                });
+                let key = (scope, REPORT_JOB, report.id.0.0);
                 self.expected.extend(due.map(|due| (key, due)));
             }
             Record::Token(token) => {
@@ -442,6 +442,7 @@ impl Jobs {
                 PAYMENT_LINK_JOB => "payment link",
                 PAYOUT_FILE_JOB => "payout file",
                 BANK_FILE_JOB => "bank file",
+                REPORT_JOB => "report",
                 _ => "refund",
             };
             damages.note(format!(
@@ -485,14 +486,4 @@ impl Jobs {
             damages.note(format!("{name}: it does not fit its log"));
         }
     }
-}
-
-/// A job is due when it must be, counts no attempts and carries the mark of its due time.
-fn is_plausible(row: &JobRow, due: Due, marks: Option<&MacKey>) -> bool {
-    let mark = marks.map(|mac| job_mark(mac, (row.scope, row.kind, row.id), row.due));
-    let in_time = match due {
-        Due::Soon(changed) => (changed..=changed.saturating_add(DAY)).contains(&row.due),
-        Due::At(time) => row.due == time,
-    };
-    in_time && row.attempt == 0 && mark.is_some_and(|mark| equal(&row.body, &mark))
 }

@@ -190,6 +190,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             changes,
             claims,
             payments,
+            fees,
             shop,
             runs,
             points,
@@ -203,6 +204,8 @@ impl<'v, 'a> Walk<'v, 'a> {
         };
         books.fold(log, entry.seq, facts, unread, damages);
         payments.fold(log, facts);
+        let place = (entry.seq, entry.time);
+        fees.fold(log, place, facts, unread, damages);
         shop.fold(log, entry.seq, facts, damages);
         if facts.action == Action::KeysDestroyed {
             keys.destroyed(&facts.details);

@@ -7,6 +7,8 @@
 
 mod books;
 mod bundle;
+mod due;
+mod fees;
 mod files;
 mod indexes;
 mod keys;
@@ -17,6 +19,7 @@ mod payments;
 mod points;
 mod records;
 mod report;
+mod reports;
 mod runs;
 mod shop;
 mod tree;
@@ -38,6 +41,7 @@ use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
 use crate::vault::open_card;
 use books::Books;
+use fees::Fees;
 use files::Files;
 use indexes::{Claims, Jobs};
 use keys::{KeyPlace, Keys};
@@ -46,6 +50,7 @@ use open::Prints;
 use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
+use reports::Reports;
 use runs::Runs;
 use shop::Shop;
 use tree::Point;
@@ -94,6 +99,8 @@ pub fn verify(
         claims: Claims::default(),
         jobs: Jobs::default(),
         payments: Payments::default(),
+        fees: Fees::default(),
+        reports: Reports::default(),
         shop: Shop::default(),
         files: Files::default(),
         runs,
@@ -176,6 +183,8 @@ struct Verifier<'a> {
     claims: Claims,
     jobs: Jobs,
     payments: Payments,
+    fees: Fees,
+    reports: Reports,
     shop: Shop,
     files: Files,
     runs: Runs,
@@ -258,6 +267,8 @@ impl Verifier<'_> {
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or(0));
         self.payments.record(scope, record);
+        self.fees.record(scope, record);
+        self.reports.record(scope, record);
         self.shop.record(scope, record);
         self.files.record(scope, record);
         match record {
@@ -266,7 +277,7 @@ impl Verifier<'_> {
                 self.books
                     .check_record(scope, id, &books.account, &self.unread, &mut self.damages);
             }
-            Record::External(account) | Record::Cash(account) => {
+            Record::External(account) | Record::Cash(account) | Record::Fees(account) => {
                 self.books
                     .check_record(scope, id, account, &self.unread, &mut self.damages);
             }
@@ -350,6 +361,8 @@ impl Verifier<'_> {
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
         self.payments.finish_links(&unread, &mut damages);
+        self.fees.finish(&unread, &mut damages);
+        self.reports.finish(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);
         self.files.finish(&unread, &mut damages);
         report.latest = latest;

@@ -7,6 +7,7 @@ mod alerts;
 mod approvals;
 mod audit;
 mod events;
+mod fees;
 mod files;
 mod filters;
 mod keys;
@@ -16,6 +17,7 @@ mod payment_links;
 mod payments;
 mod payouts;
 mod people;
+mod reports;
 mod sales;
 mod shop;
 mod tokens;
@@ -44,6 +46,7 @@ pub use filters::{
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
+pub use reports::ReportFilter;
 pub use sales::{SaleFilter, ShiftFilter};
 pub use shop::{CustomerFilter, ProductFilter, TillFilter};
 

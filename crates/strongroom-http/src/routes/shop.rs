@@ -164,8 +164,9 @@ fn sale_rows() -> Vec<Route> {
             "/v1/transactions/{id}/receipt",
             receipts::read,
         )
-        .about("The receipt of a till's transaction, as JSON, HTML or plain text.")
+        .about("The receipt of a till's transaction, as JSON, HTML, plain text or PDF.")
         .query(&[receipts::FORMAT])
+        .also(receipts::MEDIA)
         .reply(receipts::schema),
         Route::guarded(Verb::Post, "/v1/tills/{id}/transactions", sales::upload)
             .about("Takes in what a till sold without a connection, signed and in the order of its chain.")

@@ -233,7 +233,7 @@ fn bank_recipient() -> Schema {
 }
 
 pub fn schema() -> Schema {
-    let fields = schema::reply(vec![
+    let payout = schema::reply(vec![
         ("id", schema::id("payout")),
         ("object", schema::constant("payout")),
         ("status", schema::one_of(STATUSES)),
@@ -252,8 +252,18 @@ pub fn schema() -> Schema {
         ("processed_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),
     ]);
-    let fields = schema::optional(fields, "payout_file_id", schema::id("pfile"));
-    schema::named("payout", fields)
+    // Where a schedule of fees was in force.
+    let fees = [
+        ("fee", schema::minor()),
+        ("fee_decimal", schema::text()),
+        ("net", schema::minor()),
+        ("net_decimal", schema::text()),
+    ];
+    let payout = fees.into_iter().fold(payout, |payout, (name, field)| {
+        schema::optional(payout, name, field)
+    });
+    let payout = schema::optional(payout, "payout_file_id", schema::id("pfile"));
+    schema::named("payout", payout)
 }
 
 fn failure_codes() -> Schema {

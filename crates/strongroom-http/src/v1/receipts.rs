@@ -1,4 +1,4 @@
-//! Receipts of a till's transactions, in three forms.
+//! Receipts of a till's transactions, in four forms.
 
 use bytes::Bytes;
 use serde_json::Value as Schema;
@@ -12,6 +12,7 @@ use crate::call::{Answer, Call};
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::schema;
+use crate::v1::receipt_pdf::receipt_pdf;
 use crate::v1::sales;
 use crate::v1::sales::sale_id;
 use crate::v1::tills::may_see;
@@ -22,7 +23,7 @@ pub async fn read(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
     let form = call.query().choice("format", |text| {
         FORMATS.iter().copied().find(|known| *known == text)
     })?;
-    let form = form.unwrap_or("json");
+    let form = form.unwrap_or(if call.wants_pdf { "pdf" } else { "json" });
     let work = move |view: &mut View<'_>| {
         let sale = view.sale(id)?;
         may_see(view, key, sale.store)?;
@@ -34,6 +35,7 @@ pub async fn read(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
         Ok(match form {
             "html" => receipt_html(&sale, store.as_ref()).into_bytes(),
             "text" => receipt_text(&sale, store.as_ref()).into_bytes(),
+            "pdf" => receipt_pdf(&sale, store.as_ref()),
             _ => view::json(&ReceiptView::new(&sale, store.as_ref())),
         })
     };
@@ -43,19 +45,26 @@ pub async fn read(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
         media: match form {
             "html" => Some("text/html; charset=utf-8"),
             "text" => Some("text/plain; charset=utf-8"),
+            "pdf" => Some(PDF),
             _ => None,
         },
+        filename: (form == "pdf").then(|| format!("receipt-{id}.pdf")),
         ..Answer::default()
     })
 }
 
-const FORMATS: &[&str] = &["json", "html", "text"];
+const PDF: &str = "application/pdf";
+
+/// The media types of receipts beside JSON.
+pub const MEDIA: &[&str] = &["text/html; charset=utf-8", "text/plain; charset=utf-8", PDF];
+
+const FORMATS: &[&str] = &["json", "html", "text", "pdf"];
 
 /// What a receipt is asked for as.
 pub const FORMAT: &[Parameter] = &[Parameter::one_of(
     "format",
     || FORMATS.to_vec(),
-    "JSON unless said otherwise.",
+    "JSON unless said otherwise, here or by `Accept: application/pdf`.",
 )];
 
 pub fn schema() -> Schema {

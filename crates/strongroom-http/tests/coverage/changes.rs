@@ -83,6 +83,8 @@ fn noun(route: &Route) -> &'static str {
         Some("tills") => "till",
         Some("shifts") => "shift",
         Some("transactions") => "transaction",
+        Some("fee-schedules") => "fee_schedule",
+        Some("reports") => "report",
         other => panic!("no noun for {other:?}"),
     }
 }

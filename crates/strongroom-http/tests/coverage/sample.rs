@@ -145,6 +145,14 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/users", &person()).expect(201).id()
         }
         path if path.starts_with("/v1/alerts/") => alert(acme),
+        path if path.starts_with("/v1/reports/") => {
+            let id = acme.post("/v1/reports", &report()).expect(202).id();
+            acme.attend(&id);
+            id
+        }
+        path if path.starts_with("/v1/fee-schedules/") => {
+            acme.post("/v1/fee-schedules", &charges()).expect(201).id()
+        }
         "/v1/approvals/{id}/withdraw" => waiting(acme, &acme.owner.text),
         path if path.starts_with("/v1/approvals/") => waiting(acme, &acme.key(Role::Operator).text),
         path if path.starts_with("/v1/approval-policies/") => acme
@@ -168,6 +176,23 @@ fn hook() -> Value {
 fn person() -> Value {
     let email = format!("{}@example.org", fresh("person"));
     json!({ "name": "Ana Cruz", "email": email, "role": "viewer" })
+}
+
+/// Fees of a time that no other sample lives to see.
+fn charges() -> Value {
+    let amounts = json!([{ "currency": "PHP", "fixed": 30, "maximum": "50.00" }]);
+    json!({
+        "applies_to": "payouts", "percent_bps": 290, "amounts": amounts,
+        "effective_from": "2027-01-01T00:00:00.000Z",
+    })
+}
+
+/// A report of the day that the shared server's clock stands at.
+fn report() -> Value {
+    json!({
+        "type": "balances", "format": "json",
+        "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z",
+    })
 }
 
 /// What no other sample moves as much as.
@@ -262,6 +287,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         }
         (Verb::Post, "/v1/approval-policies") => policy("refund"),
         (Verb::Patch, "/v1/approval-policies/{id}") => json!({ "approvals": 3 }),
+        (Verb::Post, "/v1/fee-schedules") => charges(),
+        (Verb::Post, "/v1/reports") => report(),
         (Verb::Post, "/v1/users") => person(),
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::effects::{Outcome, open};
 use super::posting::Move;
-use super::shapes::{decimal, payment_id, refund_id, time, token_id, wallet_id};
+use super::shapes::{payment_id, refund_id, time, token_id};
 use super::{Account, Names, NewPayment, Payment, Reference, Refund, Token};
 
 /// How long a token for one payment lives, and how long an authorization, in milliseconds.
@@ -82,6 +82,7 @@ impl Reference {
             settled: 0,
             refunded: 0,
             refunding: 0,
+            fee: 0,
             failure: None,
             reversing: false,
             reference: new.reference.clone(),
@@ -219,7 +220,12 @@ impl Reference {
         let (wallet, due) = (payment.wallet, payment.captured - payment.settled);
         payment.settled = payment.captured;
         let minor = i128::from(due);
-        let legs = [(Account::Wallet(wallet), [minor, -minor, 0])];
+        let charged = i128::from(self.recharge(n));
+        let currency = self.payments.get(n).map_or("", |p| p.currency);
+        let mut legs = vec![(Account::Wallet(wallet), [minor - charged, -minor, 0])];
+        if charged > 0 {
+            legs.push((Account::Fees(currency), [charged, 0, 0]));
+        }
         // Within one wallet nothing can be short, nor grow too large.
         if self
             .post(self.moved("payment_settlement", due, n, at), &legs)
@@ -228,6 +234,20 @@ impl Reference {
             self.tell_balance("wallet.credited", wallet, at);
             self.tell("payment.settled", self.payment_data(n), at);
         }
+    }
+
+    /// Brings a payment's fee up to date, and says by how much.
+    fn recharge(&mut self, n: usize) -> i64 {
+        let Some(paid) = self.payments.get(n) else {
+            return 0;
+        };
+        let due = self.payment_fee(paid.settled, paid.refunded, paid.currency);
+        let Some(paid) = self.payments.get_mut(n) else {
+            return 0;
+        };
+        let change = due - paid.fee;
+        paid.fee = due;
+        change
     }
 
     pub(super) fn create_refund(
@@ -272,6 +292,7 @@ impl Reference {
             reference: reference.clone(),
             created: at,
             processed: None,
+            fee: 0,
             due: at,
         });
         self.tell("refund.created", self.refund_data(n), at);
@@ -300,11 +321,22 @@ impl Reference {
         paid.refunded += if back { amount } else { 0 };
         let (wallet, currency) = (paid.wallet, paid.currency);
         let minor = i128::from(amount);
+        let returned = if back { -self.recharge(p) } else { 0 };
+        if let Some(refund) = self.refunds.get_mut(n) {
+            refund.fee = returned;
+        }
+        let of_fee = i128::from(returned);
         let legs = match back {
-            true => vec![
-                (Account::Wallet(wallet), [0, 0, -minor]),
-                (Account::Outside(currency), [minor, 0, 0]),
-            ],
+            true => {
+                let mut legs = vec![
+                    (Account::Wallet(wallet), [of_fee, 0, -minor]),
+                    (Account::Outside(currency), [minor, 0, 0]),
+                ];
+                if of_fee > 0 {
+                    legs.push((Account::Fees(currency), [-of_fee, 0, 0]));
+                }
+                legs
+            }
             false => vec![(Account::Wallet(wallet), [minor, 0, -minor])],
         };
         let (kind, of_wallet, of_refund) = match back {
@@ -387,112 +419,8 @@ impl Reference {
             "created_at": time(token.created),
         })
     }
-
-    /// `GET /v1/payments/{id}`.
-    pub fn payment(&self, n: usize) -> Value {
-        let Some(payment) = self.payments.get(n) else {
-            return Value::Null;
-        };
-        let card = self.tokens.get(payment.token).map_or(0, |token| token.card);
-        let (number, _) = CARDS.get(card).copied().unwrap_or_default();
-        let open = is_open(payment);
-        let approved = payment.authorized.map(|_| Names::anything());
-        json!({
-            "id": payment_id(n),
-            "object": "payment",
-            "status": payment.status,
-            "amount": payment.amount,
-            "amount_decimal": decimal(payment.amount, payment.currency),
-            "currency": payment.currency,
-            "amount_captured": payment.captured,
-            "amount_capturable": if open { payment.amount - payment.captured } else { 0 },
-            "amount_settled": payment.settled,
-            "amount_refunded": payment.refunded,
-            "amount_refundable": payment.captured - payment.refunded - payment.refunding,
-            "wallet_id": wallet_id(payment.wallet),
-            "payment_token": token_id(payment.token),
-            "card": { "brand": "visa", "last4": number.get(12..) },
-            "capture": payment.capture,
-            "next_action": null,
-            "return_url": null,
-            "payment_link_id": null,
-            "customer_id": null,
-            "reference_id": payment.reference,
-            "description": null,
-            "metadata": {},
-            "failure_code": payment.failure,
-            "approval_code": approved,
-            "authorized_at": payment.authorized.map(|at| time(Some(at))),
-            "expires_at": payment.expires.map(|at| time(Some(at))),
-            "created_at": time(payment.created),
-        })
-    }
-
-    /// `GET /v1/refunds/{id}`.
-    pub fn refund(&self, n: usize) -> Value {
-        let Some(refund) = self.refunds.get(n) else {
-            return Value::Null;
-        };
-        let Some(paid) = self.payments.get(refund.payment) else {
-            return Value::Null;
-        };
-        json!({
-            "id": refund_id(n),
-            "object": "refund",
-            "status": refund.status,
-            "amount": refund.amount,
-            "amount_decimal": decimal(refund.amount, paid.currency),
-            "currency": paid.currency,
-            "payment_id": payment_id(refund.payment),
-            "payment_token": token_id(paid.token),
-            "wallet_id": wallet_id(paid.wallet),
-            "reason": "model",
-            "reference_id": refund.reference,
-            "metadata": {},
-            "failure_code": refund.failure,
-            "processed_at": refund.processed.map(|at| time(Some(at))),
-            "created_at": time(refund.created),
-        })
-    }
-
-    fn payment_data(&self, n: usize) -> Value {
-        let Some(payment) = self.payments.get(n) else {
-            return Value::Null;
-        };
-        let mut data = json!({
-            "payment_id": payment_id(n),
-            "amount": payment.amount,
-            "currency": payment.currency,
-            "status": payment.status,
-            "amount_captured": payment.captured,
-            "amount_refunded": payment.refunded,
-            "payment_token": token_id(payment.token),
-        });
-        if let (Some(failure), Some(fields)) = (payment.failure, data.as_object_mut()) {
-            fields.insert("failure_code".to_owned(), json!(failure));
-        }
-        data
-    }
-
-    fn refund_data(&self, n: usize) -> Value {
-        let Some(refund) = self.refunds.get(n) else {
-            return Value::Null;
-        };
-        let currency = self.payments.get(refund.payment).map(|paid| paid.currency);
-        let mut data = json!({
-            "refund_id": refund_id(n),
-            "payment_id": payment_id(refund.payment),
-            "amount": refund.amount,
-            "currency": currency,
-            "status": refund.status,
-        });
-        if let (Some(failure), Some(fields)) = (refund.failure, data.as_object_mut()) {
-            fields.insert("failure_code".to_owned(), json!(failure));
-        }
-        data
-    }
 }
 
-fn is_open(payment: &Payment) -> bool {
+pub(super) fn is_open(payment: &Payment) -> bool {
     matches!(payment.status, "authorized" | "partially_captured")
 }

@@ -6,12 +6,15 @@
 //! and asks for whole lists ([`Reference::list`]); the first difference is returned as a sentence.
 //! It must never learn a number from the server: only ids, and times where the caller does not know them.
 
+mod card_shapes;
 mod cards;
 mod compare;
 mod effects;
+mod fees;
 mod lists;
 mod payouts;
 mod posting;
+mod reports;
 mod shapes;
 
 use std::collections::BTreeMap;
@@ -20,6 +23,7 @@ use serde_json::Value;
 
 pub use cards::CARDS;
 pub use compare::{Names, compare};
+pub use fees::Rule;
 pub use lists::{List, page};
 pub use shapes::decimal;
 
@@ -156,6 +160,7 @@ pub(crate) struct Payout {
     created: Option<i64>,
     processed: Option<i64>,
     ended: bool,
+    fee: Option<i64>,
     /// When the rail looks at it next.
     due: Option<i64>,
 }
@@ -181,6 +186,8 @@ pub(crate) struct Payment {
     settled: i64,
     refunded: i64,
     refunding: i64,
+    /// Charged, less what came back.
+    fee: i64,
     failure: Option<&'static str>,
     /// Voided, and the acquirer is to be told.
     reversing: bool,
@@ -199,6 +206,8 @@ pub(crate) struct Refund {
     reference: Option<String>,
     created: Option<i64>,
     processed: Option<i64>,
+    /// Of the payment's fee, what came back.
+    fee: i64,
     due: Option<i64>,
 }
 
@@ -221,11 +230,12 @@ pub(crate) enum Target {
     },
 }
 
-/// Whose books: a wallet's, or the outside world's of a currency.
+/// Whose books: a wallet's, or a currency's: the outside world's, and what came in as fees.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Account {
     Wallet(usize),
     Outside(&'static str),
+    Fees(&'static str),
 }
 
 /// What a movement did to one account.
@@ -269,6 +279,9 @@ pub struct Reference {
     movements: Vec<Movement>,
     events: Vec<Event>,
     outside: BTreeMap<&'static str, i128>,
+    fees: BTreeMap<&'static str, i128>,
+    payment_rule: Option<Rule>,
+    payout_rule: Option<Rule>,
     masters: BTreeMap<&'static str, usize>,
     operating: BTreeMap<&'static str, usize>,
     /// Holders of reference ids: what for, and the text.
@@ -293,6 +306,9 @@ impl Reference {
             movements: Vec::new(),
             events: Vec::new(),
             outside: BTreeMap::new(),
+            fees: BTreeMap::new(),
+            payment_rule: None,
+            payout_rule: None,
             masters: BTreeMap::new(),
             operating: BTreeMap::new(),
             references: BTreeMap::new(),
@@ -372,7 +388,12 @@ impl Reference {
     /// The sum of all wallets and the outside world, per currency: zero if nothing was made or lost.
     pub fn imbalance(&self) -> i128 {
         let inside: i128 = self.wallets.iter().flat_map(|wallet| wallet.balances).sum();
-        inside + self.outside.values().sum::<i128>()
+        inside
+            + self
+                .outside
+                .values()
+                .chain(self.fees.values())
+                .sum::<i128>()
     }
 
     pub fn wallet_count(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Payouts and their states.
 
 use super::effects::{Outcome, open};
-use super::posting::{Move, between, held};
+use super::posting::{Move, held};
 use super::shapes::payout_id;
 use super::{Account, Names, NewPayout, Payout, Reference, Target, To};
 
@@ -32,9 +32,21 @@ impl Reference {
         } else {
             "payout_hold"
         };
+        let fee = self.payout_fee(new.amount, currency);
+        let charged = i128::from(fee.unwrap_or(0));
         let legs = match target {
-            Some(target) => between(source, target, new.amount).to_vec(),
-            None => held(source, i128::from(new.amount)),
+            Some(target) => {
+                let amount = i128::from(new.amount);
+                let mut legs = vec![
+                    (Account::Wallet(source), [-amount - charged, 0, 0]),
+                    (Account::Wallet(target), [amount, 0, 0]),
+                ];
+                if charged > 0 {
+                    legs.push((Account::Fees(currency), [charged, 0, 0]));
+                }
+                legs
+            }
+            None => held(source, i128::from(new.amount) + charged),
         };
         let what = Move {
             kind,
@@ -48,7 +60,8 @@ impl Reference {
         };
         let low = self.post(what, &legs)?;
         self.claim("payout", new.reference.as_deref(), &payout_id(n))?;
-        let payout = self.new_payout(new, source, target, currency, at);
+        let mut payout = self.new_payout(new, source, target, currency, at);
+        payout.fee = fee;
         self.payouts.push(payout);
         self.tell_created(n, source, target, at);
         self.tell_low(&low, at);
@@ -99,6 +112,7 @@ impl Reference {
             created: at,
             processed: at.filter(|_| target.is_some()),
             ended: target.is_some(),
+            fee: None,
             due: if target.is_some() { None } else { at },
         }
     }
@@ -142,7 +156,8 @@ impl Reference {
         at: Option<i64>,
     ) -> Outcome {
         let (source, amount, _) = self.parts(n)?;
-        let low = self.post(self.step("payout_release", n, at), &held(source, -amount))?;
+        let all = amount + self.charged(n);
+        let low = self.post(self.step("payout_release", n, at), &held(source, -all))?;
         self.end(n, status, failure, at);
         self.tell_balance("wallet.released", source, at);
         let event = if status == "failed" {
@@ -220,10 +235,14 @@ impl Reference {
     ) -> Outcome {
         let what = self.step("payout_settlement", n, at);
         let outside = Account::Outside(what.currency);
-        let legs = [
-            (Account::Wallet(source), [0, 0, -amount]),
+        let charged = self.charged(n);
+        let mut legs = vec![
+            (Account::Wallet(source), [0, 0, -amount - charged]),
             (outside, [amount, 0, 0]),
         ];
+        if charged > 0 {
+            legs.push((Account::Fees(what.currency), [charged, 0, 0]));
+        }
         let low = self.post(what, &legs)?;
         self.end(n, "completed", None, at);
         self.tell_balance("wallet.debited", source, at);
@@ -246,6 +265,11 @@ impl Reference {
             payout.ended = true;
             payout.due = None;
         }
+    }
+
+    fn charged(&self, n: usize) -> i128 {
+        let fee = self.payouts.get(n).and_then(|payout| payout.fee);
+        i128::from(fee.unwrap_or(0))
     }
 
     pub(super) fn status(&self, n: usize) -> &'static str {

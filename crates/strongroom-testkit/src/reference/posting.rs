@@ -35,7 +35,7 @@ impl Reference {
                 .iter()
                 .zip(after)
                 .any(|(change, after)| *change < 0 && after < 0);
-            if short && matches!(account, Account::Wallet(_)) {
+            if short && !matches!(account, Account::Outside(_)) {
                 return Err("insufficient_funds");
             }
             if after.iter().sum::<i128>().abs() > MOST {
@@ -60,6 +60,9 @@ impl Reference {
                 }
                 Account::Outside(currency) => {
                     self.outside.insert(currency, line.after.iter().sum());
+                }
+                Account::Fees(currency) => {
+                    self.fees.insert(currency, line.after.iter().sum());
                 }
             }
         }
@@ -91,6 +94,7 @@ impl Reference {
         match account {
             Account::Wallet(n) => self.wallets.get(n).map_or([0; 3], |wallet| wallet.balances),
             Account::Outside(currency) => [self.outside.get(currency).copied().unwrap_or(0), 0, 0],
+            Account::Fees(currency) => [self.fees.get(currency).copied().unwrap_or(0), 0, 0],
         }
     }
 

@@ -130,7 +130,7 @@ impl Reference {
         let Some(payout) = self.payouts.get(n) else {
             return Value::Null;
         };
-        json!({
+        let mut shown = json!({
             "id": payout_id(n),
             "object": "payout",
             "status": payout.status,
@@ -145,7 +145,15 @@ impl Reference {
             "failure_code": payout.failure,
             "processed_at": if payout.ended { time(payout.processed) } else { Value::Null },
             "created_at": time(payout.created),
-        })
+        });
+        if let (Some(fee), Some(fields)) = (payout.fee, shown.as_object_mut()) {
+            for (name, minor) in [("fee", fee), ("net", payout.amount + fee)] {
+                fields.insert(name.to_owned(), json!(minor));
+                let text = json!(decimal(minor, payout.currency));
+                fields.insert(format!("{name}_decimal"), text);
+            }
+        }
+        shown
     }
 
     /// `GET /v1/transactions/{id}`.
@@ -261,7 +269,7 @@ pub(crate) fn line_of(movement: &Movement, wallet: usize) -> Option<&Line> {
 fn ends(movement: &Movement) -> (Option<usize>, Option<usize>) {
     let wallet = |line: &Line| match line.account {
         Account::Wallet(n) => Some(n),
-        Account::Outside(_) => None,
+        Account::Outside(_) | Account::Fees(_) => None,
     };
     let within = [
         "payout_hold",

@@ -7,9 +7,10 @@ use strongroom_store::Store;
 use strongroom_testkit::books::Books;
 use strongroom_testkit::dice::Dice;
 use strongroom_testkit::exchange::Reply;
-use strongroom_testkit::reference::{Due, Op, Reference, Reply as Outcome};
+use strongroom_testkit::reference::{Due, Op, Reference, Reply as Outcome, Rule};
 use strongroom_testkit::script::Script;
 use strongroom_testkit::server::{RAIL_STEP, ServerSettings, TestServer};
+use strongroom_types::mode::Scope;
 
 use crate::ask::Ask;
 use crate::reads::Reading;
@@ -26,6 +27,7 @@ const UNPINNED: [&str; 4] = [
 const KEPT: i64 = 24 * 3_600_000;
 
 struct Tenant {
+    scope: Scope,
     key: String,
     reference: Reference,
     sent: Vec<Sent>,
@@ -71,6 +73,7 @@ impl World {
             let books = Books::found_in(server.engine.clone(), name);
             let key = books.key(Role::Owner).text;
             Tenant {
+                scope: books.scope,
                 key,
                 reference: Reference::new("PHP", RAIL_STEP),
                 sent: Vec::new(),
@@ -80,6 +83,7 @@ impl World {
         for tenant in &mut tenants {
             tenant.reference.other_event("api_key.created");
         }
+        charged(&server, &mut tenants[1]);
         let now = server.engine.now().0;
         let server = Some(server);
         World {
@@ -135,6 +139,9 @@ impl World {
         for tenant in 0..2 {
             self.reading(tenant, |reading| reading.everything());
         }
+        for tenant in 0..2 {
+            self.reports(tenant);
+        }
         let mut server = self.server.take().unwrap();
         server.halt();
         let verify = |store: &dyn Store| {
@@ -142,6 +149,44 @@ impl World {
         };
         let report = server.look(verify);
         assert!(report.is_clean(), "{report}");
+    }
+
+    /// Every report over all there was, and over a part of it, says what the reference adds up.
+    fn reports(&mut self, tenant: usize) {
+        let (began, now) = (self.began, self.last + 1);
+        let middle = began + (now - began) / 2;
+        for kind in ["sales", "fees", "payouts", "balances"] {
+            for period in [(began, now), (middle, now), (began, middle)] {
+                let reference = &self.tenants[tenant].reference;
+                let content = self.report(tenant, kind, period);
+                let lines = content["lines"].as_array().unwrap();
+                let mut found: Vec<String> = lines
+                    .iter()
+                    .map(|line| reference.named(line).to_string())
+                    .collect();
+                let wanted = reference.report(kind, period);
+                let mut wanted: Vec<String> = wanted.iter().map(Value::to_string).collect();
+                found.sort_unstable();
+                wanted.sort_unstable();
+                assert_eq!(found, wanted, "{kind} of {period:?}");
+            }
+        }
+        let checked = self.report(tenant, "reconciliation", (began, now));
+        for line in checked["lines"].as_array().unwrap() {
+            assert_eq!(line["status"], "matches", "{line}");
+        }
+    }
+
+    fn report(&self, tenant: usize, kind: &str, (from, to): (i64, i64)) -> Value {
+        let time = |at| strongroom_types::time::Timestamp(at).to_string();
+        let body = serde_json::json!({ "type": kind, "from": time(from), "to": time(to) });
+        let server = self.server();
+        let request = server.request("POST", "/v1/reports");
+        let request = request.bearer(&self.tenants[tenant].key).json(&body);
+        let id = request.send().expect(202).id();
+        server.attend(self.tenants[tenant].scope, &id);
+        let path = format!("/v1/reports/{id}/content");
+        self.get(tenant, &path).expect(200).json()
     }
 
     fn reading(&mut self, tenant: usize, work: impl FnOnce(&mut Reading<'_>)) {
@@ -391,6 +436,35 @@ impl World {
             self.grown = false;
         }
     }
+}
+
+/// One of the two organizations charges fees, from the beginning on.
+fn charged(server: &TestServer, tenant: &mut Tenant) {
+    let rule = |bps, fixed, least, most, returned| Rule {
+        bps,
+        fixed,
+        least,
+        most,
+        returned,
+    };
+    let (payments, payouts) = (rule(290, 30, 35, 5_000, true), rule(125, 7, 0, 400, false));
+    for (on, rule) in [("payments", payments), ("payouts", payouts)] {
+        let mut amounts = serde_json::json!({
+            "currency": "PHP", "fixed": rule.fixed, "maximum": rule.most,
+        });
+        if rule.least > 0 {
+            amounts["minimum"] = serde_json::json!(rule.least);
+        }
+        let body = serde_json::json!({
+            "applies_to": on, "percent_bps": rule.bps, "amounts": [amounts],
+            "refunds": if rule.returned { "returned" } else { "kept" },
+        });
+        let request = server.request("POST", "/v1/fee-schedules");
+        let request = request.bearer(&tenant.key).json(&body);
+        request.send().expect(201);
+        tenant.reference.other_event("fee_schedule.created");
+    }
+    tenant.reference.charge(payments, payouts);
 }
 
 /// In which order the server takes jobs of one time.

@@ -3,6 +3,7 @@
 mod model;
 mod offline;
 mod race;
+mod receipt;
 mod refund;
 mod sell;
 mod shift;

@@ -1,0 +1,163 @@
+//! A report while it is made: fed with the log and the records, in pieces of any size.
+
+use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::time::Timestamp;
+
+use crate::entry::Transaction;
+use crate::record::Record;
+use crate::reports::balances::Balances;
+use crate::reports::movements::{Fees, Payouts, Sales};
+use crate::reports::reconciliation::Reconciliation;
+use crate::reports::shop::{Shifts, Taxes};
+use crate::reports::table::Table;
+use crate::reports::{Asked, ReportFailure, ReportType};
+
+/// What a report reads, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// Entries from this time on, and before the other; `None` for the beginning, and for the end, of the log.
+    pub log: Option<(Option<Timestamp>, Option<Timestamp>)>,
+    /// Then the records of these kinds.
+    pub records: &'static [Kind],
+    /// Only those made in the period, by their id; all otherwise.
+    pub within: bool,
+    /// One record alone.
+    pub only: Option<RawId>,
+    /// Then what the log has grown by meanwhile.
+    pub tail: bool,
+}
+
+/// The accounts of the books.
+const ACCOUNTS: &[Kind] = &[Kind::Account, Kind::Cash, Kind::Fees, Kind::External];
+
+/// The report of one type.
+pub enum Sheet {
+    Sales(Sales),
+    Balances(Balances),
+    Fees(Fees),
+    Payouts(Payouts),
+    Tax(Taxes),
+    Shift(Shifts),
+    Reconciliation(Reconciliation),
+}
+
+impl Sheet {
+    pub fn new(asked: &Asked) -> Sheet {
+        match asked.kind {
+            ReportType::Sales => Sheet::Sales(Sales::new(asked)),
+            ReportType::Balances => Sheet::Balances(Balances::new(asked)),
+            ReportType::Fees => Sheet::Fees(Fees::new(asked)),
+            ReportType::Payouts => Sheet::Payouts(Payouts::new(asked)),
+            ReportType::Tax => Sheet::Tax(Taxes::new(asked)),
+            ReportType::Shift => Sheet::Shift(Shifts::new(asked)),
+            ReportType::Reconciliation => Sheet::Reconciliation(Reconciliation::default()),
+        }
+    }
+
+    /// What it has to be fed with.
+    pub fn stretch(asked: &Asked) -> Stretch {
+        let none = Stretch {
+            log: None,
+            records: &[],
+            within: false,
+            only: None,
+            tail: false,
+        };
+        match asked.kind {
+            ReportType::Sales | ReportType::Fees | ReportType::Payouts => Stretch {
+                log: Some((Some(asked.from), Some(asked.to))),
+                ..none
+            },
+            // What an account held before and after is what its postings since then say.
+            ReportType::Balances => Stretch {
+                log: Some((Some(asked.from), None)),
+                records: ACCOUNTS,
+                tail: true,
+                ..none
+            },
+            ReportType::Tax => Stretch {
+                records: &[Kind::Sale],
+                within: true,
+                ..none
+            },
+            ReportType::Shift => Stretch {
+                records: &[Kind::Shift],
+                within: true,
+                only: asked.shift.map(|shift| shift.0),
+                ..none
+            },
+            ReportType::Reconciliation => Stretch {
+                log: Some((None, None)),
+                records: ACCOUNTS,
+                tail: true,
+                ..none
+            },
+        }
+    }
+
+    /// Takes in what one entry moved.
+    pub fn entry(&mut self, sequence: u64, time: Timestamp, moved: &[Transaction]) {
+        for transaction in moved {
+            match self {
+                Sheet::Sales(sheet) => sheet.take(time, transaction),
+                Sheet::Fees(sheet) => sheet.take(time, transaction),
+                Sheet::Payouts(sheet) => sheet.take(time, transaction),
+                Sheet::Balances(sheet) => sheet.take(time, transaction),
+                Sheet::Reconciliation(sheet) => sheet.take(sequence, transaction),
+                Sheet::Tax(_) | Sheet::Shift(_) => {}
+            }
+        }
+    }
+
+    /// Takes in a record; `held` is the cash of a shift.
+    pub fn record(&mut self, raw: RawId, record: &Record, held: i64) {
+        match (self, record) {
+            (Sheet::Tax(sheet), Record::Sale(sale)) => sheet.take(sale),
+            (Sheet::Shift(sheet), Record::Shift(shift)) => sheet.take(shift, held),
+            (Sheet::Balances(sheet), record) => sheet.account(raw, record),
+            (Sheet::Reconciliation(sheet), record) => sheet.account(raw, record),
+            _ => {}
+        }
+    }
+
+    /// Lines so far, as far as that is known.
+    pub fn lines(&self) -> usize {
+        match self {
+            Sheet::Sales(sheet) => sheet.lines(),
+            Sheet::Fees(sheet) => sheet.lines(),
+            Sheet::Payouts(sheet) => sheet.lines(),
+            Sheet::Tax(sheet) => sheet.lines(),
+            Sheet::Shift(sheet) => sheet.lines(),
+            // Bounded by the number of accounts, and most of those have no line.
+            Sheet::Balances(_) | Sheet::Reconciliation(_) => 0,
+        }
+    }
+
+    /// How many accounts a reconciliation has seen.
+    pub fn accounts(&self) -> usize {
+        match self {
+            Sheet::Reconciliation(sheet) => sheet.accounts(),
+            _ => 0,
+        }
+    }
+
+    /// The finished table; of a reconciliation with the accounts that do not agree.
+    ///
+    /// # Errors
+    /// [`ReportFailure`].
+    pub fn table(self) -> Result<(Table, Option<Vec<AnyId>>), ReportFailure> {
+        let table = match self {
+            Sheet::Reconciliation(sheet) => {
+                let (table, differing) = sheet.table()?;
+                return Ok((table, Some(differing)));
+            }
+            Sheet::Sales(sheet) => sheet.table(),
+            Sheet::Balances(sheet) => sheet.table(),
+            Sheet::Fees(sheet) => sheet.table(),
+            Sheet::Payouts(sheet) => sheet.table(),
+            Sheet::Tax(sheet) => sheet.table(),
+            Sheet::Shift(sheet) => sheet.table(),
+        };
+        Ok((table?, None))
+    }
+}
