@@ -62,7 +62,7 @@ const fn target(
     }
 }
 
-static TARGETS: [Target; 22] = [
+static TARGETS: [Target; 23] = [
     target("api_key", "the text of an API key", api_key, &words::KEYS),
     target(
         "backup",
@@ -117,6 +117,12 @@ static TARGETS: [Target; 22] = [
         "a request's headers",
         strongroom_http::fuzzing::headers,
         &words::HEADERS,
+    ),
+    target(
+        "iso8583",
+        "messages of an acquirer, in every profile",
+        strongroom_iso8583::fuzzing::message,
+        &[],
     ),
     target("json", "the strict reader of bodies", json, &words::JSON),
     target("jwe", "encrypted card fields", jwe, &words::JOSE),

@@ -5,9 +5,10 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
     ("cluster", &[]),
     ("derive", &[]),
+    ("iso8583", &[]),
     ("types", &["derive"]),
     ("vault", &["types"]),
     ("json", &["vault"]),
@@ -29,7 +30,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "derive", "types", "vault", "crypto", "ledger", "audit", "auth", "domain", "store",
         ],
     ),
-    ("acquirer", &["types", "vault", "domain"]),
+    (
+        "acquirer",
+        &["types", "iso8583", "vault", "crypto", "domain"],
+    ),
     (
         "vaultd",
         &[
@@ -64,8 +68,9 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     (
         "fuzz",
         &[
-            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan", "tls",
-            "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen", "testkit",
+            "types", "iso8583", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan",
+            "tls", "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen",
+            "testkit",
         ],
     ),
     ("", EVERY_ROOM),
@@ -77,7 +82,7 @@ const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd", "httpsig",
+    "vaultd", "httpsig", "iso8583",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -113,7 +113,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     );
     let place = place.holding(config.key_policy().map_err(Fault::new)?);
     let named = options.postgres.table();
+    let place = place.connected_to(config.acquirers.clone());
     let place = place.on(named.as_ref().unwrap_or(config.store()))?;
+    let cards = cards(&config, options);
+    cards.check(&place)?;
     if acme.is_some() && place.is_in_database() {
         return Err(Fault::new(
             "`tls.acme` is for a server that is alone: beside a database a challenge may reach any of the servers",
@@ -136,7 +139,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
             admin,
             acme,
             control: Some(config.data().to_path_buf()),
-            cards: cards(&config, options),
+            cards,
         },
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };
@@ -195,6 +198,7 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     let plan = Plan {
         socket: vault_socket(config, options),
         client: options.vault_client,
+        acquirers: config.acquirers.clone(),
         ..Plan::within(&dir)
     };
     vault_process::serve(&plan, &secrets, || {
