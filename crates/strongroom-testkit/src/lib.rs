@@ -7,6 +7,7 @@
 pub mod books;
 pub mod clock;
 pub mod dice;
+pub mod distant;
 pub mod exchange;
 pub mod faulty;
 pub mod messages;

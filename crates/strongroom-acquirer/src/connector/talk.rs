@@ -4,6 +4,7 @@
 //! answers nothing is logged by type and number and changes nothing.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) struct Talk {
     terminal: String,
     merchant: String,
     waiting: Mutex<HashMap<String, Waiter>>,
+    serials: AtomicU64,
     /// The connection, once it is signed on.
     out: RwLock<Option<Out>>,
     up: watch::Sender<bool>,
@@ -42,6 +44,8 @@ pub(crate) struct Talk {
 }
 
 struct Waiter {
+    /// Which of those that asked under this number.
+    serial: u64,
     answer: Mti,
     tell: oneshot::Sender<Message>,
 }
@@ -50,6 +54,7 @@ struct Waiter {
 pub(crate) struct Question<'t> {
     talk: &'t Talk,
     number: String,
+    serial: u64,
     answered: oneshot::Receiver<Message>,
 }
 
@@ -62,6 +67,7 @@ impl Talk {
             terminal: settings.terminal.clone(),
             merchant: settings.merchant.clone(),
             waiting: Mutex::default(),
+            serials: AtomicU64::default(),
             out: RwLock::default(),
             up: watch::Sender::new(false),
             slots: Semaphore::new(slots),
@@ -117,12 +123,20 @@ impl Talk {
         let answer = message.mti().answer().ok_or(Away)?;
         let frame = self.framed(message).ok_or(Away)?;
         let (tell, answered) = oneshot::channel();
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed);
         let question = Question {
             talk: self,
             number: number.clone(),
+            serial,
             answered,
         };
-        self.lock().insert(number, Waiter { answer, tell });
+        // Of two that repeat the same message the later one waits.
+        let waiter = Waiter {
+            serial,
+            answer,
+            tell,
+        };
+        self.lock().insert(number, waiter);
         out.try_send(frame).map_err(|_| Away)?;
         Ok(question)
     }
@@ -198,7 +212,11 @@ impl Question<'_> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.talk.lock().remove(&self.number);
+        let mut waiting = self.talk.lock();
+        let is_its_own = |waiter: &Waiter| waiter.serial == self.serial;
+        if waiting.get(&self.number).is_some_and(is_its_own) {
+            waiting.remove(&self.number);
+        }
     }
 }
 
@@ -241,17 +259,23 @@ mod tests {
         assert!(first.answer(soon).await.is_none());
         talk.take(&answer(b"0110", "000002", "TERM1"), &out);
         talk.take(&answer(b"0110", "000001", "TERM1"), &out);
-        // A duplicate.
+        // A duplicate; then what was repeated before its first answer came, and is given up by one of two.
         talk.take(&answer(b"0110", "000001", "TERM1"), &out);
         let long = Duration::from_secs(60);
         assert_eq!(second.answer(long).await.unwrap().text(11), Some("000002"));
         assert_eq!(first.answer(long).await.unwrap().text(11), Some("000001"));
-        drop((first, second));
+        let repeated = talk.ask(&question("000001")).unwrap();
+        let mut again = talk.ask(&question("000001")).unwrap();
+        drop(repeated);
+        talk.take(&answer(b"0110", "000001", "TERM1"), &out);
+        assert!(again.answer(long).await.is_some());
+        drop((first, second, again));
         assert!(talk.lock().is_empty());
-        assert!(
-            sent.try_recv().is_err(),
-            "nothing was answered to an answer"
-        );
+        let mut frames = 0;
+        while sent.try_recv().is_ok() {
+            frames += 1;
+        }
+        assert_eq!(frames, 2, "nothing was answered to an answer");
     }
 
     #[tokio::test]
