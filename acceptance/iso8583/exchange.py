@@ -20,7 +20,7 @@ class Server:
     """An installation of its own, which is served; it may be killed and served again."""
 
     def __init__(self, program, folder, config):
-        self.program, self.folder = program, folder
+        self.program, self.folder, self.paid = program, folder, 0
         (folder / "passphrase").write_text("correct horse battery staple\n")
         (folder / "strongroom.toml").write_text(config)
         made = subprocess.run(
@@ -63,9 +63,10 @@ class Server:
 
     def pay(self, number, amount, capture=True):
         card = {"number": number, "exp_month": 12, "exp_year": 2099, "cvv": "917"}
-        token = self.ask("/v1/tokens", {"card": card}, "token-%s-%s" % (number, amount))
+        self.paid += 1
+        token = self.ask("/v1/tokens", {"card": card}, "token-%d" % self.paid)
         body = {"payment_token": token["id"], "amount": amount, "capture": capture}
-        return self.ask("/v1/payments", body, "payment-%s-%s" % (number, amount))["id"]
+        return self.ask("/v1/payments", body, "payment-%d" % self.paid)["id"]
 
     def until(self, path, is_so):
         end = time.monotonic() + PATIENCE

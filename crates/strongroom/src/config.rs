@@ -260,7 +260,6 @@ impl Config {
             .map_or(standard.rail_step, i64::from);
         WorkerSettings {
             rail_step,
-            connected: self.acquirers.connected(),
             ..standard
         }
     }

@@ -102,6 +102,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
         Command::Vault(options) => vault::run(options),
+        Command::VaultDialler(options) => vault_dialler::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Backup(options) => backup::run(options),
         Command::Restore(options) => restore::run(options),

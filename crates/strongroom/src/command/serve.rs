@@ -101,20 +101,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let edge = edge(&config, outbound.clone(), acceptor.clone())?;
     let workers = WorkerSettings {
         outbound,
+        connected: config.acquirers.connected(),
         ..config.workers()
     };
     let listener = running::bind(config.listen)?;
     let admin = config.admin_listen.map(running::bind).transpose()?;
     let live = edge.live_allowed;
-    let place = Place::with(
-        config.data(),
-        config.keyring(),
-        options.root.over(config.root()),
-    );
-    let place = place.holding(config.key_policy().map_err(Fault::new)?);
-    let named = options.postgres.table();
-    let place = place.connected_to(config.acquirers.clone());
-    let place = place.on(named.as_ref().unwrap_or(config.store()))?;
+    let place = place(&config, options)?;
     let cards = cards(&config, options);
     cards.check(&place)?;
     if acme.is_some() && place.is_in_database() {
@@ -153,6 +146,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     })?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the installation lies, with what the configuration says of it.
+fn place(config: &Config, options: &Options) -> Result<Place, Fault> {
+    let roots = options.root.over(config.root());
+    let place = Place::with(config.data(), config.keyring(), roots)
+        .holding(config.key_policy().map_err(Fault::new)?)
+        .connected_to(config.acquirers.clone());
+    let named = options.postgres.table();
+    place.on(named.as_ref().unwrap_or(config.store()))
 }
 
 /// What the edge is told.
