@@ -1,7 +1,12 @@
-//! What talks to the cards' networks: the interface of an acquirer, and the sandbox that stands in for one in test mode.
+//! What talks to the cards' networks: the interface of an acquirer, the sandbox that stands in for one in test mode, and
+//! the [`Connector`] that speaks ISO 8583 to one. The [`Switch`] chooses between them.
 //!
 //! An acquirer answers, or it does not: then nothing is assumed, and it is asked again or told to undo. Each request
 //! carries the payment's or refund's id, under which the acquirer knows it again.
+
+mod connector;
+mod shelf;
+mod switch;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,9 +17,14 @@ use strongroom_domain::payments::{
     AcquirerAnswer, Identified, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
 };
 use strongroom_domain::refunds::RefundFailure;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RawId, RefundId};
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
+
+pub use connector::{Connector, Dial, Dialing, Tls, response_codes, settings};
+pub use shelf::{Seat, Sheet, Shelf, ShelfFault, Stored};
+pub use switch::Switch;
 
 /// What is said about a payment.
 pub type PaymentAnswer = AcquirerAnswer<PaymentFailure>;
@@ -24,29 +34,54 @@ pub type RefundAnswer = AcquirerAnswer<RefundFailure>;
 /// An answer on its way.
 pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// A payment, as an acquirer is asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The number of its books.
+    pub scope: u32,
+    /// Whether it is of live mode.
+    pub live: bool,
+    pub id: PaymentId,
+    pub currency: Currency,
+}
+
 /// An acquirer of card payments.
 pub trait Acquirer: Send + Sync {
     /// Asks the cardholder's bank to approve an amount; `identified` says that he has answered its challenge. That he is to
     /// be challenged is an answer by which nothing was approved; whoever takes it gives the challenge its key.
     fn authorize(
         &self,
-        id: PaymentId,
+        order: Order,
         amount: Money,
         card: CardInHand,
         identified: bool,
     ) -> Answering<PaymentAnswer>;
 
     /// Asks what became of an authorization.
-    fn inquire(&self, id: PaymentId) -> Answering<PaymentAnswer>;
+    fn inquire(&self, order: Order) -> Answering<PaymentAnswer>;
 
     /// Undoes an authorization, whether or not it arrived. May be sent any number of times.
-    fn reverse(&self, id: PaymentId) -> Answering<PaymentAnswer>;
+    fn reverse(&self, order: Order) -> Answering<PaymentAnswer>;
+
+    /// Tells that so many minor units of an authorization are captured in all. May be told any number of times, and is
+    /// settled once it was approved.
+    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer>;
 
     /// Gives money of a payment back to its card.
-    fn refund(&self, id: RefundId, of: PaymentId, amount: Money) -> Answering<RefundAnswer>;
+    fn refund(&self, id: RefundId, of: Order, amount: Money) -> Answering<RefundAnswer>;
 
     /// Asks what became of a refund.
-    fn inquire_refund(&self, id: RefundId) -> Answering<RefundAnswer>;
+    fn inquire_refund(&self, id: RefundId, of: Order) -> Answering<RefundAnswer>;
+
+    /// Whether it can be asked about this payment now. Asked before anything is put on record as sent.
+    fn is_reached(&self, _: Order) -> Answering<bool> {
+        Box::pin(std::future::ready(true))
+    }
+
+    /// Keeps its lines up, for as long as that is waited for.
+    fn keep_up(&self) -> Answering<()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// The sandbox. What it remembers of unanswered requests is gone with the process, as if they had never arrived.
@@ -125,24 +160,29 @@ fn now<T: Send + 'static>(answer: T) -> Answering<T> {
 impl Acquirer for SandboxAcquirer {
     fn authorize(
         &self,
-        id: PaymentId,
+        order: Order,
         _: Money,
         card: CardInHand,
         identified: bool,
     ) -> Answering<PaymentAnswer> {
-        now(self.first(id, &card, identified))
+        now(self.first(order.id, &card, identified))
     }
 
-    fn inquire(&self, id: PaymentId) -> Answering<PaymentAnswer> {
-        now(self.later(id))
+    fn inquire(&self, order: Order) -> Answering<PaymentAnswer> {
+        now(self.later(order.id))
     }
 
-    fn reverse(&self, id: PaymentId) -> Answering<PaymentAnswer> {
-        lock(&self.unanswered).remove(&id);
+    fn reverse(&self, order: Order) -> Answering<PaymentAnswer> {
+        lock(&self.unanswered).remove(&order.id);
         now(AcquirerAnswer::Reversed)
     }
 
-    fn refund(&self, id: RefundId, of: PaymentId, amount: Money) -> Answering<RefundAnswer> {
+    fn capture(&self, order: Order, _: i64) -> Answering<PaymentAnswer> {
+        now(AcquirerAnswer::Approved(approval(order.id)))
+    }
+
+    fn refund(&self, id: RefundId, of: Order, amount: Money) -> Answering<RefundAnswer> {
+        let of = of.id;
         now(match SandboxRefund::of(amount) {
             Some(SandboxRefund::Declined) => {
                 AcquirerAnswer::Declined(RefundFailure::RefundDeclined)
@@ -162,7 +202,7 @@ impl Acquirer for SandboxAcquirer {
         })
     }
 
-    fn inquire_refund(&self, id: RefundId) -> Answering<RefundAnswer> {
+    fn inquire_refund(&self, id: RefundId, _: Order) -> Answering<RefundAnswer> {
         now(match lock(&self.late_refunds).remove(&id) {
             Some(code) => AcquirerAnswer::Approved(code),
             None => AcquirerAnswer::NeverArrived,

@@ -246,9 +246,51 @@ pub struct Authorize {
     /// Whether the cardholder has identified himself.
     #[n(25)]
     pub identified: bool,
+    /// Whether it is of live mode.
+    #[n(30)]
+    pub live: bool,
 }
 
-/// What the API process asks of the vault.
+/// A payment, as an acquirer is asked about it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Ordered {
+    #[n(0)]
+    pub scope: u32,
+    #[n(1)]
+    pub live: bool,
+    #[n(2)]
+    pub payment: PaymentId,
+    #[n(3)]
+    pub currency: String,
+}
+
+/// What an acquirer is asked or told without a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Matter {
+    /// Whether it can be asked now.
+    #[n(0)]
+    IsReached,
+    #[n(1)]
+    Inquire,
+    #[n(2)]
+    Reverse,
+    #[n(3)]
+    Capture {
+        #[n(0)]
+        total: i64,
+    },
+    #[n(4)]
+    Refund {
+        #[n(0)]
+        id: RefundId,
+        #[n(1)]
+        minor: i64,
+    },
+    #[n(5)]
+    InquireRefund(#[n(0)] RefundId),
+}
+
+/// What the API process asks of the vault. The numbers 6 to 9 were questions to an acquirer that did not name the books.
 #[derive(Encode, Decode)]
 pub enum ToVault {
     /// Seal and store the number that a request brought.
@@ -289,23 +331,6 @@ pub enum ToVault {
     Drop(#[n(0)] Place),
     #[n(5)]
     Authorize(#[n(0)] Authorize),
-    #[n(6)]
-    Inquire(#[n(0)] PaymentId),
-    #[n(7)]
-    Reverse(#[n(0)] PaymentId),
-    #[n(8)]
-    Refund {
-        #[n(0)]
-        id: RefundId,
-        #[n(1)]
-        of: PaymentId,
-        #[n(2)]
-        minor: i64,
-        #[n(3)]
-        currency: String,
-    },
-    #[n(9)]
-    InquireRefund(#[n(0)] RefundId),
     /// Take a number over from a store of before there was a vault process.
     #[n(10)]
     Import {
@@ -342,6 +367,13 @@ pub enum ToVault {
     },
     #[n(22)]
     Digested(#[n(0)] Digested),
+    #[n(30)]
+    Acquire {
+        #[n(0)]
+        order: Ordered,
+        #[n(1)]
+        matter: Matter,
+    },
 }
 
 #[derive(Encode, Decode)]

@@ -57,11 +57,13 @@ pub enum Purpose {
     Backup = 29,
     /// P-256 seeds of the vault that card fields are encrypted to; the period counts them.
     CardEncryption = 33,
+    /// What the vault keeps of exchanges with an acquirer.
+    AcquirerExchange = 48,
 }
 
 impl Purpose {
     /// Every purpose, in the order of its number.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Installation,
         Self::Scope,
         Self::Facts,
@@ -83,6 +85,7 @@ impl Purpose {
         Self::Transport,
         Self::Backup,
         Self::CardEncryption,
+        Self::AcquirerExchange,
     ];
 
     /// The number that is stored.

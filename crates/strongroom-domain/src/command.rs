@@ -9,6 +9,7 @@ use crate::action::Action;
 use crate::approvals::{Act, Parked};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
+use crate::payments::LiveCards;
 use crate::rejection::Rejection;
 
 /// Something that changes the books. Its fields are checked values; shape faults are found before one exists.
@@ -48,6 +49,8 @@ pub struct Moment {
     pub sequence: u64,
     /// Fresh ids; those of one entry are consecutive.
     pub ids: IdSource,
+    /// What live payments an acquirer takes.
+    pub live_cards: LiveCards,
 }
 
 impl Moment {

@@ -12,6 +12,7 @@ use strongroom_audit::TileWriter;
 use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
+use strongroom_domain::payments::LiveCards;
 use strongroom_domain::record::Record;
 use strongroom_domain::users::UserStatus;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
@@ -53,6 +54,7 @@ pub(crate) struct Commit {
     pub(crate) subjects: HashMap<(u32, [u8; 12]), u32>,
     pub(crate) last: Timestamp,
     pub(crate) batch_limit: usize,
+    pub(crate) live_cards: LiveCards,
     /// The logs' ends must be read back before anything is decided.
     pub(crate) stale: bool,
 }
@@ -311,6 +313,7 @@ impl Commit {
             scope,
             sequence,
             ids,
+            live_cards: self.live_cards.clone(),
         };
         Some((moment, base))
     }

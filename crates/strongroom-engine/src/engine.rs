@@ -98,13 +98,14 @@ impl Engine {
         settings: Settings,
         journals: Option<&std::path::Path>,
     ) -> Result<Engine, StartError> {
+        let (reading, key_policy) = (settings.readers.max(1), settings.keys);
         let Begin {
             shared,
             commit,
             fresh,
         } = begin(store, root, clock, settings)?;
         let mut readers = Vec::new();
-        for _ in 0..settings.readers.max(1) {
+        for _ in 0..reading {
             readers.push(store.reader()?);
         }
         let mut first = store.reader()?;
@@ -129,7 +130,7 @@ impl Engine {
                 journals,
                 founding: Mutex::default(),
                 rotating: tokio::sync::Mutex::default(),
-                key_policy: settings.keys,
+                key_policy,
             }),
         };
         if let Err(error) = engine.note_start(&mut *first, unclean) {

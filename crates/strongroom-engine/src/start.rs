@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use strongroom_audit::TileWriter;
 use strongroom_crypto::{Hierarchy, KeyError, RandomPool, RootKeys};
+use strongroom_domain::payments::LiveCards;
 use strongroom_domain::record::Record;
 use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
 use strongroom_types::id::{Kind, OrganizationId, RawId};
@@ -38,7 +39,7 @@ use crate::watch::Watch;
 use crate::webhooks::Webhooks;
 
 /// Bounds of the engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Most commands in one commit.
     pub batch_limit: usize,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub readers: usize,
     /// How long keys may be used.
     pub keys: KeyPolicy,
+    /// What live payments an acquirer takes.
+    pub live_cards: LiveCards,
 }
 
 impl Default for Settings {
@@ -63,6 +66,7 @@ impl Default for Settings {
             refusals_per_second: 10,
             readers: 4,
             keys: KeyPolicy::default(),
+            live_cards: LiveCards::default(),
         }
     }
 }
@@ -215,6 +219,7 @@ pub(crate) fn begin(
         subjects: HashMap::new(),
         last,
         batch_limit: settings.batch_limit,
+        live_cards: settings.live_cards,
         stale: false,
     };
     Ok(Begin {

@@ -25,6 +25,9 @@ const NUMBERS: &str = "order 12 4242 4242 4242 4242 exp 12/30; 5555-5555-5555-44
 const SIGNED: &str = "0000000000000000000000000000000000000000000000000000000000000000\n1700000000\n/v1/payouts?a=1\n{\"amount\":1}";
 const BUNDLE: &str = r#"{"format":"strongroom/bundle/1","log":{"organization":"org_000000000000000000000001","mode":"test"},"entries":[{"seq":1,"time":1,"parts":[]}],"checkpoint":"strongroom/org/test\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— strongroom/org/test AAAAAAAA\n"}"#;
 
+const ISO8583: &str = "01107220000002C08000165555555555554444000000000000001234112719520000004200TERM1   MERCHANT1      978";
+const ISO8583_ECHO: &str = "0800822000000000000004000000000000001127195200000001301";
+
 /// What a target begins with beside its corpus.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     let texts = |all: &[&str]| all.iter().map(|text| text.as_bytes().to_vec()).collect();
@@ -40,6 +43,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "delivery" => texts(&[DELIVERY]),
         "event_stream" => texts(&[EVENTS]),
         "headers" => texts(&[HEADERS]),
+        "iso8583" => texts(&[ISO8583, ISO8583_ECHO]),
         "jwe" => texts(&[
             HEADER,
             "eyJhbGciOiJFQ0RILUVTIn0..AAAAAAAAAAAAAAAA.AAAA.AAAAAAAAAAAAAAAAAAAAAA",

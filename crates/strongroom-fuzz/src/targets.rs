@@ -125,6 +125,12 @@ static TARGETS: [Target; 23] = [
         strongroom_http::fuzzing::headers,
         &words::HEADERS,
     ),
+    target(
+        "iso8583",
+        "messages of an acquirer, in every profile",
+        strongroom_iso8583::fuzzing::message,
+        &[],
+    ),
     target("json", "the strict reader of bodies", json, &words::JSON),
     target("jwe", "encrypted card fields", jwe, &words::JOSE),
     target(

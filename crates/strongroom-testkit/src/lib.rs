@@ -8,6 +8,7 @@ pub mod bank;
 pub mod books;
 pub mod clock;
 pub mod dice;
+pub mod distant;
 pub mod exchange;
 pub mod faulty;
 pub mod messages;

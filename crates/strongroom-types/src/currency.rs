@@ -27,6 +27,11 @@ impl Currency {
         self.0.code()
     }
 
+    /// Its three digits in ISO 4217.
+    pub fn numeric(self) -> String {
+        format!("{:03}", self.0.numeric())
+    }
+
     /// Decimals of the major unit: 2 for PHP, 0 for JPY, 3 for KWD.
     pub fn exponent(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)

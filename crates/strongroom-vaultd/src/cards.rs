@@ -15,6 +15,8 @@ use strongroom_vault::CardNumber;
 use crate::bond;
 use crate::encryption::EncryptionKeys;
 use crate::sealed::{self, Commitment, SALT, commitment, opened, salted, sealed};
+use crate::serve::Clock;
+use crate::shelf::VaultShelf;
 use crate::writer::{Change, Writing};
 
 /// The books of the installation, under whose key requests are marked.
@@ -60,10 +62,10 @@ pub struct Cards {
     hierarchy: Arc<Hierarchy>,
     encryption: EncryptionKeys,
     reader: Mutex<Box<dyn Reader>>,
-    writing: Writing,
+    writing: Arc<Writing>,
     /// One at a time finds out that the vault is nobody's yet.
     bonding: tokio::sync::Mutex<()>,
-    _store: Box<dyn Store>,
+    store: Box<dyn Store>,
 }
 
 impl Cards {
@@ -89,14 +91,14 @@ impl Cards {
         // Made before anything depends on it: a mark must be the same after a restart.
         hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
         let encryption = EncryptionKeys::open(Arc::clone(&hierarchy), &rows, now);
-        let writing = Writing::start(store.writer()?, Arc::clone(&hierarchy))?;
+        let writing = Arc::new(Writing::start(store.writer()?, Arc::clone(&hierarchy))?);
         Ok(Cards {
             hierarchy,
             encryption,
             reader: Mutex::new(reader),
             writing,
             bonding: tokio::sync::Mutex::new(()),
-            _store: Box::new(store),
+            store: Box::new(store),
         })
     }
 
@@ -219,6 +221,16 @@ impl Cards {
             }
         })?;
         Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
+    }
+
+    /// What acquirers' connectors keep, beside the numbers.
+    pub(crate) fn shelf(&self, clock: Clock) -> Result<VaultShelf, VaultError> {
+        Ok(VaultShelf {
+            hierarchy: Arc::clone(&self.hierarchy),
+            reader: Mutex::new(self.store.reader()?),
+            writing: Arc::clone(&self.writing),
+            clock,
+        })
     }
 
     /// What clients may encrypt card fields to.

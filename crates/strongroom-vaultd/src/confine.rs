@@ -1,12 +1,12 @@
 //! What the vault process denies itself once it has opened its files: new files, new sockets, new programs, being
-//! looked at.
+//! looked at. And what the process denies itself that makes connections for it ([`crate::dial`]): all of that but one port.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, PathFd,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus,
 };
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
@@ -35,31 +35,58 @@ pub fn confine(folder: &Path) -> Confined {
         hidden: hide(),
         no_new_privileges: rustix::thread::set_no_new_privs(true).is_ok(),
         landlock: landlocked(folder).unwrap_or(false),
-        seccomp: filtered().is_some(),
+        seccomp: filtered(&[]).is_some(),
+    }
+}
+
+/// Confines a process that only connects to one port; call it before there are other threads.
+pub fn confine_to_port(port: u16) -> Confined {
+    Confined {
+        hidden: hide(),
+        no_new_privileges: rustix::thread::set_no_new_privs(true).is_ok(),
+        landlock: landlocked_to(port).unwrap_or(false),
+        seccomp: filtered(CONNECTING).is_some(),
     }
 }
 
 fn landlocked(folder: &Path) -> Option<bool> {
     let all = AccessFs::from_all(ABI::V5);
-    let rules = Ruleset::default()
+    let rules = nothing()?
+        .add_rule(PathBeneath::new(PathFd::new(folder).ok()?, all))
+        .ok()?;
+    enforced(rules)
+}
+
+fn landlocked_to(port: u16) -> Option<bool> {
+    let rules = nothing()?
+        .add_rule(NetPort::new(port, AccessNet::ConnectTcp))
+        .ok()?;
+    enforced(rules)
+}
+
+/// No file, and no port.
+fn nothing() -> Option<RulesetCreated> {
+    Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(all)
+        .handle_access(AccessFs::from_all(ABI::V5))
         .ok()?
         .handle_access(AccessNet::from_all(ABI::V5))
         .ok()?
         .create()
-        .ok()?
-        .add_rule(PathBeneath::new(PathFd::new(folder).ok()?, all))
-        .ok()?;
+        .ok()
+}
+
+fn enforced(rules: RulesetCreated) -> Option<bool> {
     let status = rules.restrict_self().ok()?;
     Some(status.ruleset != RulesetStatus::NotEnforced)
 }
 
-/// System calls that the vault never needs once it serves, and that whoever took it over would.
-fn filtered() -> Option<()> {
+/// System calls that the vault never needs once it serves, and that whoever took it over would; less those that are `needed`.
+fn filtered(needed: &[i64]) -> Option<()> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).ok()?;
+    let refused = REFUSED.iter().filter(|call| !needed.contains(call));
     let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> =
-        REFUSED.iter().map(|call| (*call, Vec::new())).collect();
+        refused.map(|call| (*call, Vec::new())).collect();
     let refuse = SeccompAction::Errno(EPERM);
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).ok()?;
     let program: BpfProgram = filter.try_into().ok()?;
@@ -67,6 +94,14 @@ fn filtered() -> Option<()> {
 }
 
 const EPERM: u32 = 1;
+
+/// To make a connection: socket, connect.
+#[cfg(target_arch = "x86_64")]
+const CONNECTING: &[i64] = &[41, 42];
+#[cfg(target_arch = "aarch64")]
+const CONNECTING: &[i64] = &[198, 203];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const CONNECTING: &[i64] = &[];
 
 #[cfg(target_arch = "x86_64")]
 const REFUSED: &[i64] = &[

@@ -5,10 +5,11 @@
 
 use std::sync::atomic::Ordering;
 
-use strongroom_acquirer::{PaymentAnswer, RefundAnswer};
+use strongroom_acquirer::{Order, PaymentAnswer, RefundAnswer};
 use strongroom_channel::link::{Frame, decoded, encoded};
 use strongroom_channel::message::{
-    AcquirerSaid, Authorize, Digested, FromVault, Place, SecretBytes, ToVault, Verify,
+    AcquirerSaid, Authorize, Digested, FromVault, Matter, Ordered, Place, SecretBytes, ToVault,
+    Verify,
 };
 use strongroom_crypto::{MacKey, equal, sha256, sha512};
 use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
@@ -62,20 +63,7 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
             vault.cards().remove(place).await.map(|()| FromVault::Done)
         }
         ToVault::Authorize(wanted) => authorize(vault, wanted).await,
-        ToVault::Inquire(id) => Ok(said(vault.acquirer().inquire(id).await)),
-        ToVault::Reverse(id) => Ok(said(vault.acquirer().reverse(id).await)),
-        ToVault::Refund {
-            id,
-            of,
-            minor,
-            currency,
-        } => {
-            let Some(amount) = money(minor, &currency) else {
-                return Ok(FromVault::Refused);
-            };
-            Ok(refund_said(vault.acquirer().refund(id, of, amount).await))
-        }
-        ToVault::InquireRefund(id) => Ok(refund_said(vault.acquirer().inquire_refund(id).await)),
+        ToVault::Acquire { order, matter } => Ok(acquire(vault, &order, matter).await),
         ToVault::Import { place, digits } => import(vault, place, &digits).await,
         ToVault::Holds(claims) => vault.cards().holds(&claims).map(FromVault::Holds),
         // Answered before.
@@ -186,9 +174,16 @@ async fn authorize(vault: &Vault, wanted: Authorize) -> Result<FromVault, VaultE
         expiry,
         digest,
         identified,
+        live,
     } = wanted;
     let Some(amount) = money(minor, &currency) else {
         return Ok(FromVault::Refused);
+    };
+    let order = Order {
+        scope: place.scope,
+        live,
+        id: payment,
+        currency: amount.currency,
     };
     let Some(number) = vault.cards().open_number(place, &digest)? else {
         return Ok(FromVault::Refused);
@@ -201,8 +196,33 @@ async fn authorize(vault: &Vault, wanted: Authorize) -> Result<FromVault, VaultE
     };
     let acquirer = vault.acquirer();
     Ok(said(
-        acquirer.authorize(payment, amount, card, identified).await,
+        acquirer.authorize(order, amount, card, identified).await,
     ))
+}
+
+/// What is asked of an acquirer without a card.
+async fn acquire(vault: &Vault, order: &Ordered, matter: Matter) -> FromVault {
+    let Some(currency) = Currency::parse(&order.currency) else {
+        return FromVault::Refused;
+    };
+    let order = Order {
+        scope: order.scope,
+        live: order.live,
+        id: order.payment,
+        currency,
+    };
+    let acquirer = vault.acquirer();
+    match matter {
+        Matter::IsReached => FromVault::Is(acquirer.is_reached(order).await),
+        Matter::Inquire => said(acquirer.inquire(order).await),
+        Matter::Reverse => said(acquirer.reverse(order).await),
+        Matter::Capture { total } => said(acquirer.capture(order, total).await),
+        Matter::Refund { id, minor } => {
+            let amount = Money::new(minor, currency);
+            refund_said(acquirer.refund(id, order, amount).await)
+        }
+        Matter::InquireRefund(id) => refund_said(acquirer.inquire_refund(id, order).await),
+    }
 }
 
 async fn import(

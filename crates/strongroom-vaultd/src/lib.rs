@@ -3,13 +3,14 @@
 //! [`Vault::open`] takes up its store and keys; [`Vault::serve`] answers on a Unix socket until it is told to stop. It
 //! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
 //! without the card ([`redact`], which opens encrypted fields by [`jwe`] with the keys of [`encryption`]), and does with the card what that process, once it
-//! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Never here: credentials,
+//! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else; connections to an acquirer come from [`dial`]. Never here: credentials,
 //! decisions, the books, a clock.
 
 mod bond;
 mod cards;
 pub mod confine;
 mod desk;
+pub mod dial;
 mod encryption;
 mod front;
 #[doc(hidden)]
@@ -19,6 +20,7 @@ mod lounge;
 mod redact;
 mod sealed;
 mod serve;
+mod shelf;
 mod stored;
 mod sweep;
 mod visits;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use strongroom_acquirer::Acquirer;
+use strongroom_acquirer::{Acquirer, Shelf};
 use strongroom_channel::link::Serve;
 use strongroom_channel::peer::{SOCKETS, TALK};
 use strongroom_channel::{Handoff, Link};
@@ -56,8 +56,24 @@ impl Vault {
         acquirer: Arc<dyn Acquirer>,
         clock: Clock,
     ) -> Result<Vault, VaultError> {
+        Vault::open_with(dir, root, clock, |_| acquirer)
+    }
+
+    /// The same, with an acquirer that keeps on the vault's shelf what it must not forget.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn open_with(
+        dir: &Path,
+        root: RootKeys,
+        clock: Clock,
+        acquirer: impl FnOnce(Arc<dyn Shelf>) -> Arc<dyn Acquirer>,
+    ) -> Result<Vault, VaultError> {
+        let cards = Cards::open(dir, root, clock())?;
+        let shelf = Arc::new(cards.shelf(Arc::clone(&clock))?);
+        let acquirer = acquirer(shelf);
         Ok(Vault {
-            cards: Cards::open(dir, root, clock())?,
+            cards,
             codes: SecurityCodes::default(),
             visits: Visits::default(),
             lounge: Lounge::new(MOST),
@@ -81,6 +97,7 @@ impl Vault {
     pub async fn serve(self: Arc<Self>, listener: UnixListener, stop: impl Future<Output = ()>) {
         let sweeping = Arc::clone(&self);
         let swept = tokio::spawn(async move { sweep::run(&sweeping).await });
+        let lines = tokio::spawn(self.acquirer.keep_up());
         let wiping = Arc::clone(&self);
         let wiped = tokio::spawn(async move {
             loop {
@@ -115,6 +132,7 @@ impl Vault {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("requests were cut because they did not end in time");
         }
+        lines.abort();
         self.cards.stop();
     }
 

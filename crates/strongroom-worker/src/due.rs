@@ -14,7 +14,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::payments::Attended;
-use crate::till::Till;
+use crate::till::{Connected, Till};
 use crate::{approvals, files, payment_links, payments, rail, reports, tokens};
 
 /// Jobs taken at once.
@@ -32,13 +32,15 @@ const NAP: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(100);
 /// How long a payment rests whose number is not in this vault, or that waits for a vault where there is none.
 const ELSEWHERE: Duration = Duration::from_secs(1);
+/// How long one rests that the acquirer did not confirm: it is told again.
+const UNHEARD: Duration = Duration::from_secs(1);
 /// How long what is under way has to end when the server stops. What does not is asked about later.
 const LAST: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(
     engine: Engine,
     acquirer: Arc<dyn Acquirer>,
-    vault: Option<Vault>,
+    vault: Option<(Vault, Connected)>,
     step: i64,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -77,7 +79,7 @@ type Key = (u32, RawId, DueWork);
 struct Desk {
     engine: Engine,
     acquirer: Arc<dyn Acquirer>,
-    vault: Option<Vault>,
+    vault: Option<(Vault, Connected)>,
     step: i64,
     take: usize,
     under_way: JoinSet<Result<Attended, Failure>>,
@@ -114,7 +116,7 @@ impl Desk {
         let key = (job.scope.number, job.id, job.work);
         let asks = asks(job.work);
         let is_away =
-            is_carried(job.work) && self.vault.as_ref().is_some_and(|vault| !vault.is_up());
+            is_carried(job.work) && self.vault.as_ref().is_some_and(|(vault, _)| !vault.is_up());
         let is_full = self.busy.len() >= MOST_BUSY || (asks && self.asking >= MOST_ASKING);
         // One report at a time: each reads as fast as it can.
         let is_full = is_full
@@ -126,7 +128,10 @@ impl Desk {
         let (engine, acquirer) = (self.engine.clone(), Arc::clone(&self.acquirer));
         let (vault, step) = (self.vault.clone(), self.step);
         let task = self.under_way.spawn(async move {
-            let till = vault.as_ref().map_or(Till::Here(&*acquirer), Till::Vault);
+            let till = match &vault {
+                None => Till::Here(&*acquirer),
+                Some((vault, connected)) => Till::Vault(vault, *connected),
+            };
             attend_at(&engine, till, step, job).await
         });
         self.keys.insert(task.id(), key);
@@ -189,6 +194,8 @@ impl Desk {
                 }
                 ELSEWHERE
             }
+            Ok(Attended::Unheard) => UNHEARD,
+            Ok(Attended::Away) => NAP,
             Err(Failure::Halted | Failure::Stopped) => return ControlFlow::Break(()),
             Err(Failure::Overloaded | Failure::Away) => SOON,
             Err(failure) => {
@@ -247,7 +254,7 @@ pub async fn advance_due(
     let (mut done, mut stuck) = (0, None);
     for job in jobs {
         match attend_at(engine, Till::Here(acquirer), step, job).await {
-            Ok(Attended::Waits) => continue,
+            Ok(Attended::Waits | Attended::Unheard | Attended::Away) => continue,
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
             Ok(Attended::Done) => {}
@@ -286,7 +293,13 @@ async fn attend_at(
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
         DueWork::Payment => return payments::attend(engine, till, step, job).await,
-        DueWork::Refund => payments::attend_refund(engine, till, step, job).await,
+        DueWork::Refund => {
+            let done = payments::attend_refund(engine, till, step, job).await;
+            match done {
+                Ok(Attended::Done) => Ok(()),
+                other => return other,
+            }
+        }
         DueWork::PayoutFile => files::attend_payout_file(engine, job).await,
         DueWork::BankFile => files::attend_bank_file(engine, job).await,
     };

@@ -33,8 +33,11 @@ use tokio::time::MissedTickBehavior;
 pub use due::{advance_due, attend};
 pub use reconciling::reconcile;
 pub use retention::purge;
-pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+pub use strongroom_acquirer::{
+    Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer,
+};
 pub use summaries::write_summaries;
+pub use till::Connected;
 pub use vaulting::{move_in, needed};
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
@@ -59,6 +62,8 @@ pub struct WorkerSettings {
     pub acquirer: Arc<dyn Acquirer>,
     /// The process that has the cards, and then its own acquirer.
     pub vault: Option<Vault>,
+    /// What that one is connected to.
+    pub connected: Connected,
     /// Milliseconds until a failed webhook is tried again; the later pauses grow with it.
     pub webhook_retry: i64,
 }
@@ -75,6 +80,7 @@ impl Default for WorkerSettings {
             outbound: Outbound::default(),
             acquirer: Arc::new(SandboxAcquirer::default()),
             vault: None,
+            connected: Connected::Sandbox,
             webhook_retry: 60_000,
         }
     }
@@ -94,7 +100,7 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
-            settings.vault,
+            settings.vault.map(|vault| (vault, settings.connected)),
             settings.rail_step,
             stopped.clone(),
         ));

@@ -3,17 +3,18 @@
 //! That a request is sent is committed before it is; a worker that is killed in between asks about it, and sends it
 //! again only if it never arrived.
 
-use strongroom_acquirer::PaymentAnswer;
+use strongroom_acquirer::{Order, PaymentAnswer};
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor};
 use strongroom_channel::message::Place;
 use strongroom_domain::command::Command;
 use strongroom_domain::payments::{
     AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, PaymentBody, PaymentFailure,
-    PaymentStep, SendAuthorization, Waits,
+    PaymentStep, SendAuthorization, UNREACHED_FOR, Waits,
 };
 use strongroom_domain::refunds::{AnswerRefund, SendRefund};
 use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure};
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
 
 use crate::till::Till;
@@ -53,6 +54,10 @@ pub(crate) enum Attended {
     Done,
     /// Its number cannot be reached from here: it stays due.
     Waits,
+    /// The acquirer did not confirm what it was told: it stays due.
+    Unheard,
+    /// Its acquirer cannot be asked now: it stays due.
+    Away,
 }
 
 /// Takes a payment one step further.
@@ -73,15 +78,17 @@ pub(crate) async fn attend(
     if payment.step() == PaymentStep::Authorize && !desk.reaches(&payment).await? {
         return Ok(Attended::Waits);
     }
-    let done = match desk.step(&payment).await {
+    if desk.turns_outside(&payment) && !desk.till.is_connected(desk.order(&payment)).await {
+        return desk.away(&payment).await;
+    }
+    match desk.step(&payment).await {
         // A job that nothing asks for goes. Else somebody moved the payment on between the look and the commit: the next
         // look sees that.
         Err(Failure::Rejected { .. }) if payment.waits() == Waits::Never => {
-            engine.drop_job(job).await
+            engine.drop_job(job).await.map(|()| Attended::Done)
         }
         done => done,
-    };
-    done.map(|()| Attended::Done)
+    }
 }
 
 impl Desk<'_> {
@@ -103,15 +110,61 @@ impl Desk<'_> {
         }
     }
 
-    async fn step(&self, payment: &PaymentBody) -> Result<(), Failure> {
+    fn order(&self, payment: &PaymentBody) -> Order {
+        self.order_of(payment.id, payment.amount.currency)
+    }
+
+    fn order_of(&self, id: PaymentId, currency: Currency) -> Order {
+        let scope = self.caller.tenant().scope();
+        Order {
+            scope: scope.number,
+            live: scope.mode.is_live(),
+            id,
+            currency,
+        }
+    }
+
+    /// Whether the next step sends something. What became of a request is asked of whoever keeps the answers.
+    fn turns_outside(&self, payment: &PaymentBody) -> bool {
+        match payment.step() {
+            PaymentStep::Authorize | PaymentStep::Reverse => true,
+            PaymentStep::Advance => payment.captured > payment.settled,
+            PaymentStep::Inquire => false,
+        }
+    }
+
+    /// Its acquirer cannot be asked. It waits without an entry for each look; one of which nothing was sent fails in the end.
+    async fn away(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
+        let given_up = payment.created_at.plus(UNREACHED_FOR) <= self.engine.now();
+        if payment.step() != PaymentStep::Authorize || !given_up {
+            return Ok(Attended::Away);
+        }
+        let (id, pause) = (payment.id, self.pause);
+        self.commit(SendAuthorization { id, pause }).await?;
+        let answer = AcquirerAnswer::Declined(PaymentFailure::AcquirerUnreachable);
+        self.commit(AnswerPayment { id, answer, pause }).await?;
+        self.forget_unneeded(payment).await?;
+        Ok(Attended::Done)
+    }
+
+    /// Settled is what the acquirer has heard of.
+    async fn advance(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
+        let (id, pause, heard) = (payment.id, self.pause, payment.captured);
+        let is_due = payment.captured > payment.settled;
+        if is_due && !self.till.has_heard(self.order(payment), heard).await {
+            return Ok(Attended::Unheard);
+        }
+        self.commit(AdvancePayment { id, pause, heard }).await?;
+        Ok(Attended::Done)
+    }
+
+    async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
         let (id, pause) = (payment.id, self.pause);
         let answer = match payment.step() {
-            PaymentStep::Advance => {
-                return self.commit(AdvancePayment { id, pause }).await.map(drop);
-            }
+            PaymentStep::Advance => return self.advance(payment).await,
             PaymentStep::Authorize => self.authorize(payment).await?,
-            PaymentStep::Inquire => self.till.inquire(id).await,
-            PaymentStep::Reverse => self.till.reverse(id).await,
+            PaymentStep::Inquire => self.till.inquire(self.order(payment)).await,
+            PaymentStep::Reverse => self.till.reverse(self.order(payment)).await,
         };
         let answer = match answer {
             AcquirerAnswer::Challenged(_) => {
@@ -121,12 +174,13 @@ impl Desk<'_> {
         };
         let answered = AnswerPayment { id, answer, pause };
         self.commit(answered).await?;
-        self.forget_unneeded(payment).await
+        self.forget_unneeded(payment).await?;
+        Ok(Attended::Done)
     }
 
     /// The number of a token for one payment, once that is answered.
     async fn forget_unneeded(&self, payment: &PaymentBody) -> Result<(), Failure> {
-        let is_vault = matches!(self.till, Till::Vault(_));
+        let is_vault = matches!(self.till, Till::Vault(..));
         if is_vault
             && self
                 .engine
@@ -145,8 +199,8 @@ impl Desk<'_> {
         let sent = self.commit(SendAuthorization { id, pause }).await?;
         match self.engine.card_for(&self.caller, &sent).await? {
             Some(card) => {
-                let scope = self.caller.tenant().scope().number;
-                Ok(self.till.authorize(scope, payment, card).await)
+                let order = self.order(payment);
+                Ok(self.till.authorize(order, payment, card).await)
             }
             // Its token was deleted in the meantime: nothing was sent, and nothing can be.
             None => Ok(AcquirerAnswer::Declined(PaymentFailure::TokenUnusable)),
@@ -160,26 +214,31 @@ pub(crate) async fn attend_refund(
     till: Till<'_>,
     pause: i64,
     job: DueJob,
-) -> Result<(), Failure> {
+) -> Result<Attended, Failure> {
     let desk = desk(engine, till, pause, job);
     let id = RefundId(job.id);
     let refund = engine.read(&desk.caller, move |view| view.refund(id));
     let refund = match refund.await {
         Ok(refund) => refund,
-        Err(Failure::NotFound) => return engine.drop_job(job).await,
+        Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),
     };
     // Cash is given back at once: only a card's refund is asked about.
     let Some(payment) = refund.payment.filter(|_| refund.is_pending()) else {
-        return engine.drop_job(job).await;
+        return engine.drop_job(job).await.map(|()| Attended::Done);
     };
+    let of = desk.order_of(payment, refund.amount.currency);
+    if !till.is_connected(of).await {
+        return Ok(Attended::Away);
+    }
     let answer = match refund.exchange {
         Exchange::Unsent => {
             desk.commit(SendRefund { id, pause }).await?;
-            till.refund(id, payment, refund.amount).await
+            till.refund(id, of, refund.amount).await
         }
-        _ => till.inquire_refund(id).await,
+        _ => till.inquire_refund(id, of).await,
     };
     let answered = AnswerRefund { id, answer, pause };
-    desk.commit(answered).await.map(drop)
+    desk.commit(answered).await?;
+    Ok(Attended::Done)
 }

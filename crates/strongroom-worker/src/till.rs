@@ -5,23 +5,34 @@
 use std::future::Future;
 use std::time::Duration;
 
-use strongroom_acquirer::{Acquirer, PaymentAnswer, RefundAnswer};
+use strongroom_acquirer::{Acquirer, Order, PaymentAnswer, RefundAnswer};
 use strongroom_channel::Vault;
-use strongroom_channel::message::{AcquirerSaid, Authorize, Claim, FromVault, Place, ToVault};
+use strongroom_channel::message::{
+    AcquirerSaid, Authorize, Claim, FromVault, Matter, Ordered, Place, ToVault,
+};
 use strongroom_domain::payments::{AcquirerAnswer, PaymentBody, PaymentFailure};
 use strongroom_domain::refunds::RefundFailure;
 use strongroom_domain::tokens::Token;
 use strongroom_engine::PaidWith;
-use strongroom_types::id::{PaymentId, RawId, RefundId};
+use strongroom_types::id::{RawId, RefundId};
 use strongroom_types::money::Money;
 
 /// How long an acquirer has for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What the vault's acquirer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connected {
+    /// The sandbox alone, which is always there and settles by itself.
+    Sandbox,
+    /// One beyond this machine is configured, which may be away and has to be told what is captured.
+    Acquirers,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum Till<'a> {
     Here(&'a dyn Acquirer),
-    Vault(&'a Vault),
+    Vault(&'a Vault, Connected),
 }
 
 impl Till<'_> {
@@ -35,8 +46,8 @@ impl Till<'_> {
         match self {
             Till::Here(_) => here,
             // Moved to the vault before anything is due; one that comes later is moved at the next start.
-            Till::Vault(_) if here => false,
-            Till::Vault(vault) => {
+            Till::Vault(..) if here => false,
+            Till::Vault(vault, _) => {
                 let place = Place {
                     scope,
                     token: body.id,
@@ -52,14 +63,31 @@ impl Till<'_> {
         }
     }
 
-    pub async fn authorize(&self, scope: u32, body: &PaymentBody, card: PaidWith) -> PaymentAnswer {
-        let (payment, amount, identified) = (body.id, body.amount, body.is_identified());
+    /// Whether this payment's acquirer can be asked now. The sandbox always can.
+    pub async fn is_connected(&self, order: Order) -> bool {
+        match self {
+            Till::Here(acquirer) => acquirer.is_reached(order).await,
+            Till::Vault(_, Connected::Sandbox) => true,
+            Till::Vault(vault, Connected::Acquirers) => {
+                let answer = vault.ask(&acquire(order, Matter::IsReached)).await;
+                matches!(answer, Ok(FromVault::Is(true)))
+            }
+        }
+    }
+
+    pub async fn authorize(
+        &self,
+        order: Order,
+        body: &PaymentBody,
+        card: PaidWith,
+    ) -> PaymentAnswer {
+        let (amount, identified) = (body.amount, body.is_identified());
         match (self, card) {
             (Till::Here(acquirer), PaidWith::Here(card)) => {
-                in_time(acquirer.authorize(payment, amount, card, identified)).await
+                in_time(acquirer.authorize(order, amount, card, identified)).await
             }
             (
-                Till::Vault(vault),
+                Till::Vault(vault, _),
                 PaidWith::Vaulted {
                     token,
                     expiry,
@@ -67,13 +95,17 @@ impl Till<'_> {
                 },
             ) => {
                 let wanted = Authorize {
-                    place: Place { scope, token },
-                    payment,
+                    place: Place {
+                        scope: order.scope,
+                        token,
+                    },
+                    payment: body.id,
                     minor: amount.minor,
                     currency: amount.currency.code().to_owned(),
                     expiry,
                     digest,
                     identified,
+                    live: order.live,
                 };
                 asked(vault, ToVault::Authorize(wanted)).await
             }
@@ -82,45 +114,54 @@ impl Till<'_> {
         }
     }
 
-    pub async fn inquire(&self, id: PaymentId) -> PaymentAnswer {
+    pub async fn inquire(&self, order: Order) -> PaymentAnswer {
         match self {
-            Till::Here(acquirer) => in_time(acquirer.inquire(id)).await,
-            Till::Vault(vault) => asked(vault, ToVault::Inquire(id)).await,
+            Till::Here(acquirer) => in_time(acquirer.inquire(order)).await,
+            Till::Vault(vault, _) => asked(vault, acquire(order, Matter::Inquire)).await,
         }
     }
 
-    pub async fn reverse(&self, id: PaymentId) -> PaymentAnswer {
+    pub async fn reverse(&self, order: Order) -> PaymentAnswer {
         match self {
-            Till::Here(acquirer) => in_time(acquirer.reverse(id)).await,
-            Till::Vault(vault) => asked(vault, ToVault::Reverse(id)).await,
+            Till::Here(acquirer) => in_time(acquirer.reverse(order)).await,
+            Till::Vault(vault, _) => asked(vault, acquire(order, Matter::Reverse)).await,
         }
     }
 
-    pub async fn refund(&self, id: RefundId, of: PaymentId, amount: Money) -> RefundAnswer {
+    /// Whether the acquirer has heard that so much is captured in all. The sandbox needs not be told.
+    pub async fn has_heard(&self, order: Order, total: i64) -> bool {
+        let answer = match self {
+            Till::Here(acquirer) => in_time(acquirer.capture(order, total)).await,
+            Till::Vault(_, Connected::Sandbox) => return true,
+            Till::Vault(vault, Connected::Acquirers) => {
+                asked(vault, acquire(order, Matter::Capture { total })).await
+            }
+        };
+        matches!(answer, AcquirerAnswer::Approved(_))
+    }
+
+    pub async fn refund(&self, id: RefundId, of: Order, amount: Money) -> RefundAnswer {
         match self {
             Till::Here(acquirer) => in_time(acquirer.refund(id, of, amount)).await,
-            Till::Vault(vault) => {
-                let refund = ToVault::Refund {
-                    id,
-                    of,
-                    minor: amount.minor,
-                    currency: amount.currency.code().to_owned(),
-                };
-                asked_of_refund(vault, refund).await
+            Till::Vault(vault, _) => {
+                let minor = amount.minor;
+                asked_of_refund(vault, acquire(of, Matter::Refund { id, minor })).await
             }
         }
     }
 
-    pub async fn inquire_refund(&self, id: RefundId) -> RefundAnswer {
+    pub async fn inquire_refund(&self, id: RefundId, of: Order) -> RefundAnswer {
         match self {
-            Till::Here(acquirer) => in_time(acquirer.inquire_refund(id)).await,
-            Till::Vault(vault) => asked_of_refund(vault, ToVault::InquireRefund(id)).await,
+            Till::Here(acquirer) => in_time(acquirer.inquire_refund(id, of)).await,
+            Till::Vault(vault, _) => {
+                asked_of_refund(vault, acquire(of, Matter::InquireRefund(id))).await
+            }
         }
     }
 
     /// Has the vault forget a number that no token has any more. Else it is swept later.
     pub async fn forget(&self, place: Place) {
-        if let Till::Vault(vault) = self {
+        if let Till::Vault(vault, _) = self {
             drop(vault.ask(&ToVault::Drop(place)).await);
         }
     }
@@ -129,6 +170,16 @@ impl Till<'_> {
 async fn in_time<F>(answer: impl Future<Output = AcquirerAnswer<F>>) -> AcquirerAnswer<F> {
     let answered = tokio::time::timeout(PATIENCE, answer).await;
     answered.unwrap_or(AcquirerAnswer::Unknown)
+}
+
+fn acquire(order: Order, matter: Matter) -> ToVault {
+    let order = Ordered {
+        scope: order.scope,
+        live: order.live,
+        payment: order.id,
+        currency: order.currency.code().to_owned(),
+    };
+    ToVault::Acquire { order, matter }
 }
 
 async fn asked(vault: &Vault, question: ToVault) -> PaymentAnswer {

@@ -10,6 +10,7 @@ use strongroom_engine::KeyPolicy;
 use strongroom_http::EdgeSettings;
 use strongroom_worker::WorkerSettings;
 
+use crate::acquirers::AcquirerTables;
 use crate::fault::Fault;
 use crate::folder;
 use crate::node::NodeTable;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     root: RootSources,
     #[serde(default)]
     keys: Keys,
+    #[serde(default)]
+    pub acquirers: AcquirerTables,
 }
 
 /// `[keys]`: how long keys may be used.
@@ -116,6 +119,7 @@ impl Config {
         config.node.settings()?;
         config.tls.as_ref().map_or(Ok(()), TlsTable::check)?;
         config.key_policy()?;
+        config.acquirers.check()?;
         config.edge().map(|_| config)
     }
 
@@ -126,6 +130,7 @@ impl Config {
         self.store = self.store.below(folder);
         self.tls = self.tls.map(|tls| tls.below(folder));
         self.root = self.root.below(folder);
+        self.acquirers = self.acquirers.below(folder);
         self
     }
 
@@ -368,7 +373,6 @@ admin_listen = "127.0.0.1:7071"
 # networks = ["127.0.0.0/8"]
 # Whether a webhook is sent nothing until its receiver has answered a challenge. Each may ask for it by itself.
 # challenge = true
-
 
 [store]
 # A PostgreSQL server for the books, instead of files in the data directory; its password in a file. Off this machine

@@ -102,6 +102,9 @@ fn spawn(place: &Place) -> Result<Child, Fault> {
     let secrets = place.vault_secrets()?.lines();
     let mut command = Command::new(PROGRAM);
     command.arg("vault").arg("--dir").arg(folder(place)?);
+    if !place.acquirers.is_empty() {
+        command.arg("--acquirers").arg(place.acquirers.text()?);
+    }
     if logging::is_json() {
         command.arg("--json-logs");
     }

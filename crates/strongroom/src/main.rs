@@ -5,6 +5,7 @@
 //! 3 nothing is wrong as far as it was looked at, and card numbers were not held against the vault that keeps them.
 //! No secret is ever taken from the command line or from the value of an environment variable.
 
+mod acquirers;
 mod acts;
 mod command;
 mod config;
@@ -38,7 +39,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command::{
     audit, backup, demo, doctor, init, keys, listen, migrate, organization, pins, restore,
-    secret_scan, serve, signature, user, vault, verify,
+    secret_scan, serve, signature, user, vault, vault_dialler, verify,
 };
 use crate::fault::Fault;
 
@@ -61,6 +62,7 @@ enum Command {
     Serve(serve::Options),
     Listen(listen::Options),
     Vault(vault::Options),
+    VaultDialler(vault_dialler::Options),
     Verify(verify::Options),
     Backup(backup::Options),
     Restore(Box<restore::Options>),
@@ -100,6 +102,7 @@ fn run(command: &Command) -> Result<ExitCode, Fault> {
         Command::Serve(options) => serve::run(options),
         Command::Listen(options) => listen::run(options),
         Command::Vault(options) => vault::run(options),
+        Command::VaultDialler(options) => vault_dialler::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Backup(options) => backup::run(options),
         Command::Restore(options) => restore::run(options),

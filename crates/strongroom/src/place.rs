@@ -10,6 +10,7 @@ use strongroom_crypto::{Custodian, RootKeys};
 use strongroom_engine::{Engine, JOURNALS, KeyPolicy, Settings, StartError, WallClock};
 use strongroom_store::{PostgresOptions, PostgresStore, SqliteStore, Store, StoreError};
 
+use crate::acquirers::AcquirerTables;
 use crate::command::backup;
 use crate::config::Config;
 use crate::custody;
@@ -73,6 +74,7 @@ pub(crate) struct Place {
     pub keyring: PathBuf,
     sources: RootSources,
     key_policy: KeyPolicy,
+    pub acquirers: AcquirerTables,
     postgres: Option<PostgresOptions>,
     /// The folder of the journals, locked for as long as this is there.
     journals: OnceLock<(PathBuf, File)>,
@@ -136,6 +138,7 @@ impl Place {
             keyring: keyring.to_path_buf(),
             sources,
             key_policy: KeyPolicy::default(),
+            acquirers: AcquirerTables::default(),
             postgres: None,
             vault: Mutex::new(None),
             journals: OnceLock::new(),
@@ -145,6 +148,11 @@ impl Place {
     /// The same with keys that may be used as long as `policy` says.
     pub fn holding(self, key_policy: KeyPolicy) -> Place {
         Place { key_policy, ..self }
+    }
+
+    /// The same with these acquirers.
+    pub fn connected_to(self, acquirers: AcquirerTables) -> Place {
+        Place { acquirers, ..self }
     }
 
     /// The same with its books where `store` says.
@@ -165,11 +173,13 @@ impl Place {
             keyring,
             sources,
             key_policy,
+            acquirers,
             postgres,
             ..
         } = self;
         Place::with(&data, &keyring, sources)
             .holding(key_policy)
+            .connected_to(acquirers)
             .in_database(postgres)
     }
 
@@ -319,6 +329,7 @@ impl Place {
             Arc::new(WallClock),
             Settings {
                 keys: self.key_policy,
+                live_cards: self.acquirers.live_cards(),
                 ..Settings::default()
             },
             Some(journals),

@@ -33,6 +33,18 @@ pub(crate) enum Cards {
 }
 
 impl Cards {
+    /// Whether there is a vault process where there are acquirers, which nobody else speaks to.
+    pub fn check(&self, place: &Place) -> Result<(), Fault> {
+        let is_alone = matches!(self, Cards::Child) && place.is_in_database();
+        if is_alone && !place.acquirers.is_empty() && !vault_process::keyring(&place.data).is_file()
+        {
+            let text = "`acquirers`: only a vault process speaks to an acquirer, and with books in a database none is started";
+            let hint = "serve the vault by itself (--role vault) and this server with --role api";
+            return Err(Fault::new(text).hint(hint));
+        }
+        Ok(())
+    }
+
     /// The vault process, running if it is this one's, and the way to it.
     pub fn open(self, place: &Arc<Place>) -> Result<(Option<Keeper>, Option<Vault>), Fault> {
         let vaulted = || vault_process::keyring(&place.data).is_file();

@@ -2,20 +2,29 @@
 
 use std::fs::{File, Permissions, TryLockError};
 use std::future::Future;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_acquirer::SandboxAcquirer;
+use strongroom_acquirer::settings::Settings;
+use strongroom_acquirer::{Acquirer, Connector, SandboxAcquirer, Shelf, Switch};
 use strongroom_crypto::RootKeys;
 use strongroom_engine::{Clock, WallClock};
 use strongroom_vaultd::confine::{self, Confined};
+use strongroom_vaultd::dial::Dialler;
 use strongroom_vaultd::{Vault, VaultError};
+use tokio::sync::Notify;
 
+use crate::acquirers::AcquirerTables;
 use crate::fault::Fault;
 use crate::folder;
+use crate::logging;
 use crate::place::KEYRING;
 use crate::running::{system, without_runtime};
 use crate::vault_custody::VaultSecrets;
@@ -24,6 +33,8 @@ use crate::vault_custody::VaultSecrets;
 pub(crate) const FOLDER: &str = "vault";
 const SOCKET: &str = "vault.sock";
 const LOCK: &str = "vault.lock";
+/// This program, even after its file was replaced.
+const PROGRAM: &str = "/proc/self/exe";
 /// How long the folder may be another process's, and between two looks.
 const MOST_LOOKS: u32 = 500;
 const LOOK: Duration = Duration::from_millis(20);
@@ -45,6 +56,7 @@ pub(crate) struct Plan {
     pub socket: PathBuf,
     /// Whose API process may connect, when not this user's.
     pub client: Option<u32>,
+    pub acquirers: AcquirerTables,
 }
 
 impl Plan {
@@ -54,6 +66,7 @@ impl Plan {
             dir: dir.to_path_buf(),
             socket: dir.join(SOCKET),
             client: None,
+            acquirers: AcquirerTables::default(),
         }
     }
 }
@@ -69,10 +82,12 @@ pub(crate) fn serve<F: Future<Output = ()>>(
     let _lock = lock(dir)?;
     let root = root_keys(dir, secrets)?;
     let listener = listen(plan)?;
+    let lines = Lines::start(&plan.acquirers)?;
+    let lost = Arc::clone(&lines.lost);
     report(confine::confine(dir));
     let clock = Arc::new(|| WallClock.now());
-    let acquirer = Arc::new(SandboxAcquirer::default());
-    let vault = Vault::open(dir, root, acquirer, clock).map_err(|error| fault(dir, &error))?;
+    let vault = Vault::open_with(dir, root, clock, |shelf| lines.acquirer(shelf));
+    let vault = vault.map_err(|error| fault(dir, &error))?;
     let vault = vault.open_to(plan.client);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -86,9 +101,68 @@ pub(crate) fn serve<F: Future<Output = ()>>(
             .map_err(|error| system("the vault's socket cannot be used", &error))?;
         let stop = stop()?;
         tracing::info!("the vault is ready");
-        Arc::new(vault).serve(listener, stop).await;
-        Ok(())
+        let mut ended = Ok(());
+        let until = async {
+            tokio::select! {
+                () = stop => {}
+                () = lost.notified() => {
+                    ended = Err(Fault::new("what makes connections for the vault has ended"));
+                }
+            }
+        };
+        Arc::new(vault).serve(listener, until).await;
+        ended
     })
+}
+
+/// The acquirers of a vault, and what makes connections to them.
+struct Lines {
+    all: Vec<(Settings, Arc<Dialler>)>,
+    /// Told when what makes connections has ended: nobody can start it again, since a confined process starts no programs.
+    lost: Arc<Notify>,
+}
+
+impl Lines {
+    /// SECURITY: before the vault confines itself, which from then on reaches nothing but what these reach.
+    fn start(acquirers: &AcquirerTables) -> Result<Lines, Fault> {
+        let lost = Arc::new(Notify::new());
+        let mut all = Vec::new();
+        for settings in acquirers.open()? {
+            let dialler = dialler(settings.address, &lost)
+                .map_err(|error| system("the acquirer's dialler cannot be started", &error))?;
+            all.push((settings, Arc::new(dialler)));
+        }
+        Ok(Lines { all, lost })
+    }
+
+    fn acquirer(self, shelf: Arc<dyn Shelf>) -> Arc<dyn Acquirer> {
+        if self.all.is_empty() {
+            return Arc::new(SandboxAcquirer::default());
+        }
+        let connectors = self
+            .all
+            .into_iter()
+            .map(|(settings, dialler)| Connector::new(settings, Arc::clone(&shelf), dialler));
+        let connectors = connectors.collect();
+        Arc::new(Switch::new(connectors, shelf))
+    }
+}
+
+fn dialler(address: SocketAddr, lost: &Arc<Notify>) -> std::io::Result<Dialler> {
+    let (here, there) = UnixStream::pair()?;
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("vault-dialler")
+        .arg("--to")
+        .arg(address.to_string());
+    if logging::is_json() {
+        command.arg("--json-logs");
+    }
+    // Ctrl-C at a terminal is not for it: it ends with the vault.
+    command.env_clear().process_group(0);
+    command.stdin(OwnedFd::from(there)).stdout(Stdio::null());
+    command.spawn()?;
+    Dialler::at(here, Arc::clone(lost))
 }
 
 fn listen(plan: &Plan) -> Result<UnixListener, Fault> {
@@ -148,7 +222,7 @@ fn fault(dir: &Path, error: &VaultError) -> Fault {
 }
 
 /// Says what the kernel does not give.
-fn report(confined: Confined) {
+pub(crate) fn report(confined: Confined) {
     let Confined {
         hidden,
         no_new_privileges,

@@ -5,9 +5,10 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
     ("cluster", &[]),
     ("derive", &[]),
+    ("iso8583", &[]),
     ("types", &["derive"]),
     ("vault", &["types"]),
     ("json", &["vault"]),
@@ -33,7 +34,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
     ),
     ("pdf", &[]),
     ("report", &["types", "pdf", "domain"]),
-    ("acquirer", &["types", "vault", "domain"]),
+    (
+        "acquirer",
+        &["types", "iso8583", "vault", "crypto", "domain"],
+    ),
     (
         "vaultd",
         &[
@@ -70,9 +74,9 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 30] = [
     (
         "fuzz",
         &[
-            "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan", "tls",
-            "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen", "testkit",
-            "iso20022",
+            "types", "iso8583", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan",
+            "tls", "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen",
+            "testkit", "iso20022",
         ],
     ),
     ("", EVERY_ROOM),
@@ -84,7 +88,7 @@ const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd", "httpsig", "iso20022",
+    "vaultd", "httpsig", "iso20022", "iso8583",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -72,7 +72,7 @@ impl Command for CreatePaymentLink {
         facts.free(Field::PaymentLinkReference, reference)?;
         let expires_at = self.end(moment.now)?;
         if moment.scope.mode.is_live() {
-            let text = "no acquirer is connected in live mode: nobody could pay the link";
+            let text = "links take no live money yet: nobody could pay this one";
             return Err(Rejection::new(Code::NoAcquirer, text));
         }
 

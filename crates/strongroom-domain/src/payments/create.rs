@@ -132,8 +132,9 @@ impl CreatePayment {
         if let Some(customer) = self.customer() {
             customers::present(facts, customer)?;
         }
-        if moment.scope.mode.is_live() {
-            let text = "no acquirer is connected in live mode: only the sandbox has one";
+        let currency = self.amount.currency;
+        if moment.scope.mode.is_live() && !moment.live_cards.take(currency) {
+            let text = format!("no acquirer takes {currency} in live mode");
             return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
         }
         let id = PaymentId(moment.fresh());

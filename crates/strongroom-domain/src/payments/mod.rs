@@ -8,6 +8,7 @@
 mod answer;
 mod challenge;
 mod create;
+mod live;
 mod sandbox;
 mod steps;
 mod view;
@@ -20,7 +21,7 @@ use strongroom_types::id::{PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
-use strongroom_types::time::{DAY, Timestamp};
+use strongroom_types::time::{DAY, SECOND, Timestamp};
 
 use crate::decision::{Decision, Job};
 use crate::facts::Facts;
@@ -31,12 +32,16 @@ pub use answer::{AcquirerAnswer, AnswerPayment, SendAuthorization};
 pub use challenge::{AnswerChallenge, CHALLENGED_FOR, Challenge, Outcome};
 pub use create::CreatePayment;
 pub(crate) use create::with_token;
+pub use live::LiveCards;
 pub use sandbox::{Identified, SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
 pub use steps::{AdvancePayment, CapturePayment, VoidPayment};
 pub use view::PaymentView;
 
 /// How long an authorization can be captured, in milliseconds.
 pub const AUTHORIZED_FOR: i64 = 7 * DAY;
+
+/// How long an acquirer may be away, in milliseconds, before a payment fails of which nothing was sent.
+pub const UNREACHED_FOR: i64 = 900 * SECOND;
 
 /// Until the acquirer is turned to again, in milliseconds, where nobody says otherwise.
 pub const PAUSE: i64 = 1_000;

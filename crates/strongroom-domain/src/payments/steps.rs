@@ -190,6 +190,8 @@ impl Command for VoidPayment {
 pub struct AdvancePayment {
     pub id: PaymentId,
     pub pause: i64,
+    /// How much of what was captured the acquirer has heard of: no more is settled.
+    pub heard: i64,
 }
 
 impl Command for AdvancePayment {
@@ -209,7 +211,8 @@ impl Command for AdvancePayment {
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payment = existing(facts, self.id)?;
         let lapses = payment.is_open() && payment.expires_at.is_some_and(|end| end <= moment.now);
-        let due = payment.captured.saturating_sub(payment.settled);
+        let heard = payment.captured.min(self.heard);
+        let due = heard.saturating_sub(payment.settled);
         let challenged = payment.challenged_until();
         let is_abandoned = challenged.is_some_and(|end| end <= moment.now);
         match payment.exchange {

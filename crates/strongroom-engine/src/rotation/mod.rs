@@ -435,5 +435,6 @@ pub(crate) const fn purpose_name(purpose: Purpose) -> &'static str {
         Purpose::Transport => "transport",
         Purpose::Backup => "backup",
         Purpose::CardEncryption => "card_encryption",
+        Purpose::AcquirerExchange => "acquirer_exchange",
     }
 }

@@ -371,7 +371,13 @@ impl Author {
             self.run(self.books.run(AnswerPayment { id, answer, pause }));
         };
         let approved = || AcquirerAnswer::Approved("123456".into());
-        let advance = |id| drop(self.run(self.books.run(AdvancePayment { id, pause: 1_000 })));
+        let advance = |id| {
+            drop(self.run(self.books.run(AdvancePayment {
+                id,
+                pause: 1_000,
+                heard: i64::MAX,
+            })))
+        };
         let paid = begin(false);
         answer(paid, approved());
         let part = Some(money(600));

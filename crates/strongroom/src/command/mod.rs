@@ -16,4 +16,5 @@ pub(crate) mod serve;
 pub(crate) mod signature;
 pub(crate) mod user;
 pub(crate) mod vault;
+pub(crate) mod vault_dialler;
 pub(crate) mod verify;

@@ -101,19 +101,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let edge = edge(&config, outbound.clone(), acceptor.clone())?;
     let workers = WorkerSettings {
         outbound,
+        connected: config.acquirers.connected(),
         ..config.workers()
     };
     let listener = running::bind(config.listen)?;
     let admin = config.admin_listen.map(running::bind).transpose()?;
     let live = edge.live_allowed;
-    let place = Place::with(
-        config.data(),
-        config.keyring(),
-        options.root.over(config.root()),
-    );
-    let place = place.holding(config.key_policy().map_err(Fault::new)?);
-    let named = options.postgres.table();
-    let place = place.on(named.as_ref().unwrap_or(config.store()))?;
+    let place = place(&config, options)?;
+    let cards = cards(&config, options);
+    cards.check(&place)?;
     if acme.is_some() && place.is_in_database() {
         return Err(Fault::new(
             "`tls.acme` is for a server that is alone: beside a database a challenge may reach any of the servers",
@@ -136,7 +132,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
             admin,
             acme,
             control: Some(config.data().to_path_buf()),
-            cards: cards(&config, options),
+            cards,
         },
     };
     let scheme = if acceptor.is_some() { "https" } else { "http" };
@@ -150,6 +146,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     })?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the installation lies, with what the configuration says of it.
+fn place(config: &Config, options: &Options) -> Result<Place, Fault> {
+    let roots = options.root.over(config.root());
+    let place = Place::with(config.data(), config.keyring(), roots)
+        .holding(config.key_policy().map_err(Fault::new)?)
+        .connected_to(config.acquirers.clone());
+    let named = options.postgres.table();
+    place.on(named.as_ref().unwrap_or(config.store()))
 }
 
 /// What the edge is told.
@@ -195,6 +201,7 @@ fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
     let plan = Plan {
         socket: vault_socket(config, options),
         client: options.vault_client,
+        acquirers: config.acquirers.clone(),
         ..Plan::within(&dir)
     };
     vault_process::serve(&plan, &secrets, || {

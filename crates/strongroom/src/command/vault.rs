@@ -10,6 +10,7 @@ use strongroom_types::secret::SecretText;
 use strongroom_vaultd::confine;
 use zeroize::Zeroizing;
 
+use crate::acquirers::AcquirerTables;
 use crate::fault::Fault;
 use crate::running::{Stops, system};
 use crate::vault_custody::VaultSecrets;
@@ -27,6 +28,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
+    /// The acquirers of the configuration, in JSON
+    #[arg(long, value_name = "TEXT")]
+    acquirers: Option<String>,
+
     #[arg(long)]
     json_logs: bool,
 }
@@ -40,7 +45,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     // SECURITY: the vault does not outlive its server, however that ends. Standard input tells it too.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let secrets = VaultSecrets::parse(&secrets()?);
-    let plan = Plan::within(&options.dir);
+    let acquirers = options.acquirers.as_deref();
+    let plan = Plan {
+        acquirers: acquirers
+            .map(AcquirerTables::from_text)
+            .transpose()?
+            .unwrap_or_default(),
+        ..Plan::within(&options.dir)
+    };
     vault_process::serve(&plan, &secrets, || {
         let mut stops = Stops::terminate()?;
         let closed = tokio::task::spawn_blocking(|| {

@@ -4,6 +4,7 @@ mod acquirer;
 mod capture;
 mod challenged;
 mod create;
+mod distant;
 mod list;
 mod void;
 

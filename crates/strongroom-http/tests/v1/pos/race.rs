@@ -173,5 +173,9 @@ fn settle(shop: &Shop<'_>, payment: &str) {
     use strongroom_domain::payments::AdvancePayment;
     use strongroom_types::id::PaymentId;
     let id = PaymentId::parse(payment).unwrap();
-    let _ = shop.acme.books.run(AdvancePayment { id, pause: 0 });
+    let _ = shop.acme.books.run(AdvancePayment {
+        id,
+        pause: 0,
+        heard: i64::MAX,
+    });
 }

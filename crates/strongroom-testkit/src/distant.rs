@@ -1,0 +1,78 @@
+//! An acquirer that may be away, and may not listen: the sandbox, as far as it can be reached.
+
+use std::future::ready;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use strongroom_types::id::RefundId;
+use strongroom_types::money::Money;
+use strongroom_vault::CardInHand;
+use strongroom_worker::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+
+/// Away, and deaf to captures, until it is told otherwise.
+#[derive(Default)]
+pub struct DistantAcquirer {
+    sandbox: SandboxAcquirer,
+    is_here: AtomicBool,
+    hears: AtomicBool,
+    asked: AtomicUsize,
+    told: AtomicUsize,
+}
+
+impl DistantAcquirer {
+    /// From now on it can be asked.
+    pub fn come(&self) {
+        self.is_here.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it takes in what is captured.
+    pub fn hear(&self) {
+        self.hears.store(true, Ordering::SeqCst);
+    }
+
+    /// How often it was asked to approve, and told of a capture.
+    pub fn counts(&self) -> (usize, usize) {
+        let [asked, told] = [&self.asked, &self.told].map(|count| count.load(Ordering::SeqCst));
+        (asked, told)
+    }
+}
+
+impl Acquirer for DistantAcquirer {
+    fn authorize(
+        &self,
+        order: Order,
+        amount: Money,
+        card: CardInHand,
+        identified: bool,
+    ) -> Answering<PaymentAnswer> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.sandbox.authorize(order, amount, card, identified)
+    }
+
+    fn inquire(&self, order: Order) -> Answering<PaymentAnswer> {
+        self.sandbox.inquire(order)
+    }
+
+    fn reverse(&self, order: Order) -> Answering<PaymentAnswer> {
+        self.sandbox.reverse(order)
+    }
+
+    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer> {
+        self.told.fetch_add(1, Ordering::SeqCst);
+        match self.hears.load(Ordering::SeqCst) {
+            true => self.sandbox.capture(order, total),
+            false => Box::pin(ready(PaymentAnswer::Unknown)),
+        }
+    }
+
+    fn refund(&self, id: RefundId, of: Order, amount: Money) -> Answering<RefundAnswer> {
+        self.sandbox.refund(id, of, amount)
+    }
+
+    fn inquire_refund(&self, id: RefundId, of: Order) -> Answering<RefundAnswer> {
+        self.sandbox.inquire_refund(id, of)
+    }
+
+    fn is_reached(&self, _: Order) -> Answering<bool> {
+        Box::pin(ready(self.is_here.load(Ordering::SeqCst)))
+    }
+}

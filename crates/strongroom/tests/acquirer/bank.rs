@@ -1,0 +1,342 @@
+//! An acquirer with a ledger of its own, on a real socket: it approves, declines, forgets to answer, answers twice, cuts
+//! connections and sends nonsense. What the server must never do to it is a violation.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use strongroom_testkit::dice::Dice;
+
+use super::wire::Wire;
+
+/// An authorization in its books.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    pub minor: i64,
+    pub captured: i64,
+    pub refunded: i64,
+    pub reversed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Calm,
+    /// Everything that can go wrong on the way does, now and then.
+    Rough,
+    /// No message about money is answered; what it says is done all the same.
+    Silent,
+}
+
+#[derive(Clone)]
+pub struct Bank {
+    pub address: SocketAddr,
+    books: Arc<Mutex<Books>>,
+}
+
+struct Books {
+    mood: Mood,
+    dice: Dice,
+    /// By the code of their approval.
+    accounts: HashMap<String, Account>,
+    /// Which approval an authorization got, by fields 7 and 11.
+    approved: HashMap<(String, String), String>,
+    /// What was answered, by class, function and fields 7 and 11.
+    answered: HashMap<(String, String, String), Wire>,
+    violations: Vec<String>,
+    /// Types, in their order.
+    heard: Vec<String>,
+    /// Reversals that are heard and not answered before one is.
+    deaf_to_reversals: usize,
+    refuses_sign_on: bool,
+    streams: Vec<TcpStream>,
+}
+
+impl Bank {
+    pub fn start(mood: Mood, seed: u64) -> Bank {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let bank = Bank {
+            address: listener.local_addr().unwrap(),
+            books: Arc::new(Mutex::new(Books {
+                mood,
+                dice: Dice::new(seed),
+                accounts: HashMap::new(),
+                approved: HashMap::new(),
+                answered: HashMap::new(),
+                violations: Vec::new(),
+                heard: Vec::new(),
+                deaf_to_reversals: 0,
+                refuses_sign_on: false,
+                streams: Vec::new(),
+            })),
+        };
+        let serving = bank.clone();
+        // Ends with the test's process.
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let bank = serving.clone();
+                std::thread::spawn(move || bank.attend(stream));
+            }
+        });
+        bank
+    }
+
+    pub fn mood(&self, mood: Mood) {
+        self.lock().mood = mood;
+    }
+
+    pub fn deaf_to_reversals(&self, count: usize) {
+        self.lock().deaf_to_reversals = count;
+    }
+
+    pub fn refuse_sign_on(&self, refuses: bool) {
+        self.lock().refuses_sign_on = refuses;
+    }
+
+    /// Ends every connection.
+    pub fn hang_up(&self) {
+        let mut books = self.lock();
+        for stream in books.streams.drain(..) {
+            drop(stream.shutdown(std::net::Shutdown::Both));
+        }
+    }
+
+    /// The books, by approval; nothing may have been done that must not be.
+    pub fn accounts(&self) -> HashMap<String, Account> {
+        let books = self.lock();
+        assert!(books.violations.is_empty(), "{:?}", books.violations);
+        books.accounts.clone()
+    }
+
+    pub fn heard(&self) -> Vec<String> {
+        self.lock().heard.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(|error| error.into_inner())
+    }
+
+    /// Until the connection ends, which is no news.
+    fn attend(&self, mut stream: TcpStream) {
+        self.lock().streams.extend(stream.try_clone());
+        self.converse(&mut stream);
+        // The other handle holds it open else.
+        drop(stream.shutdown(std::net::Shutdown::Both));
+    }
+
+    fn converse(&self, stream: &mut TcpStream) {
+        loop {
+            let mut length = [0; 2];
+            if stream.read_exact(&mut length).is_err() {
+                return;
+            }
+            let mut body = vec![0; usize::from(u16::from_be_bytes(length))];
+            if stream.read_exact(&mut body).is_err() {
+                return;
+            }
+            let question = Wire::read(&body);
+            let (answer, way) = {
+                let mut books = self.lock();
+                let answer = books.take(&question);
+                let way = books.way(&question);
+                (answer, way)
+            };
+            if send(stream, &answer, way).is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// How an answer goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Plain,
+    NotAtAll,
+    Twice,
+    /// The connection ends in the middle of it.
+    CutOff,
+    ByteByByte,
+    AfterGarbage,
+    /// Its bitmap tells of fields that do not follow.
+    WrongBitmap,
+    /// Somewhat late.
+    Late,
+}
+
+fn send(stream: &mut TcpStream, answer: &Wire, way: Way) -> Option<()> {
+    let bytes = answer.framed();
+    match way {
+        Way::Plain => stream.write_all(&bytes).ok(),
+        Way::NotAtAll => Some(()),
+        Way::Twice => stream.write_all(&[&bytes[..], &bytes].concat()).ok(),
+        Way::CutOff => {
+            stream.write_all(&bytes[..bytes.len() / 2]).ok()?;
+            None
+        }
+        Way::ByteByByte => bytes.iter().try_for_each(|byte| {
+            std::thread::park_timeout(Duration::from_millis(1));
+            stream.write_all(&[*byte]).ok()
+        }),
+        Way::AfterGarbage => {
+            let garbage = b"\x00\x0bno message!";
+            stream.write_all(&[&garbage[..], &bytes].concat()).ok()
+        }
+        Way::WrongBitmap => {
+            let mut bytes = bytes;
+            bytes[8] |= 0x18;
+            stream.write_all(&bytes).ok()
+        }
+        Way::Late => {
+            std::thread::park_timeout(Duration::from_millis(1_500));
+            stream.write_all(&bytes).ok()
+        }
+    }
+}
+
+impl Books {
+    fn way(&mut self, question: &Wire) -> Way {
+        let is_network = question.mti.starts_with("08");
+        if question.mti.starts_with("04") && self.deaf_to_reversals > 0 {
+            self.deaf_to_reversals -= 1;
+            return Way::NotAtAll;
+        }
+        // Who never answers an authorization; the rest of its life is answered.
+        let is_silent = question.mti == "0100" && question.field(2).ends_with("1018");
+        match self.mood {
+            _ if is_silent => Way::NotAtAll,
+            _ if is_network => Way::Plain,
+            Mood::Calm => Way::Plain,
+            Mood::Silent => Way::NotAtAll,
+            Mood::Rough => match self.dice.below(28) {
+                0 | 1 => Way::NotAtAll,
+                2 | 3 => Way::Twice,
+                4 => Way::CutOff,
+                5 => Way::ByteByByte,
+                6 => Way::AfterGarbage,
+                7 => Way::WrongBitmap,
+                8 => Way::Late,
+                _ => Way::Plain,
+            },
+        }
+    }
+
+    fn take(&mut self, question: &Wire) -> Wire {
+        if question.mti.starts_with("08") {
+            let code = if self.refuses_sign_on { "05" } else { "00" };
+            return reply(question, code, None);
+        }
+        self.heard.push(question.mti.clone());
+        let key = (
+            question.mti[..3].to_owned(),
+            question.field(7).to_owned(),
+            question.field(11).to_owned(),
+        );
+        if let Some(answered) = self.answered.get(&key) {
+            if !question.mti.ends_with('1') {
+                let text = format!("{} was sent twice as if it were new", question.mti);
+                self.violations.push(text);
+            }
+            return answered.clone();
+        }
+        let minor: i64 = question.field(4).parse().unwrap();
+        let (code, approval) = match key.0.as_str() {
+            "010" => self.authorize(question, minor),
+            "022" => (self.capture(question, minor), None),
+            "020" => (self.refund(question, minor), None),
+            "042" | "040" => (self.reverse(question), None),
+            _ => panic!("nobody was to send {}", question.mti),
+        };
+        let answer = reply(question, code, approval.as_deref());
+        self.answered.insert(key, answer.clone());
+        answer
+    }
+
+    fn authorize(&mut self, question: &Wire, minor: i64) -> (&'static str, Option<String>) {
+        match question.field(2) {
+            number if number.ends_with("0002") => return ("05", None),
+            number if number.ends_with("9995") => return ("51", None),
+            _ => {}
+        }
+        let approval = format!("{:06}", self.accounts.len() + 1);
+        let account = Account {
+            minor,
+            ..Account::default()
+        };
+        self.accounts.insert(approval.clone(), account);
+        let known = (question.field(7).to_owned(), question.field(11).to_owned());
+        self.approved.insert(known, approval.clone());
+        ("00", Some(approval))
+    }
+
+    /// The authorization that field 90 leads to.
+    fn original(&mut self, question: &Wire) -> Option<&mut Account> {
+        let elements = question.field(90);
+        let known = (elements[10..20].to_owned(), elements[4..10].to_owned());
+        let approval = self.approved.get(&known)?;
+        self.accounts.get_mut(approval)
+    }
+
+    fn capture(&mut self, question: &Wire, minor: i64) -> &'static str {
+        let Some(account) = self.original(question) else {
+            self.violations
+                .push(format!("a capture of nothing: {question:?}"));
+            return "25";
+        };
+        account.captured += minor;
+        if account.reversed || account.captured > account.minor {
+            let text = format!("captured what may not be: {account:?}");
+            self.violations.push(text);
+        }
+        "00"
+    }
+
+    fn refund(&mut self, question: &Wire, minor: i64) -> &'static str {
+        assert_eq!(question.field(3), "200000");
+        let Some(account) = self.original(question) else {
+            self.violations
+                .push(format!("a refund of nothing: {question:?}"));
+            return "25";
+        };
+        account.refunded += minor;
+        if account.reversed || account.refunded > account.minor {
+            let text = format!("gave back what may not be: {account:?}");
+            self.violations.push(text);
+        }
+        "00"
+    }
+
+    fn reverse(&mut self, question: &Wire) -> &'static str {
+        let Some(account) = self.original(question) else {
+            return "25";
+        };
+        if account.reversed || account.captured > 0 {
+            let text = format!("undid what may not be: {account:?}");
+            self.violations.push(text);
+            return "12";
+        }
+        account.reversed = true;
+        "00"
+    }
+}
+
+fn reply(question: &Wire, code: &str, approval: Option<&str>) -> Wire {
+    let function = if question.mti[2..].starts_with('0') {
+        "10"
+    } else {
+        "30"
+    };
+    let mti = format!("{}{function}", &question.mti[..2]);
+    let echoed = [3, 4, 7, 11, 12, 13, 37, 41, 42, 49, 70];
+    let fields = question.fields.iter();
+    let mut fields: std::collections::BTreeMap<u8, String> = fields
+        .filter(|(field, _)| echoed.contains(field))
+        .map(|(field, text)| (*field, text.clone()))
+        .collect();
+    fields.insert(39, code.to_owned());
+    if let Some(approval) = approval {
+        fields.insert(38, approval.to_owned());
+    }
+    Wire { mti, fields }
+}
