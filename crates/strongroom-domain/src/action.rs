@@ -149,6 +149,14 @@ actions! {
     PaymentLinkExpired = 262, "payment_link_expired";
     PaymentChallenged = 263, "payment_challenged";
     PaymentAuthenticated = 264, "payment_authenticated";
+    OauthClientCreated = 300, "oauth_client_created";
+    OauthClientUpdated = 301, "oauth_client_updated";
+    OauthClientRotated = 302, "oauth_client_secret_rotated";
+    OauthClientDeleted = 303, "oauth_client_deleted";
+    OauthTokenIssued = 304, "oauth_token_issued";
+    OauthTokenRevoked = 305, "oauth_token_revoked";
+    OauthTokenIntrospected = 306, "oauth_token_introspected";
+    OauthProofRefused = 307, "oauth_proof_refused";
 }
 
 impl Serialize for Action {

@@ -8,9 +8,10 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
-    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadOauthClients,
+    ReadPaymentLinks, ReadPayments, ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds,
+    ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets,
+    ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -144,6 +145,10 @@ events! {
     PaymentLinkCancelled = 193, "payment_link.cancelled";
     PaymentRequiresAction = 194, "payment.requires_action";
     PaymentAuthenticated = 195, "payment.authenticated";
+    OauthClientCreated = 200, "oauth_client.created";
+    OauthClientUpdated = 201, "oauth_client.updated";
+    OauthClientRotated = 202, "oauth_client.secret_rotated";
+    OauthClientDeleted = 203, "oauth_client.deleted";
 }
 
 impl EventType {
@@ -168,6 +173,7 @@ impl EventType {
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
+            Some("oauth_client") => ReadOauthClients::NAME,
             _ => ReadKeys::NAME,
         }
     }

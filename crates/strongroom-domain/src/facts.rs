@@ -5,15 +5,16 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PaymentLinkId,
-    PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
-    UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, CustomerId, Kind, OauthClientId, OauthTokenId, OrganizationId,
+    PaymentId, PaymentLinkId, PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId,
+    StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
 use crate::customers::Customer;
+use crate::oauth::{OauthClient, OauthToken};
 use crate::organizations::Tenant;
 use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
@@ -275,6 +276,20 @@ impl Facts {
     pub fn api_key(&self, id: AnyId) -> Option<&ApiKey> {
         match self.record(id).map(Arc::as_ref) {
             Some(Record::ApiKey(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_client(&self, id: OauthClientId) -> Option<&OauthClient> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthClient(client)) => Some(client),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_token(&self, id: OauthTokenId) -> Option<&OauthToken> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthToken(token)) => Some(token),
             _ => None,
         }
     }

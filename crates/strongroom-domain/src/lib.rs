@@ -18,6 +18,7 @@ pub mod event;
 pub mod facts;
 pub mod funding;
 pub mod housekeeping;
+pub mod oauth;
 pub mod organizations;
 pub mod payment_links;
 pub mod payments;

@@ -11,6 +11,7 @@ use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
+use crate::oauth::{OauthClient, OauthToken};
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
@@ -55,6 +56,8 @@ pub enum Record {
     Shift(ShiftBody),
     Cash(Account),
     Sale(SaleBody),
+    OauthClient(OauthClient),
+    OauthToken(OauthToken),
 }
 
 /// A personal part, in clear.
@@ -92,6 +95,8 @@ impl Record {
             Record::Shift(_) => Kind::Shift,
             Record::Cash(_) => Kind::Cash,
             Record::Sale(_) => Kind::Sale,
+            Record::OauthClient(_) => Kind::OauthClient,
+            Record::OauthToken(_) => Kind::OauthToken,
         }
     }
 
@@ -124,6 +129,8 @@ impl Record {
             Record::PaymentLink(link) => link.body.status.code(),
             Record::Shift(shift) => shift.status.code(),
             Record::Sale(sale) => sale.status.code(),
+            Record::OauthClient(client) => client.status_code(),
+            Record::OauthToken(token) => token.status_code(),
         }
     }
 
@@ -156,6 +163,8 @@ impl Record {
             Record::Shift(value) => encode(value, out),
             Record::Cash(value) => encode(value, out),
             Record::Sale(value) => encode(value, out),
+            Record::OauthClient(value) => encode(value, out),
+            Record::OauthToken(value) => encode(value, out),
         }
     }
 
@@ -229,6 +238,8 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
+            Kind::OauthClient => Record::OauthClient(decode(business)?),
+            Kind::OauthToken => Record::OauthToken(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

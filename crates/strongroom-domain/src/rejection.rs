@@ -136,6 +136,10 @@ codes! {
     CustomerErased = 115, "customer_erased", State, "The customer is erased";
     TillRetired = 116, "till_retired", State, "The till is retired";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
+    OauthGrantRefused = 130, "oauth_grant_refused", Forbidden, "The client may not have tokens in this way";
+    OauthScopeRefused = 131, "oauth_scope_refused", Forbidden, "The client may not have these scopes";
+    OauthProofInvalid = 132, "oauth_proof_invalid", Forbidden, "The token is bound to a key that was not shown";
+    OauthTokenTooWeak = 133, "oauth_token_too_weak", Forbidden, "This token may not do this";
 }
 
 /// A refused command.

@@ -62,7 +62,7 @@ const fn target(
     }
 }
 
-static TARGETS: [Target; 22] = [
+static TARGETS: [Target; 23] = [
     target("api_key", "the text of an API key", api_key, &words::KEYS),
     target(
         "backup",
@@ -127,6 +127,12 @@ static TARGETS: [Target; 22] = [
         &words::KEYRING,
     ),
     target("notice", "the notice of the deciding node", notice, &[]),
+    target(
+        "oauth",
+        "what clients of OAuth sign, their keys and addresses",
+        oauth,
+        &words::OAUTH,
+    ),
     target(
         "pins",
         "the pin set",
@@ -309,6 +315,10 @@ fn keyring(bytes: &[u8]) {
 fn notice(bytes: &[u8]) {
     static ROOT: OnceLock<RootKeys> = OnceLock::new();
     strongroom_nodes::fuzzing::notice(bytes, ROOT.get_or_init(RootKeys::generate));
+}
+
+fn oauth(bytes: &[u8]) {
+    strongroom_oauth::fuzzing::messages(&text(bytes));
 }
 
 fn share(bytes: &[u8]) {

@@ -17,6 +17,7 @@ use crate::feed::Feeds;
 use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
+use crate::oauth::Nonces;
 use crate::routes::routes;
 use crate::table::Table;
 use crate::throttle::Throttle;
@@ -144,6 +145,7 @@ pub(crate) struct Inner {
     pub paid_links: Throttle<PaymentLinkId>,
     pub reveals: Throttle<ApiKeyId>,
     pub entrance: Arc<Entrance>,
+    pub nonces: Nonces,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -171,6 +173,7 @@ impl App {
                 lockout: Lockout::default(),
                 party: RelyingParty::of(&settings.public_origins),
             }),
+            nonces: Nonces::default(),
             engine,
             settings,
         };

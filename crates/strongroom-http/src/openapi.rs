@@ -153,7 +153,7 @@ pub(crate) fn page_schema() -> Value {
 
 fn request_body(route: &Route, body: &Value) -> Value {
     let kind = match route.door {
-        Door::Pay(_) => "application/x-www-form-urlencoded",
+        Door::Pay(_) | Door::Oauth(_) => "application/x-www-form-urlencoded",
         _ => "application/json",
     };
     let required = body.get("required").and_then(Value::as_array);

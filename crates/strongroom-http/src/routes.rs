@@ -6,6 +6,7 @@ mod access;
 mod hooks;
 mod links;
 mod log;
+mod oauth;
 mod people;
 mod shop;
 mod watch;
@@ -49,6 +50,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(links::payment_link_rows());
         rows.extend(links::page_rows());
         rows.extend(links::challenge_rows());
+        rows.extend(oauth::client_rows());
+        rows.extend(oauth::endpoint_rows());
         rows.extend(log::log_rows());
         rows
     });
@@ -435,6 +438,7 @@ mod tests {
                 "refunds",
                 "approval",
                 "users",
+                "/oauth/clients",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(
@@ -445,9 +449,17 @@ mod tests {
             );
             assert!(
                 route.reply == ReplyKind::Kept
-                    || ["api-keys", "webhooks", "reveal", "users", "sessions", "me/"]
-                        .iter()
-                        .any(|word| route.path.contains(word)),
+                    || [
+                        "api-keys",
+                        "webhooks",
+                        "reveal",
+                        "users",
+                        "sessions",
+                        "me/",
+                        "/oauth/clients"
+                    ]
+                    .iter()
+                    .any(|word| route.path.contains(word)),
                 "{}",
                 route.path
             );

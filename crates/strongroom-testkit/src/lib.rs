@@ -9,6 +9,7 @@ pub mod clock;
 pub mod dice;
 pub mod exchange;
 pub mod faulty;
+pub mod holder;
 pub mod messages;
 pub mod receiver;
 pub mod reference;

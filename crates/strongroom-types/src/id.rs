@@ -247,6 +247,10 @@ registry! {
     Sale = 61, "txn", SaleId;
     /// A request for money that is paid on the hosted page. Random throughout: whoever knows it may pay.
     PaymentLink = 70, "plink", PaymentLinkId;
+    /// A program that acts by OAuth: for itself, or for people who let it.
+    OauthClient = 80, "client", OauthClientId;
+    /// An access token, as the log names it; its text is random.
+    OauthToken = 81, "oat", OauthTokenId;
 }
 
 /// An id together with its kind.

@@ -5,7 +5,7 @@ use super::Finding;
 use super::tree::Package;
 
 /// Each crate with all that it may depend on, lowest first.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 28] = [
     ("cluster", &[]),
     ("derive", &[]),
     ("types", &["derive"]),
@@ -17,6 +17,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("nodes", &["crypto"]),
     ("scan", &["crypto"]),
     ("httpsig", &["crypto"]),
+    ("oauth", &["json", "crypto"]),
     ("ledger", &["types"]),
     ("tls", &["types", "crypto", "outbound"]),
     ("audit", &["types", "crypto"]),
@@ -46,7 +47,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         "http",
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "tls", "auth",
-            "domain", "engine", "httpsig",
+            "domain", "engine", "httpsig", "oauth",
         ],
     ),
     ("client", &["types", "crypto", "audit", "httpsig"]),
@@ -66,6 +67,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
         &[
             "types", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan", "tls",
             "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen", "testkit",
+            "oauth",
         ],
     ),
     ("", EVERY_ROOM),
@@ -77,7 +79,7 @@ const FOR_TESTS: [&str; 3] = ["cluster", "testkit", "fuzz"];
 const EVERY_ROOM: &[&str] = &[
     "derive", "types", "crypto", "ledger", "audit", "auth", "domain", "store", "engine", "worker",
     "http", "client", "outbound", "nodes", "vault", "listen", "tls", "scan", "channel", "acquirer",
-    "vaultd", "httpsig",
+    "vaultd", "httpsig", "oauth",
 ];
 
 /// Crates from outside that only one room may name; tests may use them as second opinions.

@@ -9,6 +9,7 @@ mod approvals;
 mod cards;
 mod keys;
 mod links;
+mod oauth;
 mod people;
 mod shop;
 mod webhooks;
@@ -266,6 +267,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment_link", Record::PaymentLink(payment_link())),
     ];
     all.extend(shop::records());
+    all.extend(oauth::records());
     all
 }
 
@@ -326,6 +328,7 @@ fn api_key() -> ApiKey {
         person: None,
         user: None,
         signed_by: None,
+        client: None,
     }
 }
 

@@ -10,6 +10,7 @@ mod events;
 mod filters;
 mod keys;
 mod movements;
+mod oauth;
 mod paging;
 mod payment_links;
 mod payments;

@@ -17,6 +17,7 @@ pub mod events;
 pub mod funding;
 pub mod invitations;
 pub mod me;
+pub mod oauth_clients;
 pub mod passkeys;
 pub mod payment_links;
 pub mod payments;

@@ -81,6 +81,7 @@ fn noun(route: &Route) -> &'static str {
         Some("tills") => "till",
         Some("shifts") => "shift",
         Some("transactions") => "transaction",
+        Some("oauth") => "oauth_client",
         other => panic!("no noun for {other:?}"),
     }
 }
@@ -137,7 +138,7 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
                 assert!(
-                    ["key_", "whk_", "tok_", "user_"]
+                    ["key_", "whk_", "tok_", "user_", "client_"]
                         .iter()
                         .any(|prefix| resource.starts_with(prefix)),
                     "{}: {}",

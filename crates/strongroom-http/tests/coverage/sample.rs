@@ -142,6 +142,9 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/users/") => {
             acme.post("/v1/users", &person()).expect(201).id()
         }
+        path if path.starts_with("/v1/oauth/clients/") => {
+            acme.post("/v1/oauth/clients", &client()).expect(201).id()
+        }
         path if path.starts_with("/v1/alerts/") => alert(acme),
         "/v1/approvals/{id}/withdraw" => waiting(acme, &acme.owner.text),
         path if path.starts_with("/v1/approvals/") => waiting(acme, &acme.key(Role::Operator).text),
@@ -159,6 +162,11 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
 /// An endpoint that nothing is ever sent to: the shared server has no sender.
 fn hook() -> Value {
     json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
+}
+
+/// A client of OAuth with a secret.
+fn client() -> Value {
+    json!({ "name": "Shop", "profile": "classic", "scopes": ["read"] })
 }
 
 /// Somebody whom no other sample invites.
@@ -258,6 +266,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Patch, "/v1/approval-policies/{id}") => json!({ "approvals": 3 }),
         (Verb::Post, "/v1/users") => person(),
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
+        (_, "/v1/oauth/clients") => client(),
+        (Verb::Patch, "/v1/oauth/clients/{id}") => json!({ "name": "Shop 2" }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

@@ -1,0 +1,114 @@
+//! The token endpoint.
+
+use hyper::http::request::Parts;
+use serde_json::json;
+use strongroom_auth::{Scopes, Thumbprint};
+use strongroom_domain::oauth::{Constraint, NewToken, OauthClient, OpenToken};
+
+use crate::app::App;
+use crate::oauth::client::Asked;
+use crate::oauth::fault::OauthFault;
+use crate::oauth::proof::ProofFault;
+use crate::oauth::{Answered, json};
+use crate::visit::Visit;
+
+/// What a token will be bound to.
+#[derive(Clone, Copy)]
+pub(super) struct Bound {
+    pub proof_key: Option<[u8; 32]>,
+    pub certificate: Option<Thumbprint>,
+}
+
+impl Bound {
+    fn token(self, hash: [u8; 32]) -> NewToken {
+        NewToken {
+            hash,
+            proof_key: self.proof_key,
+            certificate: self.certificate,
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self.proof_key {
+            Some(_) => "DPoP",
+            None => "Bearer",
+        }
+    }
+}
+
+impl App {
+    pub(super) async fn token(&self, visit: &mut Visit, head: &Parts, asked: Asked) -> Answered {
+        match asked.form.required("grant_type")? {
+            "client_credentials" => self.client_credentials(visit, head, asked).await,
+            _ => Err(OauthFault::grant_type(
+                "`grant_type` is `client_credentials`",
+            )),
+        }
+    }
+
+    async fn client_credentials(&self, visit: &mut Visit, head: &Parts, asked: Asked) -> Answered {
+        let client = std::sync::Arc::clone(&asked.client.client);
+        let scopes = scopes(&asked, &client)?;
+        let bound = self.bound(visit, head, &asked)?;
+        let (text, hash) = self.engine().mint_access_token(asked.client.scope.mode);
+        let command = OpenToken {
+            client: client.id,
+            scopes,
+            token: bound.token(hash),
+        };
+        asked.execute(self, command).await?;
+        Ok(json(
+            200,
+            json!({
+                "access_token": text.expose(),
+                "token_type": bound.kind(),
+                "expires_in": client.profile.token_life() / 1_000,
+                "scope": scopes.to_string(),
+            }),
+        ))
+    }
+
+    /// What the request lets its token be bound to. SECURITY: asked before anything is spent, so that a challenge for a nonce costs a
+    /// client nothing that it cannot send again.
+    pub(super) fn bound(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        asked: &Asked,
+    ) -> Result<Bound, OauthFault> {
+        let constraint = asked.client.client.constraint;
+        let proof_key = self
+            .proven_key(visit, head, None)
+            .map_err(|fault| match fault {
+                ProofFault::Nonce => OauthFault::nonce(),
+                ProofFault::Invalid(text) => OauthFault::proof(text),
+            })?;
+        let certificate = asked
+            .certificate
+            .filter(|_| constraint == Some(Constraint::Mtls));
+        match constraint {
+            Some(Constraint::Dpop) if proof_key.is_none() => {
+                visit.proof_nonce = Some(self.inner().nonces.current(visit.time));
+                let text = "tokens of this client are bound to a key: send a proof as `DPoP`";
+                Err(OauthFault::proof(text))
+            }
+            Some(Constraint::Mtls) if certificate.is_none() => Err(OauthFault::request(
+                "tokens of this client are bound to its certificate, and the connection showed none",
+            )),
+            _ => Ok(Bound {
+                proof_key,
+                certificate,
+            }),
+        }
+    }
+}
+
+/// What is asked for, or all that the client may have.
+fn scopes(asked: &Asked, client: &OauthClient) -> Result<Scopes, OauthFault> {
+    match asked.form.get("scope") {
+        None => Ok(client.scopes),
+        Some(text) => Scopes::parse(text)
+            .filter(|scopes| client.scopes.hold(*scopes))
+            .ok_or_else(|| OauthFault::scope("the client may not have these scopes")),
+    }
+}
