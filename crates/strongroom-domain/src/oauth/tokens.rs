@@ -43,7 +43,7 @@ pub struct OauthToken {
     pub status: CredentialStatus,
     /// Thumbprint of the key that requests are proven with.
     #[n(6)]
-    #[class(operational)]
+    #[class(sensitive)]
     pub proof_key: Option<Mark>,
     /// The certificate that it is bound to.
     #[n(7)]

@@ -60,8 +60,10 @@ impl Nonces {
         let mut known = now.iter_mut().chain(before.iter_mut());
         match known.find(|known| nonce == Some(known.text.as_str())) {
             None => Freshness::Stale,
-            Some(known) if known.seen.insert(proof) => Freshness::Fresh,
-            Some(_) => Freshness::Replayed,
+            Some(known) => match known.seen.insert(proof) {
+                true => Freshness::Fresh,
+                false => Freshness::Replayed,
+            },
         }
     }
 }
