@@ -157,6 +157,9 @@ actions! {
     OauthTokenRevoked = 305, "oauth_token_revoked";
     OauthTokenIntrospected = 306, "oauth_token_introspected";
     OauthProofRefused = 307, "oauth_proof_refused";
+    OauthRequestPushed = 308, "oauth_request_pushed";
+    OauthGrantCreated = 309, "oauth_grant_created";
+    OauthGrantRevoked = 310, "oauth_grant_revoked";
 }
 
 impl Serialize for Action {

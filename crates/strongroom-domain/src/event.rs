@@ -149,6 +149,8 @@ events! {
     OauthClientUpdated = 201, "oauth_client.updated";
     OauthClientRotated = 202, "oauth_client.secret_rotated";
     OauthClientDeleted = 203, "oauth_client.deleted";
+    OauthGrantCreated = 204, "oauth_grant.created";
+    OauthGrantRevoked = 205, "oauth_grant.revoked";
 }
 
 impl EventType {
@@ -173,7 +175,7 @@ impl EventType {
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
-            Some("oauth_client") => ReadOauthClients::NAME,
+            Some("oauth_client" | "oauth_grant") => ReadOauthClients::NAME,
             _ => ReadKeys::NAME,
         }
     }

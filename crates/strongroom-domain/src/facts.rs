@@ -5,16 +5,16 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, CustomerId, Kind, OauthClientId, OauthTokenId, OrganizationId,
-    PaymentId, PaymentLinkId, PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId,
-    StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, CustomerId, Kind, OauthClientId, OauthGrantId, OauthTokenId,
+    OrganizationId, PaymentId, PaymentLinkId, PayoutId, ProductId, RawId, RefundId, SaleId,
+    SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
 use crate::customers::Customer;
-use crate::oauth::{OauthClient, OauthToken};
+use crate::oauth::{OauthClient, OauthGrant, OauthToken};
 use crate::organizations::Tenant;
 use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
@@ -283,6 +283,13 @@ impl Facts {
     pub fn oauth_client(&self, id: OauthClientId) -> Option<&OauthClient> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::OauthClient(client)) => Some(client),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_grant(&self, id: OauthGrantId) -> Option<&OauthGrant> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthGrant(grant)) => Some(grant),
             _ => None,
         }
     }

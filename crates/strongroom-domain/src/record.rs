@@ -11,7 +11,7 @@ use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
-use crate::oauth::{OauthClient, OauthToken};
+use crate::oauth::{OauthClient, OauthGrant, OauthToken};
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
@@ -58,6 +58,7 @@ pub enum Record {
     Sale(SaleBody),
     OauthClient(OauthClient),
     OauthToken(OauthToken),
+    OauthGrant(OauthGrant),
 }
 
 /// A personal part, in clear.
@@ -97,6 +98,7 @@ impl Record {
             Record::Sale(_) => Kind::Sale,
             Record::OauthClient(_) => Kind::OauthClient,
             Record::OauthToken(_) => Kind::OauthToken,
+            Record::OauthGrant(_) => Kind::OauthGrant,
         }
     }
 
@@ -131,6 +133,7 @@ impl Record {
             Record::Sale(sale) => sale.status.code(),
             Record::OauthClient(client) => client.status_code(),
             Record::OauthToken(token) => token.status_code(),
+            Record::OauthGrant(grant) => grant.status_code(),
         }
     }
 
@@ -165,6 +168,7 @@ impl Record {
             Record::Sale(value) => encode(value, out),
             Record::OauthClient(value) => encode(value, out),
             Record::OauthToken(value) => encode(value, out),
+            Record::OauthGrant(value) => encode(value, out),
         }
     }
 
@@ -240,6 +244,7 @@ impl Record {
             Kind::Sale => Record::Sale(decode(business)?),
             Kind::OauthClient => Record::OauthClient(decode(business)?),
             Kind::OauthToken => Record::OauthToken(decode(business)?),
+            Kind::OauthGrant => Record::OauthGrant(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

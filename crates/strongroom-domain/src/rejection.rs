@@ -139,6 +139,7 @@ codes! {
     OauthGrantRefused = 130, "oauth_grant_refused", Forbidden, "The client may not have tokens in this way";
     OauthScopeRefused = 131, "oauth_scope_refused", Forbidden, "The client may not have these scopes";
     OauthProofInvalid = 132, "oauth_proof_invalid", Forbidden, "The token is bound to a key that was not shown";
+    OauthGrantInvalid = 134, "oauth_grant_invalid", Forbidden, "What was shown is no grant, or no more";
     OauthTokenTooWeak = 133, "oauth_token_too_weak", Forbidden, "This token may not do this";
 }
 

@@ -63,7 +63,7 @@ pub use jobs::{DueJob, DueWork};
 pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
-pub use oauth::RegisteredClient;
+pub use oauth::{GrantKind, RegisteredClient};
 pub use opened::{OpenFault, Opener};
 pub use payer::{Bill, Payer};
 pub use payments::PaidWith;

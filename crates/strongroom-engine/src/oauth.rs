@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strongroom_auth::{Caller, Credential, KeyType, SystemActor, token_text};
 use strongroom_crypto::{equal, random};
 use strongroom_domain::oauth::{MintedClient, MintedSecret, OauthClient, RevokeToken};
-use strongroom_types::id::OauthClientId;
+use strongroom_types::id::{OauthClientId, OauthGrantId, RawId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
 
@@ -20,6 +22,25 @@ pub struct RegisteredClient {
     /// What holds its rights.
     pub line: Arc<Credential>,
 }
+
+/// What of a grant a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantKind {
+    Code,
+    Refresh,
+}
+
+impl GrantKind {
+    const fn head(self) -> &'static str {
+        match self {
+            GrantKind::Code => "ac_",
+            GrantKind::Refresh => "rt_",
+        }
+    }
+}
+
+/// Bytes of such a text: the grant's number, what is secret, and the tag that shows that it is of our making.
+const GRANT_TEXT: usize = 12 + 32 + 16;
 
 impl Engine {
     /// The client of an id, if it was not deleted.
@@ -71,6 +92,60 @@ impl Engine {
         let text = drawn(|random| token_text::access(mode, random));
         let hash = self.hash_of(text.expose());
         (text, hash)
+    }
+
+    /// The keyed hash of what is secret in a code or a refresh token.
+    pub fn grant_secret_hash(&self, secret: &[u8; 32]) -> [u8; 32] {
+        let mac = self.shared().credential_key.mac();
+        mac.tag_fields(&[b"oauth grant", secret])
+    }
+
+    /// The text of a code or a refresh token.
+    pub fn grant_text(
+        &self,
+        kind: GrantKind,
+        scope: Scope,
+        grant: OauthGrantId,
+        secret: &[u8; 32],
+    ) -> SecretText {
+        let mut bytes = [grant.0.0.as_slice(), secret].concat();
+        let tag = self.grant_tag(kind, scope, &bytes);
+        bytes.extend_from_slice(&tag);
+        SecretText::new(format!("{}{}", kind.head(), URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The grant of a text, and the keyed hash of what is secret in it; nothing where it was never given out in these books. SECURITY: so
+    /// what is not good any more can be told from what somebody made up.
+    pub fn shown_grant(
+        &self,
+        kind: GrantKind,
+        scope: Scope,
+        unverified_text: &str,
+    ) -> Option<(OauthGrantId, [u8; 32])> {
+        let text = unverified_text.strip_prefix(kind.head())?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes: [u8; GRANT_TEXT] = bytes.try_into().ok()?;
+        let (said, tag) = bytes.split_last_chunk::<16>()?;
+        if !equal(&self.grant_tag(kind, scope, said), tag) {
+            return None;
+        }
+        let (id, secret) = said.split_first_chunk::<12>()?;
+        let hash = self.grant_secret_hash(secret.try_into().ok()?);
+        Some((OauthGrantId(RawId(*id)), hash))
+    }
+
+    fn grant_tag(&self, kind: GrantKind, scope: Scope, said: &[u8]) -> [u8; 16] {
+        let mac = self.shared().credential_key.mac();
+        let number = scope.number.to_be_bytes();
+        mac.short_fields(&[b"oauth", kind.head().as_bytes(), &number, said])
+    }
+
+    /// What people know an organization by.
+    ///
+    /// # Errors
+    /// As every read.
+    pub async fn organization_name(&self, scope: Scope) -> Result<String, Failure> {
+        self.with_view(scope, |view| Ok(view.tenant()?.name)).await
     }
 
     /// The access token of a text, if it is good; looking at it is no use of it.

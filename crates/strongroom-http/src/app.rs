@@ -17,7 +17,7 @@ use crate::feed::Feeds;
 use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
-use crate::oauth::Nonces;
+use crate::oauth::{Nonces, Waiting};
 use crate::routes::routes;
 use crate::table::Table;
 use crate::throttle::Throttle;
@@ -146,6 +146,7 @@ pub(crate) struct Inner {
     pub reveals: Throttle<ApiKeyId>,
     pub entrance: Arc<Entrance>,
     pub nonces: Nonces,
+    pub waiting: Waiting,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -174,6 +175,7 @@ impl App {
                 party: RelyingParty::of(&settings.public_origins),
             }),
             nonces: Nonces::default(),
+            waiting: Waiting::default(),
             engine,
             settings,
         };

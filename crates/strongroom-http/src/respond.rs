@@ -139,7 +139,8 @@ pub(crate) fn always(headers: &mut HeaderMap, behind_tls: bool) {
 /// What scripts of other sites call: the API, and what an application in a browser asks of the authorization server. SECURITY: never
 /// what people are asked on, where a page of another site must not look on.
 fn is_for_pages(path: &str) -> bool {
-    path.starts_with("/v1") || ["/oauth/token", "/oauth/revoke", METADATA].contains(&path)
+    path.starts_with("/v1")
+        || ["/oauth/token", "/oauth/par", "/oauth/revoke", METADATA].contains(&path)
 }
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";

@@ -21,5 +21,5 @@ pub use dpop::{Proof, Proven, Request, token_hash};
 pub use fault::Fault;
 pub use jwk::{Algorithm, Jwk, MOST_KEYS, read_keys};
 pub use jws::Compact;
-pub use pkce::{fits, is_challenge, is_verifier};
+pub use pkce::{challenge, fits, is_challenge, is_verifier};
 pub use redirect::{Redirect, check as check_redirect};

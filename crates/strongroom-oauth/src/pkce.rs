@@ -15,10 +15,15 @@ pub fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
+/// The challenge that is made of a verifier; nothing where it is none.
+pub fn challenge(verifier: &str) -> Option<String> {
+    is_verifier(verifier).then(|| BASE64.encode(sha256(&[verifier.as_bytes()])))
+}
+
 /// Whether a verifier is the one that a challenge was made of.
 pub fn fits(verifier: &str, challenge: &str) -> bool {
-    let made = BASE64.encode(sha256(&[verifier.as_bytes()]));
-    is_verifier(verifier) && equal(made.as_bytes(), challenge.as_bytes())
+    let made = self::challenge(verifier);
+    made.is_some_and(|made| equal(made.as_bytes(), challenge.as_bytes()))
 }
 
 #[cfg(test)]

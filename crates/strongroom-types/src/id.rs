@@ -251,6 +251,8 @@ registry! {
     OauthClient = 80, "client", OauthClientId;
     /// An access token, as the log names it; its text is random.
     OauthToken = 81, "oat", OauthTokenId;
+    /// What a person lets a client do for him.
+    OauthGrant = 82, "grant", OauthGrantId;
 }
 
 /// An id together with its kind.

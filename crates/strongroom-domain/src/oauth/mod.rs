@@ -5,6 +5,7 @@
 //! made. Codes and tokens are kept as keyed hashes.
 
 mod change;
+mod grants;
 mod register;
 mod tokens;
 mod view;
@@ -29,6 +30,10 @@ use crate::rejection::{Code, Rejection};
 use crate::users::Mark;
 
 pub use change::{DeleteOauthClient, RotateOauthSecret, UpdateOauthClient};
+pub use grants::{
+    AuthorizationCode, GrantAccess, NotePushed, OauthGrant, RedeemGrant, Redeemed, RevokeGrant,
+    ShownGrant,
+};
 pub use register::{CreateOauthClient, Wanted};
 pub use tokens::{NewToken, NoteIntrospection, OauthToken, OpenToken, RevokeToken};
 pub use view::OauthClientView;

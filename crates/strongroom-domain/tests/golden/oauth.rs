@@ -3,11 +3,12 @@
 use strongroom_auth::{CredentialStatus, Scopes, Thumbprint};
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::oauth::{
-    ClientProof, ClientStatus, Constraint, Grants, OauthClient, OauthToken, Profile, Secret,
+    AuthorizationCode, ClientProof, ClientStatus, Constraint, Grants, OauthClient, OauthGrant,
+    OauthToken, Profile, Secret,
 };
 use strongroom_domain::record::Record;
 use strongroom_domain::users::Mark;
-use strongroom_types::id::{ApiKeyId, OauthClientId, OauthTokenId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, OauthGrantId, OauthTokenId, UserId};
 use strongroom_types::time::Timestamp;
 
 use crate::{api_key, raw};
@@ -21,6 +22,7 @@ pub fn records() -> Vec<(&'static str, Record)> {
         ("oauth_client_s_key", Record::ApiKey(line)),
         ("oauth_client", Record::OauthClient(client())),
         ("oauth_token", Record::OauthToken(token())),
+        ("oauth_grant", Record::OauthGrant(grant())),
     ]
 }
 
@@ -53,6 +55,31 @@ fn client() -> OauthClient {
         constraint: Some(Constraint::Mtls),
         status: ClientStatus::Deleted,
         created_at: Timestamp(5),
+    }
+}
+
+fn grant() -> OauthGrant {
+    OauthGrant {
+        id: OauthGrantId(raw(34)),
+        client: OauthClientId(raw(30)),
+        user: UserId(raw(33)),
+        key: ApiKeyId(raw(35)),
+        scopes: Scopes::parse("read").unwrap(),
+        status: CredentialStatus::Active,
+        code: Some(AuthorizationCode {
+            hash: Mark([7; 32]),
+            expires_at: Timestamp(60_000),
+            redirect_uri: "https://shop.example/cb".into(),
+            redirect_was_named: true,
+            challenge: Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".into()),
+            proof_key: Some(Mark([8; 32])),
+        }),
+        refresh: Some(Mark([9; 32])),
+        proof_key: Some(Mark([10; 32])),
+        tokens: vec![OauthTokenId(raw(32))],
+        began_at: 78,
+        created_at: Timestamp(5),
+        ends_at: Timestamp(9),
     }
 }
 

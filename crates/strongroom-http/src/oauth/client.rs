@@ -207,6 +207,8 @@ fn check_certificate(client: &OauthClient, shown: Option<Thumbprint>) -> Result<
                 .then_some(())
                 .ok_or_else(|| OauthFault::client(text))
         }
+        // What runs on a user's machine has nothing to show: its codes have a verifier, its refresh tokens are good once.
+        ClientProof::None => Ok(()),
         _ => Err(OauthFault::client("the client did not show who it is")),
     }
 }

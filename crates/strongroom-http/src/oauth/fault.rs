@@ -28,6 +28,24 @@ impl OauthFault {
         }
     }
 
+    /// One that has its name from elsewhere.
+    pub fn named(error: &'static str, detail: &str) -> OauthFault {
+        OauthFault::new(400, error, detail)
+    }
+
+    /// What was shown is no code and no refresh token, or no more.
+    pub fn grant(detail: impl Into<String>) -> OauthFault {
+        OauthFault::new(400, "invalid_grant", detail)
+    }
+
+    pub fn busy() -> OauthFault {
+        let text = "too many requests are under way; try again";
+        OauthFault {
+            retry: Some(1),
+            ..OauthFault::new(503, "temporarily_unavailable", text)
+        }
+    }
+
     pub fn request(detail: impl Into<String>) -> OauthFault {
         OauthFault::new(400, "invalid_request", detail)
     }
@@ -108,6 +126,7 @@ impl From<Failure> for OauthFault {
             Failure::KeyRevoked => OauthFault::client("there is no such client"),
             Failure::Rejected { rejection, .. } => match rejection.code {
                 Code::NotFound => OauthFault::client("there is no such client"),
+                Code::OauthGrantInvalid => OauthFault::grant(rejection.detail.clone()),
                 Code::OauthScopeRefused => OauthFault::scope(rejection.detail.clone()),
                 Code::OauthGrantRefused => {
                     OauthFault::unauthorized_client(rejection.detail.clone())

@@ -45,6 +45,19 @@ impl Form {
         })
     }
 
+    /// The parameters of an address.
+    ///
+    /// # Errors
+    /// `invalid_request`.
+    pub fn of_query(query: &str) -> Result<Form, OauthFault> {
+        let fields = parse_form(query.as_bytes());
+        let fields = fields.map_err(|_| OauthFault::request("the query cannot be read"))?;
+        Ok(Form {
+            fields,
+            is_json: false,
+        })
+    }
+
     fn of_json(body: &[u8]) -> Result<Form, OauthFault> {
         let object = parse_object(body).map_err(Problem::from)?;
         let field = |(name, value): (std::borrow::Cow<'_, str>, Value<'_>)| match value {

@@ -4,17 +4,22 @@
 //! changes anything is a command like any other; what a client shows is spent in the commit that takes it.
 //! SECURITY: nothing is signed here, so there is nothing to confuse: tokens are random texts that only this server can look up.
 
+mod authorize;
 mod client;
 mod fault;
 mod form;
 mod nonces;
+mod page;
 mod proof;
 pub(crate) mod resource;
 pub(crate) mod schemas;
 mod server;
 mod token;
+mod waiting;
+mod wish;
 
 pub(crate) use nonces::Nonces;
+pub(crate) use waiting::Waiting;
 
 use bytes::Bytes;
 use hyper::body::Body;
@@ -35,6 +40,11 @@ use fault::OauthFault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Metadata,
+    /// What a client sends ahead.
+    Push,
+    /// The page that people sign in on, and its forms.
+    Page,
+    Answer,
     Token,
     Revoke,
     Introspect,
@@ -62,8 +72,16 @@ impl App {
             allow(visit, standing)?;
             return Ok(json(200, self.metadata()));
         }
+        match part {
+            Part::Page => return Ok(self.asked_of_somebody(visit, head).await),
+            Part::Answer => {
+                return Ok(self.answered_by_somebody(visit, head, body, route).await);
+            }
+            _ => {}
+        }
         let answered = match self.ask(visit, head, body, route).await {
             Ok(asked) => match part {
+                Part::Push => self.push(visit, head, asked).await,
                 Part::Token => self.token(visit, head, asked).await,
                 Part::Revoke => self.revoke(visit, asked).await,
                 _ => self.introspect(visit, asked).await,

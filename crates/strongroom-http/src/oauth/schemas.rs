@@ -26,10 +26,50 @@ fn form(required: &[&str], mut fields: Vec<(&'static str, Schema)>) -> Schema {
 
 pub(crate) fn token_request() -> Schema {
     let fields = vec![
-        ("grant_type", schema::one_of(&["client_credentials"])),
+        (
+            "grant_type",
+            schema::one_of(&["authorization_code", "client_credentials", "refresh_token"]),
+        ),
         ("scope", schema::text()),
+        ("code", schema::text()),
+        ("redirect_uri", schema::text()),
+        ("code_verifier", schema::text()),
+        ("refresh_token", schema::text()),
     ];
     form(&["grant_type"], fields)
+}
+
+/// What a client asks a person for.
+pub(crate) fn pushed_request() -> Schema {
+    let fields = vec![
+        ("response_type", schema::one_of(&["code"])),
+        ("redirect_uri", schema::text()),
+        ("scope", schema::text()),
+        ("state", schema::text()),
+        ("code_challenge", schema::text()),
+        ("code_challenge_method", schema::one_of(&["S256"])),
+        ("dpop_jkt", schema::text()),
+    ];
+    form(&["response_type"], fields)
+}
+
+pub(crate) fn pushed() -> Schema {
+    schema::reply(vec![
+        ("request_uri", schema::text()),
+        ("expires_in", json!({"type": "integer"})),
+    ])
+}
+
+/// The forms of the pages.
+pub(crate) fn page_form() -> Schema {
+    let fields = vec![
+        ("ticket", schema::text()),
+        ("email", schema::text()),
+        ("password", schema::text()),
+        ("code", schema::text()),
+        ("answer", schema::one_of(&["allow", "refuse"])),
+    ];
+    schema::object(&["ticket"], fields)
 }
 
 pub(crate) fn about_token() -> Schema {
@@ -41,12 +81,13 @@ pub(crate) fn about_token() -> Schema {
 }
 
 pub(crate) fn token() -> Schema {
-    schema::reply(vec![
+    let token = schema::reply(vec![
         ("access_token", schema::text()),
         ("token_type", schema::one_of(&["DPoP", "Bearer"])),
         ("expires_in", json!({"type": "integer"})),
         ("scope", schema::text()),
-    ])
+    ]);
+    schema::optional(token, "refresh_token", schema::text())
 }
 
 pub(crate) fn nothing() -> Schema {
@@ -71,10 +112,19 @@ pub(crate) fn metadata() -> Schema {
     let texts = || schema::list(schema::text());
     schema::reply(vec![
         ("issuer", schema::text()),
+        ("authorization_endpoint", schema::text()),
+        ("pushed_authorization_request_endpoint", schema::text()),
         ("token_endpoint", schema::text()),
         ("revocation_endpoint", schema::text()),
         ("introspection_endpoint", schema::text()),
         ("response_types_supported", texts()),
+        ("response_modes_supported", texts()),
+        ("code_challenge_methods_supported", texts()),
+        (
+            "authorization_response_iss_parameter_supported",
+            json!({"type": "boolean"}),
+        ),
+        ("request_parameter_supported", json!({"type": "boolean"})),
         ("grant_types_supported", texts()),
         ("scopes_supported", texts()),
         ("token_endpoint_auth_methods_supported", texts()),

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use strongroom_auth::{Access, Credential, Scopes};
-use strongroom_domain::oauth::{NoteIntrospection, RevokeToken};
+use strongroom_domain::oauth::{NoteIntrospection, RevokeGrant, RevokeToken};
 use strongroom_domain::rejection::Code;
-use strongroom_engine::Failure;
+use strongroom_engine::{Committed, Failure, GrantKind};
 use strongroom_oauth::Algorithm;
 use strongroom_types::id::OauthTokenId;
 
@@ -17,29 +17,43 @@ use crate::oauth::fault::OauthFault;
 use crate::oauth::{Answered, json};
 use crate::visit::Visit;
 
+/// How a client that keeps something shows who it is.
+const PROOFS: [&str; 4] = [
+    "private_key_jwt",
+    "tls_client_auth",
+    "client_secret_basic",
+    "client_secret_post",
+];
+
 impl App {
     /// RFC 8414.
     pub(super) fn metadata(&self) -> Value {
         let issuer = self.issuer();
         let algorithms = Algorithm::ALL.map(Algorithm::as_str);
-        let proofs = [
-            "private_key_jwt",
-            "tls_client_auth",
-            "client_secret_basic",
-            "client_secret_post",
-        ];
+        let with_none = ["none"].into_iter().chain(PROOFS).collect::<Vec<_>>();
+        let proofs = PROOFS;
         let scopes: Vec<&str> = Scopes::all().collect();
         json!({
             "issuer": issuer,
             "token_endpoint": format!("{issuer}/oauth/token"),
             "revocation_endpoint": format!("{issuer}/oauth/revoke"),
             "introspection_endpoint": format!("{issuer}/oauth/introspect"),
-            "response_types_supported": [],
-            "grant_types_supported": ["client_credentials"],
+            "authorization_endpoint": format!("{issuer}/oauth/authorize"),
+            "pushed_authorization_request_endpoint": format!("{issuer}/oauth/par"),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "request_parameter_supported": false,
+            "grant_types_supported": [
+                "authorization_code",
+                "client_credentials",
+                "refresh_token",
+            ],
             "scopes_supported": scopes,
-            "token_endpoint_auth_methods_supported": proofs,
+            "token_endpoint_auth_methods_supported": with_none,
             "token_endpoint_auth_signing_alg_values_supported": algorithms,
-            "revocation_endpoint_auth_methods_supported": proofs,
+            "revocation_endpoint_auth_methods_supported": with_none,
             "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
             "introspection_endpoint_auth_methods_supported": proofs,
             "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
@@ -51,23 +65,27 @@ impl App {
     /// RFC 7009: what is over, unknown, or another's is answered like what was revoked.
     pub(super) async fn revoke(&self, _: &mut Visit, asked: Asked) -> Answered {
         let client = asked.client.client.id;
+        let text = asked.form.required("token")?;
+        let scope = asked.client.scope;
+        let grant = self.engine().shown_grant(GrantKind::Refresh, scope, text);
+        if let Some((grant, _)) = grant {
+            let command = RevokeGrant { grant, client };
+            return revoked(asked.execute(self, command).await);
+        }
         let token = self.own_token(&asked)?.map(|(_, access)| access.token);
         let command = RevokeToken {
             token: token.unwrap_or(OauthTokenId(NOBODY)),
             client,
         };
-        match asked.execute(self, command).await {
-            Ok(_) => Ok(json(200, json!({}))),
-            Err(Failure::Rejected { rejection, .. }) if rejection.code == Code::NotFound => {
-                Ok(json(200, json!({})))
-            }
-            Err(failure) => Err(failure.into()),
-        }
+        revoked(asked.execute(self, command).await)
     }
 
     /// RFC 7662. SECURITY: a client is told of its own tokens alone.
     pub(super) async fn introspect(&self, _: &mut Visit, asked: Asked) -> Answered {
         let client = asked.client.client.id;
+        if !asked.client.client.is_confidential() {
+            return Err(OauthFault::client("the client did not show who it is"));
+        }
         let found = self.own_token(&asked)?;
         let command = NoteIntrospection {
             client,
@@ -117,5 +135,16 @@ impl App {
             members.insert("cnf".to_owned(), bound);
         }
         told
+    }
+}
+
+/// What is over is over, whoever ended it.
+fn revoked(done: Result<Committed, Failure>) -> Answered {
+    match done {
+        Ok(_) => Ok(json(200, json!({}))),
+        Err(Failure::Rejected { rejection, .. }) if rejection.code == Code::NotFound => {
+            Ok(json(200, json!({})))
+        }
+        Err(failure) => Err(failure.into()),
     }
 }

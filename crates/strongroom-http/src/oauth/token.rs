@@ -1,9 +1,17 @@
 //! The token endpoint.
 
+use std::sync::Arc;
+
 use hyper::http::request::Parts;
 use serde_json::json;
 use strongroom_auth::{Scopes, Thumbprint};
-use strongroom_domain::oauth::{Constraint, NewToken, OauthClient, OpenToken};
+use strongroom_crypto::random;
+use strongroom_domain::oauth::{
+    Constraint, NewToken, OauthClient, OpenToken, RedeemGrant, Redeemed, ShownGrant,
+};
+use strongroom_engine::GrantKind;
+use strongroom_oauth::challenge;
+use strongroom_types::id::OauthGrantId;
 
 use crate::app::App;
 use crate::oauth::client::Asked;
@@ -40,14 +48,22 @@ impl App {
     pub(super) async fn token(&self, visit: &mut Visit, head: &Parts, asked: Asked) -> Answered {
         match asked.form.required("grant_type")? {
             "client_credentials" => self.client_credentials(visit, head, asked).await,
+            "authorization_code" => {
+                let shown = self.shown_code(&asked)?;
+                self.redeem(visit, head, asked, shown).await
+            }
+            "refresh_token" => {
+                let shown = self.shown_refresh(&asked)?;
+                self.redeem(visit, head, asked, shown).await
+            }
             _ => Err(OauthFault::grant_type(
-                "`grant_type` is `client_credentials`",
+                "`grant_type` is `authorization_code`, `client_credentials` or `refresh_token`",
             )),
         }
     }
 
     async fn client_credentials(&self, visit: &mut Visit, head: &Parts, asked: Asked) -> Answered {
-        let client = std::sync::Arc::clone(&asked.client.client);
+        let client = Arc::clone(&asked.client.client);
         let scopes = scopes(&asked, &client)?;
         let bound = self.bound(visit, head, &asked)?;
         let (text, hash) = self.engine().mint_access_token(asked.client.scope.mode);
@@ -66,6 +82,82 @@ impl App {
                 "scope": scopes.to_string(),
             }),
         ))
+    }
+
+    fn shown_code(&self, asked: &Asked) -> Result<(OauthGrantId, ShownGrant), OauthFault> {
+        let code = asked.form.required("code")?;
+        let scope = asked.client.scope;
+        let known = self.engine().shown_grant(GrantKind::Code, scope, code);
+        let (grant, hash) = known.ok_or_else(|| OauthFault::grant("the code is none"))?;
+        let challenge = match asked.form.get("code_verifier") {
+            None => None,
+            Some(verifier) => Some(challenge(verifier).ok_or_else(|| {
+                OauthFault::grant("`code_verifier` has 43 to 128 characters that need no escape")
+            })?),
+        };
+        let shown = ShownGrant::Code {
+            hash,
+            redirect_uri: asked.form.get("redirect_uri").map(str::to_owned),
+            challenge,
+        };
+        Ok((grant, shown))
+    }
+
+    fn shown_refresh(&self, asked: &Asked) -> Result<(OauthGrantId, ShownGrant), OauthFault> {
+        let text = asked.form.required("refresh_token")?;
+        let scope = asked.client.scope;
+        let known = self.engine().shown_grant(GrantKind::Refresh, scope, text);
+        let none = || OauthFault::grant("the refresh token is none");
+        let (grant, hash) = known.ok_or_else(none)?;
+        let scopes = match asked.form.get("scope") {
+            None => None,
+            Some(text) => {
+                Some(Scopes::parse(text).ok_or_else(|| OauthFault::scope("these are no scopes"))?)
+            }
+        };
+        Ok((grant, ShownGrant::Refresh { hash, scopes }))
+    }
+
+    /// Gives a token for what a person allowed.
+    async fn redeem(
+        &self,
+        visit: &mut Visit,
+        head: &Parts,
+        asked: Asked,
+        (grant, shown): (OauthGrantId, ShownGrant),
+    ) -> Answered {
+        let bound = self.bound(visit, head, &asked)?;
+        let (client, scope) = (Arc::clone(&asked.client.client), asked.client.scope);
+        let (text, hash) = self.engine().mint_access_token(scope.mode);
+        let secret = random();
+        let command = RedeemGrant {
+            client: client.id,
+            grant,
+            shown,
+            token: bound.token(hash),
+            refresh: self.engine().grant_secret_hash(&secret),
+        };
+        let done = asked.execute(self, command).await?;
+        let (scopes, refreshed) = match Redeemed::read(&done.body()) {
+            Some(Redeemed::Given { scopes, refreshed }) => (scopes, refreshed),
+            Some(Redeemed::Revoked) | None => {
+                let text = "it was used before: what came of it is revoked";
+                return Err(OauthFault::grant(text));
+            }
+        };
+        let mut told = json!({
+            "access_token": text.expose(),
+            "token_type": bound.kind(),
+            "expires_in": client.profile.token_life() / 1_000,
+            "scope": scopes.to_string(),
+        });
+        if let (true, Some(members)) = (refreshed, told.as_object_mut()) {
+            let refresh = self
+                .engine()
+                .grant_text(GrantKind::Refresh, scope, grant, &secret);
+            members.insert("refresh_token".to_owned(), json!(refresh.expose()));
+        }
+        Ok(json(200, told))
     }
 
     /// What the request lets its token be bound to. SECURITY: asked before anything is spent, so that a challenge for a nonce costs a

@@ -1,6 +1,7 @@
 //! The rows of OAuth: clients as they are managed, and what clients themselves ask.
 
 use crate::oauth::{Part, schemas};
+use crate::openapi;
 use crate::query::PAGE;
 use crate::route::{Door, LimitClass, Route, Verb};
 use crate::schema::nothing;
@@ -63,6 +64,22 @@ pub(super) fn endpoint_rows() -> Vec<Route> {
         .about("What this authorization server can do (RFC 8414).")
         .limited(LimitClass::Pages)
         .reply(schemas::metadata),
+        Route::open(Verb::Post, "/oauth/par", Door::Oauth(Part::Push))
+            .about("Takes what a client asks a person for, ahead of sending him here (RFC 9126).")
+            .limited(LimitClass::Unauthenticated)
+            .created()
+            .body(schemas::pushed_request)
+            .reply(schemas::pushed),
+        Route::open(Verb::Get, "/oauth/authorize", Door::Oauth(Part::Page))
+            .about("The page on which a person signs in and answers what a client asks.")
+            .limited(LimitClass::Pages)
+            .reply(openapi::page_schema),
+        Route::open(Verb::Post, "/oauth/authorize", Door::Oauth(Part::Answer))
+            .about("Takes the page's forms, and leads back to the client.")
+            .limited(LimitClass::Unauthenticated)
+            .other()
+            .body(schemas::page_form)
+            .reply(openapi::page_schema),
         Route::open(Verb::Post, "/oauth/token", Door::Oauth(Part::Token))
             .about("Gives a client an access token (RFC 6749).")
             .limited(LimitClass::Unauthenticated)

@@ -8,7 +8,7 @@ use strongroom_domain::oauth::{
     Profile, RotateOauthSecret, UpdateOauthClient, Wanted,
 };
 use strongroom_domain::view;
-use strongroom_oauth::{MOST_KEYS, read_keys};
+use strongroom_oauth::{MOST_KEYS, Redirect, check_redirect, read_keys};
 use strongroom_types::id::OauthClientId;
 
 use crate::call::{Answer, Call};
@@ -44,7 +44,7 @@ pub async fn update(caller: Caller<ManageOauthClients>, call: Call) -> Result<An
         Some(UpdateOauthClient {
             id,
             name: fields.text("name", 100),
-            redirect_uris: None,
+            redirect_uris: redirects(fields, Redirect::Native),
             keys: keys(fields),
             certificates: certificates(fields),
             scopes: scopes(fields),
@@ -121,22 +121,69 @@ fn wanted(fields: &mut Fields<'_, '_>) -> Option<Wanted> {
     let scopes = scopes(fields);
     let scopes = fields.required("scopes", scopes);
     let profile = profile.unwrap_or(Profile::Fapi2);
+    let redirect_uris = redirects(fields, allowed(profile)).unwrap_or_default();
+    let grants = grants(fields, &redirect_uris);
     let wanted = Wanted {
         name: name?,
         profile,
         proof: proof.unwrap_or(usual_proof(profile)),
-        grants: Grants {
-            client_credentials: true,
-            authorization_code: false,
-            refresh_token: false,
-        },
-        redirect_uris: Vec::new(),
+        grants: grants?,
+        redirect_uris,
         keys: keys.unwrap_or_default(),
         certificates,
         scopes: scopes?,
         constraint: constraint.or((profile == Profile::Fapi2).then_some(Constraint::Dpop)),
     };
     fits(fields, &wanted).then_some(wanted)
+}
+
+/// FAPI 2.0, 5.3.2.2: clients of it are sent back by `https` alone.
+fn allowed(profile: Profile) -> Redirect {
+    match profile {
+        Profile::Fapi2 => Redirect::Secure,
+        Profile::Oauth21 | Profile::Classic => Redirect::Native,
+    }
+}
+
+/// Where the client may be sent back to.
+fn redirects(fields: &mut Fields<'_, '_>, kind: Redirect) -> Option<Vec<String>> {
+    let addresses = fields.texts("redirect_uris", MOST_REDIRECTS)?;
+    for address in &addresses {
+        if let Err(text) = check_redirect(address, kind) {
+            let shown: String = address.chars().take(100).collect();
+            fields.invalid("redirect_uris", format!("hold `{shown}`, which {text}"));
+            return None;
+        }
+    }
+    Some(addresses)
+}
+
+/// How it comes by tokens: for people where it has an address to be sent back to, else for itself.
+fn grants(fields: &mut Fields<'_, '_>, redirect_uris: &[String]) -> Option<Grants> {
+    let named = fields.texts("grant_types", GRANTS.len());
+    let Some(named) = named else {
+        let for_people = !redirect_uris.is_empty();
+        return Some(Grants {
+            client_credentials: !for_people,
+            authorization_code: for_people,
+            refresh_token: for_people,
+        });
+    };
+    let has = |name: &str| named.iter().any(|one| one == name);
+    let grants = Grants {
+        client_credentials: has("client_credentials"),
+        authorization_code: has("authorization_code"),
+        refresh_token: has("refresh_token"),
+    };
+    let is_known = named.iter().all(|name| GRANTS.contains(&name.as_str()));
+    let is_some = grants.client_credentials || grants.authorization_code;
+    if !is_known || !is_some || (grants.refresh_token && !grants.authorization_code) {
+        let text =
+            "must be `client_credentials`, `authorization_code`, or that with `refresh_token`";
+        fields.invalid("grant_types", text);
+        return None;
+    }
+    Some(grants)
 }
 
 /// How a client of a profile shows who it is, if nothing is said.
@@ -153,6 +200,26 @@ fn fits(fields: &Fields<'_, '_>, wanted: &Wanted) -> bool {
     if wanted.profile == Profile::Fapi2 && wanted.proof.is_secret() {
         let text = "of a client of `fapi2` is `private_key_jwt` or `tls_client_auth`";
         fields.invalid("token_endpoint_auth_method", text);
+        return false;
+    }
+    if wanted.proof == ClientProof::None {
+        if wanted.profile == Profile::Fapi2 {
+            let text = "of a client of `fapi2` is `private_key_jwt` or `tls_client_auth`";
+            fields.invalid("token_endpoint_auth_method", text);
+            return false;
+        }
+        if wanted.grants.client_credentials {
+            let text = "cannot be `client_credentials` where the client shows nothing";
+            fields.invalid("grant_types", text);
+            return false;
+        }
+    }
+    if wanted.grants.authorization_code == wanted.redirect_uris.is_empty() {
+        let text = match wanted.grants.authorization_code {
+            true => "are where the client is sent back to",
+            false => "are for `authorization_code` alone",
+        };
+        fields.invalid("redirect_uris", text);
         return false;
     }
     let by_key = wanted.proof == ClientProof::PrivateKeyJwt;
@@ -201,7 +268,13 @@ fn scopes(fields: &mut Fields<'_, '_>) -> Option<Scopes> {
     scopes
 }
 
+/// Addresses of one client.
+const MOST_REDIRECTS: usize = 10;
+
+const GRANTS: &[&str] = &["client_credentials", "authorization_code", "refresh_token"];
+
 const PROOFS: &[&str] = &[
+    "none",
     "private_key_jwt",
     "tls_client_auth",
     "client_secret_basic",
@@ -226,6 +299,8 @@ pub fn create_schema() -> Schema {
             ("profile", schema::one_of(Profile::NAMES)),
             ("token_endpoint_auth_method", schema::one_of(PROOFS)),
             ("sender_constraint", schema::one_of(Constraint::NAMES)),
+            ("grant_types", schema::list(schema::one_of(GRANTS))),
+            ("redirect_uris", redirects_schema()),
             ("jwks", jwks_schema()),
             ("client_certificates", certificates_schema()),
             ("scopes", scopes_schema()),
@@ -233,11 +308,16 @@ pub fn create_schema() -> Schema {
     )
 }
 
+fn redirects_schema() -> Schema {
+    json!({"type": "array", "maxItems": MOST_REDIRECTS, "items": schema::line(512)})
+}
+
 pub fn update_schema() -> Schema {
     schema::object(
         &[],
         vec![
             ("name", schema::line(100)),
+            ("redirect_uris", redirects_schema()),
             ("jwks", jwks_schema()),
             ("client_certificates", certificates_schema()),
             ("scopes", scopes_schema()),

@@ -263,7 +263,7 @@ fn a_server_says_what_it_can_do() {
     assert_eq!(told.field("token_endpoint"), crate::TOKEN_URL);
     assert_eq!(told.header("access-control-allow-origin"), Some("*"));
     let body = told.json();
-    assert!(!told.text().contains("none") && !told.text().contains("HS256"));
+    assert!(!told.text().contains("HS256") && !told.text().contains("RS256"));
     assert_eq!(
         body["dpop_signing_alg_values_supported"],
         json!(["ES256", "EdDSA", "PS256"])

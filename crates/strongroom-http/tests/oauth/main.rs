@@ -9,9 +9,12 @@
 mod bound;
 mod clients;
 mod credentials;
+mod people;
 mod proofs;
+mod pushed;
 mod replay;
 mod tokens;
+mod walk;
 
 use serde_json::{Value, json};
 use strongroom_testkit::exchange::{Outgoing, Reply};
