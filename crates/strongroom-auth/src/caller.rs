@@ -136,6 +136,17 @@ impl Caller<OwnAccount> {
 }
 
 impl Caller<Operate> {
+    /// A program that has shown who it is, about what is its own: its tokens. `line` is what holds its rights.
+    pub fn client(line: &Arc<Credential>) -> Caller<Operate> {
+        Caller {
+            actor: Actor::Key(line.id),
+            scope: line.scope,
+            rule: "oauth:client".to_owned(),
+            credential: Some(Arc::clone(line)),
+            permission: PhantomData,
+        }
+    }
+
     /// The server on behalf of somebody who is not let in yet: what he says is proven by the command itself.
     pub fn entering(user: UserId, scope: Scope) -> Caller<Operate> {
         Caller {

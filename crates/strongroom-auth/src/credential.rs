@@ -3,10 +3,11 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::MacKey;
-use strongroom_types::id::{AnyId, ApiKeyId};
+use strongroom_types::id::{AnyId, ApiKeyId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
+use crate::access::Access;
 use crate::message_signing::SignedBy;
 use crate::permission::{PermissionSet, Role};
 use crate::presence::Presence;
@@ -58,7 +59,7 @@ pub enum CredentialStatus {
     Revoked,
 }
 
-/// A proven API key or session, as the edge and the policy see it. Holds no key text.
+/// A proven API key, session or access token, as the edge and the policy see it. Holds no key text.
 pub struct Credential {
     pub id: ApiKeyId,
     pub scope: Scope,
@@ -81,6 +82,8 @@ pub struct Credential {
     pub is_limited: bool,
     /// Set when it is no key but a person who has signed in; then `id` is of the line that holds his rights.
     pub presence: Option<Presence>,
+    /// Set when it is no key but an access token; then `id` is of the line that holds the rights of whoever it acts for.
+    pub access: Option<Access>,
 }
 
 impl Credential {
@@ -112,9 +115,19 @@ impl Credential {
             && present.is_none_or(|presence| presence.is_awake(now))
     }
 
+    /// Whether it is a key, with a text and a secret of its own.
+    pub fn is_key(&self) -> bool {
+        self.presence.is_none() && self.access.is_none()
+    }
+
+    /// The person behind it, if there is one.
+    pub fn person(&self) -> Option<UserId> {
+        let present = self.presence.as_ref().map(|presence| presence.user);
+        present.or_else(|| self.access.as_ref()?.person)
+    }
+
     /// Whom the log names: the person, else the key.
     pub fn subject(&self) -> AnyId {
-        let user = self.presence.as_ref().map(|presence| presence.user.any());
-        user.unwrap_or(self.id.any())
+        self.person().map_or(self.id.any(), UserId::any)
     }
 }

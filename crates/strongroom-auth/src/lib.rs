@@ -4,8 +4,10 @@
 //! for it by type. A [`TenantScope`] comes only from a caller, and storage answers only to a scope.
 //! People: what a session adds to a credential is in [`presence`], what is asked of passwords in [`password`], codes of an
 //! authenticator in [`totp`].
+//! Programs that act by OAuth: what a token adds is in [`access`], what scopes stand for in [`scope`].
 //! Never here: SQL, HTTP. Key texts are parsed and hashed in [`key_text`]; request signatures in [`signing`].
 
+pub mod access;
 mod base62;
 pub mod caller;
 pub mod credential;
@@ -15,11 +17,13 @@ pub mod password;
 pub mod permission;
 pub mod presence;
 pub mod restrictions;
+pub mod scope;
 pub mod signing;
 pub mod token_text;
 pub mod totp;
 pub mod webauthn;
 
+pub use access::Access;
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
 pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
 pub use message_signing::{
@@ -28,6 +32,7 @@ pub use message_signing::{
 pub use permission::{Permission, PermissionSet, Role};
 pub use presence::Presence;
 pub use restrictions::{Beyond, Direction, MoneyLimits, Networks, Range, Thumbprint};
+pub use scope::Scopes;
 
 /// Whether `signature` is the Ed25519 signature of `public`'s holder over `message`.
 pub fn verify_ed25519(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {

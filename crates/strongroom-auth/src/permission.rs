@@ -42,6 +42,8 @@ permissions! {
     CreateCredits = "create:credits";
     CreateDebits = "create:debits";
     ReadEvents = "read:events";
+    ManageOauthClients = "manage:oauth_clients";
+    ReadOauthClients = "read:oauth_clients";
     CancelPaymentLinks = "cancel:payment_links";
     CreatePaymentLinks = "create:payment_links";
     ReadPaymentLinks = "read:payment_links";
@@ -166,6 +168,11 @@ impl PermissionSet {
         PermissionSet(self.0.iter().filter_map(reads).collect())
     }
 
+    /// Permissions by their own names.
+    pub(crate) fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> PermissionSet {
+        PermissionSet(names.into_iter().map(str::to_owned).collect())
+    }
+
     pub fn patterns(&self) -> &[String] {
         &self.0
     }
@@ -285,6 +292,7 @@ impl Role {
                 "manage:users",
                 "manage:webhooks",
                 "manage:tokens",
+                "manage:oauth_clients",
                 "write:alerts",
                 "approve:approvals",
                 "withdraw:approvals",

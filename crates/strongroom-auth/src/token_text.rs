@@ -1,4 +1,4 @@
-//! The texts of what is not a key but opens something: sessions, invitations, recovery codes.
+//! The texts of what is not a key but opens something: sessions, invitations, recovery codes, what OAuth gives out.
 
 use strongroom_types::mode::Mode;
 use strongroom_types::secret::SecretText;
@@ -19,6 +19,16 @@ pub fn session(mode: Mode, random: &[u8]) -> Option<SecretText> {
 /// `invite_…`, likewise.
 pub fn invitation(random: &[u8]) -> Option<SecretText> {
     mint("invite_".to_owned(), random)
+}
+
+/// `at_test_…`: an access token, likewise.
+pub fn access(mode: Mode, random: &[u8]) -> Option<SecretText> {
+    mint(format!("at_{}_", mode.as_str()), random)
+}
+
+/// `cs_test_…`: what a program shows that it is who it says, likewise.
+pub fn client_secret(mode: Mode, random: &[u8]) -> Option<SecretText> {
+    mint(format!("cs_{}_", mode.as_str()), random)
 }
 
 fn mint(mut text: String, random: &[u8]) -> Option<SecretText> {

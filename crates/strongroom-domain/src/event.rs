@@ -9,9 +9,9 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
-    ReadKeys, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts,
-    ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadShifts, ReadStores, ReadTills,
-    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadShifts, ReadStores,
+    ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -160,6 +160,12 @@ events! {
     ReportFailed = 237, "report.failed";
     ReportDeleted = 238, "report.deleted";
     ReportExpired = 239, "report.expired";
+    OauthClientCreated = 200, "oauth_client.created";
+    OauthClientUpdated = 201, "oauth_client.updated";
+    OauthClientRotated = 202, "oauth_client.secret_rotated";
+    OauthClientDeleted = 203, "oauth_client.deleted";
+    OauthGrantCreated = 204, "oauth_grant.created";
+    OauthGrantRevoked = 205, "oauth_grant.revoked";
 }
 
 impl EventType {
@@ -189,6 +195,7 @@ impl EventType {
             Some("user" | "session") => ReadUsers::NAME,
             Some("fee_schedule") => ReadFeeSchedules::NAME,
             Some("report") => ReadReports::NAME,
+            Some("oauth_client" | "oauth_grant") => ReadOauthClients::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OrganizationId,
-    PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId,
-    SaleId, SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId,
+    OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
+    PayoutRailId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
+    UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -15,6 +16,7 @@ use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
 use crate::bank_files::BankFile;
 use crate::customers::Customer;
+use crate::oauth::{OauthClient, OauthGrant, OauthToken};
 use crate::organizations::Tenant;
 use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
@@ -317,6 +319,27 @@ impl Facts {
     pub fn api_key(&self, id: AnyId) -> Option<&ApiKey> {
         match self.record(id).map(Arc::as_ref) {
             Some(Record::ApiKey(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_client(&self, id: OauthClientId) -> Option<&OauthClient> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthClient(client)) => Some(client),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_grant(&self, id: OauthGrantId) -> Option<&OauthGrant> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthGrant(grant)) => Some(grant),
+            _ => None,
+        }
+    }
+
+    pub fn oauth_token(&self, id: OauthTokenId) -> Option<&OauthToken> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::OauthToken(token)) => Some(token),
             _ => None,
         }
     }

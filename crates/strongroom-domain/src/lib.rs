@@ -20,6 +20,7 @@ pub mod facts;
 pub mod fees;
 pub mod funding;
 pub mod housekeeping;
+pub mod oauth;
 pub mod organizations;
 pub mod payment_links;
 pub mod payments;

@@ -13,6 +13,7 @@ use crate::bank_files::BankFile;
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
 use crate::fees::FeeSchedules;
+use crate::oauth::{OauthClient, OauthGrant, OauthToken};
 use crate::organizations::{Organization, Tenant};
 use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
@@ -69,6 +70,9 @@ pub enum Record {
     Report(ReportBody),
     ReportPart(ReportPart),
     ReportDesk(ReportDesk),
+    OauthClient(OauthClient),
+    OauthToken(OauthToken),
+    OauthGrant(OauthGrant),
 }
 
 /// A personal part, in clear.
@@ -115,6 +119,9 @@ impl Record {
             Record::Report(_) => Kind::Report,
             Record::ReportPart(_) => Kind::ReportPart,
             Record::ReportDesk(_) => Kind::ReportDesk,
+            Record::OauthClient(_) => Kind::OauthClient,
+            Record::OauthToken(_) => Kind::OauthToken,
+            Record::OauthGrant(_) => Kind::OauthGrant,
         }
     }
 
@@ -156,6 +163,9 @@ impl Record {
             Record::PayoutFile(file) => file.status.code(),
             Record::BankFile(file) => u8::from(file.is_done()),
             Record::FilePage(_) => 0,
+            Record::OauthClient(client) => client.status_code(),
+            Record::OauthToken(token) => token.status_code(),
+            Record::OauthGrant(grant) => grant.status_code(),
         }
     }
 
@@ -197,6 +207,9 @@ impl Record {
             Record::Report(value) => encode(value, out),
             Record::ReportPart(value) => encode(value, out),
             Record::ReportDesk(value) => encode(value, out),
+            Record::OauthClient(value) => encode(value, out),
+            Record::OauthToken(value) => encode(value, out),
+            Record::OauthGrant(value) => encode(value, out),
         }
     }
 
@@ -279,6 +292,9 @@ impl Record {
             Kind::Report => Record::Report(decode(business)?),
             Kind::ReportPart => Record::ReportPart(decode(business)?),
             Kind::ReportDesk => Record::ReportDesk(decode(business)?),
+            Kind::OauthClient => Record::OauthClient(decode(business)?),
+            Kind::OauthToken => Record::OauthToken(decode(business)?),
+            Kind::OauthGrant => Record::OauthGrant(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -143,6 +143,11 @@ codes! {
     BankFileInvalid = 180, "bank_file_invalid", Invalid, "The file cannot be read";
     ReportNotReady = 200, "report_not_ready", Conflict, "The report has no content";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
+    OauthGrantRefused = 130, "oauth_grant_refused", Forbidden, "The client may not have tokens in this way";
+    OauthScopeRefused = 131, "oauth_scope_refused", Forbidden, "The client may not have these scopes";
+    OauthProofInvalid = 132, "oauth_proof_invalid", Forbidden, "The token is bound to a key that was not shown";
+    OauthGrantInvalid = 134, "oauth_grant_invalid", Forbidden, "What was shown is no grant, or no more";
+    OauthTokenTooWeak = 133, "oauth_token_too_weak", Forbidden, "This token may not do this";
 }
 
 /// A refused command.

@@ -23,6 +23,8 @@ impl Commit {
                     Kind::Webhook,
                     Kind::User,
                     Kind::Session,
+                    Kind::OauthClient,
+                    Kind::OauthToken,
                 ]
                 .iter()
                 .any(|kind| kind.code() == row.kind)
@@ -58,6 +60,16 @@ impl Commit {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.directory.put_session(scope, &session.body);
                     self.shared.renew(scope, session.body.key);
+                }
+            }
+            Record::OauthClient(client) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.put_client(scope, client);
+                }
+            }
+            Record::OauthToken(token) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.put_token(scope, token);
                 }
             }
             Record::Webhook(webhook) => {

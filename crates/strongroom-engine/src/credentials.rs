@@ -1,12 +1,15 @@
-//! Proven keys and sessions in memory, found by the keyed hash of their text.
+//! Proven keys, sessions and access tokens in memory, found by the keyed hash of their text.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use strongroom_auth::{Credential, CredentialStatus, Presence};
+use strongroom_auth::{
+    Access, Credential, CredentialStatus, Presence, Role, SignedBy, SigningPolicy,
+};
 use strongroom_crypto::MacKey;
 use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::oauth::OauthToken;
 use strongroom_types::id::ApiKeyId;
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -46,6 +49,7 @@ impl Credentials {
             certificates: key.certificates.clone(),
             is_limited: key.limits.is_some(),
             presence: None,
+            access: None,
         };
         let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         match credential.status {
@@ -75,8 +79,41 @@ impl Credentials {
             certificates: line.certificates.clone(),
             is_limited: line.limits.is_some(),
             presence: Some(session.presence),
+            access: None,
         };
         self.insert(hash, credential);
+    }
+
+    /// An access token, by what the line of whoever it acts for holds now.
+    pub fn put_token(&self, scope: Scope, line: &ApiKey, token: &OauthToken) {
+        let access = Access {
+            token: token.id,
+            client: token.client,
+            person: token.person,
+            scopes: token.scopes,
+            proof_key: token.proof_key.map(|key| key.0),
+            is_bound: token.proof_key.is_some() || token.certificate.is_some(),
+        };
+        let credential = Credential {
+            id: line.id,
+            scope,
+            key_type: line.key_type,
+            role: Role::Custom,
+            // SECURITY: never more than its scopes, and never more than whoever it acts for holds now.
+            permissions: token.scopes.within(&line.permissions),
+            dialect: line.dialect,
+            signing: SigningPolicy::Never,
+            signed_by: SignedBy::default(),
+            signing_key: MacKey::new(line.signing_secret.as_bytes()),
+            expires_at: Some(token.expires_at),
+            status: line.status,
+            networks: line.networks.clone(),
+            certificates: token.certificate.map(|certificate| vec![certificate]),
+            is_limited: line.limits.is_some(),
+            presence: None,
+            access: Some(access),
+        };
+        self.insert(token.hash, credential);
     }
 
     fn insert(&self, hash: [u8; 32], credential: Credential) {
@@ -87,7 +124,7 @@ impl Credentials {
         self.changes.fetch_add(1, Ordering::Release);
     }
 
-    /// Forgets a session that is over.
+    /// Forgets a session or a token that is over.
     pub fn remove(&self, hash: &[u8; 32]) {
         self.by_hash
             .write()
@@ -109,10 +146,12 @@ impl Credentials {
     pub fn current(&self, held: &Credential) -> Option<Arc<Credential>> {
         let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         let session = |of: &Credential| of.presence.as_ref().map(|presence| presence.session);
+        let token = |of: &Credential| of.access.map(|access| access.token);
         let is_same = |found: &&Arc<Credential>| {
             found.id == held.id
                 && found.scope.number == held.scope.number
                 && session(found) == session(held)
+                && token(found) == token(held)
         };
         all.values().find(is_same).cloned()
     }
@@ -120,7 +159,10 @@ impl Credentials {
     /// A key of some books by its id, whatever its state: a walk over all, for people who ask.
     pub fn holder(&self, scope: &Scope, id: ApiKeyId) -> Option<Arc<Credential>> {
         let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |found: &&Arc<Credential>| found.id == id && found.scope.number == scope.number;
+        // A token holds less than the line that it acts by, and is none of the keys.
+        let is_it = |found: &&Arc<Credential>| {
+            found.id == id && found.scope.number == scope.number && found.access.is_none()
+        };
         all.values().find(is_it).cloned()
     }
 
@@ -129,6 +171,7 @@ impl Credentials {
         let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         let may = |found: &&Arc<Credential>| {
             found.scope.number == scope.number
+                && found.access.is_none()
                 && found.is_usable(now)
                 && found.permissions.allows(permission).is_some()
         };

@@ -125,6 +125,15 @@ impl Directory {
         });
     }
 
+    /// The line of a person who is there, and the entry of the log that what he lets others do is counted from.
+    pub fn rights(&self, scope: Scope, line: ApiKeyId) -> Option<(ApiKey, u64)> {
+        self.with(|people| {
+            let person = people.by_line.get(&(scope.number, line))?;
+            let rights = person.line.clone().filter(|_| person.active)?;
+            Some((rights, person.sessions_from))
+        })
+    }
+
     /// Who has this address, in whatever organization and mode.
     pub fn accounts(&self, login: &[u8; 16]) -> Vec<Account> {
         self.with(|people| people.by_login.get(login).cloned().unwrap_or_default())
@@ -186,12 +195,17 @@ impl People {
 impl Shared {
     /// A key, or the rights of a person.
     pub fn put_key(&self, scope: Scope, key: &ApiKey) {
-        match key.user {
-            Some(_) => {
+        match (key.user, key.client) {
+            (Some(_), _) => {
                 self.directory.put_line(scope, key.clone());
                 self.renew(scope, key.id);
             }
-            None => self.credentials.put(scope, key),
+            (None, Some(_)) => {
+                self.credentials.put(scope, key);
+                self.grants.put_line(scope, key.clone());
+                self.renew_tokens(scope, key.id);
+            }
+            (None, None) => self.credentials.put(scope, key),
         }
     }
 
@@ -218,6 +232,7 @@ impl Shared {
             }
             person.sessions = on;
         });
+        self.renew_tokens(scope, line);
     }
 
     /// The same for everybody: at the start, and once a minute, so that memory holds no more than what goes on.
@@ -233,6 +248,7 @@ impl Shared {
                 self.renew(scope, line);
             }
         }
+        self.renew_all_tokens();
     }
 
     fn attendance(&self, session: &Attending) -> Attendance {

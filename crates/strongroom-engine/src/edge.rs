@@ -208,9 +208,11 @@ impl Engine {
         let hash = self.hash_of(unverified_key);
         let found = self.inner.shared.credentials.find(&hash);
         let found = found.filter(|key| key.is_usable(self.now()));
+        if let Some(token) = found.as_ref().filter(|found| found.access.is_some()) {
+            return self.revoke_leaked_token(token, envelope).await;
+        }
         // A publishable key is made to be seen.
-        let is_key =
-            |key: &Arc<Credential>| key.key_type == KeyType::Secret && key.presence.is_none();
+        let is_key = |key: &Arc<Credential>| key.key_type == KeyType::Secret && key.is_key();
         let Some(key) = found.filter(is_key) else {
             return Ok(());
         };
@@ -257,17 +259,21 @@ pub(crate) struct Who {
     pub credential: Option<AnyId>,
     pub system: Option<&'static str>,
     pub user: Option<UserId>,
+    /// What holds the rights of whoever an access token acts for.
+    pub line: Option<AnyId>,
 }
 
 impl Who {
-    /// A key, or a person by his session.
+    /// A key, a person by his session, or whoever an access token acts for.
     pub fn proven(credential: &Credential) -> Who {
         let presence = credential.presence.as_ref();
         let session = presence.map(|presence| presence.session.any());
+        let token = credential.access.map(|access| access.token.any());
         Who {
-            credential: session.or(Some(credential.id.any())),
+            credential: session.or(token).or(Some(credential.id.any())),
             system: None,
-            user: presence.map(|presence| presence.user),
+            user: credential.person(),
+            line: token.map(|_| credential.id.any()),
         }
     }
 
@@ -278,9 +284,9 @@ impl Who {
         }
     }
 
-    /// Whom refusals are counted for: a person's are one's, whatever session they came by.
+    /// Whom refusals are counted for: a person's are one's, whatever session they came by, and so are a client's.
     fn subject(&self) -> Option<AnyId> {
-        self.user.map(UserId::any).or(self.credential)
+        self.user.map(UserId::any).or(self.line).or(self.credential)
     }
 }
 

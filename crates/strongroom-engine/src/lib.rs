@@ -24,10 +24,12 @@ mod envelope;
 mod failures;
 #[doc(hidden)]
 pub mod fuzzing;
+mod grants;
 mod jobs;
 pub mod journal;
 mod load;
 mod log;
+mod oauth;
 mod opened;
 mod passwords;
 mod payer;
@@ -62,6 +64,7 @@ pub use jobs::{DueJob, DueWork};
 pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };
+pub use oauth::{GrantKind, RegisteredClient};
 pub use opened::{OpenFault, Opener};
 pub use payer::{Bill, Payer};
 pub use payments::PaidWith;

@@ -217,7 +217,7 @@ impl Engine {
 }
 
 /// Draws until enough of the random bytes were usable, as the first 96 practically always are.
-fn drawn(mint: impl Fn(&[u8]) -> Option<SecretText>) -> SecretText {
+pub(crate) fn drawn(mint: impl Fn(&[u8]) -> Option<SecretText>) -> SecretText {
     loop {
         if let Some(text) = mint(&random::<96>()) {
             return text;

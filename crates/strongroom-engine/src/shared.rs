@@ -18,6 +18,7 @@ use crate::directory::Directory;
 use crate::engine::EngineState;
 use crate::envelope::Failure;
 use crate::failures::Failures;
+use crate::grants::Grants;
 use crate::passwords::Passwords;
 use crate::queue::{Answers, Queue, answer};
 use crate::refusals::RefusalKey;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub scopes: RwLock<Scopes>,
     pub credentials: Credentials,
     pub directory: Directory,
+    pub grants: Grants,
     pub passwords: Passwords,
     pub failures: Failures,
     pub state: RwLock<EngineState>,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use strongroom_audit::TileWriter;
 use strongroom_crypto::{Hierarchy, KeyError, RandomPool, RootKeys};
+use strongroom_domain::oauth::LONGEST_TOKEN;
 use strongroom_domain::payments::LiveCards;
 use strongroom_domain::record::Record;
 use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
@@ -24,6 +25,7 @@ use crate::directory::Directory;
 use crate::draft::spent_hashes;
 use crate::engine::EngineState;
 use crate::failures::Failures;
+use crate::grants::Grants;
 use crate::log::Log;
 use crate::opened::{Opener, crypto_key};
 use crate::passwords::Passwords;
@@ -176,7 +178,7 @@ pub(crate) fn begin(
         .unwrap_or_default();
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
-    let (credentials, directory, webhooks) = load_known(&mut *reader, &opener, &scopes)?;
+    let known = load_known(&mut *reader, &opener, &scopes, clock.now())?;
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let uses_on_disk = Mutex::new(uses(&mut *reader, &hierarchy, &scopes)?);
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
@@ -185,8 +187,9 @@ pub(crate) fn begin(
         hierarchy: Arc::clone(&hierarchy),
         queue: Queue::new(settings.queue_limit),
         scopes: RwLock::new(scopes),
-        credentials,
-        directory,
+        credentials: known.credentials,
+        directory: known.directory,
+        grants: known.grants,
         passwords: Passwords::default(),
         failures: Failures::default(),
         state: RwLock::new(EngineState::Running),
@@ -196,7 +199,7 @@ pub(crate) fn begin(
         spent_key,
         answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
-        webhooks,
+        webhooks: known.webhooks,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
         reports: Reports::default(),
@@ -265,49 +268,86 @@ fn load_logs(
 }
 
 /// What is known in memory of every organization: who may act, and who is told.
+#[derive(Default)]
+struct Known {
+    credentials: Credentials,
+    directory: Directory,
+    grants: Grants,
+    webhooks: Webhooks,
+}
+
 fn load_known(
     reader: &mut dyn Reader,
     opener: &Opener,
     scopes: &Scopes,
-) -> Result<(Credentials, Directory, Webhooks), StartError> {
-    let (credentials, directory) = (Credentials::default(), Directory::default());
-    let webhooks = Webhooks::default();
+    now: Timestamp,
+) -> Result<Known, StartError> {
+    let mut known = Known::default();
     for scope in scopes.all() {
-        load_keys(reader, opener, scope, (&credentials, &directory))?;
-        webhooks.load(reader, opener, scope)?;
+        load_keys(reader, opener, scope, (&mut known, now))?;
+        known.webhooks.load(reader, opener, scope)?;
     }
-    Ok((credentials, directory, webhooks))
+    Ok(known)
 }
 
-/// Keys, and the people and sessions that act by such.
+/// Keys, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so tokens that are over are
+/// not even read.
 fn load_keys(
     reader: &mut dyn Reader,
     opener: &Opener,
     scope: Scope,
-    (credentials, directory): (&Credentials, &Directory),
+    (known, now): (&mut Known, Timestamp),
 ) -> Result<(), StartError> {
-    for kind in [Kind::ApiKey, Kind::User, Kind::Session] {
-        let mut range = IdRange::default();
+    let oldest = u64::try_from(now.0.saturating_sub(LONGEST_TOKEN)).unwrap_or(0);
+    for kind in [
+        Kind::ApiKey,
+        Kind::User,
+        Kind::Session,
+        Kind::OauthClient,
+        Kind::OauthToken,
+    ] {
+        let after = (kind == Kind::OauthToken).then(|| RawId::from_parts(oldest, 0).0);
+        let mut range = IdRange {
+            after,
+            ..IdRange::default()
+        };
         loop {
             let rows = reader.records(scope.number, kind.code(), range, false, 1_000)?;
             let Some(last) = rows.last() else { break };
             range.after = Some(last.id);
             for row in &rows {
                 let record = opener.record(&scope, row, &mut |_| None);
-                match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
-                    Record::ApiKey(key) if key.user.is_some() => directory.put_line(scope, key),
-                    Record::ApiKey(key) => credentials.put(scope, &key),
-                    Record::User(user) => directory.put_user(scope, &user.body),
-                    Record::Session(session) => directory.put_session(scope, &session.body),
-                    _ => {
-                        let text = "the record of a key or a person is of another kind";
-                        return Err(StartError::Damage(text.into()));
-                    }
-                }
+                known.take(
+                    scope,
+                    record.map_err(|fault| StartError::Damage(fault.to_string()))?,
+                )?;
             }
         }
     }
     Ok(())
+}
+
+impl Known {
+    fn take(&mut self, scope: Scope, record: Record) -> Result<(), StartError> {
+        match record {
+            Record::ApiKey(key) if key.user.is_some() => self.directory.put_line(scope, key),
+            Record::ApiKey(key) => {
+                self.credentials.put(scope, &key);
+                if key.client.is_some() {
+                    self.grants.put_line(scope, key);
+                }
+            }
+            Record::User(user) => self.directory.put_user(scope, &user.body),
+            Record::Session(session) => self.directory.put_session(scope, &session.body),
+            Record::OauthClient(client) => self.grants.put_client(scope, &client),
+            Record::OauthToken(token) => self.grants.put_token(scope, &token),
+            _ => {
+                let text = "the record of a key or a person is of another kind";
+                return Err(StartError::Damage(text.into()));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn load_spent(

@@ -50,6 +50,11 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         ]),
         "keyring" => keyrings(),
         "notice" => vec![notice()],
+        "oauth" => texts(&[
+            "{\"alg\":\"EdDSA\"}\n{\"iss\":\"c\",\"sub\":\"c\",\"jti\":\"1\",\"exp\":1767225660}",
+            "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+            "https://shop.example/cb?x=1",
+        ]),
         "pins" => texts(&[PINS]),
         "query" => texts(&[QUERY]),
         "share" => shares(),

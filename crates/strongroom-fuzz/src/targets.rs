@@ -141,6 +141,12 @@ static TARGETS: [Target; 23] = [
     ),
     target("notice", "the notice of the deciding node", notice, &[]),
     target(
+        "oauth",
+        "what clients of OAuth sign, their keys and addresses",
+        oauth,
+        &words::OAUTH,
+    ),
+    target(
         "pins",
         "the pin set",
         strongroom_tls::fuzzing::pin_set,
@@ -350,6 +356,10 @@ fn keyring(bytes: &[u8]) {
 fn notice(bytes: &[u8]) {
     static ROOT: OnceLock<RootKeys> = OnceLock::new();
     strongroom_nodes::fuzzing::notice(bytes, ROOT.get_or_init(RootKeys::generate));
+}
+
+fn oauth(bytes: &[u8]) {
+    strongroom_oauth::fuzzing::messages(&text(bytes));
 }
 
 fn share(bytes: &[u8]) {

@@ -17,6 +17,7 @@ use crate::feed::Feeds;
 use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
+use crate::oauth::{Nonces, Waiting};
 use crate::routes::routes;
 use crate::table::Table;
 use crate::throttle::Throttle;
@@ -147,6 +148,8 @@ pub(crate) struct Inner {
     pub paid_links: Throttle<PaymentLinkId>,
     pub reveals: Throttle<ApiKeyId>,
     pub entrance: Arc<Entrance>,
+    pub nonces: Nonces,
+    pub waiting: Waiting,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
 }
@@ -174,6 +177,8 @@ impl App {
                 lockout: Lockout::default(),
                 party: RelyingParty::of(&settings.public_origins),
             }),
+            nonces: Nonces::default(),
+            waiting: Waiting::default(),
             engine,
             settings,
         };

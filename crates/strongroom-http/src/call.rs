@@ -49,6 +49,10 @@ pub struct Answer {
     pub(crate) feed: Option<Feed>,
     /// The value of `Set-Cookie`.
     pub(crate) cookie: Option<String>,
+    /// Why it is no success, where errors have a language of their own.
+    pub(crate) refused: Option<&'static str>,
+    /// Seconds to wait before the next try.
+    pub(crate) retry: Option<u64>,
 }
 
 impl Answer {

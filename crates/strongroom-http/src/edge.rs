@@ -28,6 +28,7 @@ use crate::cards;
 use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
+use crate::oauth::resource;
 use crate::parcel::Parcel;
 use crate::presented;
 use crate::problem::{EdgeCode, Problem};
@@ -98,10 +99,11 @@ impl App {
         if let Err(problem) = &outcome {
             response.extensions_mut().insert(problem.fate());
         }
-        visit.answered(
-            response.status().as_u16(),
-            outcome.as_ref().err().map(Problem::code),
+        let refused = outcome.as_ref().map_or_else(
+            |problem| Some(problem.code()),
+            |passed| passed.answer.refused,
         );
+        visit.answered(response.status().as_u16(), refused);
         response
     }
 
@@ -194,6 +196,7 @@ impl App {
         // What is refused is put on record, so the limits come first.
         self.limit(visit, credential, route)?;
         self.limit_reveals(visit, credential, route)?;
+        self.refuse_unproven(visit, head, credential).await?;
         self.refuse_address(visit, credential).await?;
         self.refuse_certificate(visit, head, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
@@ -237,7 +240,7 @@ impl App {
     ) -> Result<(), Problem> {
         let browser =
             head.headers.contains_key(ORIGIN) || head.headers.contains_key("sec-fetch-site");
-        let is_key = credential.key_type == KeyType::Secret && credential.presence.is_none();
+        let is_key = credential.key_type == KeyType::Secret && credential.is_key();
         if !is_key || !browser {
             return Ok(());
         }
@@ -358,6 +361,7 @@ impl App {
             false => Ok(handler),
         });
         let handler = handler.and_then(|handler| {
+            resource::strong_enough(credential, route)?;
             browsing::stepped_up(credential, route, visit.time).map(|()| handler)
         });
         match handler {

@@ -29,6 +29,7 @@ mod leaks;
 mod limits;
 mod lockout;
 mod metrics;
+mod oauth;
 mod open;
 mod openapi;
 mod pages;

@@ -43,6 +43,7 @@ impl App {
             }
             Door::Leaks => Some(self.leak(visit, head, body).await),
             Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
+            Door::Oauth(part) => Some(Box::pin(self.oauth(visit, head, body, (route, part))).await),
             Door::Pay(part) => Some(Ok(Box::pin(self.pay(visit, head, body, (part, id))).await)),
             _ => Some(self.open(visit, route)),
         }
@@ -76,6 +77,7 @@ impl App {
                 | Door::Leaks
                 | Door::EncryptionKeys
                 | Door::Pay(_)
+                | Door::Oauth(_)
                 | Door::Guarded(_)
                 | Door::Personal(_)
                 | Door::Visitor(_),

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+use crate::oauth;
 use crate::pay::Part;
 use crate::presented::SESSION_COOKIE;
 use crate::query::{Parameter, ParameterKind};
@@ -127,7 +128,10 @@ fn waiting() -> Value {
 fn content(route: &Route) -> Value {
     match (&route.door, route.reply) {
         (Door::Pay(Part::Code), _) => json!({"image/svg+xml": {"schema": schema::text()}}),
-        (Door::Page(_) | Door::Pay(_), _) => json!({"text/html": {"schema": schema::text()}}),
+        (
+            Door::Page(_) | Door::Pay(_) | Door::Oauth(oauth::Part::Page | oauth::Part::Answer),
+            _,
+        ) => json!({"text/html": {"schema": schema::text()}}),
         (_, ReplyKind::Stream) => {
             json!({"text/event-stream": {"schema": (route.reply_schema)()}})
         }
@@ -160,7 +164,7 @@ pub(crate) fn page_schema() -> Value {
 
 fn request_body(route: &Route, body: &Value) -> Value {
     let kind = match route.door {
-        Door::Pay(_) => "application/x-www-form-urlencoded",
+        Door::Pay(_) | Door::Oauth(_) => "application/x-www-form-urlencoded",
         _ if route.xml => "application/xml",
         _ => "application/json",
     };

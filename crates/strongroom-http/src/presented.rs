@@ -6,7 +6,28 @@ use strongroom_types::id::ApprovalId;
 
 use crate::json::NOBODY;
 
-/// The one key text of `Authorization: Bearer` or `X-API-Key`; `None` when there is none to look up.
+/// How a key or a token is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it; `X-API-Key` and cookies are no different.
+    Bearer,
+    /// With a proof that its holder has another key (RFC 9449).
+    Dpop,
+}
+
+/// How the request says that its token is sent.
+pub fn scheme(headers: &HeaderMap) -> Scheme {
+    let value = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let scheme = value.and_then(|text| text.split_once(' '));
+    match scheme.is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("dpop")) {
+        true => Scheme::Dpop,
+        false => Scheme::Bearer,
+    }
+}
+
+/// The one key text of `Authorization: Bearer` or `DPoP`, or of `X-API-Key`; `None` when there is none to look up.
 ///
 /// Two different keys in one request are none: which one acts must never depend on who reads the request.
 pub fn unverified_key(headers: &HeaderMap) -> Option<&str> {
@@ -14,7 +35,10 @@ pub fn unverified_key(headers: &HeaderMap) -> Option<&str> {
     let bearers = headers.get_all(AUTHORIZATION).iter().map(|value| {
         let text = value.to_str().ok()?;
         let (scheme, key) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key)
+        let is_known = ["bearer", "dpop"]
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known));
+        is_known.then_some(key)
     });
     let keys = headers
         .get_all("x-api-key")

@@ -49,6 +49,8 @@ edge_codes! {
     Unauthorized = 401, "unauthorized", "Not authenticated";
     LoginRefused = 401, "login_refused", "The login was refused";
     SecondFactorRequired = 401, "second_factor_required", "A second factor is required";
+    ProofInvalid = 401, "invalid_dpop_proof", "The token was sent without its proof";
+    ProofNonceRequired = 401, "use_dpop_nonce", "The proof needs a nonce of the server's";
     SecondFactorInvalid = 401, "second_factor_invalid", "The second factor is not valid";
     LiveModeRefused = 403, "live_mode_refused", "Live keys are not accepted here";
     NotFound = 404, "not_found", "Not found";
@@ -215,6 +217,11 @@ impl Problem {
 
     pub fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    /// What is said of it.
+    pub(crate) fn text(&self) -> &str {
+        &self.0.detail
     }
 
     pub fn retry_seconds(&self) -> Option<u64> {

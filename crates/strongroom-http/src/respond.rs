@@ -74,8 +74,8 @@ pub(crate) fn stream(response: &mut Response<Reply>, head: &Parts, feed: Feed) {
 }
 
 const METHODS: &str = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
-const HEADERS: &str = "Approval-Id, Authorization, Content-Digest, Content-Type, Idempotency-Key, Signature, Signature-Input, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
-const EXPOSED: &str = "Content-Disposition, Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
+const HEADERS: &str = "Approval-Id, Authorization, Content-Digest, Content-Type, DPoP, Idempotency-Key, Signature, Signature-Input, X-API-Key, X-CSRF-Token, X-Idempotency-Key, X-Signature, X-Timestamp";
+const EXPOSED: &str = "Content-Disposition, DPoP-Nonce, Idempotent-Replayed, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
 
 /// Writes the response to a request.
 pub(crate) fn write(
@@ -91,7 +91,7 @@ pub(crate) fn write(
     let mut headers = HeaderMap::with_capacity(24);
     always(&mut headers, app.settings().behind_tls);
     put(&mut headers, "x-request-id", &visit.request.to_string());
-    if head.uri.path().starts_with("/v1") {
+    if is_for_pages(head.uri.path()) {
         cross_origin(&mut headers, head);
     }
     match outcome {
@@ -99,6 +99,7 @@ pub(crate) fn write(
         Err(problem) => explain(&mut headers, problem),
     }
     limits(&mut headers, visit);
+    ask_for_proof(&mut headers, visit);
     finish(status, headers, head, body)
 }
 
@@ -135,6 +136,25 @@ pub(crate) fn always(headers: &mut HeaderMap, behind_tls: bool) {
     }
 }
 
+/// What scripts of other sites call: the API, and what an application in a browser asks of the authorization server. SECURITY: never
+/// what people are asked on, where a page of another site must not look on.
+fn is_for_pages(path: &str) -> bool {
+    path.starts_with("/v1")
+        || ["/oauth/token", "/oauth/par", "/oauth/revoke", METADATA].contains(&path)
+}
+
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// How the client should show what it holds, and the nonce that its next proof should repeat.
+fn ask_for_proof(headers: &mut HeaderMap, visit: &Visit) {
+    if let Some(challenge) = &visit.challenge {
+        put(headers, WWW_AUTHENTICATE.as_str(), challenge);
+    }
+    if let Some(nonce) = &visit.proof_nonce {
+        put(headers, "dpop-nonce", nonce);
+    }
+}
+
 /// Any page may call, none may use a visitor's credentials; so publishable keys work in browsers, and the refusal of
 /// a secret key can be read there.
 fn cross_origin(headers: &mut HeaderMap, head: &Parts) {
@@ -164,6 +184,9 @@ fn describe(headers: &mut HeaderMap, status: u16, answer: &Answer) {
     }
     if let Some(cookie) = &answer.cookie {
         put(headers, "set-cookie", cookie);
+    }
+    if let Some(seconds) = answer.retry {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if answer.replayed {
         fixed(

@@ -10,6 +10,7 @@ use strongroom_auth::permission::OwnAccount;
 use strongroom_auth::{Caller, Credential, Denied, Permission};
 
 use crate::call::{Answer, BoxFuture, Call};
+use crate::oauth;
 use crate::pay::Part;
 use crate::problem::Problem;
 use crate::query::Parameter;
@@ -92,6 +93,8 @@ pub enum Door {
     Leaks,
     /// The page of a payment link.
     Pay(Part),
+    /// The authorization server.
+    Oauth(oauth::Part),
     Guarded(Guard),
     /// For people who have signed in, about what is their own.
     Personal(PersonalGuard),

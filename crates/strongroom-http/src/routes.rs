@@ -8,6 +8,7 @@ mod fees;
 mod hooks;
 mod links;
 mod log;
+mod oauth;
 mod people;
 mod reports;
 mod shop;
@@ -55,6 +56,8 @@ pub fn routes() -> &'static [Route] {
         rows.extend(links::challenge_rows());
         rows.extend(fees::fee_rows());
         rows.extend(reports::report_rows());
+        rows.extend(oauth::client_rows());
+        rows.extend(oauth::endpoint_rows());
         rows.extend(log::log_rows());
         rows
     });
@@ -444,6 +447,7 @@ mod tests {
                 "payout-rails",
                 "payout-files",
                 "bank-files",
+                "/oauth/clients",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(
@@ -454,9 +458,17 @@ mod tests {
             );
             assert!(
                 route.reply == ReplyKind::Kept
-                    || ["api-keys", "webhooks", "reveal", "users", "sessions", "me/"]
-                        .iter()
-                        .any(|word| route.path.contains(word)),
+                    || [
+                        "api-keys",
+                        "webhooks",
+                        "reveal",
+                        "users",
+                        "sessions",
+                        "me/",
+                        "/oauth/clients"
+                    ]
+                    .iter()
+                    .any(|word| route.path.contains(word)),
                 "{}",
                 route.path
             );

@@ -85,8 +85,8 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn needs_one(&self) -> bool {
-        // A person has no secret to sign with: his second proof is a second factor, which the row asks for.
-        let is_key = self.credential.presence.is_none();
+        // A person has no secret to sign with: his second proof is a second factor, which the row asks for. Nor has a token.
+        let is_key = self.credential.is_key();
         let steps_up = self.route.step_up && is_key && self.credential.scope.mode.is_live();
         steps_up || is_needed(self.credential.signing, self.route.signature)
     }

@@ -44,6 +44,10 @@ pub(crate) struct Visit {
     pub address: IpAddr,
     pub standing: Option<Standing>,
     pub allow: Option<String>,
+    /// What the client is told of how it should show who it is, where not by a key.
+    pub challenge: Option<String>,
+    /// The nonce that the client's next proof should repeat.
+    pub proof_nonce: Option<String>,
     /// Whether live keys are accepted where it came in.
     pub live_allowed: bool,
     app: App,
@@ -80,6 +84,8 @@ impl Visit {
             address,
             standing: None,
             allow: None,
+            challenge: None,
+            proof_nonce: None,
             live_allowed,
             app: app.clone(),
             time: app.engine().now(),

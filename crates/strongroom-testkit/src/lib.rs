@@ -11,6 +11,7 @@ pub mod dice;
 pub mod distant;
 pub mod exchange;
 pub mod faulty;
+pub mod holder;
 pub mod messages;
 pub mod receiver;
 pub mod reference;

@@ -265,6 +265,12 @@ registry! {
     ReportPart = 91, "rpart", ReportPartId;
     /// The reports that wait, counted; the number zero.
     ReportDesk = 92, "rdesk", ReportDeskId;
+    /// A program that acts by OAuth: for itself, or for people who let it.
+    OauthClient = 80, "client", OauthClientId;
+    /// An access token, as the log names it; its text is random.
+    OauthToken = 81, "oat", OauthTokenId;
+    /// What a person lets a client do for him.
+    OauthGrant = 82, "grant", OauthGrantId;
 }
 
 /// An id together with its kind.

@@ -7,12 +7,13 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
     "strongroom-httpsig",
     "strongroom-ledger",
+    "strongroom-oauth",
     "strongroom-types",
     "strongroom-vault",
 ];

@@ -13,7 +13,7 @@ use strongroom_auth::{
     SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -113,6 +113,10 @@ pub struct ApiKey {
     #[n(20)]
     #[class(operational)]
     pub signed_by: Option<SignedBy>,
+    /// Set when it is no key but the line that holds a client's rights: it has no text, and changes with it alone.
+    #[n(21)]
+    #[class(operational)]
+    pub client: Option<OauthClientId>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -158,7 +162,12 @@ impl ApiKey {
             && self.networks.as_ref().is_none_or(|all| all.report_only)
             && self.limits.is_none()
             && self.certificates.is_none()
-            && self.user.is_none()
+            && self.is_key()
+    }
+
+    /// Whether it is a key, and no line that holds the rights of a person or a client.
+    pub fn is_key(&self) -> bool {
+        self.user.is_none() && self.client.is_none()
     }
 }
 
@@ -273,6 +282,7 @@ impl CreateApiKey {
             certificates: self.certificates.clone(),
             person: None,
             user: None,
+            client: None,
             signed_by: Some(self.signed_by.clone()).filter(|by| *by != SignedBy::default()),
         }
     }
@@ -310,8 +320,8 @@ fn valid(key: &ApiKey, now: Timestamp) -> Result<(), Rejection> {
 fn existing(facts: &Facts, id: ApiKeyId) -> Result<&ApiKey, Rejection> {
     facts
         .api_key(id.any())
-        // SECURITY: a person's line is not to be rolled into a key of its own.
-        .filter(|key| key.user.is_none())
+        // SECURITY: a person's or a client's line is not to be rolled into a key of its own.
+        .filter(|key| key.is_key())
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such key"))
 }
 

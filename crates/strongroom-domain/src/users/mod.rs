@@ -259,6 +259,7 @@ impl UserBody {
             person: None,
             user: Some(self.id),
             signed_by: None,
+            client: None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod banks;
 mod cards;
 mod keys;
 mod links;
+mod oauth;
 mod people;
 mod reports;
 mod shop;
@@ -253,6 +254,7 @@ fn records() -> Vec<(&'static str, Record)> {
     all.extend(shop::records());
     all.extend(banks::records());
     all.extend(reports::records());
+    all.extend(oauth::records());
     all
 }
 
@@ -305,6 +307,7 @@ fn api_key() -> ApiKey {
         person: None,
         user: None,
         signed_by: None,
+        client: None,
     }
 }
 

@@ -15,8 +15,8 @@ impl View<'_> {
     /// [`ReadFault::NotFound`].
     pub fn api_key(&mut self, id: ApiKeyId) -> Result<ApiKey, ReadFault> {
         match self.record(id.any())? {
-            // A person's line is none of the keys.
-            Some(Record::ApiKey(key)) if key.user.is_none() => Ok(key),
+            // A person's line is none of the keys, nor is a client's.
+            Some(Record::ApiKey(key)) if key.is_key() => Ok(key),
             _ => Err(ReadFault::NotFound),
         }
     }
@@ -42,7 +42,7 @@ impl View<'_> {
             for row in &rows {
                 found.looked()?;
                 if let (_, Record::ApiKey(key)) = self.open_record(row)? {
-                    found.extend(Some(key).filter(|key| key.user.is_none()));
+                    found.extend(Some(key).filter(ApiKey::is_key));
                 }
             }
         }

@@ -12,6 +12,7 @@ mod files;
 mod filters;
 mod keys;
 mod movements;
+mod oauth;
 mod paging;
 mod payment_links;
 mod payments;

@@ -45,6 +45,8 @@ use crate::visit::Visit;
 use card::{Card, InHand, Sent};
 use page::{Faults, Trouble};
 
+pub(crate) use text::escaped;
+
 /// What of the page a route answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -318,6 +320,11 @@ fn allow_link(visit: &mut Visit, standing: Standing) -> Result<(), Problem> {
         true => Ok(()),
         false => allow(visit, standing),
     }
+}
+
+/// Whether a form is one that a page of this server sent.
+pub(crate) fn is_own_form(headers: &HeaderMap) -> bool {
+    check_sender(headers).is_ok()
 }
 
 /// A form of this page. SECURITY: nothing here acts by a cookie, so another site's form could only bring a card of its own;

@@ -43,7 +43,7 @@ pub(super) fn moment(time: Timestamp) -> String {
 }
 
 /// Text as HTML, in an element or in a quoted attribute.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

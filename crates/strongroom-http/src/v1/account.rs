@@ -50,7 +50,7 @@ impl VerifyView {
             store_id: None,
             mode: credential.scope.mode,
             key_id: credential.id,
-            user_id: credential.presence.as_ref().map(|presence| presence.user),
+            user_id: credential.person(),
             key_type: credential.key_type,
             role: credential.role,
             permissions: resolved(&credential.permissions),

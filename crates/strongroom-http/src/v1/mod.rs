@@ -19,6 +19,7 @@ pub mod fee_schedules;
 pub mod funding;
 pub mod invitations;
 pub mod me;
+pub mod oauth_clients;
 pub mod passkeys;
 pub mod payment_links;
 pub mod payments;

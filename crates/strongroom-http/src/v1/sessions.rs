@@ -1,13 +1,13 @@
 //! Sessions: begun with an address, a password and whatever second factor is enrolled; listed and ended.
 
 use serde_json::{Value as Schema, json};
-use strongroom_auth::Caller;
 use strongroom_auth::permission::OwnAccount;
+use strongroom_auth::{Caller, password};
 use strongroom_domain::rejection::Code;
 use strongroom_domain::sessions::{EndSession, LONGEST, OpenSession, Session, SessionView, Trace};
 use strongroom_domain::users::{Factor, User, UserBody};
 use strongroom_domain::view;
-use strongroom_engine::{Engine, Envelope, Failure};
+use strongroom_engine::{Committed, Engine, Envelope, Failure};
 use strongroom_types::id::{OrganizationId, SessionId, UserId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
@@ -62,6 +62,53 @@ struct Proven {
 pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
     in_private(&visitor)?;
     let login = read_object(&visitor.object()?, login)?;
+    let (committed, cookie) = enter(visitor, login).await?;
+    Ok(Answer {
+        cookie,
+        ..Answer::of(&committed)
+    })
+}
+
+/// Somebody who signs in for one purpose, in the books that it is about.
+pub struct Entry {
+    pub email: String,
+    pub password: SecretText,
+    /// Of an authenticator, or a recovery code.
+    pub code: Option<SecretText>,
+    pub scope: Scope,
+}
+
+/// Opens a session for one purpose; the reply holds its text.
+///
+/// # Errors
+/// As `POST /v1/sessions`.
+pub async fn enter_for(visitor: Visitor, entry: Entry) -> Result<Vec<u8>, Problem> {
+    in_private(&visitor)?;
+    // Longer than any password, and not worth hashing.
+    if entry.password.expose().chars().count() > password::LONGEST {
+        return Err(refused());
+    }
+    let is_totp = |text: &str| text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let factor = entry.code.map(|code| match is_totp(code.expose()) {
+        true => Shown::Totp(code.expose().to_owned()),
+        false => Shown::Recovery(code),
+    });
+    let login = Login {
+        email: entry.email,
+        password: entry.password,
+        meant: Meant {
+            organization: Some(entry.scope.organization),
+            mode: Some(entry.scope.mode),
+        },
+        factor,
+        by_cookie: false,
+    };
+    let (committed, _) = enter(visitor, login).await?;
+    Ok(committed.body())
+}
+
+/// Opens a session, and the cookie that holds it if it goes into one.
+async fn enter(visitor: Visitor, login: Login) -> Result<(Committed, Option<String>), Problem> {
     let (factor, by_cookie) = (login.factor, login.by_cookie);
     let account = account(&visitor.engine, &login.email, &login.meant);
     let proven = by_password(&visitor, &login.email, account, login.password).await?;
@@ -88,10 +135,7 @@ pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
     match engine.execute(&caller, command, envelope).await {
         Ok(committed) => {
             lockout.passed(proven.name, visitor.network);
-            Ok(Answer {
-                cookie,
-                ..Answer::of(&committed)
-            })
+            Ok((committed, cookie))
         }
         Err(failure) => {
             let problem = explain(failure, Some(&proven.person.body));

@@ -85,6 +85,7 @@ fn noun(route: &Route) -> &'static str {
         Some("transactions") => "transaction",
         Some("fee-schedules") => "fee_schedule",
         Some("reports") => "report",
+        Some("oauth") => "oauth_client",
         other => panic!("no noun for {other:?}"),
     }
 }
@@ -141,7 +142,7 @@ fn a_retry_gets_the_first_answer_and_changes_nothing() {
                 let again = again.refused(409, "reply_not_kept");
                 let resource = again.field("error/details/resource_id");
                 assert!(
-                    ["key_", "whk_", "tok_", "user_"]
+                    ["key_", "whk_", "tok_", "user_", "client_"]
                         .iter()
                         .any(|prefix| resource.starts_with(prefix)),
                     "{}: {}",

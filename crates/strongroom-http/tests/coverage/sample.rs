@@ -144,6 +144,9 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/users/") => {
             acme.post("/v1/users", &person()).expect(201).id()
         }
+        path if path.starts_with("/v1/oauth/clients/") => {
+            acme.post("/v1/oauth/clients", &client()).expect(201).id()
+        }
         path if path.starts_with("/v1/alerts/") => alert(acme),
         path if path.starts_with("/v1/reports/") => {
             let id = acme.post("/v1/reports", &report()).expect(202).id();
@@ -170,6 +173,11 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
 /// An endpoint that nothing is ever sent to: the shared server has no sender.
 fn hook() -> Value {
     json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
+}
+
+/// A client of OAuth with a secret.
+fn client() -> Value {
+    json!({ "name": "Shop", "profile": "classic", "scopes": ["read"] })
 }
 
 /// Somebody whom no other sample invites.
@@ -291,6 +299,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Post, "/v1/reports") => report(),
         (Verb::Post, "/v1/users") => person(),
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
+        (_, "/v1/oauth/clients") => client(),
+        (Verb::Patch, "/v1/oauth/clients/{id}") => json!({ "name": "Shop 2" }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod every_event;
 pub mod every_link;
 pub mod foreign;
+pub mod oauth;
 pub mod reports;
 pub mod shop;
 
