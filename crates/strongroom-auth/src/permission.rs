@@ -89,6 +89,12 @@ permissions! {
     ManageShifts = "manage:shifts";
     CreateSales = "create:transactions";
     VoidSales = "void:transactions";
+    CreateRoles = "create:roles";
+    ManageRoles = "manage:roles";
+    ReadRoles = "read:roles";
+    ManageRateLimits = "manage:rate_limits";
+    ReadRateLimits = "read:rate_limits";
+    ReadReports = "read:reports";
     Operate = "operate:installation";
 }
 
@@ -107,6 +113,9 @@ impl Permission for OwnAccount {
 pub struct PermissionSet(#[n(0)] Vec<String>);
 
 impl PermissionSet {
+    /// What may do nothing.
+    pub const NONE: &'static PermissionSet = &PermissionSet(Vec::new());
+
     /// Takes patterns that each match at least one permission.
     ///
     /// # Errors
@@ -193,6 +202,10 @@ pub enum Role {
     Publishable,
     #[n(5)]
     Custom,
+    #[n(6)]
+    Cashier,
+    #[n(7)]
+    Manager,
 }
 
 /// What an operator may do.
@@ -221,6 +234,19 @@ const OPERATOR: &[&str] = &[
     "read:payment_links",
     "create:payment_links",
     "cancel:payment_links",
+    "read:reports",
+];
+
+/// What a cashier may do (CONTRACT 1), and see which account that is for.
+const CASHIER: &[&str] = &["read:account", "read:products", "create:transactions"];
+
+/// What a cashier may do, and a store's manager besides.
+const MANAGER: &[&str] = &[
+    "read:account",
+    "read:products",
+    "create:transactions",
+    "read:reports",
+    "create:refunds",
 ];
 
 impl Role {
@@ -229,6 +255,8 @@ impl Role {
         Role::Admin,
         Role::Operator,
         Role::Viewer,
+        Role::Manager,
+        Role::Cashier,
         Role::Publishable,
     ];
 
@@ -240,19 +268,14 @@ impl Role {
             Role::Viewer => "viewer",
             Role::Publishable => "publishable",
             Role::Custom => "custom",
+            Role::Cashier => "cashier",
+            Role::Manager => "manager",
         }
     }
 
     pub fn parse(text: &str) -> Option<Role> {
-        let known = [
-            Role::Owner,
-            Role::Admin,
-            Role::Operator,
-            Role::Viewer,
-            Role::Publishable,
-            Role::Custom,
-        ];
-        known.into_iter().find(|role| role.as_str() == text)
+        let mut known = Role::BUILT_IN.iter().chain([&Role::Custom]);
+        known.find(|role| role.as_str() == text).copied()
     }
 
     /// What the role may do.
@@ -282,6 +305,8 @@ impl Role {
                 "manage:shifts",
                 "void:transactions",
                 "cancel:payment_links",
+                "manage:roles",
+                "manage:rate_limits",
             ],
             Role::Operator => OPERATOR,
             Role::Viewer => &[
@@ -305,7 +330,12 @@ impl Role {
                 "read:shifts",
                 "read:users",
                 "read:payment_links",
+                "read:roles",
+                "read:rate_limits",
+                "read:reports",
             ],
+            Role::Cashier => CASHIER,
+            Role::Manager => MANAGER,
             // Of links the edge shows such a key one at a time, and without whom they are for.
             Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],
             Role::Custom => &[],
@@ -387,7 +417,9 @@ mod tests {
                 "read:webhooks",
                 "read:alerts",
                 "read:approval_policies",
-                "read:users"
+                "read:users",
+                "read:roles",
+                "read:rate_limits"
             ]
         );
     }
@@ -397,7 +429,7 @@ mod tests {
         let (owner, admin) = (Role::Owner.permissions(), Role::Admin.permissions());
         assert_eq!(owner.beyond(&admin).collect::<Vec<_>>(), ["*"]);
         assert_eq!(admin.beyond(&owner).count(), 0);
-        for role in [Role::Admin, Role::Operator, Role::Viewer, Role::Publishable] {
+        for role in Role::BUILT_IN.iter().filter(|role| **role != Role::Owner) {
             assert_eq!(role.permissions().beyond(&admin).count(), 0, "{role:?}");
         }
         let set = |patterns: &[&str]| {

@@ -149,6 +149,10 @@ actions! {
     PaymentLinkExpired = 262, "payment_link_expired";
     PaymentChallenged = 263, "payment_challenged";
     PaymentAuthenticated = 264, "payment_authenticated";
+    ConditionRefused = 330, "condition_refused";
+    RoleCreated = 331, "role_created";
+    RoleUpdated = 332, "role_updated";
+    RoleDeleted = 333, "role_deleted";
 }
 
 impl Serialize for Action {

@@ -9,8 +9,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadShifts, ReadStores, ReadTills,
-    ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadRoles, ReadShifts, ReadStores,
+    ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -144,6 +144,9 @@ events! {
     PaymentLinkCancelled = 193, "payment_link.cancelled";
     PaymentRequiresAction = 194, "payment.requires_action";
     PaymentAuthenticated = 195, "payment.authenticated";
+    RoleCreated = 210, "role.created";
+    RoleUpdated = 211, "role.updated";
+    RoleDeleted = 212, "role.deleted";
 }
 
 impl EventType {
@@ -168,6 +171,7 @@ impl EventType {
             Some("shift") => ReadShifts::NAME,
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
+            Some("role") => ReadRoles::NAME,
             _ => ReadKeys::NAME,
         }
     }

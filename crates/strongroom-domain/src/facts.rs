@@ -6,8 +6,8 @@ use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AlertId, AnyId, ApprovalId, CustomerId, Kind, OrganizationId, PaymentId, PaymentLinkId,
-    PayoutId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
-    UserId, WalletId, WebhookId,
+    PayoutId, ProductId, RawId, RefundId, RoleId, SaleId, SessionId, ShiftId, StoreId, TillId,
+    TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -22,6 +22,7 @@ use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::roles::RoleBody;
 use crate::sales::SaleBody;
 use crate::sessions::Session;
 use crate::shifts::{ShiftBody, cash_key};
@@ -59,6 +60,8 @@ pub enum Field {
     /// A person who is not deactivated.
     UserEmail,
     PaymentLinkReference,
+    /// A role that is not deleted.
+    RoleName,
 }
 
 impl Field {
@@ -82,6 +85,7 @@ impl Field {
         Field::OfflineSale,
         Field::UserEmail,
         Field::PaymentLinkReference,
+        Field::RoleName,
     ];
 
     pub const fn code(self) -> u16 {
@@ -105,6 +109,7 @@ impl Field {
             Field::OfflineSale => 41,
             Field::UserEmail => 20,
             Field::PaymentLinkReference => 50,
+            Field::RoleName => 55,
         }
     }
 
@@ -368,6 +373,13 @@ impl Facts {
     pub fn user(&self, id: UserId) -> Option<&User> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn role(&self, id: RoleId) -> Option<&RoleBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Role(role)) => Some(role),
             _ => None,
         }
     }

@@ -26,6 +26,7 @@ pub mod products;
 pub mod record;
 pub mod refunds;
 pub mod rejection;
+pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod shifts;

@@ -17,6 +17,7 @@ use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
+use crate::roles::RoleBody;
 use crate::sales::SaleBody;
 use crate::sessions::{Session, SessionBody, Trace};
 use crate::shifts::ShiftBody;
@@ -55,6 +56,7 @@ pub enum Record {
     Shift(ShiftBody),
     Cash(Account),
     Sale(SaleBody),
+    Role(RoleBody),
 }
 
 /// A personal part, in clear.
@@ -92,6 +94,7 @@ impl Record {
             Record::Shift(_) => Kind::Shift,
             Record::Cash(_) => Kind::Cash,
             Record::Sale(_) => Kind::Sale,
+            Record::Role(_) => Kind::Role,
         }
     }
 
@@ -124,6 +127,7 @@ impl Record {
             Record::PaymentLink(link) => link.body.status.code(),
             Record::Shift(shift) => shift.status.code(),
             Record::Sale(sale) => sale.status.code(),
+            Record::Role(role) => role.status.code(),
         }
     }
 
@@ -156,6 +160,7 @@ impl Record {
             Record::Shift(value) => encode(value, out),
             Record::Cash(value) => encode(value, out),
             Record::Sale(value) => encode(value, out),
+            Record::Role(value) => encode(value, out),
         }
     }
 
@@ -229,6 +234,7 @@ impl Record {
             Kind::Shift => Record::Shift(decode(business)?),
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
+            Kind::Role => Record::Role(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -136,6 +136,11 @@ codes! {
     CustomerErased = 115, "customer_erased", State, "The customer is erased";
     TillRetired = 116, "till_retired", State, "The till is retired";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
+    ConditionNotMet = 150, "condition_not_met", Forbidden, "A condition of the role forbids it";
+    RoleNotFound = 151, "role_not_found", Missing, "No such role";
+    RoleExists = 152, "role_exists", Conflict, "The name of the role is taken";
+    RoleBuiltIn = 154, "role_built_in", Conflict, "The role is built in";
+    RoleInUse = 153, "role_in_use", Conflict, "The role is held by somebody";
 }
 
 /// A refused command.

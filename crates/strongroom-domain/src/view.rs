@@ -8,8 +8,8 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutId, RawId, RequestId, TransactionId,
-    WalletId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutId, RawId, RequestId, RoleId,
+    TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -305,6 +305,7 @@ pub struct ApiKeyView<'a> {
     pub name: Option<&'a str>,
     pub hint: &'a str,
     pub role: Role,
+    pub role_id: Option<RoleId>,
     pub permissions: &'a PermissionSet,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
@@ -335,6 +336,7 @@ impl<'a> ApiKeyView<'a> {
             name: key.name.as_deref(),
             hint: &key.hint,
             role: key.role,
+            role_id: key.role_id,
             permissions: &key.permissions,
             dialect: key.dialect,
             signing: key.signing,

@@ -23,6 +23,7 @@ impl Commit {
                     Kind::Webhook,
                     Kind::User,
                     Kind::Session,
+                    Kind::Role,
                 ]
                 .iter()
                 .any(|kind| kind.code() == row.kind)
@@ -58,6 +59,11 @@ impl Commit {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.directory.put_session(scope, &session.body);
                     self.shared.renew(scope, session.body.key);
+                }
+            }
+            Record::Role(role) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.put_role(scope, role);
                 }
             }
             Record::Webhook(webhook) => {

@@ -272,14 +272,14 @@ fn load_known(
     Ok((credentials, directory, webhooks))
 }
 
-/// Keys, and the people and sessions that act by such.
+/// Roles, keys that may hold one, and the people and sessions that act by such.
 fn load_keys(
     reader: &mut dyn Reader,
     opener: &Opener,
     scope: Scope,
     (credentials, directory): (&Credentials, &Directory),
 ) -> Result<(), StartError> {
-    for kind in [Kind::ApiKey, Kind::User, Kind::Session] {
+    for kind in [Kind::Role, Kind::ApiKey, Kind::User, Kind::Session] {
         let mut range = IdRange::default();
         loop {
             let rows = reader.records(scope.number, kind.code(), range, false, 1_000)?;
@@ -288,6 +288,7 @@ fn load_keys(
             for row in &rows {
                 let record = opener.record(&scope, row, &mut |_| None);
                 match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
+                    Record::Role(role) => credentials.put_role(scope, &role),
                     Record::ApiKey(key) if key.user.is_some() => directory.put_line(scope, key),
                     Record::ApiKey(key) => credentials.put(scope, &key),
                     Record::User(user) => directory.put_user(scope, &user.body),

@@ -7,6 +7,7 @@ mod hooks;
 mod links;
 mod log;
 mod people;
+mod roles;
 mod shop;
 mod watch;
 
@@ -36,6 +37,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(refund_rows());
         rows.extend(key_rows());
         rows.extend(access::rows());
+        rows.extend(roles::rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
         rows.extend(people::user_rows());
@@ -435,6 +437,7 @@ mod tests {
                 "refunds",
                 "approval",
                 "users",
+                "roles",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

@@ -10,6 +10,7 @@ mod cards;
 mod keys;
 mod links;
 mod people;
+mod roles;
 mod shop;
 mod webhooks;
 
@@ -217,6 +218,7 @@ fn records() -> Vec<(&'static str, Record)> {
                 owner_keys: 1,
                 webhooks: Some(2),
                 open_alerts: None,
+                roles: None,
             }),
         ),
         (
@@ -266,6 +268,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("payment_link", Record::PaymentLink(payment_link())),
     ];
     all.extend(shop::records());
+    all.extend(roles::records());
     all
 }
 
@@ -326,6 +329,7 @@ fn api_key() -> ApiKey {
         person: None,
         user: None,
         signed_by: None,
+        role_id: None,
     }
 }
 

@@ -26,8 +26,8 @@ use crate::rotation::{USES_JOB, is_uses_row};
 use crate::shared::index_hash_under;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
-use crate::verify::shop;
 use crate::verify::unread::Unread;
+use crate::verify::{roles, shop};
 use crate::webhooks::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, WebhookWork, is_lane_of, open_work};
 
 /// Locators read at once.
@@ -159,7 +159,8 @@ impl Claims {
                 }
             }
             other => {
-                for (field, text, id) in shop::claims(other) {
+                let claims = shop::claims(other).into_iter().chain(roles::claims(other));
+                for (field, text, id) in claims {
                     claim(field, Some(&text), id);
                 }
             }

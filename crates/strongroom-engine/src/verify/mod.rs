@@ -16,6 +16,7 @@ mod payments;
 mod points;
 mod records;
 mod report;
+mod roles;
 mod runs;
 mod shop;
 mod tree;
@@ -44,6 +45,7 @@ use open::Prints;
 use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
+use roles::Roles;
 use runs::Runs;
 use shop::Shop;
 use tree::Point;
@@ -93,6 +95,7 @@ pub fn verify(
         jobs: Jobs::default(),
         payments: Payments::default(),
         shop: Shop::default(),
+        roles: Roles::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -174,6 +177,7 @@ struct Verifier<'a> {
     jobs: Jobs,
     payments: Payments,
     shop: Shop,
+    roles: Roles,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -255,6 +259,7 @@ impl Verifier<'_> {
         self.jobs.record(scope, record, changed.unwrap_or(0));
         self.payments.record(scope, record);
         self.shop.record(scope, record);
+        self.roles.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
@@ -346,6 +351,7 @@ impl Verifier<'_> {
         self.payments.finish(&unread, &mut damages);
         self.payments.finish_links(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);
+        self.roles.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

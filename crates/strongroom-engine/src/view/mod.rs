@@ -15,6 +15,7 @@ mod payment_links;
 mod payments;
 mod payouts;
 mod people;
+mod roles;
 mod sales;
 mod shop;
 mod tokens;

@@ -4,6 +4,7 @@
 //! answers. It decides nothing.
 
 pub mod access;
+mod access_conditions;
 pub mod account;
 pub mod alerts;
 pub mod api_keys;
@@ -11,6 +12,7 @@ pub mod approval_policies;
 pub mod approvals;
 pub mod audit_logs;
 pub mod checkpoints;
+mod conditions;
 pub mod contact;
 pub mod customers;
 pub mod events;
@@ -26,6 +28,7 @@ pub mod receipts;
 pub mod refunds;
 pub mod request_logs;
 mod restrictions;
+pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod shifts;

@@ -142,6 +142,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/users/") => {
             acme.post("/v1/users", &person()).expect(201).id()
         }
+        path if path.starts_with("/v1/roles/") => acme.post("/v1/roles", &role()).expect(201).id(),
         path if path.starts_with("/v1/alerts/") => alert(acme),
         "/v1/approvals/{id}/withdraw" => waiting(acme, &acme.owner.text),
         path if path.starts_with("/v1/approvals/") => waiting(acme, &acme.key(Role::Operator).text),
@@ -165,6 +166,11 @@ fn hook() -> Value {
 fn person() -> Value {
     let email = format!("{}@example.org", fresh("person"));
     json!({ "name": "Ana Cruz", "email": email, "role": "viewer" })
+}
+
+/// A role that no other sample is called like.
+fn role() -> Value {
+    json!({ "name": fresh("role"), "permissions": ["read:products"], "conditions": { "max_amount": 5 } })
 }
 
 /// What no other sample moves as much as.
@@ -258,6 +264,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Patch, "/v1/approval-policies/{id}") => json!({ "approvals": 3 }),
         (Verb::Post, "/v1/users") => person(),
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
+        (Verb::Post, "/v1/roles") => role(),
+        (Verb::Patch, "/v1/roles/{id}") => json!({ "permissions": ["read:wallets"] }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

@@ -18,6 +18,7 @@ mod pos;
 mod products;
 mod refunds;
 mod request_logs;
+mod roles;
 mod test_data;
 mod tills;
 mod tokens;

@@ -54,6 +54,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     approvals(demo);
     crate::receiving::shop::sold(demo);
     every_link::links(demo);
+    crate::receiving::roles::changed(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
     let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
     let started = std::time::Instant::now();

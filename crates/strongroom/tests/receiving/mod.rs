@@ -5,6 +5,7 @@ pub mod delivery;
 pub mod every_event;
 pub mod every_link;
 pub mod foreign;
+pub mod roles;
 pub mod shop;
 
 use std::time::{SystemTime, UNIX_EPOCH};
