@@ -84,7 +84,7 @@ impl<P: Permission> Caller<P> {
         Ok(Caller {
             actor: Actor::Key(credential.id),
             scope: credential.scope,
-            rule: format!("role:{}:{rule}", credential.role.as_str()),
+            rule: format!("role:{}:{rule}", credential.role_name()),
             credential: Some(Arc::clone(credential)),
             permission: PhantomData,
         })

@@ -1,13 +1,17 @@
 //! What the server knows of a credential once it is proven.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::MacKey;
-use strongroom_types::id::{AnyId, ApiKeyId, UserId};
+use strongroom_types::id::{AnyId, ApiKeyId, RoleId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::access::Access;
+use crate::conditions::Conditions;
 use crate::message_signing::SignedBy;
 use crate::permission::{PermissionSet, Role};
 use crate::presence::Presence;
@@ -59,19 +63,32 @@ pub enum CredentialStatus {
     Revoked,
 }
 
+/// What somebody may do, and within what: of the role that he holds by name, or his own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rights {
+    pub permissions: Arc<PermissionSet>,
+    /// What binds him beside, where something does.
+    pub conditions: Option<Arc<Conditions>>,
+}
+
 /// A proven API key, session or access token, as the edge and the policy see it. Holds no key text.
+#[derive(Clone)]
 pub struct Credential {
     pub id: ApiKeyId,
     pub scope: Scope,
     pub key_type: KeyType,
     pub role: Role,
-    pub permissions: PermissionSet,
+    /// The role that it holds by name, if it is none of the built-in ones; then it is `custom`.
+    pub role_id: Option<RoleId>,
+    /// As the role has them now: whoever changes the role changes every credential that holds it.
+    pub permissions: Arc<PermissionSet>,
+    pub conditions: Option<Arc<Conditions>>,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
     /// How its requests are signed, where they are.
     pub signed_by: SignedBy,
     /// Keyed with the UTF-8 text of the signing secret.
-    pub signing_key: MacKey,
+    pub signing_key: Arc<MacKey>,
     pub expires_at: Option<Timestamp>,
     pub status: CredentialStatus,
     /// Where it may be used from, if not from everywhere.
@@ -104,7 +121,42 @@ impl Credential {
 
     /// Whether it could hand on more than it has, if it made keys.
     pub fn is_restricted(&self) -> bool {
-        self.is_limited || self.networks.is_some() || self.certificates.is_some()
+        let is_bound = self.networks.is_some() || self.certificates.is_some();
+        self.is_limited || is_bound || self.conditions.is_some()
+    }
+
+    /// The role's name in rules: the built-in one's, or the id of one that somebody made.
+    pub fn role_name(&self) -> Cow<'static, str> {
+        match self.role_id {
+            Some(id) => Cow::Owned(id.to_string()),
+            None => Cow::Borrowed(self.role.as_str()),
+        }
+    }
+
+    /// Whether some condition of its role follows from the books.
+    pub fn asks_books(&self) -> bool {
+        self.conditions
+            .as_ref()
+            .is_some_and(|conditions| conditions.asks_books())
+    }
+
+    /// The same with what its role is changed to.
+    #[must_use]
+    pub fn with(&self, rights: &Rights) -> Credential {
+        let Rights {
+            permissions,
+            conditions,
+        } = rights.clone();
+        // SECURITY: an access token never holds more than its scopes.
+        let permissions = match &self.access {
+            Some(access) => Arc::new(access.scopes.within(&permissions)),
+            None => permissions,
+        };
+        Credential {
+            permissions,
+            conditions,
+            ..self.clone()
+        }
     }
 
     /// Whether the key may be used at `now`.

@@ -10,6 +10,7 @@
 pub mod access;
 mod base62;
 pub mod caller;
+pub mod conditions;
 pub mod credential;
 pub mod key_text;
 pub mod message_signing;
@@ -25,7 +26,8 @@ pub mod webauthn;
 
 pub use access::Access;
 pub use caller::{Actor, Caller, Denied, SystemActor, TenantScope};
-pub use credential::{Credential, CredentialStatus, Dialect, KeyType, SigningPolicy};
+pub use conditions::{Condition, Conditions, DAYS, Doing, Hours};
+pub use credential::{Credential, CredentialStatus, Dialect, KeyType, Rights, SigningPolicy};
 pub use message_signing::{
     MessageFault, Proof, RegisteredKey, SignedBy, SignedMessage, SigningScheme,
 };

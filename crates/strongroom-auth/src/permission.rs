@@ -103,6 +103,11 @@ permissions! {
     ManageFeeSchedules = "manage:fee_schedules";
     ReadReports = "read:reports";
     ManageReports = "manage:reports";
+    CreateRoles = "create:roles";
+    ManageRoles = "manage:roles";
+    ReadRoles = "read:roles";
+    ManageRateLimits = "manage:rate_limits";
+    ReadRateLimits = "read:rate_limits";
     Operate = "operate:installation";
 }
 
@@ -121,6 +126,9 @@ impl Permission for OwnAccount {
 pub struct PermissionSet(#[n(0)] Vec<String>);
 
 impl PermissionSet {
+    /// What may do nothing.
+    pub const NONE: &'static PermissionSet = &PermissionSet(Vec::new());
+
     /// Takes patterns that each match at least one permission.
     ///
     /// # Errors
@@ -212,6 +220,10 @@ pub enum Role {
     Publishable,
     #[n(5)]
     Custom,
+    #[n(6)]
+    Cashier,
+    #[n(7)]
+    Manager,
 }
 
 /// What an operator may do.
@@ -248,12 +260,26 @@ const OPERATOR: &[&str] = &[
     "manage:reports",
 ];
 
+/// What a cashier may do (CONTRACT 1), and see which account that is for.
+const CASHIER: &[&str] = &["read:account", "read:products", "create:transactions"];
+
+/// What a cashier may do, and a store's manager besides.
+const MANAGER: &[&str] = &[
+    "read:account",
+    "read:products",
+    "create:transactions",
+    "read:reports",
+    "create:refunds",
+];
+
 impl Role {
     pub const BUILT_IN: &'static [Role] = &[
         Role::Owner,
         Role::Admin,
         Role::Operator,
         Role::Viewer,
+        Role::Manager,
+        Role::Cashier,
         Role::Publishable,
     ];
 
@@ -265,19 +291,14 @@ impl Role {
             Role::Viewer => "viewer",
             Role::Publishable => "publishable",
             Role::Custom => "custom",
+            Role::Cashier => "cashier",
+            Role::Manager => "manager",
         }
     }
 
     pub fn parse(text: &str) -> Option<Role> {
-        let known = [
-            Role::Owner,
-            Role::Admin,
-            Role::Operator,
-            Role::Viewer,
-            Role::Publishable,
-            Role::Custom,
-        ];
-        known.into_iter().find(|role| role.as_str() == text)
+        let mut known = Role::BUILT_IN.iter().chain([&Role::Custom]);
+        known.find(|role| role.as_str() == text).copied()
     }
 
     /// What the role may do.
@@ -312,6 +333,8 @@ impl Role {
                 "send:payout_files",
                 "manage:fee_schedules",
                 "manage:reports",
+                "manage:roles",
+                "manage:rate_limits",
             ],
             Role::Operator => OPERATOR,
             Role::Viewer => &[
@@ -339,8 +362,12 @@ impl Role {
                 "read:payout_files",
                 "read:bank_files",
                 "read:fee_schedules",
+                "read:roles",
+                "read:rate_limits",
                 "read:reports",
             ],
+            Role::Cashier => CASHIER,
+            Role::Manager => MANAGER,
             // Of links the edge shows such a key one at a time, and without whom they are for.
             Role::Publishable => &["read:account", "create:tokens", "read:payment_links"],
             Role::Custom => &[],
@@ -422,7 +449,9 @@ mod tests {
                 "read:webhooks",
                 "read:alerts",
                 "read:approval_policies",
-                "read:users"
+                "read:users",
+                "read:roles",
+                "read:rate_limits"
             ]
         );
     }
@@ -432,7 +461,7 @@ mod tests {
         let (owner, admin) = (Role::Owner.permissions(), Role::Admin.permissions());
         assert_eq!(owner.beyond(&admin).collect::<Vec<_>>(), ["*"]);
         assert_eq!(admin.beyond(&owner).count(), 0);
-        for role in [Role::Admin, Role::Operator, Role::Viewer, Role::Publishable] {
+        for role in Role::BUILT_IN.iter().filter(|role| **role != Role::Owner) {
             assert_eq!(role.permissions().beyond(&admin).count(), 0, "{role:?}");
         }
         let set = |patterns: &[&str]| {

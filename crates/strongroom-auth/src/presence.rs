@@ -11,6 +11,7 @@ use strongroom_types::time::Timestamp;
 pub const RECENT: i64 = 10 * 60_000;
 
 /// A session in use.
+#[derive(Clone)]
 pub struct Presence {
     pub user: UserId,
     pub session: SessionId,

@@ -74,9 +74,14 @@ pub struct Networks {
 impl Networks {
     /// Whether an address lies in one of the ranges. One of IPv4 must not stand in the form of IPv6.
     pub fn hold(&self, address: impl Into<IpNet>) -> bool {
-        let address = address.into();
-        self.ranges.iter().any(|range| range.0.contains(&address))
+        within(&self.ranges, address)
     }
+}
+
+/// Whether an address lies in one of these ranges.
+pub(crate) fn within(ranges: &[Range], address: impl Into<IpNet>) -> bool {
+    let address = address.into();
+    ranges.iter().any(|range| range.0.contains(&address))
 }
 
 /// SHA-256 over a client's certificate, as in `x5t#S256` (RFC 8705), written in hexadecimal digits.

@@ -204,6 +204,10 @@ impl Action {
                 | Action::CustomerCreated
         )
     }
+    ConditionRefused = 330, "condition_refused";
+    RoleCreated = 331, "role_created";
+    RoleUpdated = 332, "role_updated";
+    RoleDeleted = 333, "role_deleted";
 }
 
 impl Serialize for Action {

@@ -8,9 +8,7 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
-    ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadShifts, ReadStores,
+    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules, ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadRoles, ReadShifts, ReadStores,
     ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
@@ -166,6 +164,9 @@ events! {
     OauthClientDeleted = 203, "oauth_client.deleted";
     OauthGrantCreated = 204, "oauth_grant.created";
     OauthGrantRevoked = 205, "oauth_grant.revoked";
+    RoleCreated = 210, "role.created";
+    RoleUpdated = 211, "role.updated";
+    RoleDeleted = 212, "role.deleted";
 }
 
 impl EventType {
@@ -196,6 +197,7 @@ impl EventType {
             Some("fee_schedule") => ReadFeeSchedules::NAME,
             Some("report") => ReadReports::NAME,
             Some("oauth_client" | "oauth_grant") => ReadOauthClients::NAME,
+            Some("role") => ReadRoles::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId,
-    OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
-    PayoutRailId, ProductId, RawId, RefundId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId,
-    UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId, OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId, RoleId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
@@ -27,6 +24,7 @@ use crate::products::ProductBody;
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
+use crate::roles::RoleBody;
 use crate::sales::SaleBody;
 use crate::sessions::Session;
 use crate::shifts::{ShiftBody, cash_key};
@@ -69,6 +67,8 @@ pub enum Field {
     /// The bytes of a bank's file, and the message in it.
     BankFileHash,
     BankFileMessage,
+    /// A role that is not deleted.
+    RoleName,
 }
 
 impl Field {
@@ -95,6 +95,7 @@ impl Field {
         Field::PayoutRailIban,
         Field::BankFileHash,
         Field::BankFileMessage,
+        Field::RoleName,
     ];
 
     pub const fn code(self) -> u16 {
@@ -121,6 +122,7 @@ impl Field {
             Field::PayoutRailIban => 60,
             Field::BankFileHash => 61,
             Field::BankFileMessage => 62,
+            Field::RoleName => 55,
         }
     }
 
@@ -433,6 +435,13 @@ impl Facts {
     pub fn user(&self, id: UserId) -> Option<&User> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    pub fn role(&self, id: RoleId) -> Option<&RoleBody> {
+        match self.record(id.any()).map(Arc::as_ref) {
+            Some(Record::Role(role)) => Some(role),
             _ => None,
         }
     }

@@ -32,6 +32,7 @@ pub mod record;
 pub mod refunds;
 pub mod rejection;
 pub mod reports;
+pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod shifts;

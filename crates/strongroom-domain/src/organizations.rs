@@ -72,6 +72,10 @@ pub struct Tenant {
     #[n(8)]
     #[class(operational)]
     pub open_alerts: Option<u32>,
+    /// Roles that are not deleted; `None` before the first.
+    #[n(12)]
+    #[class(operational)]
+    pub roles: Option<u32>,
 }
 
 /// A wallet chosen for a currency.
@@ -208,6 +212,7 @@ impl Command for OpenBooks {
             owner_keys: 0,
             webhooks: None,
             open_alerts: None,
+            roles: None,
         };
         Ok(Decision::new(
             facts,

@@ -23,6 +23,7 @@ use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::refunds::RefundBody;
 use crate::reports::{ReportBody, ReportDesk, ReportPart};
+use crate::roles::RoleBody;
 use crate::sales::SaleBody;
 use crate::sessions::{Session, SessionBody, Trace};
 use crate::shifts::ShiftBody;
@@ -73,6 +74,7 @@ pub enum Record {
     OauthClient(OauthClient),
     OauthToken(OauthToken),
     OauthGrant(OauthGrant),
+    Role(RoleBody),
 }
 
 /// A personal part, in clear.
@@ -122,6 +124,7 @@ impl Record {
             Record::OauthClient(_) => Kind::OauthClient,
             Record::OauthToken(_) => Kind::OauthToken,
             Record::OauthGrant(_) => Kind::OauthGrant,
+            Record::Role(_) => Kind::Role,
         }
     }
 
@@ -166,6 +169,7 @@ impl Record {
             Record::OauthClient(client) => client.status_code(),
             Record::OauthToken(token) => token.status_code(),
             Record::OauthGrant(grant) => grant.status_code(),
+            Record::Role(role) => role.status.code(),
         }
     }
 
@@ -210,6 +214,7 @@ impl Record {
             Record::OauthClient(value) => encode(value, out),
             Record::OauthToken(value) => encode(value, out),
             Record::OauthGrant(value) => encode(value, out),
+            Record::Role(value) => encode(value, out),
         }
     }
 
@@ -295,6 +300,7 @@ impl Record {
             Kind::OauthClient => Record::OauthClient(decode(business)?),
             Kind::OauthToken => Record::OauthToken(decode(business)?),
             Kind::OauthGrant => Record::OauthGrant(decode(business)?),
+            Kind::Role => Record::Role(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -148,6 +148,11 @@ codes! {
     OauthProofInvalid = 132, "oauth_proof_invalid", Forbidden, "The token is bound to a key that was not shown";
     OauthGrantInvalid = 134, "oauth_grant_invalid", Forbidden, "What was shown is no grant, or no more";
     OauthTokenTooWeak = 133, "oauth_token_too_weak", Forbidden, "This token may not do this";
+    ConditionNotMet = 150, "condition_not_met", Forbidden, "A condition of the role forbids it";
+    RoleNotFound = 151, "role_not_found", Missing, "No such role";
+    RoleExists = 152, "role_exists", Conflict, "The name of the role is taken";
+    RoleBuiltIn = 154, "role_built_in", Conflict, "The role is built in";
+    RoleInUse = 153, "role_in_use", Conflict, "The role is held by somebody";
 }
 
 /// A refused command.

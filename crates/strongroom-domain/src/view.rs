@@ -8,7 +8,7 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutFileId, PayoutId, RawId, RequestId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutFileId, PayoutId, RawId, RequestId, RoleId,
     TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
@@ -328,6 +328,7 @@ pub struct ApiKeyView<'a> {
     pub name: Option<&'a str>,
     pub hint: &'a str,
     pub role: Role,
+    pub role_id: Option<RoleId>,
     pub permissions: &'a PermissionSet,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
@@ -358,6 +359,7 @@ impl<'a> ApiKeyView<'a> {
             name: key.name.as_deref(),
             hint: &key.hint,
             role: key.role,
+            role_id: key.role_id,
             permissions: &key.permissions,
             dialect: key.dialect,
             signing: key.signing,

@@ -25,6 +25,7 @@ impl Commit {
                     Kind::Session,
                     Kind::OauthClient,
                     Kind::OauthToken,
+                    Kind::Role,
                 ]
                 .iter()
                 .any(|kind| kind.code() == row.kind)
@@ -70,6 +71,11 @@ impl Commit {
             Record::OauthToken(token) => {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.put_token(scope, token);
+                }
+            }
+            Record::Role(role) => {
+                if let Some(scope) = self.shared.scope(number) {
+                    self.shared.put_role(scope, role);
                 }
             }
             Record::Webhook(webhook) => {

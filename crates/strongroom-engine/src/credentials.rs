@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use strongroom_auth::{
-    Access, Credential, CredentialStatus, Presence, Role, SignedBy, SigningPolicy,
+    Access, Credential, CredentialStatus, PermissionSet, Presence, Rights, Role, SignedBy,
+    SigningPolicy,
 };
 use strongroom_crypto::MacKey;
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::oauth::OauthToken;
-use strongroom_types::id::ApiKeyId;
+use strongroom_domain::roles::RoleBody;
+use strongroom_types::id::{ApiKeyId, RoleId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -24,6 +26,8 @@ pub(crate) struct Attendance {
 #[derive(Default)]
 pub(crate) struct Credentials {
     by_hash: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
+    /// What the roles that organizations made allow; each credential has it resolved.
+    roles: RwLock<HashMap<(u32, RoleId), Rights>>,
     /// Counts changes, so that who holds a credential knows when to look again.
     changes: AtomicU64,
     /// Keys that are revoked, for commands that were on their way when theirs was.
@@ -33,16 +37,22 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     pub fn put(&self, scope: Scope, key: &ApiKey) {
+        let Rights {
+            permissions,
+            conditions,
+        } = self.rights(scope, key);
         let credential = Credential {
             id: key.id,
             scope,
             key_type: key.key_type,
             role: key.role,
-            permissions: key.permissions.clone(),
+            role_id: key.role_id,
+            permissions,
+            conditions,
             dialect: key.dialect,
             signing: key.signing,
             signed_by: key.signed_by.clone().unwrap_or_default(),
-            signing_key: MacKey::new(key.signing_secret.as_bytes()),
+            signing_key: Arc::new(MacKey::new(key.signing_secret.as_bytes())),
             expires_at: key.expires_at,
             status: key.status,
             networks: key.networks.clone(),
@@ -63,16 +73,22 @@ impl Credentials {
 
     /// A person's session, by what his line of the keys holds now.
     pub fn put_session(&self, scope: Scope, hash: [u8; 32], line: &ApiKey, session: Attendance) {
+        let Rights {
+            permissions,
+            conditions,
+        } = self.rights(scope, line);
         let credential = Credential {
             id: line.id,
             scope,
             key_type: line.key_type,
             role: line.role,
-            permissions: line.permissions.clone(),
+            role_id: line.role_id,
+            permissions,
+            conditions,
             dialect: line.dialect,
             signing: line.signing,
             signed_by: line.signed_by.clone().unwrap_or_default(),
-            signing_key: MacKey::new(line.signing_secret.as_bytes()),
+            signing_key: Arc::new(MacKey::new(line.signing_secret.as_bytes())),
             expires_at: Some(session.ends_at),
             status: line.status,
             networks: line.networks.clone(),
@@ -86,6 +102,10 @@ impl Credentials {
 
     /// An access token, by what the line of whoever it acts for holds now.
     pub fn put_token(&self, scope: Scope, line: &ApiKey, token: &OauthToken) {
+        let Rights {
+            permissions,
+            conditions,
+        } = self.rights(scope, line);
         let access = Access {
             token: token.id,
             client: token.client,
@@ -99,12 +119,14 @@ impl Credentials {
             scope,
             key_type: line.key_type,
             role: Role::Custom,
+            role_id: line.role_id,
             // SECURITY: never more than its scopes, and never more than whoever it acts for holds now.
-            permissions: token.scopes.within(&line.permissions),
+            permissions: Arc::new(token.scopes.within(&permissions)),
+            conditions,
             dialect: line.dialect,
             signing: SigningPolicy::Never,
             signed_by: SignedBy::default(),
-            signing_key: MacKey::new(line.signing_secret.as_bytes()),
+            signing_key: Arc::new(MacKey::new(line.signing_secret.as_bytes())),
             expires_at: Some(token.expires_at),
             status: line.status,
             networks: line.networks.clone(),
@@ -114,6 +136,64 @@ impl Credentials {
             access: Some(access),
         };
         self.insert(token.hash, credential);
+    }
+
+    /// What a key may do. SECURITY: one whose role is not there may do nothing.
+    fn rights(&self, scope: Scope, key: &ApiKey) -> Rights {
+        let own = |permissions: &PermissionSet| Rights {
+            permissions: Arc::new(permissions.clone()),
+            conditions: None,
+        };
+        let Some(role) = key.role_id else {
+            return own(&key.permissions);
+        };
+        let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
+        let known = roles.get(&(scope.number, role)).cloned();
+        known.unwrap_or_else(|| own(PermissionSet::NONE))
+    }
+
+    /// Takes in a role, and changes every credential that holds it.
+    pub fn put_role(&self, scope: Scope, role: &RoleBody) {
+        let rights = match role.is_active() {
+            true => Rights {
+                permissions: Arc::new(role.permissions.clone()),
+                conditions: Some(&role.conditions)
+                    .filter(|conditions| !conditions.is_empty())
+                    .map(|conditions| Arc::new(conditions.clone())),
+            },
+            false => Rights {
+                permissions: Arc::new(PermissionSet::NONE.clone()),
+                conditions: None,
+            },
+        };
+        let mut roles = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        let before = roles.insert((scope.number, role.id), rights.clone());
+        drop(roles);
+        // That somebody more holds it changes nothing for the others.
+        if before.is_some_and(|before| before == rights) {
+            return;
+        }
+        let mut all = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
+        let holds =
+            |held: &Credential| held.scope.number == scope.number && held.role_id == Some(role.id);
+        for credential in all.values_mut().filter(|held| holds(held)) {
+            *credential = Arc::new(credential.with(&rights));
+        }
+        drop(all);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// The keys of some books that hold a role and are not revoked.
+    pub fn keys_of_role(&self, scope: &Scope, role: RoleId) -> Vec<ApiKeyId> {
+        let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
+        let holds = |found: &&Arc<Credential>| {
+            found.scope.number == scope.number
+                && found.role_id == Some(role)
+                && found.presence.is_none()
+                && found.access.is_none()
+                && found.status == CredentialStatus::Active
+        };
+        all.values().filter(holds).map(|found| found.id).collect()
     }
 
     fn insert(&self, hash: [u8; 32], credential: Credential) {

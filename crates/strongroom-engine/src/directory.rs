@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_auth::{CredentialStatus, Presence};
 use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::roles::RoleBody;
 use strongroom_domain::sessions::SessionBody;
 use strongroom_domain::users::{UserBody, UserStatus};
-use strongroom_types::id::{ApiKeyId, SessionId, UserId};
+use strongroom_types::id::{ApiKeyId, RoleId, SessionId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -143,6 +144,21 @@ impl Directory {
         self.with(|people| people.by_invitation.get(hash).copied())
     }
 
+    /// People of some books who hold a role and are not deactivated.
+    pub fn holders(&self, scope: &Scope, role: RoleId) -> Vec<UserId> {
+        let holds = |(number, person): (u32, &Person)| {
+            let line = person.line.as_ref()?;
+            let is_there = person.active || person.invitation.is_some();
+            let holds = line.role_id == Some(role) && number == scope.number;
+            line.user.filter(|_| is_there && holds)
+        };
+        self.with(|people| {
+            let all = people.by_line.iter();
+            all.filter_map(|((number, _), person)| holds((*number, person)))
+                .collect()
+        })
+    }
+
     /// A person's sessions that go on.
     pub fn sessions(&self, scope: Scope, line: ApiKeyId, now: Timestamp) -> Vec<SessionId> {
         self.with(|people| {
@@ -207,6 +223,13 @@ impl Shared {
             }
             (None, None) => self.credentials.put(scope, key),
         }
+    }
+
+    /// A role, and with it everybody who holds it. Beside the making of sessions' credentials, so that none is made by what
+    /// the role was.
+    pub fn put_role(&self, scope: Scope, role: &RoleBody) {
+        self.directory
+            .with(|_| self.credentials.put_role(scope, role));
     }
 
     /// Makes the credentials of a person's sessions anew, by what is known of him now; those that are over are forgotten.

@@ -11,7 +11,7 @@ use strongroom_domain::api_keys::{Minted, RevokeLeaked};
 use strongroom_domain::command::Command;
 use strongroom_domain::entry::{EntryActor, encode, tag};
 use strongroom_domain::rejection::Rejection;
-use strongroom_types::id::{AnyId, ApiKeyId, RawId, RequestId, UserId, WebhookAttemptId};
+use strongroom_types::id::{AnyId, ApiKeyId, RawId, RequestId, RoleId, UserId, WebhookAttemptId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -54,6 +54,19 @@ impl Engine {
             .shared
             .credentials
             .holders(scope, permission, now)
+    }
+
+    /// Who holds a role: keys that are not revoked, oldest first, then people who are not deactivated.
+    pub fn role_holders(&self, scope: &Scope, role: RoleId) -> Vec<AnyId> {
+        let shared = &self.inner.shared;
+        let keys = shared.credentials.keys_of_role(scope, role).into_iter();
+        let people = shared.directory.holders(scope, role).into_iter();
+        let mut holders: Vec<AnyId> = keys
+            .map(ApiKeyId::any)
+            .chain(people.map(UserId::any))
+            .collect();
+        holders.sort_unstable();
+        holders
     }
 
     pub(crate) fn hash_of(&self, key: &str) -> [u8; 32] {
@@ -178,7 +191,7 @@ impl Engine {
         envelope: Envelope,
     ) {
         let (answer, outcome) = oneshot::channel();
-        let rule = format!("role:{}:none", credential.role.as_str());
+        let rule = format!("role:{}:none", credential.role_name());
         let pending = Pending {
             command: Box::new(Refused { action, rejection }),
             scope: credential.scope,

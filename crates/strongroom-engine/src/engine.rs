@@ -439,7 +439,7 @@ impl Engine {
     }
 }
 
-/// The command within what its key is held to: its limits, and what others have to agree to.
+/// The command within what its key is held to: its limits, the conditions of its role, and what others have to agree to.
 fn held_to<C: Command>(
     key: Option<&Credential>,
     command: C,
@@ -449,7 +449,7 @@ fn held_to<C: Command>(
     let approval = envelope.approval;
     match key {
         None => Box::new(command),
-        Some(key) if key.is_limited => {
+        Some(key) if key.is_limited || key.asks_books() => {
             let command = Limited {
                 command,
                 key: key.id,

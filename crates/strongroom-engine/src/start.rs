@@ -290,8 +290,8 @@ fn load_known(
     Ok(known)
 }
 
-/// Keys, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so tokens that are over are
-/// not even read.
+/// Roles, keys that may hold one, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so
+/// tokens that are over are not even read.
 fn load_keys(
     reader: &mut dyn Reader,
     opener: &Opener,
@@ -300,6 +300,7 @@ fn load_keys(
 ) -> Result<(), StartError> {
     let oldest = u64::try_from(now.0.saturating_sub(LONGEST_TOKEN)).unwrap_or(0);
     for kind in [
+        Kind::Role,
         Kind::ApiKey,
         Kind::User,
         Kind::Session,
@@ -330,6 +331,7 @@ fn load_keys(
 impl Known {
     fn take(&mut self, scope: Scope, record: Record) -> Result<(), StartError> {
         match record {
+            Record::Role(role) => self.credentials.put_role(scope, &role),
             Record::ApiKey(key) if key.user.is_some() => self.directory.put_line(scope, key),
             Record::ApiKey(key) => {
                 self.credentials.put(scope, &key);

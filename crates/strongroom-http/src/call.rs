@@ -145,7 +145,7 @@ impl Call {
     pub fn held(&self) -> Held {
         Held {
             id: self.credential.id,
-            permissions: self.credential.permissions.clone(),
+            permissions: (*self.credential.permissions).clone(),
             is_restricted: self.credential.is_restricted(),
         }
     }

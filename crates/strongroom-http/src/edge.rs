@@ -198,6 +198,7 @@ impl App {
         self.limit_reveals(visit, credential, route)?;
         self.refuse_unproven(visit, head, credential).await?;
         self.refuse_address(visit, credential).await?;
+        self.refuse_condition(visit, credential).await?;
         self.refuse_certificate(visit, head, credential).await?;
         self.refuse_browser(visit, head, credential).await?;
         self.refuse_foreign_page(visit, head, credential, route)

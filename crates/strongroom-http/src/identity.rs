@@ -63,6 +63,7 @@ impl App {
         }
         let credential = self.proven(head).ok_or_else(Problem::unauthorized)?;
         self.refuse_address(visit, &credential).await?;
+        self.refuse_condition(visit, &credential).await?;
         self.refuse_certificate(visit, head, &credential).await?;
         Ok(credential)
     }

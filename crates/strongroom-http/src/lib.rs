@@ -15,6 +15,7 @@ mod call;
 mod cards;
 mod caught;
 mod certificates;
+mod conditions;
 mod edge;
 mod encryption_keys;
 mod feed;

@@ -11,6 +11,7 @@ mod log;
 mod oauth;
 mod people;
 mod reports;
+mod roles;
 mod shop;
 mod watch;
 
@@ -41,6 +42,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(refund_rows());
         rows.extend(key_rows());
         rows.extend(access::rows());
+        rows.extend(roles::rows());
         rows.extend(hooks::webhook_rows());
         rows.extend(hooks::delivery_rows());
         rows.extend(people::user_rows());
@@ -448,6 +450,7 @@ mod tests {
                 "payout-files",
                 "bank-files",
                 "/oauth/clients",
+                "roles",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

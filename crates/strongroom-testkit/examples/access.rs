@@ -1,4 +1,5 @@
-//! What it costs to know who asks and whether he may: the key, the policy, the rates and the signature, among 100,000 keys.
+//! What it costs to know who asks and whether he may: the key, the policy, the rates and the signature, among 100,000 keys
+//! and 10,000 roles.
 //!
 //! Prints one JSON line per figure: `{"name", "value", "unit"}`. Run it in release mode. On one thread, so time is CPU time.
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
@@ -8,19 +9,22 @@
 )]
 
 use std::hint::black_box;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use strongroom_auth::permission::CreatePayouts;
 use strongroom_auth::signing::SignedRequest;
-use strongroom_auth::{Caller, Credential, Role, SignedMessage};
+use strongroom_auth::{Caller, Conditions, Credential, Range, Role, SignedMessage};
 use strongroom_client::signing::{MessageSigner, Signing, Unsigned, sign};
+use strongroom_domain::api_keys::Held;
+use strongroom_domain::roles::CreateRole;
 use strongroom_engine::{Engine, Settings, WallClock};
 use strongroom_http::Gcra;
 use strongroom_httpsig::{Fields, Signer};
 use strongroom_store::MemoryStore;
 use strongroom_testkit::books::{Books, Key};
-use strongroom_types::id::ApiKeyId;
+use strongroom_types::id::{ApiKeyId, RawId, RoleId};
 
 /// How long each figure is measured, and how often: the best of them is what the work takes.
 const RUN: Duration = Duration::from_millis(300);
@@ -45,6 +49,10 @@ fn main() {
     let many = measure(|| prove(&books.engine, &first));
     figure("the key, among few", some);
     figure(&format!("the key, among {keys}"), many);
+    let roles = (keys / 10).max(1);
+    let first = with_roles(&books, roles);
+    let held = measure(|| prove(&books.engine, &first));
+    figure(&format!("the key of a role, among {roles} roles"), held);
 
     let credential = books.engine.credential(&first.text).unwrap();
     let rates = (
@@ -79,6 +87,30 @@ fn main() {
     books.engine.stop();
 }
 
+/// So many roles with conditions, and a key that holds the last: what follows is measured with it.
+fn with_roles(books: &Books, roles: u32) -> Key {
+    let owner = Held {
+        id: ApiKeyId(RawId::ZERO),
+        permissions: Role::Owner.permissions(),
+        is_restricted: false,
+    };
+    let made = (0..roles).map(|n| {
+        let role = CreateRole {
+            name: format!("role {n}"),
+            description: None,
+            permissions: Role::Operator.permissions(),
+            conditions: Conditions {
+                networks: vec![Range::parse("10.0.0.0/8").unwrap()],
+                ..Conditions::default()
+            },
+            held: owner.clone(),
+        };
+        books.run(role).unwrap().resource().unwrap()
+    });
+    let last = RoleId(made.last().unwrap().raw);
+    books.key_of(last)
+}
+
 type Rates = (Gcra<ApiKeyId>, Gcra<u8>);
 
 fn prove(engine: &Engine, key: &Key) {
@@ -89,6 +121,9 @@ fn limited(engine: &Engine, credential: &Arc<Credential>, rates: &Rates) {
     let now = engine.now();
     black_box(rates.0.count(credential.id, 1, now));
     black_box(rates.1.count(1, 1, now));
+    let bound = credential.conditions.as_ref().unwrap();
+    let address = IpAddr::from([10, 1, 2, 3]);
+    black_box(bound.admit(now, address).unwrap());
     black_box(Caller::<CreatePayouts>::authorize(credential).ok().unwrap());
 }
 

@@ -15,7 +15,7 @@ use strongroom_domain::wallets::{CreateWallet, WalletType};
 use strongroom_engine::{Clock, Committed, Engine, Envelope, Failure, Settings};
 use strongroom_store::Store;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, OrganizationId, RawId, RequestId, WalletId};
+use strongroom_types::id::{AnyId, OrganizationId, RawId, RequestId, RoleId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::money::Money;
@@ -123,10 +123,27 @@ impl Books {
         )
     }
 
+    /// A new key that holds a role by its id, unsigned.
+    pub fn key_of(&self, role: RoleId) -> Key {
+        let nothing = PermissionSet::NONE.clone();
+        let (signing, dialect) = (SigningPolicy::Never, Dialect::Nextapi);
+        self.made(Role::Custom, (nothing, Some(role)), signing, dialect)
+    }
+
     pub fn key_with(
         &self,
         role: Role,
         permissions: PermissionSet,
+        signing: SigningPolicy,
+        dialect: Dialect,
+    ) -> Key {
+        self.made(role, (permissions, None), signing, dialect)
+    }
+
+    fn made(
+        &self,
+        role: Role,
+        (permissions, role_id): (PermissionSet, Option<RoleId>),
         signing: SigningPolicy,
         dialect: Dialect,
     ) -> Key {
@@ -142,6 +159,7 @@ impl Books {
             name: None,
             role,
             permissions,
+            role_id,
             dialect,
             signing,
             expires_at: None,

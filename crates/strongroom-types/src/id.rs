@@ -245,6 +245,10 @@ registry! {
     Cash = 60, "cash", CashId;
     /// What was sold at once, and how it was paid. On the wire it is a transaction, like the movements of money.
     Sale = 61, "txn", SaleId;
+    /// A named set of permissions.
+    Role = 62, "role", RoleId;
+    /// What an organization bounds its requests by; the number zero.
+    RateLimits = 63, "rlim", RateLimitsId;
     /// A request for money that is paid on the hosted page. Random throughout: whoever knows it may pay.
     PaymentLink = 70, "plink", PaymentLinkId;
     /// What payouts from a wallet to banks leave by. Shares its wallet's number.

@@ -76,6 +76,7 @@ fn key(
         name: Some(format!("first {} key", role.as_str())),
         role,
         permissions: role.permissions(),
+        role_id: None,
         dialect: Dialect::default(),
         signing,
         expires_at: None,

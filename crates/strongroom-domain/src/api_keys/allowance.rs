@@ -9,13 +9,13 @@ use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
 
 use crate::action::Action;
-use crate::api_keys::existing;
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::{bind, with_rights};
 
 /// What a key with a daily limit has moved on its last day.
 #[derive(Clone, Default, Encode, Decode, Classified)]
@@ -76,7 +76,7 @@ fn allowance_key(key: ApiKeyId) -> AnyId {
     }
 }
 
-/// A command of a key with limits: decided by the command, bounded by the key.
+/// A command of a key with limits, or of a role with conditions: decided by the command, bounded by the key.
 pub struct Limited<C> {
     pub command: C,
     pub key: ApiKeyId,
@@ -99,6 +99,7 @@ impl<C: Command> Command for Limited<C> {
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
         let keys = self.command.keys(facts, scope);
+        let keys = with_rights(keys, facts, self.key.any());
         allowance_keys(self.action(), self.key, keys)
     }
 
@@ -116,7 +117,7 @@ pub(crate) fn allowance_keys(action: Action, key: ApiKeyId, keys: Keys) -> Keys 
     }
 }
 
-/// A decision within the limits of a key, and counted against them.
+/// A decision within the conditions of a key's role and the limits of the key, and counted against these.
 pub(crate) fn bounded(
     action: Action,
     key: ApiKeyId,
@@ -124,10 +125,13 @@ pub(crate) fn bounded(
     facts: &Facts,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    let missing = || Rejection::new(Code::NotFound, "there is no such key");
+    let held = facts.api_key(key.any()).ok_or_else(missing)?;
+    bind(action, held, &decision, facts)?;
     let Some(direction) = direction(action) else {
         return Ok(decision);
     };
-    let Some(limits) = &existing(facts, key)?.limits else {
+    let Some(limits) = &held.limits else {
         return Ok(decision);
     };
     let Some(amount) = moved(action, &decision) else {

@@ -18,6 +18,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::with_rights;
 use crate::view;
 
 /// `PATCH /v1/api-keys/{id}`. What is `None` stays; `Some(None)` removes.
@@ -54,10 +55,9 @@ impl Command for UpdateApiKey {
         Some(Parked::again(Act::ApiKeyUpdate, &self.asked()))
     }
 
-    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        Keys::default()
-            .record(self.id.any())
-            .record(scope.organization.any())
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let keys = Keys::default().record(scope.organization.any());
+        with_rights(keys, facts, self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -69,7 +69,7 @@ impl Command for UpdateApiKey {
             return Err(Rejection::at(Code::InvalidField, "/networks_mode", text));
         }
         if let Some(held) = &self.held {
-            held.covers(&old.permissions)?;
+            held.covers(old.may(facts))?;
         }
         self.check_end(old, moment.now)?;
         let key = self.changed(old);
@@ -85,7 +85,8 @@ impl Command for UpdateApiKey {
             event: EventType::ApiKeyUpdated,
             about: Some(self.id.any()),
         };
-        let reply = view::json(&view::ApiKeyView::new(&key, moment.scope.mode));
+        let shown = key.shown(facts);
+        let reply = view::json(&view::ApiKeyView::new(&shown, moment.scope.mode));
         let decision = Decision::new(
             facts,
             Action::ApiKeyUpdated,

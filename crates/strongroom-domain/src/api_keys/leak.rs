@@ -14,6 +14,8 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::Rejection;
+use crate::roles::holding::counted;
+use crate::roles::with_rights;
 
 /// `POST /leaks`: revokes a key whose text somebody sent in. Even the last owner's: whoever finds it can use it, and the
 /// operator can make another at the command line.
@@ -28,10 +30,9 @@ impl Command for RevokeLeaked {
         Action::ApiKeyLeaked
     }
 
-    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        Keys::default()
-            .record(self.id.any())
-            .record(scope.organization.any())
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let keys = Keys::default().record(scope.organization.any());
+        with_rights(keys, facts, self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -56,6 +57,7 @@ impl Command for RevokeLeaked {
         )
         .reply(Reply::Empty)
         .change(self.id.any(), Record::ApiKey(revoked));
+        let decision = counted(decision, facts, key.role_id, None);
         let change = -i32::from(key.is_lasting_owner());
         Ok(owners_changed(decision, tenant, change))
     }

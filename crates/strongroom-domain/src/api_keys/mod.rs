@@ -13,7 +13,7 @@ use strongroom_auth::{
     SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, OauthClientId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, RoleId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -27,6 +27,8 @@ use crate::facts::{Facts, Keys};
 use crate::organizations::Tenant;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::holding::{counted, given, permissions, role_key};
+use crate::roles::with_rights;
 use crate::view;
 
 pub use allowance::{Allowance, Limited, Used};
@@ -34,7 +36,7 @@ pub(crate) use allowance::{allowance_keys, bounded, moved};
 pub use change::UpdateApiKey;
 pub use leak::RevokeLeaked;
 pub use touch::TouchApiKeys;
-pub(crate) use waiting::{person_of, with_maker};
+pub(crate) use waiting::{person_of, with_maker, with_role};
 
 /// A key as stored.
 #[derive(Clone, Encode, Decode, Classified)]
@@ -117,6 +119,10 @@ pub struct ApiKey {
     #[n(21)]
     #[class(operational)]
     pub client: Option<OauthClientId>,
+    /// The role that it holds by its id: then what it may do is what that says, and `permissions` are none.
+    #[n(24)]
+    #[class(operational)]
+    pub role_id: Option<RoleId>,
 }
 
 /// What the key that makes or changes another holds itself.
@@ -153,6 +159,12 @@ impl ApiKey {
         }
     }
 
+    /// The role's name in the log: the built-in one's, or the id of one that somebody made.
+    pub(crate) fn role_name(&self) -> String {
+        let id = self.role_id.map(|id| id.to_string());
+        id.unwrap_or_else(|| self.role.as_str().to_owned())
+    }
+
     /// Whether it counts as an owner the organization can rely on: one that is held to something makes no keys, and may not
     /// even get in.
     fn is_lasting_owner(&self) -> bool {
@@ -185,6 +197,8 @@ pub struct CreateApiKey {
     pub name: Option<String>,
     pub role: Role,
     pub permissions: PermissionSet,
+    /// A role in their place.
+    pub role_id: Option<RoleId>,
     pub dialect: Dialect,
     pub signing: SigningPolicy,
     pub expires_at: Option<Timestamp>,
@@ -213,12 +227,14 @@ impl Command for CreateApiKey {
     }
 
     fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        with_maker(self.held.as_ref()).record(scope.organization.any())
+        let keys = with_maker(self.held.as_ref()).record(scope.organization.any());
+        role_key(keys, self.role_id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        given(facts, self.role_id)?;
         if let Some(held) = &self.held {
-            held.covers(&self.permissions)?;
+            held.covers(permissions(facts, self.role_id, &self.permissions))?;
         }
         if self.expires_at.is_some_and(|end| end <= moment.now) {
             return Err(Rejection::at(
@@ -238,24 +254,25 @@ impl Command for CreateApiKey {
             about: Some(key.id.any()),
         };
         let reply = view::json(&view::ApiKeyView::with_secrets(
-            &key,
+            &key.shown(facts),
             moment.scope.mode,
             &self.minted,
         ));
-        Ok(Decision::new(
+        let decision = Decision::new(
             facts,
             Action::ApiKeyCreated,
             key.id.any(),
             Movement::none(),
             vec![event],
         )
-        .detail("role", key.role.as_str())
+        .detail("role", key.role_name())
         .reply(Reply::Secret(reply))
         .change(
             moment.scope.organization.any(),
             Record::Tenant(with_owners(tenant, change)),
         )
-        .change(key.id.any(), Record::ApiKey(key)))
+        .change(key.id.any(), Record::ApiKey(key));
+        Ok(counted(decision, facts, None, self.role_id))
     }
 }
 
@@ -283,6 +300,7 @@ impl CreateApiKey {
             person: None,
             user: None,
             client: None,
+            role_id: self.role_id,
             signed_by: Some(self.signed_by.clone()).filter(|by| *by != SignedBy::default()),
         }
     }
@@ -349,15 +367,15 @@ impl Command for RollApiKey {
         Some(Parked::again(Act::ApiKeyRoll, &self.asked()))
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        with_maker(self.held.as_ref()).record(self.id.any())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        with_rights(with_maker(self.held.as_ref()), facts, self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let old = existing(facts, self.id)?;
         valid(old, moment.now)?;
         if let Some(held) = &self.held {
-            held.covers(&old.permissions)?;
+            held.covers(old.may(facts))?;
         }
 
         // From here it must succeed.
@@ -385,11 +403,12 @@ impl Command for RollApiKey {
             about: Some(self.id.any()),
         };
         let reply = view::json(&view::ApiKeyView::with_secrets(
-            &key,
+            &key.shown(facts),
             moment.scope.mode,
             &self.minted,
         ));
-        Ok(Decision::new(
+        let role = key.role_id;
+        let decision = Decision::new(
             facts,
             Action::ApiKeyRolled,
             self.id.any(),
@@ -399,7 +418,8 @@ impl Command for RollApiKey {
         .detail("new_key", key.id.to_string())
         .reply(Reply::Secret(reply))
         .change(self.id.any(), Record::ApiKey(retired))
-        .change(key.id.any(), Record::ApiKey(key)))
+        .change(key.id.any(), Record::ApiKey(key));
+        Ok(counted(decision, facts, None, role))
     }
 }
 
@@ -417,10 +437,9 @@ impl Command for RevokeApiKey {
         Action::ApiKeyRevoked
     }
 
-    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        Keys::default()
-            .record(self.id.any())
-            .record(scope.organization.any())
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let keys = Keys::default().record(scope.organization.any());
+        with_rights(keys, facts, self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -438,7 +457,7 @@ impl Command for RevokeApiKey {
                 "a key that is held to networks, certificates or limits revokes itself alone";
             return Err(Rejection::new(Code::PermissionNotHeld, text));
         }
-        if key.permissions.is_everything()
+        if key.may(facts).is_everything()
             && self
                 .held
                 .as_ref()
@@ -462,7 +481,8 @@ impl Command for RevokeApiKey {
             event: EventType::ApiKeyRevoked,
             about: Some(self.id.any()),
         };
-        let reply = view::json(&view::ApiKeyView::new(&revoked, moment.scope.mode));
+        let shown = revoked.shown(facts);
+        let reply = view::json(&view::ApiKeyView::new(&shown, moment.scope.mode));
         let decision = Decision::new(
             facts,
             Action::ApiKeyRevoked,
@@ -472,6 +492,7 @@ impl Command for RevokeApiKey {
         )
         .reply(Reply::Stored(reply))
         .change(self.id.any(), Record::ApiKey(revoked));
+        let decision = counted(decision, facts, key.role_id, None);
         Ok(owners_changed(decision, tenant, -i32::from(owner)))
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use strongroom_auth::{MoneyLimits, Networks, Range};
-use strongroom_types::id::ApiKeyId;
+use strongroom_types::id::{ApiKeyId, RoleId};
 
 use crate::api_keys::{ApiKey, CreateApiKey, Held, RollApiKey, UpdateApiKey};
 use crate::facts::{Facts, Keys};
@@ -37,6 +37,7 @@ impl CreateApiKey {
             name,
             role,
             permissions,
+            role_id,
             dialect,
             signing,
             expires_at,
@@ -47,7 +48,7 @@ impl CreateApiKey {
             minted: _,
             held: _,
         } = self;
-        json!({
+        let mut asked = json!({
             "signing_scheme": signed_by.scheme,
             "public_keys": signed_by.keys,
             "type": key_type,
@@ -60,7 +61,16 @@ impl CreateApiKey {
             "networks": networks.as_ref().map(asked_networks),
             "limits": limits,
             "client_certificates": certificates,
-        })
+        });
+        with_role(&mut asked, *role_id);
+        asked
+    }
+}
+
+/// Only where one is named: the text of other requests stays what was agreed to.
+pub(crate) fn with_role(asked: &mut Value, role: Option<RoleId>) {
+    if let (Some(role), Some(fields)) = (role, asked.as_object_mut()) {
+        fields.insert("role_id".into(), json!(role));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::{RoleBody, with_rights};
 use crate::view::json;
 
 /// A command of a key, and the approval that it says it has.
@@ -34,18 +35,15 @@ impl<C: Command> Command for Gated<C> {
     }
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
-        let mut keys = self
-            .command
-            .keys(facts, scope)
-            .record(policies_key())
-            .record(self.maker.any());
+        let keys = self.command.keys(facts, scope).record(policies_key());
+        let mut keys = with_rights(keys, facts, self.maker.any());
         let Some(id) = self.approval else {
             return keys;
         };
         keys = keys.record(id.any());
         let votes = facts.approval(id).map(|approval| &approval.body.votes);
         for vote in votes.into_iter().flatten() {
-            keys = keys.record(vote.key.any());
+            keys = with_rights(keys, facts, vote.key.any());
         }
         keys
     }
@@ -178,9 +176,11 @@ impl<C: Command> Gated<C> {
         // From here it must succeed.
         let mut ended = approval.ended(ApprovalStatus::Executed, moment.now);
         ended.body.resource = Some(decision.resource);
-        if ended.body.act == Act::ApiKeyCreate {
-            decision = vouched(decision);
-        }
+        decision = match ended.body.act {
+            Act::ApiKeyCreate => vouched(decision),
+            Act::RoleChange => answered(decision, facts),
+            _ => decision,
+        };
         let decision = told(decision, &ended, &[EventType::ApprovalExecuted]);
         Ok(decision
             .job(Job::ApprovalDone(id))
@@ -198,6 +198,25 @@ fn vouched(mut decision: Decision) -> Decision {
             };
             *record = std::sync::Arc::new(Record::ApiKey(key));
         }
+    }
+    decision
+}
+
+/// What others agreed to widen makes nobody answer for it who did not before.
+fn answered(mut decision: Decision, facts: &Facts) -> Decision {
+    for (id, record) in &mut decision.changes {
+        let agreed = match (record.as_ref(), facts.record(*id).map(AsRef::as_ref)) {
+            (Record::ApiKey(key), Some(Record::ApiKey(old))) => Record::ApiKey(ApiKey {
+                person: old.person,
+                ..key.clone()
+            }),
+            (Record::Role(role), Some(Record::Role(old))) => Record::Role(RoleBody {
+                widened_by: old.widened_by.clone(),
+                ..role.clone()
+            }),
+            _ => continue,
+        };
+        *record = std::sync::Arc::new(agreed);
     }
     decision
 }

@@ -22,6 +22,7 @@ use strongroom_types::money::Money;
 use strongroom_types::time::Timestamp;
 
 use crate::api_keys::ApiKey;
+use crate::facts::Facts;
 use crate::rejection::Rejection;
 
 pub use gate::Gated;
@@ -70,6 +71,8 @@ named! {
     ApiKeyRoll = 6, "api_key_roll";
     /// Changes of policies themselves.
     ApprovalPolicy = 7, "approval_policy";
+    /// Another role for a person, and other rights for a role.
+    RoleChange = 20, "role_change";
 }
 
 named! {
@@ -254,8 +257,8 @@ impl ApprovalBody {
 
 impl Asked {
     /// Whether a key counts for this policy now.
-    fn counts(&self, key: &ApiKey, now: Timestamp) -> bool {
-        may_approve(key, now) && (self.roles.is_empty() || self.roles.contains(&key.role))
+    fn counts(&self, key: &ApiKey, facts: &Facts, now: Timestamp) -> bool {
+        may_approve(key, facts, now) && (self.roles.is_empty() || self.roles.contains(&key.role))
     }
 }
 
@@ -263,6 +266,18 @@ fn is_good(key: &ApiKey, now: Timestamp) -> bool {
     key.status == CredentialStatus::Active && key.expires_at.is_none_or(|end| now < end)
 }
 
-fn may_approve(key: &ApiKey, now: Timestamp) -> bool {
-    is_good(key, now) && key.permissions.allows(ApproveApprovals::NAME).is_some()
+fn may_approve(key: &ApiKey, facts: &Facts, now: Timestamp) -> bool {
+    is_good(key, now) && key.may(facts).allows(ApproveApprovals::NAME).is_some()
+}
+
+/// Whom a key stands for: the person it belongs to, and whoever widened its role by himself.
+fn persons(key: &ApiKey, facts: &Facts) -> Vec<ApiKeyId> {
+    let role = key.role_id.and_then(|id| facts.role(id));
+    let widened = role.map(|role| role.widened_by.iter().copied());
+    let own = std::iter::once(key.person());
+    own.chain(widened.into_iter().flatten()).collect()
+}
+
+fn meet(some: &[ApiKeyId], others: &[ApiKeyId]) -> bool {
+    some.iter().any(|person| others.contains(person))
 }

@@ -9,8 +9,8 @@ use crate::action::Action;
 use crate::api_keys::{ApiKey, allowance_keys, bounded};
 use crate::approvals::gate::{changed, expired};
 use crate::approvals::{
-    Approval, ApprovalBody, ApprovalStatus, ApprovalView, Parked, Policies, Vote, is_good,
-    policies_key,
+    Approval, ApprovalBody, ApprovalStatus, ApprovalView, Asked, Parked, Policies, Vote, is_good,
+    meet, persons, policies_key,
 };
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
@@ -19,6 +19,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::with_rights;
 use crate::view::json;
 
 /// `POST /v1/approvals/{id}/approve`.
@@ -55,29 +56,29 @@ impl Command for Approve {
     }
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
-        let mut keys = Keys::default()
-            .record(self.id.any())
-            .record(self.key.any())
-            .record(policies_key());
+        let keys = Keys::default().record(self.id.any()).record(policies_key());
+        let mut keys = with_rights(keys, facts, self.key.any());
         let Some(approval) = facts.approval(self.id) else {
             return keys;
         };
         if let Some(request) = approval.request() {
             keys = request.command.keys(facts, scope);
-            keys = keys.record(policies_key());
+            keys = with_rights(keys, facts, self.key.any()).record(policies_key());
             keys = allowance_keys(request.command.action(), approval.body.maker, keys);
         }
         for vote in &approval.body.votes {
-            keys = keys.record(vote.key.any());
+            keys = with_rights(keys, facts, vote.key.any());
         }
-        keys.record(approval.body.maker.any())
+        with_rights(keys, facts, approval.body.maker.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let approval = existing(facts, self.id)?;
         is_pending(approval, moment.now)?;
         let key = approver(facts, self.key, approval, moment.now)?;
-        if approval.body.votes.iter().any(|v| v.person == key.person()) {
+        let own = persons(key, facts);
+        let is_his = |vote: &Vote| meet(&own, &voters(vote, facts));
+        if approval.body.votes.iter().any(is_his) {
             let text = "the same person has approved it already";
             return Err(Rejection::new(Code::SamePerson, text));
         }
@@ -120,8 +121,13 @@ impl Command for Reject {
         Action::ApprovalRejected
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default().record(self.id.any()).record(self.key.any())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = with_rights(Keys::default().record(self.id.any()), facts, self.key.any());
+        let maker = facts.approval(self.id).map(|approval| approval.body.maker);
+        match maker {
+            Some(maker) => with_rights(keys, facts, maker.any()),
+            None => keys,
+        }
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -237,26 +243,49 @@ fn approver<'a>(
 ) -> Result<&'a ApiKey, Rejection> {
     let key = key_of(facts, id)?;
     let body = &approval.body;
-    if key.person() == body.maker_person {
-        let text = "whoever asked for it, or made this key, does not approve it";
+    if meet(&persons(key, facts), &makers_persons(body, facts)) {
+        let text = "whoever asked for it, made this key or widened its role does not approve it";
         return Err(Rejection::new(Code::SamePerson, text));
     }
-    if !body.policies.iter().any(|asked| asked.counts(key, now)) {
+    let counts = |asked: &Asked| asked.counts(key, facts, now);
+    if !body.policies.iter().any(counts) {
         let text = "the policy asks for approvals of other roles";
         return Err(Rejection::new(Code::NotAnApprover, text));
     }
     Ok(key)
 }
 
-/// Whether each policy has the approvals that it asks for, by the rights that who gave them has now.
+/// Whom the maker stands for.
+fn makers_persons(body: &ApprovalBody, facts: &Facts) -> Vec<ApiKeyId> {
+    let maker = facts.api_key(body.maker.any());
+    let mut all = maker.map_or_else(Vec::new, |maker| persons(maker, facts));
+    all.push(body.maker_person);
+    all
+}
+
+/// Whom the giver of a vote stands for, then and now.
+fn voters(vote: &Vote, facts: &Facts) -> Vec<ApiKeyId> {
+    let key = facts.api_key(vote.key.any());
+    let mut all = key.map_or_else(Vec::new, |key| persons(key, facts));
+    all.push(vote.person);
+    all
+}
+
+/// Whether each policy has the approvals that it asks for, by the rights that who gave them has now, each of another person.
 pub(super) fn satisfied(body: &ApprovalBody, facts: &Facts, now: Timestamp) -> bool {
+    let maker = makers_persons(body, facts);
     body.policies.iter().all(|asked| {
-        let counts = |vote: &&Vote| {
+        let (mut seen, mut count) = (maker.clone(), 0_u32);
+        for vote in &body.votes {
             let key = facts.api_key(vote.key.any());
-            key.is_some_and(|key| asked.counts(key, now))
-        };
-        let count = body.votes.iter().filter(counts).count();
-        u32::try_from(count).is_ok_and(|count| count >= asked.approvals)
+            let all = voters(vote, facts);
+            let counts = key.is_some_and(|key| asked.counts(key, facts, now));
+            if counts && !meet(&all, &seen) {
+                count += 1;
+                seen.extend(all);
+            }
+        }
+        count >= asked.approvals
     })
 }
 
@@ -303,7 +332,7 @@ fn makers(
     now: Timestamp,
 ) -> Result<ApiKeyId, Rejection> {
     let maker = key_of(facts, approval.body.maker)?;
-    let holds = maker.permissions.allows(command.permission()).is_some();
+    let holds = maker.may(facts).allows(command.permission()).is_some();
     match is_good(maker, now) && holds {
         true => Ok(maker.id),
         false => {

@@ -1,18 +1,22 @@
 //! What others change about a person, and the password, which he alone does.
 
+use serde_json::json;
+use strongroom_auth::CredentialStatus;
 use strongroom_auth::permission::{ManageUsers, OwnAccount};
-use strongroom_auth::{CredentialStatus, PermissionSet, Role};
 use strongroom_types::id::{SessionId, UserId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of};
+use crate::api_keys::{ApiKey, Held, person_of, with_role};
+use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::Grant;
+use crate::roles::holding::{conditions, counted, given, role_key};
 use crate::sessions::{Session, SessionBody};
 use crate::users::staff::staff;
 use crate::users::{
@@ -24,7 +28,7 @@ use crate::view;
 fn keys_of(facts: &Facts, id: UserId) -> Keys {
     let keys = Keys::default().record(id.any()).record(staff_key());
     match facts.user(id) {
-        Some(user) => keys.record(user.body.key.any()),
+        Some(user) => role_key(keys.record(user.body.key.any()), user.body.role_id),
         None => keys,
     }
 }
@@ -42,7 +46,7 @@ fn changeable<'f>(
     }
     // SECURITY: who has more than oneself is not to be cut down, or taken over, from below.
     if let Some(held) = held {
-        held.covers(&user.body.permissions)?;
+        held.covers(user.body.may(facts))?;
     }
     Ok(user)
 }
@@ -63,7 +67,7 @@ fn keeps_an_owner(facts: &Facts, old: &UserBody, new: &UserBody) -> Result<(), R
 pub struct UpdateUser {
     pub id: UserId,
     pub name: Option<String>,
-    pub rights: Option<(Role, PermissionSet)>,
+    pub rights: Option<Grant>,
     pub held: Option<Held>,
 }
 
@@ -74,8 +78,25 @@ impl Command for UpdateUser {
         Action::UserUpdated
     }
 
+    fn act(&self) -> Option<Act> {
+        Some(Act::RoleChange)
+    }
+
+    /// The rights alone are asked for: what somebody is called is nobody's right.
+    fn parked(&self, _: &Facts, _: Scope) -> Option<Parked> {
+        let grant = self.rights.as_ref()?;
+        let mut asked = json!({
+            "user_id": self.id,
+            "role": grant.role,
+            "permissions": grant.permissions,
+        });
+        with_role(&mut asked, grant.role_id);
+        Some(Parked::again(Act::RoleChange, &asked))
+    }
+
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = keys_of(facts, self.id);
+        let keys = role_key(keys, self.rights.as_ref().and_then(|grant| grant.role_id));
         match &self.held {
             Some(held) => keys.record(held.id.any()),
             None => keys,
@@ -84,32 +105,30 @@ impl Command for UpdateUser {
 
     fn decide(&self, facts: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
         let user = changeable(facts, self.id, self.held.as_ref())?;
-        if let (Some(held), Some((_, permissions))) = (&self.held, &self.rights) {
-            held.covers(permissions)?;
-        }
         let line = line_of(facts, user)?;
         let mut body = user.body.clone();
-        if let Some((role, permissions)) = &self.rights {
-            body.role = *role;
-            body.permissions.clone_from(permissions);
+        if let Some(grant) = &self.rights {
+            given(facts, grant.role_id)?;
+            body.role = grant.role;
+            body.permissions.clone_from(&grant.permissions);
+            body.role_id = grant.role_id;
+        }
+        if let Some(held) = self.held.as_ref().filter(|_| self.rights.is_some()) {
+            held.covers(body.may(facts))?;
         }
         keeps_an_owner(facts, &user.body, &body)?;
 
         // From here it must succeed.
         // SECURITY: whoever widens what somebody may do answers for it: he is no second pair of eyes for him, even if others agreed to
         // the invitation.
-        let widened = body
-            .permissions
-            .beyond(&user.body.permissions)
-            .next()
-            .is_some();
-        let person = match widened {
+        let person = match widens(facts, &user.body, &body) {
             true => person_of(facts, self.held.as_ref()),
             false => line.person,
         };
         let line = ApiKey {
             role: body.role,
             permissions: body.permissions.clone(),
+            role_id: body.role_id,
             person,
             ..line.clone()
         };
@@ -118,18 +137,25 @@ impl Command for UpdateUser {
         if let (Some(profile), Some(name)) = (&mut profile, &self.name) {
             profile.name.clone_from(name);
         }
-        let role = body.role.as_str();
         let changed = User { body, profile };
-        let reply = view::json(&UserView::new(&changed));
-        Ok(
-            told(facts, Action::UserUpdated, EventType::UserUpdated, self.id)
-                .detail("role", role)
-                .reply(Reply::Stored(reply))
-                .change(staff_key(), Record::Staff(staff))
-                .change(line.id.any(), Record::ApiKey(line))
-                .change(self.id.any(), Record::User(changed)),
-        )
+        let reply = view::json(&UserView::new(&changed.shown(facts)));
+        let (before, after) = (user.body.role_id, line.role_id);
+        let decision = told(facts, Action::UserUpdated, EventType::UserUpdated, self.id)
+            .detail("role", line.role_name())
+            .reply(Reply::Stored(reply))
+            .change(staff_key(), Record::Staff(staff))
+            .change(line.id.any(), Record::ApiKey(line))
+            .change(self.id.any(), Record::User(changed));
+        Ok(counted(decision, facts, before, after))
     }
+}
+
+/// Whether he may do more by the new than by the old.
+fn widens(facts: &Facts, old: &UserBody, new: &UserBody) -> bool {
+    let more = new.may(facts).beyond(old.may(facts)).next().is_some();
+    let bound = |body: &UserBody| conditions(facts, body.role_id).cloned();
+    let loosened = bound(old).is_some() && bound(old) != bound(new);
+    more || loosened
 }
 
 /// `POST /v1/users/{id}/deactivate`: his sessions end with it, and his address is free for another invitation.
@@ -180,14 +206,15 @@ impl Command for DeactivateUser {
             body,
             profile: user.profile.clone(),
         };
-        let reply = view::json(&UserView::new(&gone));
+        let reply = view::json(&UserView::new(&gone.shown(facts)));
         let (action, event) = (Action::UserDeactivated, EventType::UserDeactivated);
-        Ok(told(facts, action, event, self.id)
+        let decision = told(facts, action, event, self.id)
             .reply(Reply::Stored(reply))
             .release(Field::UserEmail, email.as_deref(), self.id.any())
             .change(staff_key(), Record::Staff(staff))
             .change(line.id.any(), Record::ApiKey(line))
-            .change(self.id.any(), Record::User(gone)))
+            .change(self.id.any(), Record::User(gone));
+        Ok(counted(decision, facts, user.body.role_id, None))
     }
 }
 
@@ -214,7 +241,7 @@ impl Command for EndSessionsOf {
         // From here it must succeed.
         let mut ended = user.clone();
         ended.body.sessions_from = moment.sequence;
-        let reply = view::json(&UserView::new(&ended));
+        let reply = view::json(&UserView::new(&ended.shown(facts)));
         let (action, event) = (Action::UserSessionsEnded, EventType::UserSessionsEnded);
         Ok(told(facts, action, event, self.id)
             .reply(Reply::Stored(reply))
@@ -238,10 +265,14 @@ impl Command for ChangePassword {
         Action::UserPasswordChanged
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default()
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = Keys::default()
             .record(self.user.any())
-            .record(self.session.any())
+            .record(self.session.any());
+        role_key(
+            keys,
+            facts.user(self.user).and_then(|user| user.body.role_id),
+        )
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -274,7 +305,7 @@ impl Command for ChangePassword {
             },
             trace: session.trace.clone(),
         };
-        let reply = view::json(&UserView::new(&changed));
+        let reply = view::json(&UserView::new(&changed.shown(facts)));
         let (action, event) = (Action::UserPasswordChanged, EventType::UserPasswordChanged);
         Ok(told(facts, action, event, self.user)
             .reply(Reply::Stored(reply))

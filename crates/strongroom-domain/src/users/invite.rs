@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use strongroom_auth::CredentialStatus;
 use strongroom_auth::permission::{CreateUsers, Operate};
 use strongroom_auth::{PermissionSet, Role};
-use strongroom_types::id::{ApiKeyId, SubjectId, UserId};
+use strongroom_types::id::{ApiKeyId, RoleId, SubjectId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_maker};
+use crate::api_keys::{ApiKey, Held, person_of, with_maker, with_role};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -18,6 +18,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::roles::holding::{counted, given, permissions, role_key};
 use crate::users::staff::staff;
 use crate::users::{
     Invitation, MOST_PEOPLE, Password, Profile, User, UserBody, UserStatus, UserView, existing,
@@ -43,6 +44,8 @@ pub struct InviteUser {
     pub login: [u8; 16],
     pub role: Role,
     pub permissions: PermissionSet,
+    /// A role in their place.
+    pub role_id: Option<RoleId>,
     /// Milliseconds that the invitation is good.
     pub lasts: i64,
     pub minted: Minted,
@@ -66,14 +69,16 @@ impl Command for InviteUser {
     }
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        with_maker(self.held.as_ref())
+        let keys = with_maker(self.held.as_ref())
             .record(staff_key())
-            .holder(Field::UserEmail, &self.email)
+            .holder(Field::UserEmail, &self.email);
+        role_key(keys, self.role_id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
+        given(facts, self.role_id)?;
         if let Some(held) = &self.held {
-            held.covers(&self.permissions)?;
+            held.covers(permissions(facts, self.role_id, &self.permissions))?;
         }
         if let Some(holder) = facts.holder(Field::UserEmail, &self.email) {
             let text = format!("the address belongs to `{holder}`");
@@ -93,15 +98,18 @@ impl Command for InviteUser {
             person: person_of(facts, self.held.as_ref()),
             ..user.body.line(self.minted.line_hash, secret)
         };
-        let reply = view::json(&UserView::invited(&user, &self.minted.invitation));
+        let shown = user.shown(facts);
+        let reply = view::json(&UserView::invited(&shown, &self.minted.invitation));
+        let (role, staff_key) = (line.role_name(), staff_key());
         let staff = staff.after(None, Some(&user.body));
-        Ok(told(facts, Action::UserInvited, EventType::UserInvited, id)
-            .detail("role", self.role.as_str())
+        let decision = told(facts, Action::UserInvited, EventType::UserInvited, id)
+            .detail("role", role)
             .reply(Reply::Secret(reply))
             .claim(Field::UserEmail, Some(&self.email), id.any())
-            .change(staff_key(), Record::Staff(staff))
+            .change(staff_key, Record::Staff(staff))
             .change(line.id.any(), Record::ApiKey(line))
-            .change(id.any(), Record::User(user)))
+            .change(id.any(), Record::User(user));
+        Ok(counted(decision, facts, None, self.role_id))
     }
 }
 
@@ -130,6 +138,7 @@ impl InviteUser {
             invited_by: self.held.as_ref().map(|held| held.id),
             last_login_at: None,
             created_at: moment.now,
+            role_id: self.role_id,
         };
         let profile = Some(Profile {
             name: self.name.clone(),
@@ -140,13 +149,15 @@ impl InviteUser {
 
     /// As others see it who are to agree.
     fn asked(&self) -> Value {
-        json!({
+        let mut asked = json!({
             "name": self.name,
             "email": self.email,
             "role": self.role,
             "permissions": self.permissions,
             "expires_in": self.lasts / 1_000,
-        })
+        });
+        with_role(&mut asked, self.role_id);
+        asked
     }
 }
 
@@ -168,7 +179,7 @@ impl Command for AcceptInvitation {
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = Keys::default().record(self.user.any()).record(staff_key());
         match facts.user(self.user) {
-            Some(user) => keys.record(user.body.key.any()),
+            Some(user) => role_key(keys.record(user.body.key.any()), user.body.role_id),
             None => keys,
         }
     }
@@ -196,7 +207,7 @@ impl Command for AcceptInvitation {
         let staff = staff(facts).after(Some(&user.body), Some(&body));
         let profile = user.profile.clone();
         let joined = User { body, profile };
-        let reply = view::json(&UserView::new(&joined));
+        let reply = view::json(&UserView::new(&joined.shown(facts)));
         Ok(
             told(facts, Action::UserJoined, EventType::UserJoined, self.user)
                 .reply(Reply::Stored(reply))

@@ -14,7 +14,7 @@ mod view;
 use minicbor::{Decode, Encode};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, SubjectId, UserId};
+use strongroom_types::id::{ApiKeyId, RoleId, SubjectId, UserId};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
@@ -139,6 +139,10 @@ pub struct UserBody {
     #[n(18)]
     #[class(operational)]
     pub created_at: Timestamp,
+    /// The role that he holds by its id: then what he may do is what that says, and `permissions` are none.
+    #[n(24)]
+    #[class(operational)]
+    pub role_id: Option<RoleId>,
 }
 
 /// Who a person is.
@@ -258,6 +262,7 @@ impl UserBody {
             certificates: None,
             person: None,
             user: Some(self.id),
+            role_id: self.role_id,
             signed_by: None,
             client: None,
         }

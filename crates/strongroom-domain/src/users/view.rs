@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use strongroom_auth::{PermissionSet, Role};
-use strongroom_types::id::{ApiKeyId, UserId};
+use strongroom_types::id::{ApiKeyId, RoleId, UserId};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 
@@ -16,6 +16,7 @@ pub struct UserView<'a> {
     pub name: Option<&'a str>,
     pub email: Option<&'a str>,
     pub role: Role,
+    pub role_id: Option<RoleId>,
     pub permissions: &'a PermissionSet,
     pub status: &'static str,
     /// Who he is among the keys: what approvals and alerts name.
@@ -54,6 +55,7 @@ impl<'a> UserView<'a> {
             invited_by,
             last_login_at,
             created_at,
+            role_id,
         } = &user.body;
         let profile = user.profile.as_ref();
         let factors = [("totp", totp.is_some()), ("passkey", !passkeys.is_empty())];
@@ -63,6 +65,7 @@ impl<'a> UserView<'a> {
             name: profile.map(|profile| profile.name.as_str()),
             email: profile.map(|profile| profile.email.as_str()),
             role: *role,
+            role_id: *role_id,
             permissions,
             status: status.as_str(),
             key_id: *key,

@@ -13,6 +13,7 @@ mod links;
 mod oauth;
 mod people;
 mod reports;
+mod roles;
 mod shop;
 mod webhooks;
 
@@ -203,6 +204,7 @@ fn records() -> Vec<(&'static str, Record)> {
                 owner_keys: 1,
                 webhooks: Some(2),
                 open_alerts: None,
+                roles: None,
             }),
         ),
         (
@@ -255,6 +257,7 @@ fn records() -> Vec<(&'static str, Record)> {
     all.extend(banks::records());
     all.extend(reports::records());
     all.extend(oauth::records());
+    all.extend(roles::records());
     all
 }
 
@@ -308,6 +311,7 @@ fn api_key() -> ApiKey {
         user: None,
         signed_by: None,
         client: None,
+        role_id: None,
     }
 }
 

@@ -58,6 +58,7 @@ pub fn user() -> User {
         invited_by: Some(ApiKeyId(raw(34))),
         last_login_at: Some(Timestamp(14)),
         created_at: Timestamp(15),
+        role_id: None,
     };
     let profile = Some(Profile {
         name: "Ana Cruz".into(),

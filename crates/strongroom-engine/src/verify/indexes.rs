@@ -28,8 +28,8 @@ use crate::verify::due::{Due, is_plausible};
 use crate::verify::files;
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
-use crate::verify::shop;
 use crate::verify::unread::Unread;
+use crate::verify::{roles, shop};
 use crate::webhooks::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, WebhookWork, is_lane_of, open_work};
 
 /// Locators read at once.
@@ -161,8 +161,8 @@ impl Claims {
                 }
             }
             other => {
-                for (field, text, id) in shop::claims(other).into_iter().chain(files::claims(other))
-                {
+                let claims = shop::claims(other).into_iter().chain(roles::claims(other));
+                for (field, text, id) in claims.chain(files::claims(other)) {
                     claim(field, Some(&text), id);
                 }
             }

@@ -20,6 +20,7 @@ mod points;
 mod records;
 mod report;
 mod reports;
+mod roles;
 mod runs;
 mod shop;
 mod tree;
@@ -51,6 +52,7 @@ use payments::Payments;
 use records::{Changes, Checked, open_records};
 use report::Damages;
 use reports::Reports;
+use roles::Roles;
 use runs::Runs;
 use shop::Shop;
 use tree::Point;
@@ -103,6 +105,7 @@ pub fn verify(
         reports: Reports::default(),
         shop: Shop::default(),
         files: Files::default(),
+        roles: Roles::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -187,6 +190,7 @@ struct Verifier<'a> {
     reports: Reports,
     shop: Shop,
     files: Files,
+    roles: Roles,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -271,6 +275,7 @@ impl Verifier<'_> {
         self.reports.record(scope, record);
         self.shop.record(scope, record);
         self.files.record(scope, record);
+        self.roles.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
@@ -365,6 +370,7 @@ impl Verifier<'_> {
         self.reports.finish(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);
         self.files.finish(&unread, &mut damages);
+        self.roles.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

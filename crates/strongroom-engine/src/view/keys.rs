@@ -16,9 +16,17 @@ impl View<'_> {
     pub fn api_key(&mut self, id: ApiKeyId) -> Result<ApiKey, ReadFault> {
         match self.record(id.any())? {
             // A person's line is none of the keys, nor is a client's.
-            Some(Record::ApiKey(key)) if key.is_key() => Ok(key),
+            Some(Record::ApiKey(key)) if key.is_key() => self.shown(key),
             _ => Err(ReadFault::NotFound),
         }
+    }
+
+    /// With what its role allows, where it holds one.
+    fn shown(&mut self, mut key: ApiKey) -> Result<ApiKey, ReadFault> {
+        if let Some(role) = key.role_id {
+            key.permissions = self.allowed(role)?;
+        }
+        Ok(key)
     }
 
     /// Keys, newest first.
@@ -41,8 +49,10 @@ impl View<'_> {
             cursor = Some(last.id);
             for row in &rows {
                 found.looked()?;
-                if let (_, Record::ApiKey(key)) = self.open_record(row)? {
-                    found.extend(Some(key).filter(ApiKey::is_key));
+                if let (_, Record::ApiKey(key)) = self.open_record(row)?
+                    && key.is_key()
+                {
+                    found.push(self.shown(key)?);
                 }
             }
         }

@@ -19,6 +19,7 @@ mod payments;
 mod payouts;
 mod people;
 mod reports;
+mod roles;
 mod sales;
 mod shop;
 mod tokens;

@@ -17,9 +17,17 @@ impl View<'_> {
     /// [`ReadFault::NotFound`].
     pub fn user(&mut self, id: UserId) -> Result<User, ReadFault> {
         match self.record(id.any())? {
-            Some(Record::User(user)) => Ok(user),
+            Some(Record::User(user)) => self.of_role(user),
             _ => Err(ReadFault::NotFound),
         }
+    }
+
+    /// With what his role allows, where he holds one.
+    fn of_role(&mut self, mut user: User) -> Result<User, ReadFault> {
+        if let Some(role) = user.body.role_id {
+            user.body.permissions = self.allowed(role)?;
+        }
+        Ok(user)
     }
 
     /// One session, whether it goes on or not.
@@ -64,7 +72,7 @@ impl View<'_> {
             cursor = Some(last.id);
             for row in &rows {
                 if let (_, Record::User(user)) = self.open_record(row)? {
-                    found.push(user);
+                    found.push(self.of_role(user)?);
                 }
             }
         }

@@ -27,6 +27,7 @@ pub(super) fn user_rows() -> Vec<Route> {
             .about("Changes a person's name or role.")
             .sensitive()
             .recent()
+            .waits()
             .body(users::update_schema)
             .reply(users::schema),
         Route::guarded(Verb::Post, "/v1/users/{id}/deactivate", users::deactivate)

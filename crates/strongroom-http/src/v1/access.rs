@@ -1,5 +1,6 @@
 //! Who may do what, and why: the policy's own answer for a key, the keys that may do something, and what a key made use of.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hyper::Method;
@@ -20,6 +21,7 @@ use crate::query::{Parameter, Query, invalid, missing};
 use crate::routes::routes;
 use crate::schema;
 use crate::table::{Found, Table};
+use crate::v1::access_conditions;
 
 /// `GET /v1/access/explain`.
 pub async fn explain(caller: Caller<ReadAccess>, call: Call) -> Result<Answer, Problem> {
@@ -132,7 +134,8 @@ fn permission(query: &Query) -> Result<&'static str, Problem> {
 }
 
 /// What permissions are held about, and is found by its id alone.
-const RESOURCES: [Kind; 10] = [
+const RESOURCES: [Kind; 11] = [
+    Kind::Role,
     Kind::Wallet,
     Kind::Payout,
     Kind::ApiKey,
@@ -169,13 +172,17 @@ struct Explanation {
 
 /// One thing that is asked, and what comes of it. What `depends` is asked of each request.
 #[derive(Serialize)]
-struct Check {
+pub(super) struct Check {
     check: &'static str,
     outcome: &'static str,
     detail: String,
 }
 
-fn check(check: &'static str, outcome: &'static str, detail: impl Into<String>) -> Check {
+pub(super) fn check(
+    check: &'static str,
+    outcome: &'static str,
+    detail: impl Into<String>,
+) -> Check {
     Check {
         check,
         outcome,
@@ -200,7 +207,7 @@ impl Explanation {
                 "fails",
                 format!(
                     "nothing that the role `{}` holds allows it",
-                    credential.role.as_str()
+                    credential.role_name()
                 ),
             ),
         });
@@ -208,8 +215,14 @@ impl Explanation {
             true => check("resource", "passes", "it is in these books"),
             false => check("resource", "fails", "it is not in these books"),
         }));
-        let allowed = checks.iter().all(|check| check.outcome == "passes");
         checks.extend(conditions(credential));
+        let bound = credential.conditions.as_deref();
+        checks.extend(
+            bound
+                .into_iter()
+                .flat_map(|bound| access_conditions::checks(bound, now)),
+        );
+        let allowed = checks.iter().all(|check| check.outcome != "fails");
         Explanation {
             object: "access_explanation",
             actor: credential.id,
@@ -224,7 +237,7 @@ impl Explanation {
 
 fn rule(credential: &Credential, permission: &str) -> Option<String> {
     let pattern = credential.permissions.allows(permission)?;
-    Some(format!("role:{}:{pattern}", credential.role.as_str()))
+    Some(format!("role:{}:{pattern}", credential.role_name()))
 }
 
 fn state(credential: &Credential, now: Timestamp) -> Check {
@@ -286,25 +299,27 @@ fn conditions(credential: &Credential) -> Vec<Check> {
 
 /// A key that may do something.
 #[derive(Serialize)]
-struct Holder<'a> {
+struct Holder {
     object: &'static str,
     actor: ApiKeyId,
-    role: &'a str,
+    role: Cow<'static, str>,
     rule: Option<String>,
     conditions: Vec<&'static str>,
 }
 
-impl<'a> Holder<'a> {
-    fn of(credential: &'a Credential, permission: &str) -> Holder<'a> {
+impl Holder {
+    fn of(credential: &Credential, permission: &str) -> Holder {
         let depends = conditions(credential)
             .into_iter()
             .filter(|check| check.outcome == "depends");
+        let bound = credential.conditions.as_deref();
+        let bound = bound.into_iter().flat_map(access_conditions::names);
         Holder {
             object: "access_holder",
             actor: credential.id,
-            role: credential.role.as_str(),
+            role: credential.role_name(),
             rule: rule(credential, permission),
-            conditions: depends.map(|check| check.check).collect(),
+            conditions: depends.map(|check| check.check).chain(bound).collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{self, ReadAccount};
 use strongroom_auth::{Caller, Credential, Dialect, KeyType, PermissionSet, Role};
 use strongroom_domain::view::{self, AccountView};
-use strongroom_types::id::{ApiKeyId, OrganizationId, UserId};
+use strongroom_types::id::{ApiKeyId, OrganizationId, RoleId, UserId};
 use strongroom_types::mode::Mode;
 
 use crate::call::{Answer, Call};
@@ -38,6 +38,7 @@ struct VerifyView {
     #[serde(rename = "type")]
     key_type: KeyType,
     role: Role,
+    role_id: Option<RoleId>,
     permissions: Vec<&'static str>,
     dialect: Dialect,
 }
@@ -53,6 +54,7 @@ impl VerifyView {
             user_id: credential.person(),
             key_type: credential.key_type,
             role: credential.role,
+            role_id: credential.role_id,
             permissions: resolved(&credential.permissions),
             dialect: credential.dialect,
         }
@@ -91,6 +93,7 @@ pub fn verify_schema() -> Schema {
             ("user_id", schema::nullable(schema::id("user"))),
             ("type", schema::one_of(&["secret", "publishable"])),
             ("role", schema::text()),
+            ("role_id", schema::nullable(schema::id("role"))),
             ("permissions", schema::list(schema::one_of(permission::ALL))),
             ("dialect", schema::one_of(&["nextapi", "nopos"])),
         ]),

@@ -7,9 +7,10 @@ use strongroom_auth::{
     Thumbprint,
 };
 use strongroom_domain::api_keys::{CreateApiKey, RevokeApiKey, RollApiKey, UpdateApiKey};
+use strongroom_domain::roles::Grant;
 use strongroom_domain::view::{self, ApiKeyView};
 use strongroom_engine::ReadFault;
-use strongroom_types::id::ApiKeyId;
+use strongroom_types::id::{ApiKeyId, RoleId};
 use strongroom_types::mode::Mode;
 use strongroom_types::time::Timestamp;
 
@@ -23,6 +24,7 @@ use crate::v1::restrictions::{
     MODES, certificates, certificates_schema, limits, limits_schema, networks, networks_schema,
     ranges, report_only,
 };
+use crate::v1::roles::{Named, alone, named_role, role_schema};
 use crate::v1::signing_keys;
 use crate::v1::wallets::expected;
 
@@ -41,6 +43,7 @@ pub async fn create(caller: Caller<CreateKeys>, call: Call) -> Result<Answer, Pr
         name: wanted.name,
         role: wanted.role,
         permissions: wanted.permissions,
+        role_id: wanted.role_id,
         dialect: wanted.dialect,
         signing: wanted.signing,
         expires_at: wanted.expires_at,
@@ -148,6 +151,7 @@ struct Wanted {
     name: Option<String>,
     role: Role,
     permissions: PermissionSet,
+    role_id: Option<RoleId>,
     dialect: Dialect,
     signing: SigningPolicy,
     expires_at: Option<Timestamp>,
@@ -180,13 +184,18 @@ fn wanted(fields: &mut Fields<'_, '_>, mode: Mode) -> Option<Wanted> {
         scheme: signing_keys::scheme(fields).unwrap_or_default(),
         keys: signing_keys::public_keys(fields).unwrap_or_default(),
     };
-    let (role, permissions) = rights?;
+    let Grant {
+        role,
+        permissions,
+        role_id,
+    } = rights?;
     Some(Wanted {
         signed_by,
         key_type,
         name,
         role,
         permissions,
+        role_id,
         dialect: dialect.unwrap_or_default(),
         signing: signing.unwrap_or(default_signing(key_type, mode)),
         expires_at,
@@ -213,9 +222,14 @@ fn signing(text: &str) -> Option<SigningPolicy> {
     }
 }
 
-/// The role, and what it may do: a built-in role, or `custom` with permissions of its own.
-fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, PermissionSet)> {
-    let role = fields.parsed("role", &expected(ROLES), Role::parse);
+/// The role, and what it may do: a built-in role, one by its id, or `custom` with permissions of its own.
+fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<Grant> {
+    let named = named_role(fields);
+    let role = match named {
+        Some(Named::BuiltIn(role)) => Some(role),
+        Some(Named::Made(id)) => return made(fields, id, key_type),
+        None => None,
+    };
     let permissions = permissions(fields);
     let given = fields.value("permissions").is_some();
     if key_type == KeyType::Publishable {
@@ -225,14 +239,14 @@ fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, Permi
                 "of a publishable key is `publishable`, without permissions",
             );
         }
-        return Some((Role::Publishable, Role::Publishable.permissions()));
+        return Some(Grant::of(Role::Publishable));
     }
     match (role, given) {
         (Some(Role::Publishable), _) => {
             fields.invalid("role", "`publishable` is for keys of type `publishable`");
             None
         }
-        (Some(Role::Custom) | None, true) => Some((Role::Custom, permissions?)),
+        (Some(Role::Custom) | None, true) => Some(Grant::custom(permissions?)),
         (Some(Role::Custom), false) => {
             fields.fault(
                 FaultKind::FieldRequired,
@@ -245,9 +259,19 @@ fn rights(fields: &mut Fields<'_, '_>, key_type: KeyType) -> Option<(Role, Permi
             fields.invalid("permissions", "are for the role `custom` only");
             None
         }
-        (Some(role), false) => Some((role, role.permissions())),
+        (Some(role), false) => Some(Grant::of(role)),
         (None, false) => fields.required("role", None),
     }
+}
+
+/// A role by its id, for a secret key.
+fn made(fields: &mut Fields<'_, '_>, id: RoleId, key_type: KeyType) -> Option<Grant> {
+    if key_type == KeyType::Publishable {
+        let text = "of a publishable key is `publishable`, without permissions";
+        fields.invalid("role", text);
+        return None;
+    }
+    alone(fields).then(|| Grant::named(id))
 }
 
 pub fn permissions(fields: &mut Fields<'_, '_>) -> Option<PermissionSet> {
@@ -277,6 +301,8 @@ const ROLES: &[&str] = &[
     "admin",
     "operator",
     "viewer",
+    "manager",
+    "cashier",
     "publishable",
     "custom",
 ];
@@ -287,7 +313,7 @@ pub fn create_schema() -> Schema {
         vec![
             ("type", schema::one_of(TYPES)),
             ("name", schema::line(100)),
-            ("role", schema::one_of(ROLES)),
+            ("role", role_schema(ROLES)),
             ("permissions", schema::list(schema::text())),
             ("dialect", schema::one_of(DIALECTS)),
             ("signing", schema::one_of(SIGNING)),
@@ -333,6 +359,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("name", schema::nullable(schema::text())),
         ("hint", schema::text()),
         ("role", schema::one_of(ROLES)),
+        ("role_id", schema::nullable(schema::id("role"))),
         ("permissions", schema::list(schema::text())),
         ("dialect", schema::one_of(DIALECTS)),
         ("signing", schema::one_of(SIGNING)),

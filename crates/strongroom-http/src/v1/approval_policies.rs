@@ -21,7 +21,7 @@ use crate::v1::wallets::expected;
 
 /// How long a request waits when its policy does not say, in seconds.
 const WAIT: i64 = 24 * 3_600;
-const MOST_ROLES: usize = 5;
+const MOST_ROLES: usize = 7;
 
 /// `POST /v1/approval-policies`.
 pub async fn create(caller: Caller<ManagePolicies>, call: Call) -> Result<Answer, Problem> {

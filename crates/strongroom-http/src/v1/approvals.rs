@@ -130,6 +130,8 @@ pub fn roles() -> Vec<&'static str> {
         Role::Admin,
         Role::Operator,
         Role::Viewer,
+        Role::Manager,
+        Role::Cashier,
         Role::Custom,
     ]
     .iter()

@@ -4,6 +4,7 @@
 //! answers. It decides nothing.
 
 pub mod access;
+mod access_conditions;
 pub mod account;
 pub mod alerts;
 pub mod api_keys;
@@ -12,6 +13,7 @@ pub mod approvals;
 pub mod audit_logs;
 pub mod bank_files;
 pub mod checkpoints;
+mod conditions;
 pub mod contact;
 pub mod customers;
 pub mod events;
@@ -33,6 +35,7 @@ pub mod refunds;
 pub mod reports;
 pub mod request_logs;
 mod restrictions;
+pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod shifts;

@@ -1,7 +1,9 @@
 //! Shifts: opened, cash put in and taken out, counted and closed; their X and Z reports.
 
 use serde_json::{Value as Schema, json};
-use strongroom_auth::permission::{CreateShifts, ManageShifts, Permission, ReadShifts};
+use strongroom_auth::permission::{
+    CreateShifts, ManageShifts, Permission, ReadReports, ReadShifts,
+};
 use strongroom_auth::{Caller, Dialect};
 use strongroom_domain::shifts::{
     CashWay, CloseShift, MoveCash, OpenShift, ShiftReport, ShiftStatus, ShiftView,
@@ -154,7 +156,7 @@ pub async fn read(caller: Caller<ReadShifts>, call: Call) -> Result<Answer, Prob
 }
 
 /// `GET /v1/shifts/{id}/report`.
-pub async fn report(caller: Caller<ReadShifts>, call: Call) -> Result<Answer, Problem> {
+pub async fn report(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let (id, key) = (shift_id(&call), call.credential().id);
     call.read(&caller, move |view| {
         let (shift, held) = view.shift(id)?;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CreateUsers, ManageUsers, ReadUsers};
-use strongroom_auth::{Caller, PermissionSet, Role};
+use strongroom_auth::{Caller, Role};
+use strongroom_domain::roles::Grant;
 use strongroom_domain::users::{DeactivateUser, EndSessionsOf, InviteUser, UpdateUser, UserView};
 use strongroom_domain::view;
 use strongroom_types::id::UserId;
@@ -15,8 +16,8 @@ use crate::query::Parameter;
 use crate::schema;
 use crate::v1::api_keys::permissions;
 use crate::v1::contact::email;
+use crate::v1::roles::{Named, alone, named_role, role_schema};
 use crate::v1::sessions;
-use crate::v1::wallets::expected;
 
 /// How long an invitation is good, in seconds: a week unless told otherwise, at most 30 days.
 const LASTS: i64 = 7 * 86_400;
@@ -27,7 +28,7 @@ const MOST_NAME: usize = 200;
 /// `POST /v1/users`.
 pub async fn invite(caller: Caller<CreateUsers>, call: Call) -> Result<Answer, Problem> {
     let held = Some(call.held());
-    let (name, email, (role, permissions), lasts) = read_object(&call.object()?, |fields| {
+    let (name, email, grant, lasts) = read_object(&call.object()?, |fields| {
         let name = fields.text("name", MOST_NAME);
         let name = fields.required("name", name);
         let email = email(fields);
@@ -40,6 +41,11 @@ pub async fn invite(caller: Caller<CreateUsers>, call: Call) -> Result<Answer, P
         let lasts = fields.integer("expires_in", 60, LONGEST);
         Some((name?, email?, rights?, lasts.unwrap_or(LASTS)))
     })?;
+    let Grant {
+        role,
+        permissions,
+        role_id,
+    } = grant;
     let command = InviteUser {
         login: call.engine().login_name(&email),
         minted: call.engine().mint_person(call.mode()),
@@ -47,6 +53,7 @@ pub async fn invite(caller: Caller<CreateUsers>, call: Call) -> Result<Answer, P
         email,
         role,
         permissions,
+        role_id,
         lasts: lasts.saturating_mul(1_000),
         held,
     };
@@ -123,13 +130,19 @@ fn user_id(call: &Call) -> UserId {
     call.id(UserId::parse, UserId(NOBODY))
 }
 
-/// The role, and what it may do: a built-in role, or `custom` with permissions of its own; `Some(None)` where neither is
-/// named.
-fn rights(fields: &mut Fields<'_, '_>) -> Option<Option<(Role, PermissionSet)>> {
+/// The role, and what it may do: a built-in role, one by its id, or `custom` with permissions of its own; `Some(None)` where
+/// neither is named.
+fn rights(fields: &mut Fields<'_, '_>) -> Option<Option<Grant>> {
     let named = fields.raw("role").is_some();
-    let role = fields.parsed("role", &expected(ROLES), |text| {
-        Role::parse(text).filter(|role| *role != Role::Publishable)
-    });
+    let role = match named_role(fields) {
+        Some(Named::Made(id)) => return alone(fields).then(|| Some(Grant::named(id))),
+        Some(Named::BuiltIn(Role::Publishable)) => {
+            fields.invalid("role", "`publishable` is for keys");
+            return None;
+        }
+        Some(Named::BuiltIn(role)) => Some(role),
+        None => None,
+    };
     let given = fields.value("permissions").is_some();
     let permissions = permissions(fields);
     match (role, given) {
@@ -138,19 +151,21 @@ fn rights(fields: &mut Fields<'_, '_>) -> Option<Option<(Role, PermissionSet)>> 
             fields.fault(FaultKind::FieldRequired, "permissions", text);
             None
         }
-        (Some(Role::Custom), true) => Some(Some((Role::Custom, permissions?))),
-        (None, true) if !named => Some(Some((Role::Custom, permissions?))),
+        (Some(Role::Custom), true) => Some(Some(Grant::custom(permissions?))),
+        (None, true) if !named => Some(Some(Grant::custom(permissions?))),
         (Some(_), true) => {
             fields.invalid("permissions", "are for the role `custom` only");
             None
         }
-        (Some(role), false) => Some(Some((role, role.permissions()))),
+        (Some(role), false) => Some(Some(Grant::of(role))),
         (None, _) if named => None,
         (None, _) => Some(None),
     }
 }
 
-const ROLES: &[&str] = &["owner", "admin", "operator", "viewer", "custom"];
+const ROLES: &[&str] = &[
+    "owner", "admin", "operator", "viewer", "manager", "cashier", "custom",
+];
 
 /// The parameter of `GET /v1/users` beside the page.
 pub const FILTERS: &[Parameter] = &[Parameter::text(
@@ -165,7 +180,7 @@ pub fn invite_schema() -> Schema {
         vec![
             ("name", schema::line(MOST_NAME)),
             ("email", schema::line(254)),
-            ("role", schema::one_of(ROLES)),
+            ("role", role_schema(ROLES)),
             ("permissions", schema::list(schema::text())),
             ("expires_in", seconds),
         ],
@@ -177,7 +192,7 @@ pub fn update_schema() -> Schema {
         &[],
         vec![
             ("name", schema::line(MOST_NAME)),
-            ("role", schema::one_of(ROLES)),
+            ("role", role_schema(ROLES)),
             ("permissions", schema::list(schema::text())),
         ],
     )
@@ -191,6 +206,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("name", schema::nullable(schema::text())),
         ("email", schema::nullable(schema::text())),
         ("role", schema::one_of(ROLES)),
+        ("role_id", schema::nullable(schema::id("role"))),
         ("permissions", schema::list(schema::text())),
         (
             "status",

@@ -71,7 +71,7 @@ pub async fn create(caller: Caller<CreateWebhooks>, call: Call) -> Result<Answer
     let command = CreateWebhook {
         wanted,
         minted: call.engine().mint_webhook(secret, pair),
-        held: call.credential().permissions.clone(),
+        held: (*call.credential().permissions).clone(),
     };
     call.execute(&caller, command).await
 }
@@ -79,7 +79,7 @@ pub async fn create(caller: Caller<CreateWebhooks>, call: Call) -> Result<Answer
 /// `PATCH /v1/webhooks/{id}`.
 pub async fn update(caller: Caller<ManageWebhooks>, call: Call) -> Result<Answer, Problem> {
     let id = webhook_id(&call);
-    let held = call.credential().permissions.clone();
+    let held = (*call.credential().permissions).clone();
     let command = read_object(&call.object()?, |fields| {
         let described = fields.raw("description").is_some();
         let description = fields.text("description", 500);

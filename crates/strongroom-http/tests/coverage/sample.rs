@@ -147,6 +147,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/oauth/clients/") => {
             acme.post("/v1/oauth/clients", &client()).expect(201).id()
         }
+        path if path.starts_with("/v1/roles/") => acme.post("/v1/roles", &role()).expect(201).id(),
         path if path.starts_with("/v1/alerts/") => alert(acme),
         path if path.starts_with("/v1/reports/") => {
             let id = acme.post("/v1/reports", &report()).expect(202).id();
@@ -201,6 +202,9 @@ fn report() -> Value {
         "type": "balances", "format": "json",
         "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z",
     })
+/// A role that no other sample is called like.
+fn role() -> Value {
+    json!({ "name": fresh("role"), "permissions": ["read:products"], "conditions": { "max_amount": 5 } })
 }
 
 /// What no other sample moves as much as.
@@ -301,6 +305,8 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
         (_, "/v1/oauth/clients") => client(),
         (Verb::Patch, "/v1/oauth/clients/{id}") => json!({ "name": "Shop 2" }),
+        (Verb::Post, "/v1/roles") => role(),
+        (Verb::Patch, "/v1/roles/{id}") => json!({ "permissions": ["read:wallets"] }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),
         (Verb::Patch, "/v1/api-keys/{id}") => json!({ "name": "till" }),
         _ => json!({}),

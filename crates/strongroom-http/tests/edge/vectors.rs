@@ -25,6 +25,7 @@ fn key(acme: &Tenant<'_>) -> String {
         name: None,
         role: Role::Owner,
         permissions: Role::Owner.permissions(),
+        role_id: None,
         dialect: Dialect::Nextapi,
         signing: SigningPolicy::Always,
         expires_at: None,

@@ -21,6 +21,7 @@ mod products;
 mod refunds;
 mod reports;
 mod request_logs;
+mod roles;
 mod test_data;
 mod tills;
 mod tokens;

@@ -98,6 +98,7 @@ fn made(engine: &Engine, create: &Create, chosen: &SecretText) -> Result<AnyId, 
         login: engine.login_name(&create.email),
         role: create.role,
         permissions: create.role.permissions(),
+        role_id: None,
         lasts: 3_600_000,
         minted,
         held: None,
@@ -172,9 +173,16 @@ fn mode(text: &str) -> Result<Mode, String> {
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    let known = [Role::Owner, Role::Admin, Role::Operator, Role::Viewer];
+    let known = [
+        Role::Owner,
+        Role::Admin,
+        Role::Operator,
+        Role::Viewer,
+        Role::Manager,
+        Role::Cashier,
+    ];
     let found = Role::parse(text).filter(|role| known.contains(role));
-    found.ok_or_else(|| "expected owner, admin, operator or viewer".to_owned())
+    found.ok_or_else(|| "expected owner, admin, operator, viewer, manager or cashier".to_owned())
 }
 
 fn email(text: &str) -> Result<String, String> {

@@ -8,6 +8,7 @@ pub mod every_link;
 pub mod foreign;
 pub mod oauth;
 pub mod reports;
+pub mod roles;
 pub mod shop;
 
 use std::time::{SystemTime, UNIX_EPOCH};

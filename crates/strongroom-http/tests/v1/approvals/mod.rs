@@ -17,7 +17,7 @@ use strongroom_testkit::tenant::{Tenant, fresh, payout};
 const THRESHOLD: i64 = 1_000;
 
 /// Has acts of a kind wait; amounts over the threshold alone where there are any.
-fn policy(acme: &Tenant<'_>, act: &str, approvals: u32) -> String {
+pub(super) fn policy(acme: &Tenant<'_>, act: &str, approvals: u32) -> String {
     let mut body = json!({ "act": act, "approvals": approvals });
     if ["payout", "debit", "refund"].contains(&act) {
         body["threshold"] = json!({ "amount": THRESHOLD, "currency": "PHP" });
@@ -32,15 +32,15 @@ fn send(acme: &Tenant<'_>, key: &Key, target: &str, body: &Value) -> Reply {
 }
 
 /// An organization whose payouts over the threshold wait, a maker, and a payout of his.
-struct Held<'s> {
-    acme: Tenant<'s>,
+pub(super) struct Held<'s> {
+    pub(super) acme: Tenant<'s>,
     maker: Key,
     from: String,
-    to: String,
+    pub(super) to: String,
 }
 
 impl<'s> Held<'s> {
-    fn new(acme: Tenant<'s>, approvals: u32) -> Held<'s> {
+    pub(super) fn new(acme: Tenant<'s>, approvals: u32) -> Held<'s> {
         policy(&acme, "payout", approvals);
         let (from, to) = (acme.funded("master", 10_000), acme.wallet("operating"));
         let maker = acme.key(Role::Operator);
@@ -52,7 +52,7 @@ impl<'s> Held<'s> {
         }
     }
 
-    fn body(&self, minor: i64) -> Value {
+    pub(super) fn body(&self, minor: i64) -> Value {
         payout(&self.from, &self.to, minor)
     }
 
@@ -68,7 +68,7 @@ impl<'s> Held<'s> {
         self.acme.get(&path).expect(200).json()
     }
 
-    fn approve(&self, key: &Key, approval: &Value) -> Reply {
+    pub(super) fn approve(&self, key: &Key, approval: &Value) -> Reply {
         approve(&self.acme, key, approval)
     }
 
@@ -84,11 +84,11 @@ impl<'s> Held<'s> {
     }
 }
 
-fn approve(acme: &Tenant<'_>, key: &Key, approval: &Value) -> Reply {
+pub(super) fn approve(acme: &Tenant<'_>, key: &Key, approval: &Value) -> Reply {
     let path = format!("/v1/approvals/{}/approve", text(approval, "id"));
     send(acme, key, &path, &json!({ "hash": approval["hash"] }))
 }
 
-fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value[field].as_str().unwrap()
 }

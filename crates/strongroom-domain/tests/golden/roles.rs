@@ -1,0 +1,54 @@
+//! A role with every condition, and who holds it.
+
+use strongroom_auth::{Conditions, Hours, PermissionSet, Range};
+use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::record::Record;
+use strongroom_domain::roles::{RoleBody, RoleStatus};
+use strongroom_domain::users::User;
+use strongroom_types::id::{ApiKeyId, RoleId, StoreId};
+use strongroom_types::time::{Timestamp, Zone};
+
+use crate::people::user;
+use crate::{api_key, php, raw};
+
+pub fn records() -> Vec<(&'static str, Record)> {
+    let role_id = Some(RoleId(raw(60)));
+    let key = ApiKey {
+        role_id,
+        ..api_key()
+    };
+    let mut holder: User = user();
+    holder.body.role_id = role_id;
+    vec![
+        ("role", Record::Role(role())),
+        ("api_key_of_a_role", Record::ApiKey(key)),
+        ("user_of_a_role", Record::User(holder)),
+    ]
+}
+
+fn role() -> RoleBody {
+    RoleBody {
+        id: RoleId(raw(60)),
+        name: "Night cashier".into(),
+        description: Some("Sells after ten".into()),
+        permissions: PermissionSet::new(vec!["create:transactions".into()]).unwrap(),
+        conditions: Conditions {
+            max_amount: Some(5_000),
+            currencies: vec![php()],
+            stores: vec![StoreId(raw(42))],
+            own_shift: true,
+            hours: Some(Hours {
+                days: vec![5, 6],
+                from: 1_320,
+                until: 360,
+                time_zone: Zone::parse("Asia/Manila").unwrap(),
+            }),
+            networks: vec![Range::parse("10.0.0.0/8").unwrap()],
+        },
+        status: RoleStatus::Active,
+        holders: 2,
+        widened_by: vec![ApiKeyId(raw(9))],
+        created_at: Timestamp(5),
+        updated_at: Timestamp(6),
+    }
+}
