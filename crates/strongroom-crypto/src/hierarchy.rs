@@ -158,8 +158,12 @@ impl Hierarchy {
             subject,
         };
         let key = self.make(&mut self.write(), slot, 1, now_ms);
-        self.lock_subjects().put(Arc::clone(&key));
+        self.keep_subject(Arc::clone(&key));
         key
+    }
+
+    pub(crate) fn keep_subject(&self, key: Arc<DataKey>) {
+        self.lock_subjects().put(key);
     }
 
     /// Unwraps a subject's row and keeps the key for a while.

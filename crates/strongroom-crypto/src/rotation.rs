@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::data_key::DataKey;
-use crate::hierarchy::{Hierarchy, Keys, Parent, Slot};
+use crate::hierarchy::{Held, Hierarchy, Keys, Parent, Slot};
 use crate::key_row::{KeyRow, Purpose};
 use crate::root::RootKeys;
 use crate::roots::Roots;
@@ -52,25 +52,41 @@ impl Purpose {
                 | Self::Card
         )
     }
+
+    /// Whether what such keys hash is hashed again when they are replaced.
+    pub const fn is_rehashed(self) -> bool {
+        matches!(self, Self::BlindIndex)
+    }
+
+    /// Whether the keys that such keys wrap are made anew when they are replaced.
+    pub const fn is_shred(self) -> bool {
+        matches!(self, Self::Shred)
+    }
 }
 
 impl Hierarchy {
-    /// Gives every slot of a scope whose rows can be sealed again a new version, and says how many. Their rows wait in
-    /// [`Hierarchy::take_new_rows`].
-    pub fn renew(&self, scope: u32, only: Option<Purpose>, now_ms: i64) -> usize {
+    /// Gives every slot of a scope with such a purpose a new version, and says how many. Their rows wait in
+    /// [`Hierarchy::take_new_rows`]. For wrapping keys there is [`Hierarchy::plan_wrapping`].
+    pub fn renew(&self, scope: u32, of: impl Fn(Purpose) -> bool, now_ms: i64) -> usize {
         let mut keys = self.write();
         let slots: Vec<(Slot, u32)> = keys
             .by_slot
             .iter()
             .map(|(slot, (version, _))| (*slot, *version))
-            .filter(|(slot, _)| slot.scope == scope && slot.purpose.is_resealed())
-            .filter(|(slot, _)| only.is_none_or(|purpose| purpose == slot.purpose))
+            .filter(|(slot, _)| slot.scope == scope && of(slot.purpose))
             .collect();
         for (slot, version) in &slots {
             let key = self.make(&mut keys, *slot, version + 1, now_ms);
             keys.insert(*slot, version + 1, key);
         }
         slots.len()
+    }
+
+    /// Whether a scope has a key of that purpose.
+    pub fn has(&self, scope: u32, purpose: Purpose) -> bool {
+        let keys = self.read();
+        let mut slots = keys.by_slot.keys();
+        slots.any(|slot| slot.scope == scope && slot.purpose == purpose)
     }
 
     /// A slot's next version, when its key is worn out.
@@ -90,21 +106,50 @@ impl Hierarchy {
         }
     }
 
-    /// Numbers of a scope's data keys that have a newer version and seal what can be sealed again, ascending.
-    pub fn superseded(&self, scope: u32) -> Vec<u32> {
+    /// Numbers of a scope's keys of such purposes that have a newer version and are not destroyed, ascending.
+    pub fn superseded(&self, scope: u32, of: impl Fn(Purpose) -> bool) -> Vec<u32> {
         let keys = self.read();
         let mut numbers: Vec<u32> = keys
             .by_number
             .values()
-            .filter(|held| held.slot.scope == scope && held.slot.purpose.is_resealed())
-            .filter(|held| {
-                keys.current(&held.slot)
-                    .is_some_and(|key| key.number != held.key.number)
-            })
+            .filter(|held| held.slot.scope == scope && of(held.slot.purpose))
+            .filter(|held| keys.is_superseded(held))
             .map(|held| held.key.number)
             .collect();
         numbers.sort_unstable();
         numbers
+    }
+
+    /// The versions of a key without a period before its newest, newest first; none but while what they hashed is hashed
+    /// again.
+    pub fn older(&self, scope: u32, purpose: Purpose) -> Vec<Arc<DataKey>> {
+        let keys = self.read();
+        if keys.by_number.len() == keys.by_slot.len() {
+            return Vec::new();
+        }
+        let mut older: Vec<&Held> = keys
+            .by_number
+            .values()
+            .filter(|held| held.slot.scope == scope && held.slot.purpose == purpose)
+            .filter(|held| keys.is_superseded(held))
+            .collect();
+        older.sort_unstable_by_key(|held| std::cmp::Reverse(held.version));
+        older.iter().map(|held| Arc::clone(&held.key)).collect()
+    }
+
+    /// The next version of a data subject's key, wrapped under the newest shred key of its bucket. Its row waits in
+    /// [`Hierarchy::take_new_rows`].
+    pub fn renew_subject(&self, row: &KeyRow, now_ms: i64) -> Arc<DataKey> {
+        let slot = Slot {
+            scope: row.scope,
+            purpose: Purpose::Subject,
+            period: 0,
+            subject: row.subject,
+        };
+        let version = row.version.saturating_add(1);
+        let key = self.make(&mut self.write(), slot, version, now_ms);
+        self.keep_subject(Arc::clone(&key));
+        key
     }
 
     /// Whether any data key has a newer version: asked with every commit.
@@ -271,6 +316,12 @@ impl Hierarchy {
 }
 
 impl Keys {
+    fn is_superseded(&self, held: &Held) -> bool {
+        let number = held.key.number;
+        let newest = self.current(&held.slot);
+        newest.is_some_and(|key| key.number != number) && !self.destroyed.contains_key(&number)
+    }
+
     /// The row of a key in memory under another parent, under its own number.
     fn wrapped_again(&self, row: &KeyRow, parent: &Parent) -> Option<KeyRow> {
         let held = self.by_number.get(&row.number)?;

@@ -26,7 +26,7 @@ use crate::draft::{Draft, spent_hashes};
 use crate::engine::EngineState;
 use crate::envelope::Failure;
 use crate::log::Log;
-use crate::opened::{Opener, store_key};
+use crate::opened::Opener;
 use crate::queue::{Answer, Answers, Item, Outcome, Pending};
 use crate::refusals::Refusals;
 use crate::scopes::installation;
@@ -137,7 +137,7 @@ impl Commit {
     pub(crate) fn apply(&mut self, batch: &mut Batch) -> Result<(), Failure> {
         self.reseal_late(batch);
         let keys = self.shared.hierarchy.take_new_rows();
-        batch.keys.extend(keys.iter().cloned().map(store_key));
+        batch.keys.extend(keys.iter().cloned());
         // INVARIANT(ack-durable): nobody is answered before this returns.
         self.writer.apply(batch).map_err(|error| {
             // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost. Those of

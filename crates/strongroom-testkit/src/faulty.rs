@@ -210,6 +210,7 @@ impl Reader for FaultyReader {
         heads() -> Vec<HeadRow>;
         keys() -> Vec<KeyRow>;
         subject_key(scope: u32, subject: &Id) -> Option<KeyRow>;
+        subject_versions(scope: u32, subject: &Id) -> Vec<KeyRow>;
         subject_keys(after: u32, limit: usize) -> Vec<KeyRow>;
         entries(log: u32, from: u64, to: u64, descending: bool, limit: usize) -> Vec<EntryRow>;
         entry_heads(log: u32, from: u64, to: u64) -> Vec<(u64, i64, Vec<u8>)>;
