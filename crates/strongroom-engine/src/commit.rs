@@ -9,13 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use strongroom_audit::TileWriter;
-use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
-use strongroom_domain::record::Record;
-use strongroom_domain::users::UserStatus;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
-use strongroom_types::id::{AnyId, ApiKeyId, Kind, RawId};
+use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::oneshot;
@@ -261,24 +258,6 @@ impl Commit {
         };
         self.watch(draft, &pending, &outcome);
         (pending.answer, outcome)
-    }
-
-    /// Whether the key behind a command was revoked since it was queued, perhaps by the command before it.
-    fn is_revoked(&self, pending: &Pending) -> bool {
-        let number = pending.scope.number;
-        let Some(credential) = pending.actor.credential else {
-            return false;
-        };
-        let known = self.cache.get((number, credential));
-        match known.map(|slot| &*slot.record) {
-            Some(Record::ApiKey(key)) => key.status == CredentialStatus::Revoked,
-            Some(Record::User(user)) => user.body.status == UserStatus::Deactivated,
-            _ if credential.kind != Kind::ApiKey => false,
-            _ => {
-                let key = ApiKeyId(credential.raw);
-                self.shared.credentials.is_revoked(number, key)
-            }
-        }
     }
 
     fn decide(&mut self, draft: &mut Draft, pending: &Pending) -> Outcome {

@@ -44,6 +44,7 @@ mod seal;
 mod sealers;
 mod shared;
 mod spent;
+mod standing;
 mod start;
 mod text;
 mod transport;
