@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use crate::data_key::DataKey;
-use crate::hierarchy::{Held, Hierarchy, Keys, Parent, Slot};
+use crate::hierarchy::{Held, Hierarchy, Keys, Parent};
 use crate::key_row::{KeyRow, Purpose};
 use crate::root::RootKeys;
 use crate::roots::Roots;
+use crate::slot::Slot;
 
 /// A wrapping key's replacement, ready to be stored.
 pub struct Rewrap {
@@ -109,13 +110,10 @@ impl Hierarchy {
     /// Numbers of a scope's keys of such purposes that have a newer version and are not destroyed, ascending.
     pub fn superseded(&self, scope: u32, of: impl Fn(Purpose) -> bool) -> Vec<u32> {
         let keys = self.read();
-        let mut numbers: Vec<u32> = keys
-            .by_number
-            .values()
-            .filter(|held| held.slot.scope == scope && of(held.slot.purpose))
-            .filter(|held| keys.is_superseded(held))
-            .map(|held| held.key.number)
-            .collect();
+        let slots = keys.older.iter();
+        let slots = slots.filter(|(slot, _)| slot.scope == scope && of(slot.purpose));
+        let numbers = slots.flat_map(|(_, numbers)| numbers.iter().copied());
+        let mut numbers: Vec<u32> = numbers.filter(|number| keys.is_there(*number)).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -124,14 +122,12 @@ impl Hierarchy {
     /// again.
     pub fn older(&self, scope: u32, purpose: Purpose) -> Vec<Arc<DataKey>> {
         let keys = self.read();
-        if keys.by_number.len() == keys.by_slot.len() {
+        let Some(numbers) = keys.older.get(&Slot::of(scope, purpose)) else {
             return Vec::new();
-        }
-        let mut older: Vec<&Held> = keys
-            .by_number
-            .values()
-            .filter(|held| held.slot.scope == scope && held.slot.purpose == purpose)
-            .filter(|held| keys.is_superseded(held))
+        };
+        let numbers = numbers.iter().filter(|number| keys.is_there(**number));
+        let mut older: Vec<&Held> = numbers
+            .filter_map(|number| keys.by_number.get(number))
             .collect();
         older.sort_unstable_by_key(|held| std::cmp::Reverse(held.version));
         older.iter().map(|held| Arc::clone(&held.key)).collect()
@@ -152,10 +148,9 @@ impl Hierarchy {
         key
     }
 
-    /// Whether any data key has a newer version: asked with every commit.
+    /// Whether any key has a newer version: asked with every commit.
     pub fn has_superseded(&self) -> bool {
-        let keys = self.read();
-        keys.by_number.len() != keys.by_slot.len()
+        !self.read().older.is_empty()
     }
 
     /// Notes that rows of keys are gone; they stay in memory for who read something before.
@@ -305,7 +300,7 @@ impl Hierarchy {
             Change::Key(slot, version, key) => {
                 keys.insert(slot, version, Arc::clone(&key));
                 if let Some(old) = retired {
-                    keys.by_number.remove(&old);
+                    keys.remove(old);
                     keys.wrap_waiting(|row| {
                         (row.parent == old).then(|| Parent::Key(Arc::clone(&key)))
                     });
@@ -316,10 +311,8 @@ impl Hierarchy {
 }
 
 impl Keys {
-    fn is_superseded(&self, held: &Held) -> bool {
-        let number = held.key.number;
-        let newest = self.current(&held.slot);
-        newest.is_some_and(|key| key.number != number) && !self.destroyed.contains_key(&number)
+    fn is_there(&self, number: u32) -> bool {
+        !self.destroyed.contains_key(&number)
     }
 
     /// The row of a key in memory under another parent, under its own number.

@@ -158,7 +158,8 @@ impl Directory {
     ) -> bool {
         self.with(|people| {
             let person = people.by_line.get(&(number, line));
-            let attending = person.and_then(|person| Some((person, person.sessions.get(&session)?)));
+            let attending =
+                person.and_then(|person| Some((person, person.sessions.get(&session)?)));
             attending.is_some_and(|(person, session)| {
                 let began_at = began_at.unwrap_or(session.body.began_at);
                 began_at >= from && !session.is_over(person, now)

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use strongroom_channel::keys::{Replaced, VaultKey};
 use strongroom_crypto::{Hierarchy, Purpose, SealedView};
@@ -27,6 +28,8 @@ use crate::writer::{Change, Writing};
 const PAGE: usize = 1_000;
 /// Passes before a replacement gives up: the second finds nothing, unless something does not open.
 const MOST_PASSES: usize = 4;
+/// Between two tries after the store failed.
+const AGAIN: Duration = Duration::from_secs(10);
 /// How long a destroyed key stays in memory, for who read a number before it was sealed again.
 const GRACE: i64 = 60_000;
 
@@ -100,12 +103,21 @@ impl Replacing {
 /// Does what is asked for, whenever it is.
 pub(crate) async fn run(cards: &Cards, now: impl Fn() -> Timestamp) {
     let replacing = cards.replacing();
+    let mut failed = false;
     loop {
-        replacing.asked.notified().await;
+        let asked = replacing.asked.notified();
+        match failed {
+            // Either way there is something to do.
+            true => drop(tokio::time::timeout(AGAIN, asked).await),
+            false => asked.await,
+        }
+        failed = false;
         loop {
             let begin = replacing.with(|state| std::mem::take(&mut state.begin));
             if let Err(error) = replace(cards, begin, now()).await {
-                tracing::error!(error = %error, "the vault's keys could not be replaced; the next start goes on");
+                tracing::error!(error = %error, "the vault's keys are not replaced yet; it is tried again");
+                replacing.note(|so_far| so_far.left = so_far.left.max(1));
+                failed = true;
             }
             let asked_again = replacing.with(|state| {
                 state.so_far.running = state.begin;
@@ -316,7 +328,6 @@ fn count(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::time::Duration;
 
     use strongroom_channel::message::{Claim, Kept, Place};
     use strongroom_crypto::RootKeys;
@@ -362,7 +373,9 @@ mod tests {
     fn stored(cards: &Cards, scope: u32) -> Vec<RecordRow> {
         let mut reader = cards.own_reader().unwrap();
         let range = IdRange::default();
-        reader.records(scope, Kind::Token.code(), range, false, 100).unwrap()
+        reader
+            .records(scope, Kind::Token.code(), range, false, 100)
+            .unwrap()
     }
 
     fn claim(scope: u32, kept: &Kept) -> Claim {
@@ -380,7 +393,8 @@ mod tests {
     fn versions(cards: &Cards, purpose: Purpose) -> Vec<(u32, u32, bool, u64)> {
         let keys = keys(cards, true).unwrap().into_iter();
         let of = keys.filter(|key| key.purpose == purpose.number());
-        of.map(|key| (key.scope, key.version, key.newest, key.sealed.unwrap())).collect()
+        of.map(|key| (key.scope, key.version, key.newest, key.sealed.unwrap()))
+            .collect()
     }
 
     #[tokio::test]
@@ -389,27 +403,58 @@ mod tests {
         let root = RootKeys::generate();
         let cards = open(dir.path(), &root);
         assert!(cards.belongs_to(OWNER, NOW).await.unwrap());
-        let first = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
-        let second = cards.keep(7, &number("5555555555554444"), NOW).await.unwrap();
-        let other = cards.keep(8, &number("4242424242424242"), NOW).await.unwrap();
+        let first = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        let second = cards
+            .keep(7, &number("5555555555554444"), NOW)
+            .await
+            .unwrap();
+        let other = cards
+            .keep(8, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         let before = stored(&cards, 7);
 
         cards.replacing().begin();
         let replaced = done(&cards).await;
-        assert_eq!((replaced.resealed, replaced.left), (4, 0), "three numbers and whose the vault is");
+        assert_eq!(
+            (replaced.resealed, replaced.left),
+            (4, 0),
+            "three numbers and whose the vault is"
+        );
         // The keys of three scopes and of the installation above; two of cards and one of the record.
         assert_eq!((replaced.made, replaced.destroyed), (7, 7), "{replaced:?}");
-        assert_eq!(versions(&cards, Purpose::Card), [(7, 2, true, 2), (8, 2, true, 1)]);
-        assert_eq!(versions(&cards, Purpose::Record), [(INSTALLATION, 2, true, 1)]);
-        assert!(versions(&cards, Purpose::Scope).iter().all(|(_, version, ..)| *version == 2));
-        assert!(versions(&cards, Purpose::CardFingerprint).iter().all(|(_, version, ..)| *version == 1));
+        assert_eq!(
+            versions(&cards, Purpose::Card),
+            [(7, 2, true, 2), (8, 2, true, 1)]
+        );
+        assert_eq!(
+            versions(&cards, Purpose::Record),
+            [(INSTALLATION, 2, true, 1)]
+        );
+        assert!(
+            versions(&cards, Purpose::Scope)
+                .iter()
+                .all(|(_, version, ..)| *version == 2)
+        );
+        assert!(
+            versions(&cards, Purpose::CardFingerprint)
+                .iter()
+                .all(|(_, version, ..)| *version == 1)
+        );
 
         let claims = [claim(7, &first), claim(7, &second), claim(8, &other)];
         assert_eq!(cards.holds(&claims).unwrap(), [true; 3]);
-        let again = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
+        let again = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         assert_eq!(again.fingerprint, first.fingerprint);
         // What was read just before opens for a while yet, and then nowhere.
-        let opens = |row: &RecordRow| opened(cards.hierarchy(), place(row).unwrap(), &row.body).is_ok();
+        let opens =
+            |row: &RecordRow| opened(cards.hierarchy(), place(row).unwrap(), &row.body).is_ok();
         assert!(before.iter().all(opens));
         forget(&cards, NOW.plus(GRACE));
         assert!(!before.iter().any(opens));
@@ -428,23 +473,39 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let root = RootKeys::generate();
         let cards = open(dir.path(), &root);
-        let kept = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
-        cards.keep(8, &number("4242424242424242"), NOW).await.unwrap();
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
+        cards
+            .keep(8, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         // As far as it had come when it was killed: there are new keys, and one number is under its own.
         for scope in [7, 8] {
             cards.hierarchy().renew(scope, is_resealed, NOW.0);
         }
         let place = claim(7, &kept).place;
         let one = (7, Kind::Token.code(), place.token.0.0);
-        cards.writing().apply(Change::Reseal(vec![one])).await.unwrap();
+        cards
+            .writing()
+            .apply(Change::Reseal(vec![one]))
+            .await
+            .unwrap();
         close(cards);
 
         let cards = open(dir.path(), &root);
         assert!(cards.replacing().so_far().running);
         assert!(cards.open_number(place, &kept.digest).unwrap().is_some());
         let replaced = done(&cards).await;
-        assert_eq!((replaced.resealed, replaced.left, replaced.destroyed), (1, 0, 2));
-        assert_eq!(versions(&cards, Purpose::Card), [(7, 2, true, 1), (8, 2, true, 1)]);
+        assert_eq!(
+            (replaced.resealed, replaced.left, replaced.destroyed),
+            (1, 0, 2)
+        );
+        assert_eq!(
+            versions(&cards, Purpose::Card),
+            [(7, 2, true, 1), (8, 2, true, 1)]
+        );
         assert!(cards.open_number(place, &kept.digest).unwrap().is_some());
         close(cards);
     }
@@ -454,7 +515,10 @@ mod tests {
     async fn nothing_is_written_under_a_superseded_key() {
         let dir = tempfile::tempdir().unwrap();
         let cards = open(dir.path(), &RootKeys::generate());
-        cards.keep(7, &number("5555555555554444"), NOW).await.unwrap();
+        cards
+            .keep(7, &number("5555555555554444"), NOW)
+            .await
+            .unwrap();
         let old = cards.hierarchy().existing(7, Purpose::Card, 0).unwrap();
         let place = Place {
             scope: 7,
@@ -483,14 +547,20 @@ mod tests {
     async fn what_does_not_open_is_left_and_its_key_kept() {
         let dir = tempfile::tempdir().unwrap();
         let cards = open(dir.path(), &RootKeys::generate());
-        let kept = cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
+        let kept = cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         let mut altered = stored(&cards, 7).remove(0);
         altered.id = [9; 12];
         cards.writing().apply(Change::Put(altered)).await.unwrap();
         cards.replacing().begin();
         let replaced = done(&cards).await;
         assert_eq!(replaced.left, 1, "{replaced:?}");
-        assert_eq!(versions(&cards, Purpose::Card), [(7, 1, false, 1), (7, 2, true, 1)]);
+        assert_eq!(
+            versions(&cards, Purpose::Card),
+            [(7, 1, false, 1), (7, 2, true, 1)]
+        );
         let place = claim(7, &kept).place;
         assert!(cards.open_number(place, &kept.digest).unwrap().is_some());
         close(cards);
@@ -507,7 +577,10 @@ mod tests {
         };
         let cards = open(dir.path(), &root);
         for _ in 0..3 {
-            cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
+            cards
+                .keep(7, &number("4242424242424242"), NOW)
+                .await
+                .unwrap();
         }
         assert_eq!(uses(&cards), 3);
         cards.save_uses(false).await.unwrap();
@@ -516,7 +589,10 @@ mod tests {
         let cards = open(dir.path(), &root);
         let ahead = uses(&cards);
         assert!(ahead > 3);
-        cards.keep(7, &number("4242424242424242"), NOW).await.unwrap();
+        cards
+            .keep(7, &number("4242424242424242"), NOW)
+            .await
+            .unwrap();
         assert_eq!(uses(&cards), ahead + 1);
         cards.save_uses(true).await.unwrap();
         close(cards);

@@ -51,7 +51,11 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     rows.extend(shown.rows("reveal over HTTP", "reveals/s", "us/reveal"));
 
     let rate = rotation::rotate_in(&subject.base, "vault")?;
-    rows.push(row("card numbers sealed again in the vault", rate, "rows/s"));
+    rows.push(row(
+        "card numbers sealed again in the vault",
+        rate,
+        "rows/s",
+    ));
 
     subject.payouts.begin(Shape::Spread, 3, PAYOUTS);
     client

@@ -45,6 +45,9 @@ impl Engine {
     ) -> Result<Rotated, Failure> {
         let hierarchy = &self.shared().hierarchy;
         let old = hierarchy.superseded(scope.number, Purpose::is_rehashed);
+        if old.is_empty() {
+            return Ok(so_far);
+        }
         for _ in 0..MOST_PASSES {
             so_far.left = self.rehash_once(scope, &mut so_far, watch).await?;
             watch(so_far);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_crypto::Purpose;
 use strongroom_engine::verify::verify;
 use strongroom_engine::{KeyLevel, KeyLine, KeyPolicy, Settings};
-use strongroom_store::{Batch, IdRange, INDEX_LOAD_LIMIT, SqliteStore, Store};
+use strongroom_store::{Batch, INDEX_LOAD_LIMIT, IdRange, SqliteStore, Store};
 use strongroom_testkit::server::{DataFolder, ServerSettings, TestServer};
 use strongroom_testkit::tenant::Tenant;
 use strongroom_types::id::Kind;
@@ -47,20 +47,35 @@ fn keys_of_indexes_and_of_subjects_end_with_their_time() {
     let versions = || {
         [Purpose::BlindIndex, Purpose::Shred].map(|purpose| {
             let lines = lines(&server, scope, purpose);
-            assert!(lines.iter().all(|line| line.newest && !line.is_due), "{lines:?}");
+            assert!(
+                lines.iter().all(|line| line.newest && !line.is_due),
+                "{lines:?}"
+            );
             let newest = lines.iter().map(|line| line.version).max().unwrap();
-            (newest, lines.iter().map(|line| line.sealed.unwrap()).sum::<u64>())
+            (
+                newest,
+                lines.iter().map(|line| line.sealed.unwrap()).sum::<u64>(),
+            )
         })
     };
     server.wait(server.engine.resume_rotation()).unwrap();
-    assert_eq!(versions(), [(1, 1), (1, 1)], "one row of an index, one subject");
+    assert_eq!(
+        versions(),
+        [(1, 1), (1, 1)],
+        "one row of an index, one subject"
+    );
     server.clock.advance(91 * DAY);
     assert!(lines(&server, scope, Purpose::BlindIndex)[0].is_due);
     server.wait(server.engine.resume_rotation()).unwrap();
     assert_eq!(versions(), [(2, 1), (2, 1)]);
     // Nothing is left to do.
     assert_eq!(server.wait(server.engine.resume_rotation()), Ok(0));
-    assert_eq!(acme.get(&format!("/v1/customers/{ana}")).expect(200).field("name"), "Ana");
+    assert_eq!(
+        acme.get(&format!("/v1/customers/{ana}"))
+            .expect(200)
+            .field("name"),
+        "Ana"
+    );
     assert_eq!(acme.all("/v1/customers?phone=%2B639171234567").len(), 1);
     assert_clean(&server);
 }
@@ -75,8 +90,14 @@ fn a_value_that_many_share_is_hashed_again_whole() {
     for n in 0..many {
         customer(&acme, &format!("Ana {n}"), "+639171234567");
     }
-    let done = server.wait(server.engine.rotate(KeyLevel::Index(scope), &|_| {})).unwrap();
-    assert_eq!((done.resealed, done.left), (u64::try_from(many).unwrap(), 0), "{done:?}");
+    let done = server
+        .wait(server.engine.rotate(KeyLevel::Index(scope), &|_| {}))
+        .unwrap();
+    assert_eq!(
+        (done.resealed, done.left),
+        (u64::try_from(many).unwrap(), 0),
+        "{done:?}"
+    );
     let lines = lines(&server, scope, Purpose::BlindIndex);
     let rows = lines.iter().map(|line| (line.version, line.sealed));
     assert_eq!(rows.collect::<Vec<_>>(), [(2, Some(done.resealed))]);
@@ -105,7 +126,9 @@ fn a_personal_part_under_a_destroyed_key_does_not_come_back() {
         customers(&store)
     };
     let mut server = server.restart(ServerSettings::default());
-    let done = server.wait(server.engine.rotate(KeyLevel::Subjects(scope), &|_| {})).unwrap();
+    let done = server
+        .wait(server.engine.rotate(KeyLevel::Subjects(scope), &|_| {}))
+        .unwrap();
     assert_eq!((done.resealed, done.left), (1, 0), "{done:?}");
     let read = |server: &TestServer| {
         let request = server.request("GET", &format!("/v1/customers/{ana}"));

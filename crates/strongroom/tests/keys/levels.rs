@@ -71,7 +71,9 @@ impl Client {
     }
 
     fn found(&self, list: &str, filter: &str, value: &str) -> Vec<String> {
-        let told = self.ask("GET", &format!("/v1/{list}?{filter}={value}")).send();
+        let told = self
+            .ask("GET", &format!("/v1/{list}?{filter}={value}"))
+            .send();
         assert_eq!(told.status, 200, "{}", told.text());
         let items = told.json()["data"].as_array().unwrap().clone();
         let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
@@ -100,7 +102,11 @@ impl Client {
     fn token(&self, number: &str, key: &str) -> (String, String) {
         let card = json!({ "number": number, "exp_month": 12, "exp_year": 2099, "cvv": "917" });
         let body = json!({ "card": card, "use": "multi_use" });
-        let made = self.ask("POST", "/v1/tokens").idempotent(key).json(&body).send();
+        let made = self
+            .ask("POST", "/v1/tokens")
+            .idempotent(key)
+            .json(&body)
+            .send();
         assert_eq!(made.status, 201, "{}", made.text());
         let made = made.json();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -212,10 +218,15 @@ fn lines(status: &Value) -> Vec<Value> {
 /// Versions of the keys of a purpose, and what is under them in all.
 fn versions(status: &Value, list: &str, purpose: &str) -> (Vec<u64>, u64) {
     let lines = status[list].as_array().unwrap().iter();
-    let of: Vec<&Value> = lines.filter(|key| key["purpose"] == json!(purpose)).collect();
+    let of: Vec<&Value> = lines
+        .filter(|key| key["purpose"] == json!(purpose))
+        .collect();
     let number = |key: &&Value, name: &str| key[name].as_u64().unwrap();
     let versions = of.iter().map(|key| number(key, "version")).collect();
-    (versions, of.iter().map(|key| number(key, "sealed_parts")).sum())
+    (
+        versions,
+        of.iter().map(|key| number(key, "sealed_parts")).sum(),
+    )
 }
 
 /// Asks for a rotation, and kills the server once it says that it is under way. Says whether an old version was left.
@@ -230,7 +241,9 @@ fn killed_in_between(data: &Path, demo: Demo, level: &str) -> bool {
         return vault_versions(&data.join("vault")) > 1;
     }
     let status = keys(data, &["status", "--scan"]);
-    lines(&status).iter().any(|line| line["newest"] == json!(false))
+    lines(&status)
+        .iter()
+        .any(|line| line["newest"] == json!(false))
 }
 
 /// The most versions that a key of the vault has in its store, once its process has ended.
@@ -242,7 +255,9 @@ fn vault_versions(vault: &Path) -> usize {
     let mut versions: HashMap<(u32, u8, u32), usize> = HashMap::new();
     for row in store.reader().unwrap().keys().unwrap() {
         // Those that card fields are encrypted to are told apart by their period.
-        *versions.entry((row.scope, row.purpose, row.period)).or_default() += 1;
+        *versions
+            .entry((row.scope, row.purpose, row.period))
+            .or_default() += 1;
     }
     versions.into_values().max().unwrap()
 }
@@ -274,7 +289,10 @@ fn keys_of_blind_indexes_are_replaced_under_load_and_over_kills() {
     let demo = Demo::start(Some(data));
     let client = Client::of(&demo, "one");
     for n in 0..OLD {
-        assert_eq!(client.pay(&format!("old-{n}"), &format!("old-{n}")).status, 201);
+        assert_eq!(
+            client.pay(&format!("old-{n}"), &format!("old-{n}")).status,
+            201
+        );
         client.customer("Ana", &format!("old{n}@example.org"));
     }
     // How many were given each reference that several threads wanted at once.
@@ -289,15 +307,27 @@ fn keys_of_blind_indexes_are_replaced_under_load_and_over_kills() {
         }
         // What was there before stays taken, and is found.
         let old = format!("old-{}", turn % OLD);
-        client.pay(&old, &name("again")).refused(409, "reference_id_taken");
-        assert_eq!(client.found("payouts", "reference_id", &old).len(), 1, "{old}");
+        client
+            .pay(&old, &name("again"))
+            .refused(409, "reference_id_taken");
+        assert_eq!(
+            client.found("payouts", "reference_id", &old).len(),
+            1,
+            "{old}"
+        );
         let old = format!("old{}@example.org", turn % OLD);
         assert_eq!(client.found("customers", "email", &old).len(), 1, "{old}");
         // What is given up is found no more, and what takes its place is.
         let (first, second) = (name("a") + "@example.org", name("b") + "@example.org");
         let customer = client.customer("Ben", &first);
-        assert_eq!(client.found("customers", "email", &first), [customer.clone()]);
-        assert_eq!(client.change(&customer, &json!({ "email": second })).status, 200);
+        assert_eq!(
+            client.found("customers", "email", &first),
+            [customer.clone()]
+        );
+        assert_eq!(
+            client.change(&customer, &json!({ "email": second })).status,
+            200
+        );
         assert!(client.found("customers", "email", &first).is_empty());
         assert_eq!(client.found("customers", "email", &second), [customer]);
     });
@@ -322,7 +352,9 @@ fn keys_of_blind_indexes_are_replaced_under_load_and_over_kills() {
     for n in 0..OLD {
         let old = format!("old-{n}");
         assert_eq!(client.found("payouts", "reference_id", &old).len(), 1);
-        client.pay(&old, &format!("after-{n}")).refused(409, "reference_id_taken");
+        client
+            .pay(&old, &format!("after-{n}"))
+            .refused(409, "reference_id_taken");
     }
     stopped_clean(data, demo);
 }
@@ -344,7 +376,10 @@ fn keys_of_data_subjects_are_replaced_under_load_and_over_kills() {
         assert_eq!(client.name(before), json!(format!("Old {place}")));
         let email = format!("{}-{worker}-{turn}@example.org", client.run);
         let customer = client.customer("Ben", &email);
-        assert_eq!(client.change(&customer, &json!({ "name": "Carla" })).status, 200);
+        assert_eq!(
+            client.change(&customer, &json!({ "name": "Carla" })).status,
+            200
+        );
         assert_eq!(client.name(&customer), json!("Carla"));
         if turn % 2 == 0 {
             let erase = client.ask("POST", &format!("/v1/customers/{customer}/erase"));
@@ -385,7 +420,12 @@ fn has_no_person(data: &Path, customer: &str) -> bool {
     let id = CustomerId::parse(customer).unwrap();
     let store = SqliteStore::open_read_only(data).unwrap();
     let mut reader = store.reader().unwrap();
-    let scopes: Vec<u32> = reader.heads().unwrap().iter().map(|head| head.log).collect();
+    let scopes: Vec<u32> = reader
+        .heads()
+        .unwrap()
+        .iter()
+        .map(|head| head.log)
+        .collect();
     let record = |scope: u32| (scope, id.any().kind.code(), id.0.0);
     let wanted = Wanted {
         records: scopes.into_iter().map(record).collect(),
@@ -430,10 +470,16 @@ fn keys_of_the_vault_are_replaced_under_load_and_over_kills() {
     load.end();
     let status = scanned(data).expect("numbers are left under an old version");
     let (cards, numbers) = versions(&status, "vault_keys", "card");
-    assert!(cards.iter().all(|version| *version == 3) && numbers > OLD, "{status}");
+    assert!(
+        cards.iter().all(|version| *version == 3) && numbers > OLD,
+        "{status}"
+    );
     for purpose in ["scope", "installation", "record"] {
         let (versions, _) = versions(&status, "vault_keys", purpose);
-        assert!(versions.iter().all(|version| *version == 3), "{purpose}: {status}");
+        assert!(
+            versions.iter().all(|version| *version == 3),
+            "{purpose}: {status}"
+        );
     }
     // Wrapped again, and the same key: fingerprints are for good.
     let fingerprints = |status: &Value| versions(status, "vault_keys", "card_fingerprint").0;
@@ -441,7 +487,10 @@ fn keys_of_the_vault_are_replaced_under_load_and_over_kills() {
     assert!(fingerprints(&status).iter().all(|version| *version == 1));
     let listed = run(&["keys", "status", "--data", data.to_str().unwrap()]).done();
     let (_, of_vault) = listed.split_once("of the vault:").unwrap();
-    assert!(of_vault.contains("card_fingerprint") && of_vault.contains("XAES-256-GCM"), "{listed}");
+    assert!(
+        of_vault.contains("card_fingerprint") && of_vault.contains("XAES-256-GCM"),
+        "{listed}"
+    );
 
     let demo = survives_kills(data, demo, "vault");
     let client = Client::of(&demo, "two");

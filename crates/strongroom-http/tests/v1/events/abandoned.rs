@@ -44,13 +44,19 @@ fn what_nobody_reads_is_not_read_on() {
     let request = acme.request("GET", &target);
     let mut socket = TcpStream::connect(request.address()).unwrap();
     socket.write_all(&request.bytes()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
     let (mut head, mut bytes) = (Vec::new(), [0; 1024]);
     while !String::from_utf8_lossy(&head).contains("retry: 1000") {
         disk.let_one();
         // Nothing yet is no end.
         if let Ok(count) = socket.read(&mut bytes) {
-            assert!(count > 0, "it was refused: {}", String::from_utf8_lossy(&head));
+            assert!(
+                count > 0,
+                "it was refused: {}",
+                String::from_utf8_lossy(&head)
+            );
             head.extend_from_slice(&bytes[..count]);
         }
     }

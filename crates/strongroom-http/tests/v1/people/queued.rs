@@ -68,8 +68,16 @@ impl Shop<'_> {
         };
         let (ended, paid) = self.acme.server.wait(both);
         ended.expect("the right was taken");
-        assert_eq!(paid.err(), Some(Failure::KeyRevoked), "it was behind it in the queue");
-        assert_eq!(self.pay(&payer).err(), Some(Failure::KeyRevoked), "it was proven before");
+        assert_eq!(
+            paid.err(),
+            Some(Failure::KeyRevoked),
+            "it was behind it in the queue"
+        );
+        assert_eq!(
+            self.pay(&payer).err(),
+            Some(Failure::KeyRevoked),
+            "it was proven before"
+        );
         assert_eq!(self.acme.available(&self.to), before);
     }
 
