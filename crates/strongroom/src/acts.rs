@@ -148,10 +148,8 @@ async fn rotate_vault(keys: &Keys, told: Told<'_>) -> Result<Rotated, String> {
     let Some(vault) = &keys.vault else {
         return Err("no vault process runs here: start the server, and ask again".to_owned());
     };
-    let done = replace_vault_keys(&keys.engine, vault, &|so_far| {
-        told(counts(of_vault(so_far)))
-    });
-    match done.await {
+    let progress = |so_far| told(counts(of_vault(so_far)));
+    match replace_vault_keys(&keys.engine, vault, &progress).await {
         Ok(done) => Ok(of_vault(done)),
         Err(Failure::Overloaded) => {
             Err("the vault does not answer now; it goes on by itself once it does".to_owned())

@@ -189,7 +189,7 @@ impl Load {
 
 fn keys(data: &Path, command: &[&str]) -> Value {
     let data = ["--data", data.to_str().unwrap(), "--json"];
-    let told = run(&[&["keys"], command, &data].concat()).done();
+    let told = run(&[&["keys"][..], command, &data[..]].concat()).done();
     serde_json::from_str(&told).unwrap()
 }
 

@@ -99,7 +99,7 @@ fn a_key_that_is_revoked_pays_nothing_more() {
 #[test]
 fn a_person_who_is_deactivated_pays_nothing_more() {
     let shop = Shop::open();
-    let ana = join(&shop.acme, "owner");
+    let (ana, _other) = (join(&shop.acme, "owner"), join(&shop.acme, "owner"));
     let session = ana.enter();
     let id = UserId::parse(&ana.id).unwrap();
     let deactivate = DeactivateUser { id, held: None };
