@@ -34,6 +34,7 @@ pub mod rsa;
 pub mod sealed;
 pub mod shares;
 pub mod sign;
+mod slot;
 pub mod stream;
 mod subject_cache;
 pub mod token;

@@ -176,6 +176,10 @@ actions! {
     OauthRequestPushed = 308, "oauth_request_pushed";
     OauthGrantCreated = 309, "oauth_grant_created";
     OauthGrantRevoked = 310, "oauth_grant_revoked";
+    ConditionRefused = 330, "condition_refused";
+    RoleCreated = 331, "role_created";
+    RoleUpdated = 332, "role_updated";
+    RoleDeleted = 333, "role_deleted";
 }
 
 impl Action {
@@ -204,10 +208,6 @@ impl Action {
                 | Action::CustomerCreated
         )
     }
-    ConditionRefused = 330, "condition_refused";
-    RoleCreated = 331, "role_created";
-    RoleUpdated = 332, "role_updated";
-    RoleDeleted = 333, "role_deleted";
 }
 
 impl Serialize for Action {

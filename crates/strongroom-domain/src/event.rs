@@ -8,8 +8,10 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules, ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails, ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadRoles, ReadShifts, ReadStores,
-    ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
+    ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadRoles, ReadShifts,
+    ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;

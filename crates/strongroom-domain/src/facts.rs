@@ -5,7 +5,10 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId, OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId, PayoutRailId, ProductId, RawId, RefundId, RoleId, SaleId, SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId,
+    OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
+    PayoutRailId, ProductId, RawId, RefundId, RoleId, SaleId, SessionId, ShiftId, StoreId, TillId,
+    TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;

@@ -8,8 +8,8 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutFileId, PayoutId, RawId, RequestId, RoleId,
-    TransactionId, WalletId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, PayoutFileId, PayoutId, RawId, RequestId,
+    RoleId, TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;

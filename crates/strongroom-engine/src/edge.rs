@@ -21,7 +21,7 @@ use crate::draft::ClearPart;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure, Idempotency};
 use crate::journal::{AttemptLine, RequestLine};
-use crate::queue::{ActorLine, Pending};
+use crate::queue::{ActorLine, Attended, Pending};
 
 impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
@@ -274,6 +274,7 @@ pub(crate) struct Who {
     pub user: Option<UserId>,
     /// What holds the rights of whoever an access token acts for.
     pub line: Option<AnyId>,
+    pub attended: Option<Attended>,
 }
 
 impl Who {
@@ -287,6 +288,11 @@ impl Who {
             system: None,
             user: credential.person(),
             line: token.map(|_| credential.id.any()),
+            attended: presence.map(|presence| Attended {
+                session: presence.session,
+                user: presence.user,
+                line: credential.id,
+            }),
         }
     }
 
@@ -317,6 +323,7 @@ pub(crate) fn actor_line(who: &Who, rule: &str, envelope: &Envelope) -> ActorLin
     };
     ActorLine {
         credential: who.subject(),
+        attended: who.attended,
         part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
     }
 }

@@ -47,6 +47,7 @@ mod seal;
 mod sealers;
 mod shared;
 mod spent;
+mod standing;
 mod start;
 mod text;
 mod transport;
@@ -70,7 +71,7 @@ pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
 pub use reports::ReportScan;
-pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
+pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, StoredKey, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,

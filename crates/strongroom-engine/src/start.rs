@@ -27,7 +27,7 @@ use crate::engine::EngineState;
 use crate::failures::Failures;
 use crate::grants::Grants;
 use crate::log::Log;
-use crate::opened::{Opener, crypto_key};
+use crate::opened::Opener;
 use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::refusals::Refusals;
@@ -112,8 +112,7 @@ pub(crate) fn hierarchy(
         return Ok(Hierarchy::create(root, now.0));
     }
     let highest = highest_key(reader, rows.iter().map(|row| row.number).max().unwrap_or(0))?;
-    let hierarchy =
-        Hierarchy::open(root, rows.iter().map(crypto_key).collect()).map_err(StartError::Keys)?;
+    let hierarchy = Hierarchy::open(root, rows).map_err(StartError::Keys)?;
     hierarchy.number_above(highest);
     Ok(hierarchy)
 }
@@ -123,8 +122,7 @@ pub(crate) fn hierarchy(
 /// # Errors
 /// `Keys` when it is another's.
 pub fn require_root(root: RootKeys, rows: &[strongroom_store::KeyRow]) -> Result<(), StartError> {
-    let rows = rows.iter().map(crypto_key).collect();
-    Hierarchy::open(root, rows)
+    Hierarchy::open(root, rows.to_vec())
         .map(drop)
         .map_err(StartError::Keys)
 }

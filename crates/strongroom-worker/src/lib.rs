@@ -17,6 +17,7 @@ mod retention;
 mod summaries;
 mod till;
 mod tokens;
+mod vault_keys;
 mod vaulting;
 mod webhooks;
 
@@ -38,6 +39,7 @@ pub use strongroom_acquirer::{
 };
 pub use summaries::write_summaries;
 pub use till::Connected;
+pub use vault_keys::{replace_vault_keys, vault_keys};
 pub use vaulting::{move_in, needed};
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
@@ -100,7 +102,7 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
-            settings.vault.map(|vault| (vault, settings.connected)),
+            settings.vault.clone().map(|vault| (vault, settings.connected)),
             settings.rail_step,
             stopped.clone(),
         ));
@@ -141,7 +143,7 @@ impl Workers {
             },
         ));
         tasks.spawn(keys::run(
-            engine.clone(),
+            (engine.clone(), settings.vault),
             settings.keys_every,
             stopped.clone(),
         ));

@@ -25,7 +25,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
     ("auth", &["types", "crypto", "httpsig"]),
     ("iso20022", &["types"]),
     ("domain", &["derive", "types", "ledger", "auth", "iso20022"]),
-    ("store", &["types"]),
+    ("store", &["types", "crypto"]),
     (
         "engine",
         &[

@@ -8,6 +8,7 @@
 
 mod ceremony;
 mod custody;
+mod levels;
 #[path = "../program/mod.rs"]
 mod program;
 mod rotation;
