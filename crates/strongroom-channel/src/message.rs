@@ -375,6 +375,7 @@ pub enum ToVault {
         order: Ordered,
         #[n(1)]
         matter: Matter,
+    },
     /// Every key that the vault has; with `scan`, and what is under each.
     #[n(35)]
     Keys {
