@@ -17,6 +17,8 @@ pub enum Stored {
 }
 
 impl Stored {
+    pub const ALL: [Stored; 3] = [Stored::Numbers, Stored::Payment, Stored::Refund];
+
     /// The kind of record, as it is stored.
     pub const fn code(self) -> u8 {
         match self {

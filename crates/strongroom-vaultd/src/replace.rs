@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use strongroom_acquirer::Stored;
 use strongroom_channel::keys::{Replaced, VaultKey};
 use strongroom_crypto::{Hierarchy, Purpose, SealedView};
 use strongroom_store::{Id, IdRange, Reader, RecordRow};
@@ -19,10 +20,10 @@ use strongroom_types::id::Kind;
 use strongroom_types::time::Timestamp;
 use tokio::sync::Notify;
 
-use crate::bond;
 use crate::cards::{Cards, INSTALLATION, VaultError};
 use crate::sealed::{opened, place, sealed};
 use crate::writer::{Change, Writing};
+use crate::{bond, shelf};
 
 /// Rows of one transaction.
 const PAGE: usize = 1_000;
@@ -284,6 +285,9 @@ pub(crate) fn resealed(
         let salted = opened(hierarchy, place, &row.body)?;
         return Ok(Some(sealed(&new, place, &salted)));
     }
+    if let Some(sheet) = shelf::resealed(hierarchy, &new, row) {
+        return Ok(Some(sheet));
+    }
     let owner = bond::opened(hierarchy, row).ok_or(VaultError::Foreign)?;
     Ok(Some(bond::row(&new, &owner, Timestamp(row.time)).body))
 }
@@ -303,7 +307,10 @@ pub(crate) fn scopes(reader: &mut dyn Reader) -> Result<Vec<u32>, VaultError> {
 
 /// What seals and is replaced. SECURITY: what fingerprints and marks are made with stays, see above.
 fn is_resealed(purpose: Purpose) -> bool {
-    matches!(purpose, Purpose::Card | Purpose::Record)
+    matches!(
+        purpose,
+        Purpose::Card | Purpose::Record | Purpose::AcquirerExchange
+    )
 }
 
 fn superseded(hierarchy: &Hierarchy, scopes: &[u32]) -> Vec<u32> {
@@ -313,8 +320,12 @@ fn superseded(hierarchy: &Hierarchy, scopes: &[u32]) -> Vec<u32> {
 
 fn sealed_kinds(scopes: &[u32]) -> impl Iterator<Item = (u32, u8)> {
     let (_, owner, _) = bond::KEY;
-    let numbers = scopes.iter().map(|scope| (*scope, Kind::Token.code()));
-    numbers.chain(std::iter::once((INSTALLATION, owner)))
+    let sheets = Stored::ALL.map(Stored::code);
+    let kinds = std::iter::once(Kind::Token.code()).chain(sheets);
+    let all = scopes
+        .iter()
+        .flat_map(move |scope| kinds.clone().map(move |kind| (*scope, kind)));
+    all.chain(std::iter::once((INSTALLATION, owner)))
 }
 
 fn key_of(row: &RecordRow) -> Option<u32> {
@@ -465,6 +476,43 @@ mod tests {
         assert_eq!(cards.holds(&claims).unwrap(), [true; 3]);
         assert!(cards.belongs_to(OWNER, NOW).await.unwrap());
         assert!(!cards.belongs_to([8; 32], NOW).await.unwrap());
+        close(cards);
+    }
+
+    /// What is kept of exchanges with an acquirer moves along, and is read on by whoever holds the shelf.
+    #[tokio::test]
+    async fn the_sheets_of_an_acquirer_are_sealed_again() {
+        use strongroom_acquirer::{Seat, Sheet, Shelf};
+
+        let dir = tempfile::tempdir().unwrap();
+        let cards = open(dir.path(), &RootKeys::generate());
+        let held = cards.shelf(std::sync::Arc::new(|| NOW)).unwrap();
+        let seats = Stored::ALL.map(|stored| Seat {
+            scope: 7,
+            stored,
+            id: RawId([9; 12]),
+        });
+        for seat in seats {
+            let sheet = Sheet {
+                seat,
+                body: zeroize::Zeroizing::new(vec![seat.stored.code(); 40]),
+                since: NOW,
+                has_number: seat.stored == Stored::Payment,
+            };
+            held.put(sheet).await.unwrap();
+        }
+        cards.replacing().begin();
+        let replaced = done(&cards).await;
+        assert_eq!((replaced.resealed, replaced.left), (3, 0));
+        assert_eq!(
+            versions(&cards, Purpose::AcquirerExchange),
+            [(7, 2, true, 3)]
+        );
+        for seat in seats {
+            let body = held.get(seat).unwrap().unwrap();
+            assert_eq!(*body, vec![seat.stored.code(); 40]);
+        }
+        assert_eq!(held.with_numbers(NOW.plus(1)).unwrap(), [seats[1]]);
         close(cards);
     }
 

@@ -100,6 +100,20 @@ impl Shelf for VaultShelf {
     }
 }
 
+/// A sheet's body under another key; `None` for a row that is none, and for one that does not open.
+pub(crate) fn resealed(hierarchy: &Hierarchy, new: &DataKey, row: &RecordRow) -> Option<Vec<u8>> {
+    let stored = Stored::ALL
+        .into_iter()
+        .find(|stored| stored.code() == row.kind)?;
+    let seat = Seat {
+        scope: row.scope,
+        stored,
+        id: RawId(row.id),
+    };
+    let body = opened(hierarchy, seat, &row.body)?;
+    Some(sealed(new, seat, &body))
+}
+
 fn failed(error: &VaultError) -> ShelfFault {
     tracing::error!(%error, "what is to be kept of an acquirer's exchange cannot be");
     ShelfFault

@@ -102,7 +102,10 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
-            settings.vault.clone().map(|vault| (vault, settings.connected)),
+            settings
+                .vault
+                .clone()
+                .map(|vault| (vault, settings.connected)),
             settings.rail_step,
             stopped.clone(),
         ));

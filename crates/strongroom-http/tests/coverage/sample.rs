@@ -202,6 +202,8 @@ fn report() -> Value {
         "type": "balances", "format": "json",
         "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z",
     })
+}
+
 /// A role that no other sample is called like.
 fn role() -> Value {
     json!({ "name": fresh("role"), "permissions": ["read:products"], "conditions": { "max_amount": 5 } })
