@@ -113,7 +113,7 @@ fn a_void_is_bounded_as_refunds_are() {
             let request = acme.request("POST", &approve).bearer(key);
             request.idempotent(&fresh("approve")).json(&body).send()
         };
-        by(&acme.owner.text).refused(403, "approval_own_request");
+        by(&acme.owner.text).refused(403, "same_person");
         let done = by(&acme.key(Role::Owner).text).expect(200);
         assert_eq!(done.field("status"), "executed");
         assert_eq!(done.field("resource_id"), large);
