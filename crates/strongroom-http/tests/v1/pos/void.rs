@@ -110,7 +110,7 @@ fn a_void_is_bounded_as_refunds_are() {
         let approve = format!("/v1/approvals/{}/approve", asked.id());
         let body = json!({ "hash": asked.field("hash") });
         let by = |key: &str| {
-            let request = acme.request("POST", &approve).bearer(key);
+            let request = acme.server.request("POST", &approve).bearer(key);
             request.idempotent(&fresh("approve")).json(&body).send()
         };
         by(&acme.owner.text).refused(403, "same_person");
@@ -124,7 +124,11 @@ fn a_void_is_bounded_as_refunds_are() {
         let key = acme.post("/v1/api-keys", &key).expect(201).field("key");
         let void = |sale: &str| {
             let path = format!("/v1/transactions/{sale}/void");
-            let request = acme.request("POST", &path).bearer(&key).idempotent(sale);
+            let request = acme
+                .server
+                .request("POST", &path)
+                .bearer(&key)
+                .idempotent(sale);
             request.json(&json!({ "reason": "typed twice" })).send()
         };
         let (first, second) = (
