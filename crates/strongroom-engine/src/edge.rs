@@ -21,7 +21,7 @@ use crate::draft::ClearPart;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure, Idempotency};
 use crate::journal::{AttemptLine, RequestLine};
-use crate::queue::{ActorLine, Attended, Pending};
+use crate::queue::{ActorLine, Attended, Carried, Pending};
 
 impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
@@ -272,8 +272,7 @@ pub(crate) struct Who {
     pub credential: Option<AnyId>,
     pub system: Option<&'static str>,
     pub user: Option<UserId>,
-    /// What holds the rights of whoever an access token acts for.
-    pub line: Option<AnyId>,
+    pub token: Option<Carried>,
     pub attended: Option<Attended>,
 }
 
@@ -282,12 +281,16 @@ impl Who {
     pub fn proven(credential: &Credential) -> Who {
         let presence = credential.presence.as_ref();
         let session = presence.map(|presence| presence.session.any());
-        let token = credential.access.map(|access| access.token.any());
+        let token = credential.access.map(|access| Carried {
+            token: access.token,
+            line: credential.id,
+        });
+        let carried = token.map(|carried| carried.token.any());
         Who {
-            credential: session.or(token).or(Some(credential.id.any())),
+            credential: session.or(carried).or(Some(credential.id.any())),
             system: None,
             user: credential.person(),
-            line: token.map(|_| credential.id.any()),
+            token,
             attended: presence.map(|presence| Attended {
                 session: presence.session,
                 user: presence.user,
@@ -305,7 +308,8 @@ impl Who {
 
     /// Whom refusals are counted for: a person's are one's, whatever session they came by, and so are a client's.
     fn subject(&self) -> Option<AnyId> {
-        self.user.map(UserId::any).or(self.line).or(self.credential)
+        let line = self.token.map(|carried| carried.line.any());
+        self.user.map(UserId::any).or(line).or(self.credential)
     }
 }
 
@@ -324,6 +328,7 @@ pub(crate) fn actor_line(who: &Who, rule: &str, envelope: &Envelope) -> ActorLin
     ActorLine {
         credential: who.subject(),
         attended: who.attended,
+        token: who.token,
         part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
     }
 }

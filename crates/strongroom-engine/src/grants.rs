@@ -12,6 +12,7 @@ use strongroom_types::id::{ApiKeyId, OauthClientId, OauthTokenId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
+use crate::queue::Carried;
 use crate::shared::Shared;
 
 /// Every client of the installation. Rebuilt at start, changed by each commit that touches one.
@@ -57,6 +58,14 @@ impl Grants {
             let of_line = given.tokens.entry((scope.number, token.key)).or_default();
             of_line.insert(token.id, Token { scope, body });
         });
+    }
+
+    /// Whether a token is not known to be over.
+    pub fn holds(&self, number: u32, carried: Carried) -> bool {
+        self.with(|given| {
+            let of_line = given.tokens.get(&(number, carried.line));
+            of_line.is_some_and(|tokens| tokens.contains_key(&carried.token))
+        })
     }
 
     /// A client, whatever its state.

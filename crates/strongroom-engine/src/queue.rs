@@ -13,7 +13,7 @@ use strongroom_domain::decision::Decision;
 use strongroom_domain::facts::{Facts, Keys};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::Batch;
-use strongroom_types::id::{AnyId, ApiKeyId, OrganizationId, SessionId, UserId};
+use strongroom_types::id::{AnyId, ApiKeyId, OauthTokenId, OrganizationId, SessionId, UserId};
 use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
@@ -49,7 +49,16 @@ pub(crate) struct ActorLine {
     pub credential: Option<AnyId>,
     /// A person who acts by a session.
     pub attended: Option<Attended>,
+    /// An access token that somebody acts by.
+    pub token: Option<Carried>,
     pub part: ClearPart,
+}
+
+/// An access token, and the line that holds the rights of whoever it acts for.
+#[derive(Clone, Copy)]
+pub(crate) struct Carried {
+    pub token: OauthTokenId,
+    pub line: ApiKeyId,
 }
 
 /// A session, its person, and the line of the keys that he acts by.

@@ -7,10 +7,10 @@ use strongroom_domain::users::UserStatus;
 use strongroom_types::id::{AnyId, ApiKeyId, Kind};
 
 use crate::commit::Commit;
-use crate::queue::{Attended, Pending};
+use crate::queue::{Attended, Carried, Pending};
 
 impl Commit {
-    /// Whether the key behind a command was revoked, its person deactivated or his session ended since it was queued.
+    /// Whether the key behind a command was revoked, its person deactivated, his session ended or its token revoked since it was queued.
     pub(crate) fn is_revoked(&self, pending: &Pending) -> bool {
         let number = pending.scope.number;
         let Some(credential) = pending.actor.credential else {
@@ -18,6 +18,10 @@ impl Commit {
         };
         let is_out = |attended| self.is_signed_out(number, attended);
         if pending.actor.attended.is_some_and(is_out) {
+            return true;
+        }
+        let is_over = |carried: Carried| self.is_token_over(number, carried);
+        if pending.actor.token.is_some_and(is_over) {
             return true;
         }
         match self.known(number, credential) {
@@ -53,6 +57,14 @@ impl Commit {
         };
         let directory = &self.shared.directory;
         !directory.goes_on((number, line), session, (began_at, from), self.shared.now())
+    }
+
+    fn is_token_over(&self, number: u32, carried: Carried) -> bool {
+        let now = self.shared.now();
+        match self.known(number, carried.token.any()) {
+            Some(Record::OauthToken(token)) if token.is_over(now) => true,
+            _ => !self.shared.grants.holds(number, carried),
+        }
     }
 
     fn known(&self, number: u32, id: AnyId) -> Option<&Record> {

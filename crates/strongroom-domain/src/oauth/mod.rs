@@ -314,6 +314,7 @@ impl OauthClient {
             user: None,
             signed_by: None,
             client: Some(self.id),
+            role_id: None,
         }
     }
 }
