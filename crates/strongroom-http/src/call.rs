@@ -97,8 +97,6 @@ pub struct Call {
     pub(crate) transit: Option<Transit>,
     /// The process that keeps the cards, if there is one.
     pub(crate) vault: Option<Vault>,
-    /// The largest file of a bank, in bytes.
-    pub(crate) bank_file_limit: usize,
     /// The `Last-Event-ID` header of a reader that comes back.
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,

@@ -7,11 +7,12 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
     "strongroom-httpsig",
+    "strongroom-iso20022",
     "strongroom-ledger",
     "strongroom-types",
     "strongroom-vault",
