@@ -103,8 +103,6 @@ pub struct Call {
     pub(crate) transit: Option<Transit>,
     /// The process that keeps the cards, if there is one.
     pub(crate) vault: Option<Vault>,
-    /// The largest file of a bank, in bytes.
-    pub(crate) bank_file_limit: usize,
     /// Whether the client would rather have a PDF, where there is one.
     pub(crate) wants_pdf: bool,
     /// The `Last-Event-ID` header of a reader that comes back.

@@ -142,11 +142,9 @@ impl App {
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
-        let most = match route.xml {
-            true => self.settings().bank_file_limit,
-            false => body::MAX_BODY,
-        };
-        let body = body.read_most(self.settings().body_time, most).await?;
+        let body = body
+            .read_most(self.settings().body_time, self.most(route))
+            .await?;
         let credential = self.as_of_now(visit, head, credential, changes).await?;
         let signature = self
             .check_content(visit, head, &body, &credential, route)
@@ -176,13 +174,20 @@ impl App {
             envelope,
             transit: head.extensions.get::<Transit>().cloned(),
             vault: self.settings().vault.clone(),
-            bank_file_limit: self.settings().bank_file_limit,
             wants_pdf: wants_pdf(head),
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
         };
         Ok(Passed::of(self.run(handler, call).await?, route))
+    }
+
+    /// The most bytes of a route's body.
+    fn most(&self, route: &Route) -> usize {
+        match route.xml {
+            true => self.settings().bank_file_limit,
+            false => body::MAX_BODY,
+        }
     }
 
     /// Whether the key may be used from there, in this way, and as often.

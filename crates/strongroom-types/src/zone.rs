@@ -8,9 +8,6 @@ use minicbor::{Decode, Encode};
 
 use crate::time::Timestamp;
 
-/// Minutes of a day.
-const DAY_MINUTES: u16 = 24 * 60;
-
 /// A time of day in a zone of the IANA database.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct DailyTime {
@@ -30,11 +27,11 @@ impl DailyTime {
                 .then(|| text.parse::<u16>().ok())
                 .flatten()
         };
-        let minute = two(hour)?.checked_mul(60)?.checked_add(two(minute)?)?;
+        let (hour, minute) = (two(hour)?, two(minute)?);
         let digits = time.bytes().all(|b| b.is_ascii_digit() || b == b':');
         let named = zone.len() <= 64 && is_zone(zone);
-        (digits && minute < DAY_MINUTES && named).then(|| DailyTime {
-            minute,
+        (digits && hour < 24 && minute < 60 && named).then(|| DailyTime {
+            minute: hour.saturating_mul(60).saturating_add(minute),
             zone: zone.to_owned(),
         })
     }

@@ -61,7 +61,7 @@ impl Bank {
                     }
                 }
             });
-            std::thread::sleep(pause);
+            std::thread::park_timeout(pause);
             demo.running.kill();
         });
         self.kills += 1;

@@ -12,6 +12,7 @@ const PURE: [&str; 8] = [
     "strongroom-auth",
     "strongroom-domain",
     "strongroom-httpsig",
+    "strongroom-iso20022",
     "strongroom-ledger",
     "strongroom-oauth",
     "strongroom-types",

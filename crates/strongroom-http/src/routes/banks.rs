@@ -89,7 +89,7 @@ fn bank_file_rows() -> Vec<Route> {
             "/v1/bank-files/{id}/entries",
             bank_files::entries,
         )
-        .about("What a bank's file says, and what became of it, in the file's order.")
+        .about("What a bank's file says, and what became of it, in the order it is applied.")
         .query(&[&PAGE, bank_files::ENTRY_FILTERS])
         .reply(bank_files::entries_schema),
     ]

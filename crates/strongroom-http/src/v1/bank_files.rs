@@ -24,11 +24,12 @@ use crate::schema;
 
 /// `POST /v1/bank-files`: takes a file in; what it says is applied afterwards, entry by entry.
 pub async fn receive(caller: Caller<CreateBankFiles>, call: Call) -> Result<Answer, Problem> {
-    let (body, most) = (call.body.clone(), call.bank_file_limit);
+    let body = call.body.clone();
     let (hash, bytes) = (sha256(&[&body]), body.len());
     let read = tokio::task::spawn_blocking(move || {
         let limits = Limits {
-            bytes: most,
+            // How many it may have, the edge has said.
+            bytes,
             entries: MOST_ENTRIES,
         };
         strongroom_iso20022::read(&body, &limits)

@@ -114,6 +114,7 @@ fn what_routes_may_take_is_written_down() {
         [
             "POST /v1/payouts /recipient/account_number",
             "POST /v1/payouts /recipient/iban",
+            "POST /v1/payout-rails /debtor/iban",
             "POST /v1/tokens /card/number",
             "POST /v1/products /barcode",
             "PATCH /v1/products/{id} /barcode",

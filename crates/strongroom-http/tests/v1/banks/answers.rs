@@ -176,7 +176,11 @@ fn what_matches_nothing_is_listed() {
         "/v1/bank-files/{}/entries?status=unmatched",
         text(&file, "id")
     );
-    let unmatched = acme.all(&format!("{path}&limit=2"));
+    let unmatched = acme.all(&path);
+    let page = acme.get(&format!("{path}&limit=2&after=2")).expect(200);
+    let page = page.json();
+    assert_eq!(page["data"], json!(unmatched[2..4]));
+    assert_eq!(page["next_cursor"], "4");
     assert_eq!(
         texts(&unmatched, "mismatch"),
         [
