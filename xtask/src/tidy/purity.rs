@@ -7,11 +7,12 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
     "strongroom-httpsig",
+    "strongroom-iso8583",
     "strongroom-ledger",
     "strongroom-types",
     "strongroom-vault",
@@ -47,7 +48,8 @@ const CLOCK_READS: [&str; 6] = [
 ];
 
 /// Crates that wait or measure: spans by `Instant`, never the time of day.
-const SPAN_MEASURERS: [&str; 5] = [
+const SPAN_MEASURERS: [&str; 6] = [
+    "strongroom-acquirer",
     "strongroom-http",
     "strongroom-nodes",
     "strongroom-outbound",
