@@ -20,12 +20,12 @@ def packed():
     spec = copy.deepcopy(default)
     spec["t"].update(data_enc="b", max_len=2)
     for field in [str(number) for number in NUMERIC]:
-        spec[field].update(data_enc="b", len_enc="b", len_count="nibbles", left_pad="0")
+        spec[field].update(data_enc="b", len_enc="bcd", len_count="nibbles", left_pad="0")
     for field, definition in spec.items():
         if field.isdigit() and definition["len_type"] == 2:
-            definition.update(len_enc="b", len_type=1)
+            definition.update(len_enc="bcd", len_type=1)
         elif field.isdigit() and definition["len_type"] == 3:
-            definition.update(len_enc="b", len_type=2)
+            definition.update(len_enc="bcd", len_type=2)
     return spec
 
 

@@ -136,14 +136,16 @@ impl AcquirerTables {
     /// With their paths seen from a folder.
     pub fn below(mut self, folder: &Path) -> AcquirerTables {
         for tls in self.0.values_mut().filter_map(|table| table.tls.as_mut()) {
-            // The vault process sees them from elsewhere.
-            let below = |path: &PathBuf| {
-                let path = folder.join(path);
-                std::path::absolute(&path).unwrap_or(path)
-            };
-            tls.authorities = below(&tls.authorities);
-            tls.certificate = tls.certificate.as_ref().map(below);
-            tls.key = tls.key.as_ref().map(below);
+            let paths = [
+                Some(&mut tls.authorities),
+                tls.certificate.as_mut(),
+                tls.key.as_mut(),
+            ];
+            for path in paths.into_iter().flatten() {
+                let below = folder.join(&*path);
+                // The vault process sees them from elsewhere.
+                *path = std::path::absolute(&below).unwrap_or(below);
+            }
         }
         self
     }

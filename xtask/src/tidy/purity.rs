@@ -13,6 +13,7 @@ const PURE: [&str; 8] = [
     "strongroom-domain",
     "strongroom-httpsig",
     "strongroom-iso20022",
+    "strongroom-iso8583",
     "strongroom-ledger",
     "strongroom-oauth",
     "strongroom-types",
@@ -49,7 +50,8 @@ const CLOCK_READS: [&str; 6] = [
 ];
 
 /// Crates that wait or measure: spans by `Instant`, never the time of day.
-const SPAN_MEASURERS: [&str; 5] = [
+const SPAN_MEASURERS: [&str; 6] = [
+    "strongroom-acquirer",
     "strongroom-http",
     "strongroom-nodes",
     "strongroom-outbound",

@@ -25,8 +25,6 @@ pub enum Mood {
     Calm,
     /// Everything that can go wrong on the way does, now and then.
     Rough,
-    /// No message about money is answered; what it says is done all the same.
-    Silent,
 }
 
 #[derive(Clone)]
@@ -208,7 +206,6 @@ impl Books {
             _ if is_silent => Way::NotAtAll,
             _ if is_network => Way::Plain,
             Mood::Calm => Way::Plain,
-            Mood::Silent => Way::NotAtAll,
             Mood::Rough => match self.dice.below(28) {
                 0 | 1 => Way::NotAtAll,
                 2 | 3 => Way::Twice,

@@ -99,7 +99,8 @@ fn kill_under_load(
                 answered.recv_timeout(Duration::from_secs(300)).unwrap();
             }
             kill(server);
-            drop(stopped.recv());
+            // Until the writers have ended, who tell of their answers here.
+            let _ = stopped.recv();
         });
         let lost: Vec<_> = writers
             .into_iter()
