@@ -8,7 +8,7 @@ use crate::fault::Fault;
 const LONGEST_ID: usize = 256;
 
 /// One JSON object, in which no member stands twice.
-pub(crate) fn object(bytes: &[u8], otherwise: &'static str) -> Result<Object<'_>, Fault> {
+pub(crate) fn object<'b>(bytes: &'b [u8], otherwise: &'static str) -> Result<Object<'b>, Fault> {
     parse_object(bytes).map_err(|_| Fault::new(otherwise))
 }
 
