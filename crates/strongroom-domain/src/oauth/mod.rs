@@ -6,6 +6,7 @@
 
 mod change;
 mod grants;
+mod redeem;
 mod register;
 mod tokens;
 mod view;
@@ -30,10 +31,8 @@ use crate::rejection::{Code, Rejection};
 use crate::users::Mark;
 
 pub use change::{DeleteOauthClient, RotateOauthSecret, UpdateOauthClient};
-pub use grants::{
-    AuthorizationCode, GrantAccess, NotePushed, OauthGrant, RedeemGrant, Redeemed, RevokeGrant,
-    ShownGrant,
-};
+pub use grants::{AuthorizationCode, GrantAccess, NotePushed, OauthGrant, RevokeGrant};
+pub use redeem::{RedeemGrant, Redeemed, ShownGrant};
 pub use register::{CreateOauthClient, Wanted};
 pub use tokens::{NewToken, NoteIntrospection, OauthToken, OpenToken, RevokeToken};
 pub use view::OauthClientView;

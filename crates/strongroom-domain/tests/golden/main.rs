@@ -21,12 +21,10 @@ use alerts::{alert, raised};
 use approvals::{approval, owned_key, plain_approval, policies};
 use banks::{account, payout};
 use cards::{linked_payment, paid, payment, refund, token};
-use keys::{allowance, certified_key, restricted_key};
+use keys::{allowance, api_key, certified_key, restricted_key};
 use links::payment_link;
 use people::{person, person_s_key, session, staff, user};
-use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::entry::{
     ChangeLine, EntryActor, EntryChanges, EntryFacts, EventFact, Place, Transaction,
     TransactionKind, decode, encode,
@@ -284,34 +282,6 @@ fn wallet() -> Wallet {
             email: Some("p@example.com".into()),
             phone: None,
         }),
-    }
-}
-
-fn api_key() -> ApiKey {
-    ApiKey {
-        id: ApiKeyId(raw(9)),
-        key_type: KeyType::Secret,
-        name: Some("till".into()),
-        hash: [3; 32],
-        hint: "sk_test_…abcd".into(),
-        role: Role::Custom,
-        permissions: PermissionSet::new(vec!["read:*".into()]).unwrap(),
-        dialect: Dialect::Nopos,
-        signing: SigningPolicy::Sensitive,
-        signing_secret: "sign_x".into(),
-        status: CredentialStatus::Active,
-        created_at: Timestamp(5),
-        expires_at: Some(Timestamp(9)),
-        last_used_at: Some(Timestamp(7)),
-        rolled_from: Some(ApiKeyId(raw(8))),
-        networks: None,
-        limits: None,
-        certificates: None,
-        person: None,
-        user: None,
-        signed_by: None,
-        client: None,
-        role_id: None,
     }
 }
 

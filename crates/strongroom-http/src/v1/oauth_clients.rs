@@ -8,7 +8,7 @@ use strongroom_domain::oauth::{
     Profile, RotateOauthSecret, UpdateOauthClient, Wanted,
 };
 use strongroom_domain::view;
-use strongroom_oauth::{MOST_KEYS, Redirect, check_redirect, read_keys};
+use strongroom_oauth::{Redirect, check_redirect, read_keys};
 use strongroom_types::id::OauthClientId;
 
 use crate::call::{Answer, Call};
@@ -287,7 +287,7 @@ fn scopes_schema() -> Schema {
 }
 
 fn jwks_schema() -> Schema {
-    let keys = json!({"type": "array", "maxItems": MOST_KEYS, "items": {"type": "object"}});
+    let keys = schema::list(json!({"type": "object"}));
     schema::object(&["keys"], vec![("keys", keys)])
 }
 
@@ -309,7 +309,7 @@ pub fn create_schema() -> Schema {
 }
 
 fn redirects_schema() -> Schema {
-    json!({"type": "array", "maxItems": MOST_REDIRECTS, "items": schema::line(512)})
+    schema::list(schema::line(512))
 }
 
 pub fn update_schema() -> Schema {

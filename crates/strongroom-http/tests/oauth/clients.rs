@@ -84,7 +84,7 @@ fn parts_that_do_not_fit_together_are_refused() {
         (
             "nobody in particular",
             json!({ "name": "x", "scopes": ["read"], "profile": "classic", "token_endpoint_auth_method": "none" }),
-            "/token_endpoint_auth_method",
+            "/grant_types",
         ),
         (
             "a key beside a secret",

@@ -9,6 +9,7 @@
 mod bound;
 mod clients;
 mod credentials;
+mod pages;
 mod people;
 mod proofs;
 mod pushed;
@@ -56,6 +57,11 @@ pub fn refused(reply: &Reply, status: u16, error: &str) {
     assert!(!reply.field("error_description").is_empty());
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+/// Whether another nonce is asked for.
+pub fn is_challenged(reply: &Reply) -> bool {
+    reply.json().get("error") == Some(&json!("use_dpop_nonce"))
 }
 
 /// A client of FAPI 2.0: it shows who it is by a key, and its tokens are bound to one.
@@ -108,7 +114,7 @@ impl<'s> Fapi<'s> {
             if let Some(nonce) = reply.header("dpop-nonce") {
                 self.nonce = Some(nonce.to_owned());
             }
-            if reply.field("error") != "use_dpop_nonce" {
+            if !is_challenged(&reply) {
                 return reply;
             }
         }
@@ -191,6 +197,20 @@ impl Plain {
     pub fn token(&self, server: &TestServer) -> String {
         self.opens(server).expect(200).field("access_token")
     }
+}
+
+#[test]
+fn zz_goldens() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let document = strongroom_http::document();
+    let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
+    std::fs::write(format!("{root}openapi/v1.json"), text).unwrap();
+    std::fs::write(format!("{root}docs/routes.txt"), strongroom_http::listing()).unwrap();
+    std::fs::write(
+        format!("{root}docs/permissions.txt"),
+        strongroom_auth::permission::matrix(),
+    )
+    .unwrap();
 }
 
 /// What `GET /v1/auth/verify` says that a token may do.

@@ -9,7 +9,7 @@ use crate::walk::{
     CALLBACK, PASSWORD, VERIFIER, ahead, allow, answer, app, fapi, page_of, parameter, person,
     sign_in,
 };
-use crate::{Fapi, ORIGIN, TOKEN_URL, post, refused, server};
+use crate::{Fapi, ORIGIN, TOKEN_URL, is_challenged, post, refused, server};
 
 /// A request to the token endpoint with a proof by the nonce that the client knows, once more where it should know another.
 fn asks(client: &mut Fapi<'_>, fields: &[(&str, &str)]) -> Reply {
@@ -28,7 +28,7 @@ fn asks(client: &mut Fapi<'_>, fields: &[(&str, &str)]) -> Reply {
         if let Some(nonce) = reply.header("dpop-nonce") {
             client.nonce = Some(nonce.to_owned());
         }
-        if reply.field("error") != "use_dpop_nonce" {
+        if !is_challenged(&reply) {
             return reply;
         }
     }
@@ -284,7 +284,7 @@ fn a_refresh_token_without_a_secret_is_bound_to_its_key() {
                 request = request.header("DPoP", proof);
             }
             let reply = request.send();
-            if reply.field("error") != "use_dpop_nonce" {
+            if !is_challenged(&reply) {
                 return reply;
             }
             nonce.replace(reply.header("dpop-nonce").map(str::to_owned));
