@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use strongroom_crypto::{DataKey, Hierarchy, RandomPool, SealedView};
+use strongroom_crypto::{Hierarchy, RandomPool, SealedView};
 use strongroom_store::{Batch, EntryRow, JobRow, RecordRow};
 use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::Scope;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::checkpoints::checkpoint_seat;
 use crate::opened::OpenFault;
-use crate::rotation::subjects::Successors;
+use crate::rotation::subjects::{Pair, Successors};
 use crate::seal::{
     BUSINESS, BodyWriter, CARD, PERSONAL, Seat, entry_columns, framed, open, read_body, read_framed,
 };
@@ -44,7 +44,7 @@ impl Resealer {
     }
 
     /// A superseded key and the one in its place.
-    fn successor(&self, number: u32) -> Result<Option<(Arc<DataKey>, Arc<DataKey>)>, OpenFault> {
+    fn successor(&self, number: u32) -> Result<Option<Pair>, OpenFault> {
         if let Some((old, new)) = self.persons.get(&number) {
             return Ok(Some((Arc::clone(old), Arc::clone(new))));
         }

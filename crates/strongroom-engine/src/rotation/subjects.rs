@@ -25,8 +25,11 @@ use crate::view::{ReadFault, View};
 /// Subjects of one commit: each costs a look.
 const PAGE: usize = 250;
 
-/// A superseded key with the one that takes its place, by the number of the first.
-pub(super) type Successors = HashMap<u32, (Arc<DataKey>, Arc<DataKey>)>;
+/// A superseded key, and the one that takes its place.
+pub(super) type Pair = (Arc<DataKey>, Arc<DataKey>);
+
+/// Such pairs by the number of the first.
+pub(super) type Successors = HashMap<u32, Pair>;
 
 impl Engine {
     /// Replaces the keys of all subjects that superseded shred keys wrap, and destroys both.

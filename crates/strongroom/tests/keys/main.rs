@@ -9,6 +9,7 @@
 mod ceremony;
 mod custody;
 mod levels;
+mod load;
 #[path = "../program/mod.rs"]
 mod program;
 mod rotation;

@@ -58,7 +58,7 @@ impl Shop<'_> {
     fn too_late<C: Command>(&self, payer: &str, caller: &Caller<C::Permission>, command: C) {
         let credential = self.proven(payer);
         let payer: Caller<CreatePayouts> = Caller::authorize(&credential).ok().unwrap();
-        self.pay(&payer).expect("it was good until now");
+        self.pay(&payer).unwrap();
         let before = self.acme.available(&self.to);
         let engine = &self.acme.server.engine;
         let both = async {
@@ -67,7 +67,7 @@ impl Shop<'_> {
             tokio::join!(ends, pays)
         };
         let (ended, paid) = self.acme.server.wait(both);
-        ended.expect("the right was taken");
+        ended.unwrap();
         assert_eq!(
             paid.err(),
             Some(Failure::KeyRevoked),
@@ -119,7 +119,7 @@ fn a_session_that_was_ended_pays_nothing_more() {
     // His others go on, until all are ended.
     let credential = shop.proven(&two.token);
     let payer: Caller<CreatePayouts> = Caller::authorize(&credential).ok().unwrap();
-    shop.pay(&payer).expect("another session was ended");
+    shop.pay(&payer).unwrap();
     let all = EndSessionsOf {
         id: user,
         held: None,
@@ -129,5 +129,5 @@ fn a_session_that_was_ended_pays_nothing_more() {
     let again = ana.enter();
     let credential = shop.proven(&again.token);
     let payer: Caller<CreatePayouts> = Caller::authorize(&credential).ok().unwrap();
-    shop.pay(&payer).expect("he signed in anew");
+    shop.pay(&payer).unwrap();
 }
