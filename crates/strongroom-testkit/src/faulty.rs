@@ -4,7 +4,7 @@
 //! keep the contract of `strongroom-store` to the letter: an error that says "rolled back" rolled back, any other
 //! leaves the outcome open and closes the writer, and what was not acknowledged as durable vanishes with the power.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use strongroom_store::{
     Batch, EntryRow, HeadRow, Id, IdRange, IndexRow, JobRow, KeyRow, Loaded, LocatorRow,
@@ -35,15 +35,57 @@ struct Durable {
     /// Without power nothing answers.
     off: bool,
     applied: u64,
+    /// How many reads may go on, where they are held.
+    held: Option<u32>,
+    /// Reads that wait for that.
+    waiting: u32,
 }
 
 /// What is left when everything else is gone.
 #[derive(Clone, Default)]
-pub struct Disk(Arc<Mutex<Durable>>);
+pub struct Disk(Arc<(Mutex<Durable>, Condvar)>);
 
 impl Disk {
     fn lock(&self) -> MutexGuard<'_, Durable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let (durable, _) = &*self.0;
+        durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on reads wait, but those of the writer.
+    pub fn hold(&self) {
+        self.lock().held = Some(0);
+    }
+
+    /// Lets one read go on that waits; says whether there was one.
+    pub fn let_one(&self) -> bool {
+        let mut disk = self.lock();
+        let (waiting, held) = (disk.waiting, disk.held.get_or_insert(0));
+        let is_due = waiting > *held;
+        if is_due {
+            *held += 1;
+            self.0.1.notify_all();
+        }
+        is_due
+    }
+
+    /// Reads go on.
+    pub fn release(&self) {
+        self.lock().held = None;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until a read may go on.
+    fn pass(&self) {
+        let mut disk = self.lock();
+        disk.waiting += 1;
+        while disk.held == Some(0) {
+            let woken = self.0.1.wait(disk);
+            disk = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        disk.waiting -= 1;
+        if let Some(held) = &mut disk.held {
+            *held -= 1;
+        }
     }
 
     /// Lets `fault` strike at the `n`-th operation from now, counted from 0.
@@ -196,6 +238,7 @@ struct FaultyReader {
 macro_rules! reads {
     ($($name:ident($($arg:ident: $kind:ty),*) -> $out:ty;)*) => {
         $(fn $name(&mut self, $($arg: $kind),*) -> Result<$out, StoreError> {
+            self.disk.pass();
             self.disk.read_turn()?;
             self.inner.$name($($arg),*)
         })*
@@ -210,6 +253,7 @@ impl Reader for FaultyReader {
         heads() -> Vec<HeadRow>;
         keys() -> Vec<KeyRow>;
         subject_key(scope: u32, subject: &Id) -> Option<KeyRow>;
+        subject_versions(scope: u32, subject: &Id) -> Vec<KeyRow>;
         subject_keys(after: u32, limit: usize) -> Vec<KeyRow>;
         entries(log: u32, from: u64, to: u64, descending: bool, limit: usize) -> Vec<EntryRow>;
         entry_heads(log: u32, from: u64, to: u64) -> Vec<(u64, i64, Vec<u8>)>;

@@ -1,5 +1,6 @@
 //! `/v1/events`
 
+mod abandoned;
 mod stream;
 
 use serde_json::{Value, json};
