@@ -50,6 +50,13 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     rows.extend(made.rows("tokenize over HTTP", "tokens/s", "us/token"));
     rows.extend(shown.rows("reveal over HTTP", "reveals/s", "us/reveal"));
 
+    let rate = rotation::rotate_in(&subject.base, "vault")?;
+    rows.push(row(
+        "card numbers sealed again in the vault",
+        rate,
+        "rows/s",
+    ));
+
     subject.payouts.begin(Shape::Spread, 3, PAYOUTS);
     client
         .drive(&mut subject.payouts, FILL_TIME)?

@@ -33,7 +33,7 @@ pub fn measure(folder: &Path, runs: u32) -> Outcome<Vec<Extra>> {
         alone.push(rotate(&subject)?);
         let base = subject.base.clone();
         let rotating =
-            std::thread::spawn(move || rotate_in(&base).map_err(|error| error.to_string()));
+            std::thread::spawn(move || rotate_in(&base, "data").map_err(|error| error.to_string()));
         let began = Instant::now();
         pay(&mut subject, BESIDE, 1 + u64::from(run))?;
         payouts.push(number(BESIDE) / began.elapsed().as_secs_f64());
@@ -62,14 +62,14 @@ fn pay(subject: &mut Subject, count: u64, seed: u64) -> Outcome<()> {
 }
 
 fn rotate(subject: &Subject) -> Outcome<f64> {
-    rotate_in(&subject.base)
+    rotate_in(&subject.base, "data")
 }
 
 /// Rows sealed again in a second, by what an operator would run.
-fn rotate_in(base: &Path) -> Outcome<f64> {
+pub(super) fn rotate_in(base: &Path, level: &str) -> Outcome<f64> {
     let mut command = Command::new(strongroom::binary()?);
     command
-        .args(["keys", "rotate", "--level", "data", "--json", "--data"])
+        .args(["keys", "rotate", "--level", level, "--json", "--data"])
         .arg(base)
         .stderr(Stdio::null());
     let began = Instant::now();
