@@ -3,10 +3,11 @@
 //!
 //! [`message`] is the whole vocabulary; [`link`] carries it, both ways at once; [`handoff`] passes sockets; [`gate`]
 //! tells, before a byte of a request is read, whose request it is; [`peer`] is the API's end, which comes back when the
-//! vault does. Never here: keys, decisions, a store.
+//! vault does; [`keys`] is what may be told of the vault's keys. Never here: a key, decisions, a store.
 
 pub mod gate;
 pub mod handoff;
+pub mod keys;
 pub mod link;
 pub mod message;
 pub mod peer;

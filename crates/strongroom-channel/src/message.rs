@@ -13,6 +13,8 @@ use strongroom_types::id::{PaymentId, RefundId, TokenId};
 use strongroom_types::time::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::keys::{Replaced, VaultKey};
+
 /// Bytes that are wiped when dropped. No `Debug`, no `Clone`.
 pub struct SecretBytes(pub Zeroizing<Vec<u8>>);
 
@@ -342,6 +344,18 @@ pub enum ToVault {
     },
     #[n(22)]
     Digested(#[n(0)] Digested),
+    /// Every key that the vault has; with `scan`, and what is under each.
+    #[n(35)]
+    Keys {
+        #[n(0)]
+        scan: bool,
+    },
+    /// How far the replacement of the vault's keys is; `begin` asks for one.
+    #[n(36)]
+    ReplaceKeys {
+        #[n(0)]
+        begin: bool,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -378,6 +392,10 @@ pub enum FromVault {
     /// Newest first.
     #[n(20)]
     EncryptionKeys(#[n(0)] Vec<PublishedKey>),
+    #[n(35)]
+    Keys(#[n(0)] Vec<VaultKey>),
+    #[n(36)]
+    Replaced(#[n(0)] Replaced),
 }
 
 /// What an acquirer said, in words: failures by their names.

@@ -15,26 +15,15 @@ use zeroize::Zeroizing;
 use crate::aead::SealKey;
 use crate::data_key::DataKey;
 use crate::fatal::fatal;
-use crate::hash::sha256;
 use crate::key_row::{KeyError, KeyRow, Purpose};
 use crate::random::fill_random;
 use crate::root::RootKeys;
 use crate::roots::{HeldRoots, RootSeal, Roots};
+use crate::slot::{NO_SUBJECT, Slot};
 use crate::subject_cache::SubjectCache;
-
-const NO_SUBJECT: [u8; 12] = [0; 12];
 
 /// The parent number of keys wrapped by root custody.
 const ROOT: u32 = 0;
-
-/// What a key is for and whose it is; the newest version in a slot is the current key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Slot {
-    pub scope: u32,
-    pub purpose: Purpose,
-    pub period: u32,
-    pub subject: [u8; 12],
-}
 
 /// A key with its place.
 pub(crate) struct Held {
@@ -47,6 +36,8 @@ pub(crate) struct Held {
 pub(crate) struct Keys {
     pub by_number: HashMap<u32, Held>,
     pub by_slot: HashMap<Slot, (u32, Arc<DataKey>)>,
+    /// Numbers of versions that are not the newest of their slot.
+    pub older: HashMap<Slot, Vec<u32>>,
     highest_number: u32,
     pub new_rows: Vec<KeyRow>,
     /// When the row of a key in memory was removed.
@@ -158,8 +149,12 @@ impl Hierarchy {
             subject,
         };
         let key = self.make(&mut self.write(), slot, 1, now_ms);
-        self.lock_subjects().put(Arc::clone(&key));
+        self.keep_subject(Arc::clone(&key));
         key
+    }
+
+    pub(crate) fn keep_subject(&self, key: Arc<DataKey>) {
+        self.lock_subjects().put(key);
     }
 
     /// Unwraps a subject's row and keeps the key for a while.
@@ -216,7 +211,7 @@ impl Hierarchy {
     /// Drops a key from memory, after its row was destroyed (retention, erasure).
     pub fn forget(&self, number: u32) {
         let mut keys = self.write();
-        keys.by_number.remove(&number);
+        keys.remove(number);
         keys.by_slot.retain(|_, (_, key)| key.number != number);
         drop(keys);
         self.lock_subjects().remove(number);
@@ -373,41 +368,6 @@ impl Hierarchy {
     }
 }
 
-impl Slot {
-    pub fn installation() -> Self {
-        Self {
-            scope: 0,
-            purpose: Purpose::Installation,
-            period: 0,
-            subject: NO_SUBJECT,
-        }
-    }
-
-    pub fn scope_key(scope: u32) -> Self {
-        Self {
-            scope,
-            purpose: Purpose::Scope,
-            period: 0,
-            subject: NO_SUBJECT,
-        }
-    }
-
-    /// One of 16 per scope, by the first four bits of the subject's hash: erasing one subject re-wraps a sixteenth.
-    fn shred(scope: u32, subject: &[u8; 12]) -> Self {
-        let [first, ..] = sha256(&[subject]);
-        let mut bucket = NO_SUBJECT;
-        if let Some(last) = bucket.last_mut() {
-            *last = first >> 4;
-        }
-        Self {
-            scope,
-            purpose: Purpose::Shred,
-            period: 0,
-            subject: bucket,
-        }
-    }
-}
-
 impl Parent {
     pub fn seal_key(&self) -> &SealKey {
         match self {
@@ -443,10 +403,30 @@ impl Keys {
             slot,
             version,
         };
-        self.by_number.insert(key.number, held);
-        match self.by_slot.get(&slot) {
-            Some((held, _)) if *held > version => {}
-            _ => drop(self.by_slot.insert(slot, (version, key))),
+        let number = key.number;
+        self.by_number.insert(number, held);
+        let older = match self.by_slot.get(&slot) {
+            Some((held, _)) if *held > version => Some(number),
+            _ => {
+                let before = self.by_slot.insert(slot, (version, key));
+                before.map(|(_, key)| key.number)
+            }
+        };
+        if let Some(older) = older {
+            self.older.entry(slot).or_default().push(older);
+        }
+    }
+
+    /// Takes a key out, but for its place as the newest of a slot.
+    pub fn remove(&mut self, number: u32) {
+        let Some(held) = self.by_number.remove(&number) else {
+            return;
+        };
+        if let Some(older) = self.older.get_mut(&held.slot) {
+            older.retain(|known| *known != number);
+            if older.is_empty() {
+                self.older.remove(&held.slot);
+            }
         }
     }
 

@@ -33,6 +33,7 @@ pub mod rotation;
 pub mod sealed;
 pub mod shares;
 pub mod sign;
+mod slot;
 pub mod stream;
 mod subject_cache;
 pub mod token;

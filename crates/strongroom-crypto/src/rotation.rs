@@ -7,10 +7,11 @@
 use std::sync::Arc;
 
 use crate::data_key::DataKey;
-use crate::hierarchy::{Hierarchy, Keys, Parent, Slot};
+use crate::hierarchy::{Held, Hierarchy, Keys, Parent};
 use crate::key_row::{KeyRow, Purpose};
 use crate::root::RootKeys;
 use crate::roots::Roots;
+use crate::slot::Slot;
 
 /// A wrapping key's replacement, ready to be stored.
 pub struct Rewrap {
@@ -52,25 +53,41 @@ impl Purpose {
                 | Self::Card
         )
     }
+
+    /// Whether what such keys hash is hashed again when they are replaced.
+    pub const fn is_rehashed(self) -> bool {
+        matches!(self, Self::BlindIndex)
+    }
+
+    /// Whether the keys that such keys wrap are made anew when they are replaced.
+    pub const fn is_shred(self) -> bool {
+        matches!(self, Self::Shred)
+    }
 }
 
 impl Hierarchy {
-    /// Gives every slot of a scope whose rows can be sealed again a new version, and says how many. Their rows wait in
-    /// [`Hierarchy::take_new_rows`].
-    pub fn renew(&self, scope: u32, only: Option<Purpose>, now_ms: i64) -> usize {
+    /// Gives every slot of a scope with such a purpose a new version, and says how many. Their rows wait in
+    /// [`Hierarchy::take_new_rows`]. For wrapping keys there is [`Hierarchy::plan_wrapping`].
+    pub fn renew(&self, scope: u32, of: impl Fn(Purpose) -> bool, now_ms: i64) -> usize {
         let mut keys = self.write();
         let slots: Vec<(Slot, u32)> = keys
             .by_slot
             .iter()
             .map(|(slot, (version, _))| (*slot, *version))
-            .filter(|(slot, _)| slot.scope == scope && slot.purpose.is_resealed())
-            .filter(|(slot, _)| only.is_none_or(|purpose| purpose == slot.purpose))
+            .filter(|(slot, _)| slot.scope == scope && of(slot.purpose))
             .collect();
         for (slot, version) in &slots {
             let key = self.make(&mut keys, *slot, version + 1, now_ms);
             keys.insert(*slot, version + 1, key);
         }
         slots.len()
+    }
+
+    /// Whether a scope has a key of that purpose.
+    pub fn has(&self, scope: u32, purpose: Purpose) -> bool {
+        let keys = self.read();
+        let mut slots = keys.by_slot.keys();
+        slots.any(|slot| slot.scope == scope && slot.purpose == purpose)
     }
 
     /// A slot's next version, when its key is worn out.
@@ -90,27 +107,50 @@ impl Hierarchy {
         }
     }
 
-    /// Numbers of a scope's data keys that have a newer version and seal what can be sealed again, ascending.
-    pub fn superseded(&self, scope: u32) -> Vec<u32> {
+    /// Numbers of a scope's keys of such purposes that have a newer version and are not destroyed, ascending.
+    pub fn superseded(&self, scope: u32, of: impl Fn(Purpose) -> bool) -> Vec<u32> {
         let keys = self.read();
-        let mut numbers: Vec<u32> = keys
-            .by_number
-            .values()
-            .filter(|held| held.slot.scope == scope && held.slot.purpose.is_resealed())
-            .filter(|held| {
-                keys.current(&held.slot)
-                    .is_some_and(|key| key.number != held.key.number)
-            })
-            .map(|held| held.key.number)
-            .collect();
+        let slots = keys.older.iter();
+        let slots = slots.filter(|(slot, _)| slot.scope == scope && of(slot.purpose));
+        let numbers = slots.flat_map(|(_, numbers)| numbers.iter().copied());
+        let mut numbers: Vec<u32> = numbers.filter(|number| keys.is_there(*number)).collect();
         numbers.sort_unstable();
         numbers
     }
 
-    /// Whether any data key has a newer version: asked with every commit.
-    pub fn has_superseded(&self) -> bool {
+    /// The versions of a key without a period before its newest, newest first; none but while what they hashed is hashed
+    /// again.
+    pub fn older(&self, scope: u32, purpose: Purpose) -> Vec<Arc<DataKey>> {
         let keys = self.read();
-        keys.by_number.len() != keys.by_slot.len()
+        let Some(numbers) = keys.older.get(&Slot::of(scope, purpose)) else {
+            return Vec::new();
+        };
+        let numbers = numbers.iter().filter(|number| keys.is_there(**number));
+        let mut older: Vec<&Held> = numbers
+            .filter_map(|number| keys.by_number.get(number))
+            .collect();
+        older.sort_unstable_by_key(|held| std::cmp::Reverse(held.version));
+        older.iter().map(|held| Arc::clone(&held.key)).collect()
+    }
+
+    /// The next version of a data subject's key, wrapped under the newest shred key of its bucket. Its row waits in
+    /// [`Hierarchy::take_new_rows`].
+    pub fn renew_subject(&self, row: &KeyRow, now_ms: i64) -> Arc<DataKey> {
+        let slot = Slot {
+            scope: row.scope,
+            purpose: Purpose::Subject,
+            period: 0,
+            subject: row.subject,
+        };
+        let version = row.version.saturating_add(1);
+        let key = self.make(&mut self.write(), slot, version, now_ms);
+        self.keep_subject(Arc::clone(&key));
+        key
+    }
+
+    /// Whether any key has a newer version: asked with every commit.
+    pub fn has_superseded(&self) -> bool {
+        !self.read().older.is_empty()
     }
 
     /// Notes that rows of keys are gone; they stay in memory for who read something before.
@@ -260,7 +300,7 @@ impl Hierarchy {
             Change::Key(slot, version, key) => {
                 keys.insert(slot, version, Arc::clone(&key));
                 if let Some(old) = retired {
-                    keys.by_number.remove(&old);
+                    keys.remove(old);
                     keys.wrap_waiting(|row| {
                         (row.parent == old).then(|| Parent::Key(Arc::clone(&key)))
                     });
@@ -271,6 +311,10 @@ impl Hierarchy {
 }
 
 impl Keys {
+    fn is_there(&self, number: u32) -> bool {
+        !self.destroyed.contains_key(&number)
+    }
+
     /// The row of a key in memory under another parent, under its own number.
     fn wrapped_again(&self, row: &KeyRow, parent: &Parent) -> Option<KeyRow> {
         let held = self.by_number.get(&row.number)?;

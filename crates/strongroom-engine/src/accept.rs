@@ -322,16 +322,16 @@ impl Commit {
         for (scope, subject) in std::mem::take(&mut draft.erased) {
             let slot = (scope.number, subject.0.0);
             self.subjects.remove(&slot);
-            let Some(row) = self.reader.subject_key(scope.number, &subject.0.0)? else {
-                continue;
-            };
-            let hierarchy = &self.shared.hierarchy;
-            // SECURITY: a number is never given out again. Where it is the highest, an empty key takes one above it.
-            if hierarchy.highest_number() <= row.number {
-                hierarchy.new_subject(scope.number, subject.0.0, draft.now.0);
+            // SECURITY: every version of it: there are two while the keys of subjects are replaced.
+            for row in self.reader.subject_versions(scope.number, &subject.0.0)? {
+                let hierarchy = &self.shared.hierarchy;
+                // SECURITY: a number is never given out again. Where it is the highest, an empty key takes one above it.
+                if hierarchy.highest_number() <= row.number {
+                    hierarchy.new_subject(scope.number, subject.0.0, draft.now.0);
+                }
+                draft.batch.removed_keys.push(row.number);
+                draft.erased_keys.push(row.number);
             }
-            draft.batch.removed_keys.push(row.number);
-            draft.erased_keys.push(row.number);
         }
         Ok(())
     }
@@ -354,7 +354,7 @@ impl Commit {
         }
         let key = match self.reader.subject_key(scope.number, &subject.0.0)? {
             Some(row) => hierarchy
-                .open_subject(&crate::opened::crypto_key(&row))
+                .open_subject(&row)
                 .map_err(|error| StoreError::Corrupt(error.to_string()))?,
             None => hierarchy.new_subject(scope.number, subject.0.0, draft.now.0),
         };
@@ -430,6 +430,17 @@ impl Commit {
             (scope.number, field.code(), hash),
             (!claim.released).then_some(claim.holder),
         );
+        // INVARIANT(index-moves): what stands under an older version of the key goes with it, so that nothing is found twice.
+        for hash in self
+            .shared
+            .older_hashes(scope.number, row.field, &claim.key.text)
+        {
+            let older = IndexRow {
+                hash,
+                ..row.clone()
+            };
+            draft.batch.removed_indexes.push(older);
+        }
         match claim.released {
             true => draft.batch.removed_indexes.push(row),
             false => draft.batch.indexes.push(row),

@@ -9,13 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use strongroom_audit::TileWriter;
-use strongroom_auth::CredentialStatus;
 use strongroom_crypto::{Purpose, RandomPool};
 use strongroom_domain::command::Moment;
-use strongroom_domain::record::Record;
-use strongroom_domain::users::UserStatus;
 use strongroom_store::{Batch, Reader, StoreError, Writer};
-use strongroom_types::id::{AnyId, ApiKeyId, Kind, RawId};
+use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::{Mode, Scope};
 use strongroom_types::time::Timestamp;
 use tokio::sync::oneshot;
@@ -26,7 +23,7 @@ use crate::draft::{Draft, spent_hashes};
 use crate::engine::EngineState;
 use crate::envelope::Failure;
 use crate::log::Log;
-use crate::opened::{Opener, store_key};
+use crate::opened::Opener;
 use crate::queue::{Answer, Answers, Item, Outcome, Pending};
 use crate::refusals::Refusals;
 use crate::scopes::installation;
@@ -137,7 +134,7 @@ impl Commit {
     pub(crate) fn apply(&mut self, batch: &mut Batch) -> Result<(), Failure> {
         self.reseal_late(batch);
         let keys = self.shared.hierarchy.take_new_rows();
-        batch.keys.extend(keys.iter().cloned().map(store_key));
+        batch.keys.extend(keys.iter().cloned());
         // INVARIANT(ack-durable): nobody is answered before this returns.
         self.writer.apply(batch).map_err(|error| {
             // SECURITY: a key that is in use must be stored with the next batch, or what it sealed is lost. Those of
@@ -261,24 +258,6 @@ impl Commit {
         };
         self.watch(draft, &pending, &outcome);
         (pending.answer, outcome)
-    }
-
-    /// Whether the key behind a command was revoked since it was queued, perhaps by the command before it.
-    fn is_revoked(&self, pending: &Pending) -> bool {
-        let number = pending.scope.number;
-        let Some(credential) = pending.actor.credential else {
-            return false;
-        };
-        let known = self.cache.get((number, credential));
-        match known.map(|slot| &*slot.record) {
-            Some(Record::ApiKey(key)) => key.status == CredentialStatus::Revoked,
-            Some(Record::User(user)) => user.body.status == UserStatus::Deactivated,
-            _ if credential.kind != Kind::ApiKey => false,
-            _ => {
-                let key = ApiKeyId(credential.raw);
-                self.shared.credentials.is_revoked(number, key)
-            }
-        }
     }
 
     fn decide(&mut self, draft: &mut Draft, pending: &Pending) -> Outcome {

@@ -148,6 +148,25 @@ impl Directory {
         })
     }
 
+    /// Whether a session goes on. What is known of it besides: when it began, and from when on the person's sessions count.
+    pub fn goes_on(
+        &self,
+        (number, line): (u32, ApiKeyId),
+        session: SessionId,
+        (began_at, from): (Option<u64>, u64),
+        now: Timestamp,
+    ) -> bool {
+        self.with(|people| {
+            let person = people.by_line.get(&(number, line));
+            let attending =
+                person.and_then(|person| Some((person, person.sessions.get(&session)?)));
+            attending.is_some_and(|(person, session)| {
+                let began_at = began_at.unwrap_or(session.body.began_at);
+                began_at >= from && !session.is_over(person, now)
+            })
+        })
+    }
+
     /// Sessions whose last use is not on disk yet, by scope.
     pub fn take_used(&self, now: Timestamp) -> Vec<(Scope, Vec<(SessionId, Timestamp)>)> {
         let mut scopes: HashMap<u32, (Scope, Vec<(SessionId, Timestamp)>)> = HashMap::new();

@@ -21,7 +21,7 @@ use crate::draft::ClearPart;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure, Idempotency};
 use crate::journal::{AttemptLine, RequestLine};
-use crate::queue::{ActorLine, Pending};
+use crate::queue::{ActorLine, Attended, Pending};
 
 impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.
@@ -257,6 +257,7 @@ pub(crate) struct Who {
     pub credential: Option<AnyId>,
     pub system: Option<&'static str>,
     pub user: Option<UserId>,
+    pub attended: Option<Attended>,
 }
 
 impl Who {
@@ -268,6 +269,11 @@ impl Who {
             credential: session.or(Some(credential.id.any())),
             system: None,
             user: presence.map(|presence| presence.user),
+            attended: presence.map(|presence| Attended {
+                session: presence.session,
+                user: presence.user,
+                line: credential.id,
+            }),
         }
     }
 
@@ -298,6 +304,7 @@ pub(crate) fn actor_line(who: &Who, rule: &str, envelope: &Envelope) -> ActorLin
     };
     ActorLine {
         credential: who.subject(),
+        attended: who.attended,
         part: ClearPart::new(tag::ACTOR, random(), |out| encode(&actor, out)),
     }
 }

@@ -44,6 +44,7 @@ mod seal;
 mod sealers;
 mod shared;
 mod spent;
+mod standing;
 mod start;
 mod text;
 mod transport;
@@ -65,7 +66,7 @@ pub use opened::{OpenFault, Opener};
 pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
-pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, ceremony_message};
+pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, StoredKey, ceremony_message};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, CustomerFilter, Listing, PageQuery, PaymentFilter,

@@ -1,5 +1,6 @@
 //! Loading facts: what a batch names is read as a set, and handed to each decision as it stands by then.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -141,6 +142,10 @@ impl Commit {
         for key in &keys.indexes {
             let hash = self.holder_key(scope, key);
             if !draft.holders.contains_key(&hash) {
+                let (number, field, _) = hash;
+                let older = self.shared.older_hashes(number, field, &key.text);
+                let older = older.into_iter().map(|old| ((number, field, old), hash));
+                wanted.older.extend(older);
                 wanted.holders.push(hash);
                 missing = true;
             }
@@ -157,6 +162,7 @@ impl Commit {
             }
         }
         set.indexes.clone_from(&wanted.holders);
+        set.indexes.extend(wanted.older.keys());
         let loaded = self.writer.load(&set)?;
         for row in &loaded.records {
             self.take_record(row)?;
@@ -179,9 +185,9 @@ impl Commit {
                 kind,
                 raw: RawId(row.id),
             };
-            draft
-                .holders
-                .insert((row.scope, row.field, row.hash), Some(holder));
+            let found = (row.scope, row.field, row.hash);
+            let newest = wanted.older.get(&found).copied().unwrap_or(found);
+            draft.holders.insert(newest, Some(holder));
         }
         Ok(())
     }
@@ -196,7 +202,7 @@ impl Commit {
         let (record, unread) = open_with(&self.opener, &mut *self.reader, &scope, row);
         // SECURITY: a key that could not be read is not an erased one; taken for that, a person would be lost with the
         // next version of the record.
-        if let Some(error) = unread {
+        if let Some(Unread::Failed(error)) = unread {
             return Err(error);
         }
         let record = record.map_err(corrupt)?;
@@ -360,26 +366,33 @@ fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
     rendered.then(|| rendered_reply(facts, time)).flatten()
 }
 
-/// Opens a record with the subject keys that the reader finds, and says which error it met while looking for them.
+/// Why a subject's key was not had.
+pub(crate) enum Unread {
+    /// It is not there.
+    Gone,
+    Failed(StoreError),
+}
+
+/// Opens a record with the subject keys that the reader finds, and says what became of one that it did not find.
 pub(crate) fn open_with(
     opener: &Opener,
     reader: &mut dyn Reader,
     scope: &Scope,
     row: &RecordRow,
-) -> (Result<Record, OpenFault>, Option<StoreError>) {
+) -> (Result<Record, OpenFault>, Option<Unread>) {
     let mut unread = None;
     let mut keys = |number| {
         let wanted = Wanted {
             keys: vec![number],
             ..Wanted::default()
         };
-        match reader.load(&wanted) {
-            Ok(loaded) => loaded.keys.into_iter().next(),
-            Err(error) => {
-                unread = Some(error);
-                None
-            }
+        let found = reader.load(&wanted);
+        match found.map(|loaded| loaded.keys.into_iter().next()) {
+            Ok(Some(row)) => return Some(row),
+            Ok(None) => drop(unread.get_or_insert(Unread::Gone)),
+            Err(error) => unread = Some(Unread::Failed(error)),
         }
+        None
     };
     let record = opener.record(scope, row, &mut keys);
     (record, unread)
@@ -394,4 +407,6 @@ fn corrupt(fault: OpenFault) -> StoreError {
 struct Missing {
     records: Vec<(Scope, AnyId)>,
     holders: Vec<(u32, u16, Hash)>,
+    /// Under what else these may stand while their key is replaced.
+    older: HashMap<(u32, u16, Hash), (u32, u16, Hash)>,
 }

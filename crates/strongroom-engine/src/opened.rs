@@ -147,7 +147,7 @@ impl Opener {
             return Some(key);
         }
         let row = rows(number)?;
-        self.hierarchy.open_subject(&crypto_key(&row)).ok()
+        self.hierarchy.open_subject(&row).ok()
     }
 
     /// Opens every part of an entry whose key still exists, and checks each against its commitment.
@@ -212,57 +212,5 @@ impl OpenedEntry {
         }
         self.opened.push((head.tag, *salt, plain.to_vec()));
         Ok(())
-    }
-}
-
-/// The same row, as the key hierarchy knows it.
-pub(crate) fn crypto_key(row: &KeyRow) -> strongroom_crypto::KeyRow {
-    let KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
-    } = row.clone();
-    strongroom_crypto::KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
-    }
-}
-
-/// The same row, as the store knows it.
-pub(crate) fn store_key(row: strongroom_crypto::KeyRow) -> KeyRow {
-    let strongroom_crypto::KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
-    } = row;
-    KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
     }
 }

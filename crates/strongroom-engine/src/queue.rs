@@ -13,7 +13,7 @@ use strongroom_domain::decision::Decision;
 use strongroom_domain::facts::{Facts, Keys};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::Batch;
-use strongroom_types::id::{AnyId, OrganizationId};
+use strongroom_types::id::{AnyId, ApiKeyId, OrganizationId, SessionId, UserId};
 use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
@@ -47,7 +47,17 @@ impl<C: Command> Decide for C {
 /// Who acts: for the budget of refusals, and as the log will say it.
 pub(crate) struct ActorLine {
     pub credential: Option<AnyId>,
+    /// A person who acts by a session.
+    pub attended: Option<Attended>,
     pub part: ClearPart,
+}
+
+/// A session, its person, and the line of the keys that he acts by.
+#[derive(Clone, Copy)]
+pub(crate) struct Attended {
+    pub session: SessionId,
+    pub user: UserId,
+    pub line: ApiKeyId,
 }
 
 pub(crate) type Answer = oneshot::Sender<Outcome>;

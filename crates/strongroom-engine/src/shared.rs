@@ -136,6 +136,13 @@ impl Shared {
     pub fn index_hash(&self, scope: u32, field: u16, text: &str) -> [u8; 16] {
         index_hash(&self.hierarchy, scope, field, text, self.now())
     }
+
+    /// What the same text may stand under while the key is replaced: its hashes by the versions before, newest first.
+    pub fn older_hashes(&self, scope: u32, field: u16, text: &str) -> Vec<[u8; 16]> {
+        let older = self.hierarchy.older(scope, Purpose::BlindIndex);
+        let hash = |key: &Arc<DataKey>| index_hash_under(key, field, text);
+        older.iter().map(hash).collect()
+    }
 }
 
 /// The blind index hash of a field's text.

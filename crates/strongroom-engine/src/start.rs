@@ -24,7 +24,7 @@ use crate::draft::spent_hashes;
 use crate::engine::EngineState;
 use crate::failures::Failures;
 use crate::log::Log;
-use crate::opened::{Opener, crypto_key};
+use crate::opened::Opener;
 use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::refusals::Refusals;
@@ -105,8 +105,7 @@ pub(crate) fn hierarchy(
         return Ok(Hierarchy::create(root, now.0));
     }
     let highest = highest_key(reader, rows.iter().map(|row| row.number).max().unwrap_or(0))?;
-    let hierarchy =
-        Hierarchy::open(root, rows.iter().map(crypto_key).collect()).map_err(StartError::Keys)?;
+    let hierarchy = Hierarchy::open(root, rows).map_err(StartError::Keys)?;
     hierarchy.number_above(highest);
     Ok(hierarchy)
 }
@@ -116,8 +115,7 @@ pub(crate) fn hierarchy(
 /// # Errors
 /// `Keys` when it is another's.
 pub fn require_root(root: RootKeys, rows: &[strongroom_store::KeyRow]) -> Result<(), StartError> {
-    let rows = rows.iter().map(crypto_key).collect();
-    Hierarchy::open(root, rows)
+    Hierarchy::open(root, rows.to_vec())
         .map(drop)
         .map_err(StartError::Keys)
 }

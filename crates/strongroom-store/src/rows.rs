@@ -2,7 +2,9 @@
 //!
 //! A row is plain data: ids, kinds, times (milliseconds since 1970), statuses, numbers, hashes and
 //! ciphertext. Nothing here knows what a body means; sealing and opening happen above.
-//! Numbers of 64 bits must fit in 63, which every engine checks.
+//! Numbers of 64 bits must fit in 63, which every engine checks. The row of a key is the key hierarchy's own.
+
+pub use strongroom_crypto::KeyRow;
 
 /// A 12-byte resource id; all zero where a row has none.
 pub type Id = [u8; 12];
@@ -73,23 +75,6 @@ pub struct IndexRow {
     pub id: Id,
     /// A unique row stands alone under its scope, field and hash.
     pub unique: bool,
-}
-
-/// A wrapped key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRow {
-    pub number: u32,
-    pub scope: u32,
-    pub purpose: u8,
-    /// `YYYYMM`, `YYYYMMDD` or 0.
-    pub period: u32,
-    pub subject: Id,
-    pub version: u32,
-    /// Number of the key that wraps it; 0 is root custody.
-    pub parent: u32,
-    /// Milliseconds.
-    pub created: i64,
-    pub wrapped: Vec<u8>,
 }
 
 /// The end of one log.

@@ -82,6 +82,9 @@ pub trait Reader: Send {
     /// The newest version of a subject's key.
     fn subject_key(&mut self, scope: u32, subject: &Id) -> Result<Option<KeyRow>, StoreError>;
 
+    /// All versions of a subject's key, the newest first.
+    fn subject_versions(&mut self, scope: u32, subject: &Id) -> Result<Vec<KeyRow>, StoreError>;
+
     /// Subject keys with a number above `after`, ascending; for rotation and verify.
     fn subject_keys(&mut self, after: u32, limit: usize) -> Result<Vec<KeyRow>, StoreError>;
 

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_channel::message::{Claim, Kept, Place};
 use strongroom_crypto::{DataKey, Hierarchy, KeyError, Purpose, RootKeys, equal, random, sha256};
-use strongroom_store::{KeyRow, Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
+use strongroom_store::{Reader, RecordRow, SqliteStore, Store, StoreError, Wanted};
 use strongroom_types::id::{Kind, RawId, TokenId};
 use strongroom_types::time::Timestamp;
 use strongroom_vault::CardNumber;
 
 use crate::bond;
 use crate::encryption::EncryptionKeys;
+use crate::replace::{self, Replacing};
 use crate::sealed::{self, Commitment, SALT, commitment, opened, salted, sealed};
+use crate::uses::Uses;
 use crate::writer::{Change, Writing};
 
 /// The books of the installation, under whose key requests are marked.
@@ -59,11 +61,13 @@ impl From<StoreError> for VaultError {
 pub struct Cards {
     hierarchy: Arc<Hierarchy>,
     encryption: EncryptionKeys,
+    replacing: Replacing,
+    uses: Uses,
     reader: Mutex<Box<dyn Reader>>,
     writing: Writing,
     /// One at a time finds out that the vault is nobody's yet.
     bonding: tokio::sync::Mutex<()>,
-    _store: Box<dyn Store>,
+    store: Box<dyn Store>,
 }
 
 impl Cards {
@@ -80,23 +84,24 @@ impl Cards {
         let rows = reader.keys()?;
         let hierarchy = match rows.is_empty() {
             true => Hierarchy::create(root, now.0),
-            false => {
-                let rows = rows.iter().cloned().map(crypto_key).collect();
-                Hierarchy::open(root, rows).map_err(VaultError::Keys)?
-            }
+            false => Hierarchy::open(root, rows.clone()).map_err(VaultError::Keys)?,
         };
         let hierarchy = Arc::new(hierarchy);
         // Made before anything depends on it: a mark must be the same after a restart.
         hierarchy.current(INSTALLATION, Purpose::CardFingerprint, 0, now.0);
         let encryption = EncryptionKeys::open(Arc::clone(&hierarchy), &rows, now);
-        let writing = Writing::start(store.writer()?, Arc::clone(&hierarchy))?;
+        let scopes = replace::scopes(&mut *reader)?;
+        let uses = Uses::load(&mut *reader, &hierarchy, &scopes)?;
+        let writing = Writing::start(store.writer()?, store.reader()?, Arc::clone(&hierarchy))?;
         Ok(Cards {
+            replacing: Replacing::of(&hierarchy, &scopes),
             hierarchy,
             encryption,
+            uses,
             reader: Mutex::new(reader),
             writing,
             bonding: tokio::sync::Mutex::new(()),
-            _store: Box::new(store),
+            store: Box::new(store),
         })
     }
 
@@ -230,6 +235,27 @@ impl Cards {
         &self.writing
     }
 
+    pub(crate) fn hierarchy(&self) -> &Hierarchy {
+        &self.hierarchy
+    }
+
+    pub(crate) fn replacing(&self) -> &Replacing {
+        &self.replacing
+    }
+
+    /// A reader for long walks, which nothing waits for.
+    pub(crate) fn own_reader(&self) -> Result<Box<dyn Reader>, VaultError> {
+        Ok(self.store.reader()?)
+    }
+
+    /// Writes down how often keys were used, ahead of the truth unless it is the `last` time.
+    ///
+    /// # Errors
+    /// [`VaultError`] of the store.
+    pub async fn save_uses(&self, last: bool) -> Result<(), VaultError> {
+        self.uses.save(&self.hierarchy, &self.writing, last).await
+    }
+
     /// What stands for a number in the hash of a request. SECURITY: keyed, and another one for each request that may
     /// be repeated, so that it confirms no guess.
     pub fn mark(&self, bound: &[&[u8]], number: &str) -> [u8; 16] {
@@ -314,31 +340,6 @@ impl Cards {
 /// Where a number's row is.
 fn key_of(place: Place) -> (u32, u8, [u8; 12]) {
     (place.scope, Kind::Token.code(), place.token.0.0)
-}
-
-pub(crate) fn crypto_key(row: KeyRow) -> strongroom_crypto::KeyRow {
-    let KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
-    } = row;
-    strongroom_crypto::KeyRow {
-        number,
-        scope,
-        purpose,
-        period,
-        subject,
-        version,
-        parent,
-        created,
-        wrapped,
-    }
 }
 
 /// Rows of one scope, for tests of what is at rest.

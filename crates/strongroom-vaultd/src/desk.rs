@@ -19,6 +19,7 @@ use strongroom_vault::{CardInHand, CardNumber};
 use crate::bond::{self, Guest};
 use crate::cards::VaultError;
 use crate::front;
+use crate::replace;
 use crate::serve::Vault;
 
 /// The most that may stand before a signed body.
@@ -91,6 +92,14 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
                 true => published(vault),
                 false => FromVault::Refused,
             })
+        }
+        ToVault::Keys { scan } => replace::keys(vault.cards(), scan).map(FromVault::Keys),
+        ToVault::ReplaceKeys { begin } => {
+            let replacing = vault.cards().replacing();
+            Ok(FromVault::Replaced(match begin {
+                true => replacing.begin(),
+                false => replacing.so_far(),
+            }))
         }
     }
 }

@@ -3,8 +3,8 @@
 //! [`Vault::open`] takes up its store and keys; [`Vault::serve`] answers on a Unix socket until it is told to stop. It
 //! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
 //! without the card ([`redact`], which opens encrypted fields by [`jwe`] with the keys of [`encryption`]), and does with the card what that process, once it
-//! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Never here: credentials,
-//! decisions, the books, a clock.
+//! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else. Its keys are replaced
+//! while it serves ([`replace`]). Never here: credentials, decisions, the books, a clock.
 
 mod bond;
 mod cards;
@@ -17,10 +17,12 @@ pub mod fuzzing;
 mod jwe;
 mod lounge;
 mod redact;
+mod replace;
 mod sealed;
 mod serve;
 mod stored;
 mod sweep;
+mod uses;
 mod visits;
 mod writer;
 

@@ -18,7 +18,7 @@ use crate::bond::Guest;
 use crate::cards::{Cards, VaultError};
 use crate::lounge::{Lounge, MOST};
 use crate::visits::Visits;
-use crate::{desk, front, sweep};
+use crate::{desk, front, replace, sweep};
 
 /// How often security codes and encryption keys whose time is over are looked for.
 const CODES_EVERY: Duration = Duration::from_secs(10);
@@ -81,12 +81,20 @@ impl Vault {
     pub async fn serve(self: Arc<Self>, listener: UnixListener, stop: impl Future<Output = ()>) {
         let sweeping = Arc::clone(&self);
         let swept = tokio::spawn(async move { sweep::run(&sweeping).await });
+        let replacing = Arc::clone(&self);
+        let replaced = tokio::spawn(async move {
+            replace::run(&replacing.cards, || replacing.now()).await;
+        });
         let wiping = Arc::clone(&self);
         let wiped = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(CODES_EVERY).await;
                 wiping.codes.wipe(wiping.now());
                 let cards = &wiping.cards;
+                replace::forget(cards, wiping.now());
+                if let Err(error) = cards.save_uses(false).await {
+                    tracing::warn!(error = %error, "how often the vault's keys were used is not written down");
+                }
                 let retired = cards.encryption().retire(cards.writing(), wiping.now());
                 if let Err(error) = retired.await {
                     tracing::warn!(error = %error, "a key whose time is over is still in the vault's store");
@@ -107,6 +115,7 @@ impl Vault {
         }
         swept.abort();
         wiped.abort();
+        replaced.abort();
         let drained = async {
             while !self.visits.is_empty() {
                 tokio::time::sleep(LOOK).await;
@@ -115,6 +124,8 @@ impl Vault {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("requests were cut because they did not end in time");
         }
+        // What is counted ahead would be counted again at each start.
+        drop(self.cards.save_uses(true).await);
         self.cards.stop();
     }
 

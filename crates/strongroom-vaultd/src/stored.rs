@@ -8,7 +8,7 @@ use strongroom_crypto::{Hierarchy, Purpose, RootKeys};
 use strongroom_store::{SqliteStore, Store, StoreError};
 use strongroom_types::time::Timestamp;
 
-use crate::cards::{VaultError, crypto_key};
+use crate::cards::VaultError;
 use crate::sealed::{Commitment, commitment, opened, place};
 
 /// A stored number, as the books may know it.
@@ -34,8 +34,7 @@ pub fn numbers(dir: &Path, root: RootKeys) -> Result<HashMap<Place, Stored>, Vau
     };
     let mut reader = store.reader()?;
     reader.snapshot()?;
-    let rows = reader.keys()?.into_iter().map(crypto_key).collect();
-    let hierarchy = Hierarchy::open(root, rows).map_err(VaultError::Keys)?;
+    let hierarchy = Hierarchy::open(root, reader.keys()?).map_err(VaultError::Keys)?;
     let mut numbers = HashMap::new();
     reader.all_records(&mut |row| {
         if let Some(place) = place(&row) {

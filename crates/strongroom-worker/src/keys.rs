@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use strongroom_channel::Vault;
 use strongroom_engine::Engine;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::vault_keys::replace_due;
+
 /// Looks at once and then every `pause`. A stop does not wait for rows to be sealed again: the next start goes on.
-pub(crate) async fn run(engine: Engine, pause: Duration, mut stopped: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    (engine, vault): (Engine, Option<Vault>),
+    pause: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut turns = tokio::time::interval(pause);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -22,6 +29,13 @@ pub(crate) async fn run(engine: Engine, pause: Duration, mut stopped: watch::Rec
                 Ok(0) => {}
                 Ok(books) => tracing::info!(books, "what superseded keys sealed is sealed again"),
                 Err(failure) => tracing::warn!(failure = ?failure, "keys were not replaced; tried again later"),
+            },
+        }
+        let Some(vault) = &vault else { continue };
+        tokio::select! {
+            _ = stopped.wait_for(|stop| *stop) => return,
+            done = replace_due(&engine, vault) => if let Err(failure) = done {
+                tracing::warn!(failure = ?failure, "the vault's keys were not replaced; tried again later");
             },
         }
     }

@@ -14,6 +14,7 @@ mod retention;
 mod summaries;
 mod till;
 mod tokens;
+mod vault_keys;
 mod vaulting;
 mod webhooks;
 
@@ -31,6 +32,7 @@ pub use due::{advance_due, attend};
 pub use retention::purge;
 pub use strongroom_acquirer::{Acquirer, Answering, PaymentAnswer, RefundAnswer, SandboxAcquirer};
 pub use summaries::write_summaries;
+pub use vault_keys::{replace_vault_keys, vault_keys};
 pub use vaulting::{move_in, needed};
 pub use webhooks::{Courier, DELIVERY_LIMITS, Verdict, deliver_due, delivery};
 
@@ -87,7 +89,7 @@ impl Workers {
         tasks.spawn(due::run(
             engine.clone(),
             settings.acquirer,
-            settings.vault,
+            settings.vault.clone(),
             settings.rail_step,
             stopped.clone(),
         ));
@@ -128,7 +130,7 @@ impl Workers {
             },
         ));
         tasks.spawn(keys::run(
-            engine.clone(),
+            (engine.clone(), settings.vault),
             settings.keys_every,
             stopped.clone(),
         ));

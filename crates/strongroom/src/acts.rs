@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 use strongroom_channel::Vault;
+use strongroom_channel::keys::Replaced;
 use strongroom_channel::message::{FromVault, PublishedKey, ToVault};
 use strongroom_crypto::{Purpose, RootKeys};
 use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, Rotated};
 use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
+use strongroom_worker::{replace_vault_keys, vault_keys};
 
 use crate::control::Request;
 use crate::place::Place;
@@ -30,21 +32,7 @@ pub(crate) async fn act(
 ) -> Result<Value, String> {
     let engine = &keys.engine;
     match request {
-        Request::Status { scan } => {
-            let status = engine
-                .key_status(scan)
-                .await
-                .map_err(|failure| words(&failure))?;
-            let mut told = status_json(engine, &status);
-            if let (Some(vault), Some(members)) = (&keys.vault, told.as_object_mut()) {
-                let published = ask(vault, &ToVault::EncryptionKeys).await?;
-                members.insert(
-                    "encryption_keys".to_owned(),
-                    published.iter().map(encryption_json).collect(),
-                );
-            }
-            Ok(told)
-        }
+        Request::Status { scan } => status(keys, scan).await,
         Request::Rotate {
             level,
             organization,
@@ -69,8 +57,8 @@ pub(crate) async fn act(
             purpose,
             at_once: false,
         } => {
-            let scopes = scopes(engine, organization.as_deref(), mode.as_deref())?;
-            rotate(engine, &level, &scopes, purpose.as_deref(), told).await
+            let books = (organization.as_deref(), mode.as_deref());
+            replace(keys, &level, books, purpose.as_deref(), told).await
         }
         Request::Roots { keys } => {
             let keys = zeroize::Zeroizing::new(keys);
@@ -92,6 +80,53 @@ pub(crate) async fn act(
     }
 }
 
+async fn status(keys: &Keys, scan: bool) -> Result<Value, String> {
+    let engine = &keys.engine;
+    let status = engine.key_status(scan).await;
+    let status = status.map_err(|failure| words(&failure))?;
+    let mut told = status_json(engine, &status);
+    if let (Some(vault), Some(members)) = (&keys.vault, told.as_object_mut()) {
+        let published = ask(vault, &ToVault::EncryptionKeys).await?;
+        let published = published.iter().map(encryption_json).collect();
+        members.insert("encryption_keys".to_owned(), published);
+        let own = vault_keys(engine, vault, scan).await;
+        let own = own.ok_or("the vault does not answer now; try again")?;
+        members.insert("vault_keys".to_owned(), lines_json(engine, &own));
+        let left = on_old(&own).into();
+        members.insert("vault_rows_on_old_versions".to_owned(), left);
+    }
+    Ok(told)
+}
+
+/// New keys on a level, of some books or of all.
+async fn replace(
+    keys: &Keys,
+    level: &str,
+    (organization, mode): (Option<&str>, Option<&str>),
+    purpose: Option<&str>,
+    told: Told<'_>,
+) -> Result<Value, String> {
+    let narrowed = organization.is_some() || mode.is_some();
+    if level == "vault" {
+        if narrowed || purpose.is_some() {
+            return Err("the vault's keys are replaced for all books at once".to_owned());
+        }
+        return rotate_vault(keys, told).await.map(counts);
+    }
+    if purpose.is_some() && level != "data" {
+        return Err(format!(
+            "keys of the level `{level}` have no purpose to choose"
+        ));
+    }
+    let scopes = scopes(&keys.engine, organization, mode)?;
+    let done = rotate(&keys.engine, level, &scopes, purpose, told).await?;
+    // The vault's keys are not some books' alone.
+    match keys.vault.is_some() && level == "all" && !narrowed {
+        true => Ok(counts(sum(done, rotate_vault(keys, told).await?))),
+        false => Ok(counts(done)),
+    }
+}
+
 /// A new key that card fields may be encrypted to.
 async fn rotate_encryption(keys: &Keys, at_once: bool) -> Result<Value, String> {
     let Some(vault) = &keys.vault else {
@@ -106,6 +141,32 @@ async fn rotate_encryption(keys: &Keys, at_once: bool) -> Result<Value, String> 
         "parts_on_old_versions": 0,
         "encryption_keys": published.iter().map(encryption_json).collect::<Value>(),
     }))
+}
+
+/// New keys of the vault's own, and its numbers sealed again under them.
+async fn rotate_vault(keys: &Keys, told: Told<'_>) -> Result<Rotated, String> {
+    let Some(vault) = &keys.vault else {
+        return Err("no vault process runs here: start the server, and ask again".to_owned());
+    };
+    let progress = |so_far| told(counts(of_vault(so_far)));
+    match replace_vault_keys(&keys.engine, vault, &progress).await {
+        Ok(done) => Ok(of_vault(done)),
+        Err(Failure::Overloaded) => {
+            Err("the vault does not answer now; it goes on by itself once it does".to_owned())
+        }
+        Err(failure) => Err(words(&failure)),
+    }
+}
+
+fn of_vault(replaced: Replaced) -> Rotated {
+    let count = |n| usize::try_from(n).unwrap_or(usize::MAX);
+    Rotated {
+        made: count(replaced.made),
+        wrapped: count(replaced.wrapped),
+        resealed: replaced.resealed,
+        left: replaced.left,
+        destroyed: count(replaced.destroyed),
+    }
 }
 
 async fn ask(vault: &Vault, question: &ToVault) -> Result<Vec<PublishedKey>, String> {
@@ -134,7 +195,7 @@ async fn rotate(
     scopes: &[Scope],
     purpose: Option<&str>,
     told: Told<'_>,
-) -> Result<Value, String> {
+) -> Result<Rotated, String> {
     let purpose = purpose.map(purpose_of).transpose()?;
     let mut levels = Vec::new();
     if ["installation", "all"].contains(&level) {
@@ -145,6 +206,12 @@ async fn rotate(
     }
     if ["data", "all"].contains(&level) {
         levels.extend(scopes.iter().map(|scope| KeyLevel::Data(*scope, purpose)));
+    }
+    if ["index", "all"].contains(&level) {
+        levels.extend(scopes.iter().map(|scope| KeyLevel::Index(*scope)));
+    }
+    if ["subject", "all"].contains(&level) {
+        levels.extend(scopes.iter().map(|scope| KeyLevel::Subjects(*scope)));
     }
     if levels.is_empty() {
         return Err(format!("there is no level `{level}`"));
@@ -159,7 +226,7 @@ async fn rotate(
             .map_err(|failure| words(&failure))?;
         total = sum(before, done);
     }
-    Ok(counts(total))
+    Ok(total)
 }
 
 fn sum(one: Rotated, other: Rotated) -> Rotated {
@@ -231,6 +298,24 @@ const fn mode_name(mode: Mode) -> &'static str {
 }
 
 fn status_json(engine: &Engine, status: &KeyStatus) -> Value {
+    let (root, shred) = status.roots;
+    json!({
+        "root_version": root,
+        "shred_root_version": shred,
+        "keys": lines_json(engine, &status.keys),
+        "subject_keys": status.subjects,
+        "parts_on_old_versions": on_old(&status.keys),
+        "parts_under_missing_keys": status.orphans,
+    })
+}
+
+/// What is sealed under superseded keys, or wrapped, or hashed.
+fn on_old(keys: &[KeyLine]) -> u64 {
+    let old = keys.iter().filter(|key| !key.newest);
+    old.filter_map(|key| key.sealed).sum()
+}
+
+fn lines_json(engine: &Engine, keys: &[KeyLine]) -> Value {
     let now = engine.now();
     let scopes = engine.scopes();
     let line = |line: &KeyLine| {
@@ -255,18 +340,7 @@ fn status_json(engine: &Engine, status: &KeyStatus) -> Value {
             "due": line.is_due,
         })
     };
-    let keys: Vec<Value> = status.keys.iter().map(line).collect();
-    let (root, shred) = status.roots;
-    let old = status.keys.iter().filter(|key| !key.newest);
-    let left: u64 = old.filter_map(|key| key.sealed).sum();
-    json!({
-        "root_version": root,
-        "shred_root_version": shred,
-        "keys": keys,
-        "subject_keys": status.subjects,
-        "parts_on_old_versions": left,
-        "parts_under_missing_keys": status.orphans,
-    })
+    keys.iter().map(line).collect()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -22,7 +22,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("audit", &["types", "crypto"]),
     ("auth", &["types", "crypto", "httpsig"]),
     ("domain", &["derive", "types", "ledger", "auth"]),
-    ("store", &["types"]),
+    ("store", &["types", "crypto"]),
     (
         "engine",
         &[

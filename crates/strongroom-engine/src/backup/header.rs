@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 
 use super::error::BackupError;
 use super::rows::{self, Bytes};
-use crate::opened::crypto_key;
 
 const NAME: &[u8] = b"strongroom/backup/";
 const FORMAT: &str = "1";
@@ -122,7 +121,7 @@ impl Header {
 
     /// The file key, by the installation's root keys.
     pub(super) fn unlock(&self, root: RootKeys) -> Result<Opening, BackupError> {
-        let rows = self.keys.iter().map(crypto_key).collect();
+        let rows = self.keys.clone();
         let hierarchy = Hierarchy::open(root, rows).map_err(|_| BackupError::OtherKey)?;
         let identity = identity(&hierarchy).ok_or(BackupError::OtherKey)?;
         let ours = identity.recipient().id();

@@ -3,12 +3,16 @@
 //! Data keys get a new version, what they sealed is sealed again page by page beside the payments, a scan shows that
 //! nothing is left under the old version, and its row is removed. Wrapping keys are replaced in one commit. All of it
 //! can be cut short anywhere: what is superseded and not yet destroyed is found at the next start, and gone on with.
-//! No leaf of the log changes: it commits to plaintext.
+//! No leaf of the log changes: it commits to plaintext. Blind indexes are hashed again (`rehash.rs`), data subjects get
+//! keys of their own again (`subjects.rs`).
 
+mod due;
 mod order;
 mod pages;
+mod rehash;
 mod reseal;
 mod status;
+mod subjects;
 mod uses;
 
 use strongroom_auth::{Caller, SystemActor};
@@ -27,14 +31,11 @@ use crate::scopes::installation;
 use pages::Place;
 
 pub(crate) use order::KeyOrder;
-pub use status::{KeyLine, KeyStatus};
+pub use status::{KeyLine, KeyStatus, StoredKey};
 pub(crate) use uses::{USES_JOB, is_uses_row, load_uses};
 
 /// Passes over the rows before a rotation gives up: the second finds what was written during the first.
 const MOST_PASSES: usize = 8;
-
-/// How long a destroyed key stays in memory, for requests that read a row before it was sealed again.
-const GRACE: i64 = 60_000;
 
 const DAY: i64 = 86_400_000;
 
@@ -69,6 +70,10 @@ pub enum KeyLevel {
     Scope(Scope),
     /// The installation key, which wraps those of all organizations.
     Installation,
+    /// The key of an organization's and mode's blind indexes.
+    Index(Scope),
+    /// The keys of data subjects, and the shred keys that wrap them.
+    Subjects(Scope),
 }
 
 /// How far a rotation is.
@@ -78,7 +83,7 @@ pub struct Rotated {
     pub made: usize,
     /// Keys that were wrapped again.
     pub wrapped: usize,
-    /// Rows that were sealed again.
+    /// Rows that were sealed, or hashed, again.
     pub resealed: u64,
     /// Rows under an old version, by the last scan.
     pub left: u64,
@@ -123,7 +128,32 @@ impl Engine {
             }
             KeyLevel::Scope(scope) => self.rewrap(Some(scope)).await,
             KeyLevel::Installation => self.rewrap(None).await,
+            KeyLevel::Index(scope) => {
+                let begun = self.renew(scope, "index", Purpose::BlindIndex).await?;
+                self.rehash_scope(scope, begun, watch).await
+            }
+            KeyLevel::Subjects(scope) => {
+                let begun = self.renew(scope, "subject", Purpose::Shred).await?;
+                self.replace_subjects(scope, begun, watch).await
+            }
         }
+    }
+
+    /// New versions of all keys of a purpose, on record first; what is under the old ones is left to do.
+    async fn renew(&self, scope: Scope, level: &str, purpose: Purpose) -> Result<Rotated, Failure> {
+        if !self.shared().hierarchy.has(scope.number, purpose) {
+            return Ok(Rotated::default());
+        }
+        self.note_keys(scope, Action::KeysRotated, vec![("level", level.into())])
+            .await?;
+        let order = KeyOrder::Renew {
+            scope: scope.number,
+            only: Some(purpose),
+        };
+        Ok(Rotated {
+            made: self.order(order).await?,
+            ..Rotated::default()
+        })
     }
 
     async fn rewrap(&self, scope: Option<Scope>) -> Result<Rotated, Failure> {
@@ -215,79 +245,21 @@ impl Engine {
             .await
     }
 
-    /// Goes on with what an earlier run began, and replaces keys whose time or uses are over. Says how many books were
-    /// sealed again.
+    /// Puts on record that the vault's own keys are being replaced, or with `destroyed` that the old ones are gone.
     ///
     /// # Errors
-    /// [`Failure`] of a commit or a read.
-    pub async fn resume_rotation(&self) -> Result<usize, Failure> {
-        self.save_uses().await?;
-        self.replace_due().await?;
-        let Ok(_one) = self.inner.rotating.try_lock() else {
-            return Ok(0);
+    /// [`Failure`] of the commit.
+    pub async fn note_vault_keys(&self, destroyed: Option<(u64, u64)>) -> Result<(), Failure> {
+        let level = ("level", "vault".to_owned());
+        let (action, details) = match destroyed {
+            None => (Action::KeysRotated, vec![level]),
+            Some((resealed, left)) => {
+                let resealed = ("resealed", resealed.to_string());
+                let left = ("left", left.to_string());
+                (Action::KeysDestroyed, vec![level, resealed, left])
+            }
         };
-        let hierarchy = &self.shared().hierarchy;
-        hierarchy.forget_destroyed(self.now().0 - GRACE);
-        let mut books = 0;
-        for scope in self.scopes() {
-            if !hierarchy.superseded(scope.number).is_empty() {
-                self.reseal_scope(scope, Rotated::default(), &|_| {})
-                    .await?;
-                books += 1;
-            }
-        }
-        Ok(books)
-    }
-
-    /// Keys with a newer version that are not destroyed yet.
-    pub(crate) fn superseded_keys(&self) -> u64 {
-        let hierarchy = &self.shared().hierarchy;
-        let scopes = self.scopes();
-        let all = scopes
-            .iter()
-            .map(|scope| hierarchy.superseded(scope.number).len());
-        u64::try_from(all.sum::<usize>()).unwrap_or(u64::MAX)
-    }
-
-    async fn replace_due(&self) -> Result<(), Failure> {
-        let status = self.key_status(false).await?;
-        let mut data: Vec<(u32, Purpose)> = Vec::new();
-        let mut wrapping: Vec<u32> = Vec::new();
-        for line in status.keys.iter().filter(|line| line.is_due) {
-            match line.purpose {
-                Purpose::Installation | Purpose::Scope => wrapping.push(line.scope),
-                purpose if purpose.is_resealed() => data.push((line.scope, purpose)),
-                _ => {}
-            }
-        }
-        data.sort_unstable();
-        data.dedup();
-        for scope in self.scopes() {
-            let due = data.iter().filter(|(number, _)| *number == scope.number);
-            for (_, purpose) in due {
-                tracing::info!(
-                    log = scope.number,
-                    purpose = purpose_name(*purpose),
-                    "a key's time or uses are over: it is replaced"
-                );
-                self.rotate(KeyLevel::Data(scope, Some(*purpose)), &|_| {})
-                    .await?;
-            }
-            let due = status.keys.iter().any(|line| {
-                line.is_due && line.purpose == Purpose::Scope && line.scope == scope.number
-            });
-            if due {
-                self.rotate(KeyLevel::Scope(scope), &|_| {}).await?;
-            }
-        }
-        let due = status
-            .keys
-            .iter()
-            .any(|line| line.is_due && line.purpose == Purpose::Installation);
-        if due {
-            self.rotate(KeyLevel::Installation, &|_| {}).await?;
-        }
-        Ok(())
+        self.note_keys(installation(), action, details).await
     }
 
     /// Seals again what is under superseded keys, until a scan finds nothing, and destroys them.
@@ -297,15 +269,30 @@ impl Engine {
         mut so_far: Rotated,
         watch: Watch<'_>,
     ) -> Result<Rotated, Failure> {
-        let old = self.shared().hierarchy.superseded(scope.number);
+        let old = self
+            .shared()
+            .hierarchy
+            .superseded(scope.number, Purpose::is_resealed);
         for _ in 0..MOST_PASSES {
-            self.reseal_once(scope, &mut so_far, watch).await?;
+            self.reseal_once(scope, Place::start(), &mut so_far, watch)
+                .await?;
             so_far.left = self.count_under(scope, &old).await?;
             watch(so_far);
             if so_far.left == 0 {
                 break;
             }
         }
+        self.destroy(scope, old, so_far, watch).await
+    }
+
+    /// Destroys versions that a scan found nothing under, on record first.
+    async fn destroy(
+        &self,
+        scope: Scope,
+        old: Vec<u32>,
+        mut so_far: Rotated,
+        watch: Watch<'_>,
+    ) -> Result<Rotated, Failure> {
         if so_far.left > 0 || old.is_empty() {
             return Ok(so_far);
         }
@@ -318,7 +305,7 @@ impl Engine {
         ];
         self.note_keys(scope, Action::KeysDestroyed, details)
             .await?;
-        so_far.destroyed = self
+        so_far.destroyed += self
             .order(KeyOrder::Destroy {
                 scope: scope.number,
                 numbers: old,
@@ -331,10 +318,11 @@ impl Engine {
     async fn reseal_once(
         &self,
         scope: Scope,
+        from: Place,
         so_far: &mut Rotated,
         watch: Watch<'_>,
     ) -> Result<(), Failure> {
-        let mut place = Some(Place::start());
+        let mut place = Some(from);
         let mut under_way = None;
         while let Some(at) = place {
             // The next page is read and sealed while the one before is being written.

@@ -8,13 +8,19 @@ use strongroom_types::id::Kind;
 
 use crate::commit::Commit;
 use crate::envelope::Failure;
-use crate::opened::{crypto_key, store_key};
+use crate::rotation::rehash::Moved;
 use crate::rotation::reseal::Resealer;
 
 /// What is to be done with keys.
 pub(crate) enum KeyOrder {
-    /// New versions of a scope's data keys.
+    /// New versions of a scope's data keys, or of those of one purpose.
     Renew { scope: u32, only: Option<Purpose> },
+    /// Rows of blind indexes, from the hashes of older versions to those of the newest.
+    Rehash { scope: u32, moves: Vec<Moved> },
+    /// New keys for the subjects that have these.
+    RenewSubjects(Vec<u32>),
+    /// Keys of subjects that have newer ones, which nothing is sealed under.
+    DestroySubjects(Vec<u32>),
     /// A new key for a scope, or for the installation, with all it wraps.
     Wrap { scope: Option<u32> },
     /// Other roots.
@@ -28,6 +34,9 @@ impl Commit {
     pub(crate) fn keys(&mut self, order: KeyOrder) -> Result<usize, Failure> {
         match order {
             KeyOrder::Renew { scope, only } => self.renew(scope, only),
+            KeyOrder::Rehash { scope, moves } => self.rehash(scope, &moves),
+            KeyOrder::RenewSubjects(numbers) => self.renew_subjects(numbers),
+            KeyOrder::DestroySubjects(numbers) => self.destroy_subjects(numbers),
             KeyOrder::Wrap { scope } => {
                 let (rows, now) = (self.key_rows()?, self.shared.now());
                 let planned = self.shared.hierarchy.plan_wrapping(scope, &rows, now.0);
@@ -58,7 +67,11 @@ impl Commit {
 
     fn renew(&mut self, scope: u32, only: Option<Purpose>) -> Result<usize, Failure> {
         let now = self.shared.now();
-        let made = self.shared.hierarchy.renew(scope, only, now.0);
+        let wanted = |purpose: Purpose| match only {
+            Some(only) => purpose == only,
+            None => purpose.is_resealed(),
+        };
+        let made = self.shared.hierarchy.renew(scope, wanted, now.0);
         // From here on this thread seals under the new versions alone.
         self.sealers.clear();
         self.apply(&mut Batch::default())?;
@@ -66,8 +79,7 @@ impl Commit {
     }
 
     fn key_rows(&mut self) -> Result<Vec<KeyRow>, Failure> {
-        let rows = self.reader.keys().map_err(|error| self.failed(&error))?;
-        Ok(rows.iter().map(crypto_key).collect())
+        self.reader.keys().map_err(|error| self.failed(&error))
     }
 
     fn wrapped(&mut self, planned: Rewrap, stored: &[KeyRow]) -> Result<usize, Failure> {
@@ -77,7 +89,7 @@ impl Commit {
         let count = replaced.len();
         let batch = Batch {
             removed_keys: replaced.into_iter().chain(planned.retired).collect(),
-            keys: planned.rows.iter().cloned().map(store_key).collect(),
+            keys: planned.rows.clone(),
             ..Batch::default()
         };
         match self.writer.apply(&batch) {
@@ -94,7 +106,7 @@ impl Commit {
 
     fn destroy(&mut self, scope: u32, numbers: Vec<u32>) -> Result<usize, Failure> {
         let hierarchy = Arc::clone(&self.shared.hierarchy);
-        let old = hierarchy.superseded(scope);
+        let old = hierarchy.superseded(scope, |_| true);
         let numbers: Vec<u32> = numbers.into_iter().filter(|n| old.contains(n)).collect();
         let mut batch = Batch {
             removed_keys: numbers.clone(),

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::checkpoints::checkpoint_seat;
 use crate::opened::OpenFault;
+use crate::rotation::subjects::{Pair, Successors};
 use crate::seal::{
     BUSINESS, BodyWriter, CARD, PERSONAL, Seat, entry_columns, framed, open, read_body, read_framed,
 };
@@ -21,6 +22,8 @@ use crate::webhooks::{DELIVERY_JOB, LANE_JOB, work_seat};
 /// What seals again, with one nonce prefix per new key.
 pub(crate) struct Resealer {
     hierarchy: Arc<Hierarchy>,
+    /// Of data subjects, whose keys are not all in memory.
+    persons: Successors,
     sealers: HashMap<u32, Sealer>,
     random: RandomPool,
 }
@@ -29,9 +32,30 @@ impl Resealer {
     pub fn new(hierarchy: Arc<Hierarchy>) -> Resealer {
         Resealer {
             hierarchy,
+            persons: Successors::new(),
             sealers: HashMap::new(),
             random: RandomPool::new(),
         }
+    }
+
+    /// Knows these successors of subjects' keys from now on, and no others.
+    pub fn succeed(&mut self, persons: Successors) {
+        self.persons = persons;
+    }
+
+    /// A superseded key and the one in its place.
+    fn successor(&self, number: u32) -> Result<Option<Pair>, OpenFault> {
+        if let Some((old, new)) = self.persons.get(&number) {
+            return Ok(Some((Arc::clone(old), Arc::clone(new))));
+        }
+        let Some(new) = self.hierarchy.successor(number) else {
+            return Ok(None);
+        };
+        let old = self
+            .hierarchy
+            .find(number)
+            .ok_or(OpenFault::NoKey(number))?;
+        Ok(Some((old, new)))
     }
 
     /// Appends `blob`, sealed again if its key is superseded; says whether it was.
@@ -44,14 +68,10 @@ impl Resealer {
     ) -> Result<bool, OpenFault> {
         let malformed = |_| OpenFault::Malformed(what.to_owned());
         let view = SealedView::parse(blob).map_err(malformed)?;
-        let Some(new) = self.hierarchy.successor(view.key) else {
+        let Some((old, new)) = self.successor(view.key)? else {
             out.extend_from_slice(blob);
             return Ok(false);
         };
-        let old = self
-            .hierarchy
-            .find(view.key)
-            .ok_or(OpenFault::NoKey(view.key))?;
         let plain = open(&view, &old, seat).ok_or_else(|| OpenFault::Altered(what.to_owned()))?;
         let plain = Zeroizing::new(plain);
         let random = &mut self.random;
@@ -172,6 +192,13 @@ pub(super) fn keys_of_record(row: &RecordRow, each: &mut dyn FnMut(u32)) {
     for part in read_body(&row.body).unwrap_or_default() {
         key_of_blob(part.blob, each);
     }
+}
+
+/// The same of a record's personal parts alone.
+pub(super) fn keys_of_persons(row: &RecordRow, each: &mut dyn FnMut(u32)) {
+    let parts = read_body(&row.body).unwrap_or_default();
+    let personal = parts.iter().filter(|part| part.part == PERSONAL);
+    personal.for_each(|part| key_of_blob(part.blob, each));
 }
 
 /// The same of a job.

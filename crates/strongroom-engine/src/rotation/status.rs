@@ -32,7 +32,7 @@ pub struct KeyLine {
     pub newest: bool,
     /// Messages sealed with it, never fewer than there were.
     pub uses: u64,
-    /// Parts of rows sealed under it, if they were counted.
+    /// Parts of rows sealed under it, rows of indexes hashed under it, or subjects' keys wrapped under it, if counted.
     pub sealed: Option<u64>,
     /// When it is replaced, if by age.
     pub due: Option<Timestamp>,
@@ -45,8 +45,9 @@ impl KeyLine {
     pub const fn level(&self) -> &'static str {
         match self.purpose {
             Purpose::Installation => "installation",
-            Purpose::Scope | Purpose::Shred => "scope",
-            Purpose::Subject => "subject",
+            Purpose::Scope => "scope",
+            Purpose::Shred | Purpose::Subject => "subject",
+            Purpose::BlindIndex => "index",
             _ => "data",
         }
     }
@@ -67,6 +68,22 @@ impl KeyLine {
     pub const fn name(&self) -> &'static str {
         purpose_name(self.purpose)
     }
+}
+
+/// A key as somebody else keeps it: the vault.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredKey {
+    pub number: u32,
+    pub scope: u32,
+    /// As it is stored.
+    pub purpose: u8,
+    pub period: u32,
+    pub version: u32,
+    pub parent: u32,
+    pub created: Timestamp,
+    pub newest: bool,
+    pub uses: u64,
+    pub sealed: Option<u64>,
 }
 
 /// All keys of an installation.
@@ -102,6 +119,10 @@ impl Engine {
             for scope in self.scopes() {
                 self.count(scope, &mut sealed).await?;
             }
+            self.count_indexes(&mut sealed).await?;
+            for row in &subjects {
+                *sealed.entry(row.parent).or_default() += 1;
+            }
         }
         let hierarchy = &self.shared().hierarchy;
         let uses: HashMap<u32, _> = hierarchy
@@ -109,14 +130,12 @@ impl Engine {
             .into_iter()
             .map(|held| (held.number, held))
             .collect();
-        let (now, policy) = (self.now(), self.inner.key_policy);
         let lines = rows.iter().filter_map(|row| {
-            let purpose = Purpose::from_number(row.purpose)?;
             let held = uses.get(&row.number)?;
-            let mut line = KeyLine {
+            self.key_line(StoredKey {
                 number: row.number,
                 scope: row.scope,
-                purpose,
+                purpose: row.purpose,
                 period: row.period,
                 version: row.version,
                 parent: row.parent,
@@ -124,13 +143,7 @@ impl Engine {
                 newest: held.newest,
                 uses: held.uses,
                 sealed: scan.then(|| sealed.get(&row.number).copied().unwrap_or(0)),
-                due: None,
-                is_due: false,
-            };
-            line.due = due(&line, policy);
-            line.is_due = line.newest
-                && (line.due.is_some_and(|due| due <= now) || line.uses >= policy.max_uses);
-            Some(line)
+            })
         });
         let keys: Vec<KeyLine> = lines.collect();
         let known = |number: &u32| {
@@ -145,6 +158,29 @@ impl Engine {
             roots: hierarchy.root_versions(),
             orphans: orphans.map(|(_, count)| count).sum(),
         })
+    }
+
+    /// A key as an operator sees it, with its end by this installation's policy.
+    pub fn key_line(&self, key: StoredKey) -> Option<KeyLine> {
+        let (now, policy) = (self.now(), self.inner.key_policy);
+        let mut line = KeyLine {
+            number: key.number,
+            scope: key.scope,
+            purpose: Purpose::from_number(key.purpose)?,
+            period: key.period,
+            version: key.version,
+            parent: key.parent,
+            created: key.created,
+            newest: key.newest,
+            uses: key.uses,
+            sealed: key.sealed,
+            due: None,
+            is_due: false,
+        };
+        line.due = due(&line, policy);
+        line.is_due =
+            line.newest && (line.due.is_some_and(|due| due <= now) || line.uses >= policy.max_uses);
+        Some(line)
     }
 
     /// Parts of a scope's rows under any of these keys.
@@ -177,6 +213,7 @@ impl Engine {
 fn due(line: &KeyLine, policy: KeyPolicy) -> Option<Timestamp> {
     let days = match line.purpose {
         Purpose::Installation | Purpose::Scope => policy.wrapping_days,
+        Purpose::BlindIndex | Purpose::Shred => policy.data_days,
         purpose if purpose.is_resealed() && line.period == 0 => policy.data_days,
         _ => return None,
     };

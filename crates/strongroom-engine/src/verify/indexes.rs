@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use strongroom_crypto::{DataKey, MacKey, equal};
+use strongroom_crypto::{MacKey, equal};
 use strongroom_domain::action::Action;
 use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
@@ -13,7 +13,7 @@ use strongroom_domain::tokens::TokenStatus;
 use strongroom_domain::users::UserStatus;
 use strongroom_domain::wallets::Wallet;
 use strongroom_domain::webhooks::WebhookStatus;
-use strongroom_store::{HeadRow, IdRange, IndexRow, JobRow, LocatorRow, Reader, StoreError};
+use strongroom_store::{HeadRow, IdRange, JobRow, LocatorRow, Reader, StoreError};
 use strongroom_types::id::{AnyId, Kind, RawId, WebhookId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::DAY;
@@ -23,7 +23,7 @@ use crate::accept::{
 };
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
-use crate::shared::index_hash_under;
+use crate::verify::claim::{Claim, Claimed};
 use crate::verify::keys::Keys;
 use crate::verify::report::Damages;
 use crate::verify::shop;
@@ -33,77 +33,35 @@ use crate::webhooks::{DELIVERY_JOB, LANE_JOB, UNSCHEDULED, WebhookWork, is_lane_
 /// Locators read at once.
 const PAGE: usize = 4_096;
 
-/// An index row that must be there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Claim {
-    scope: u32,
-    field: u16,
-    hash: [u8; 16],
-    kind: u8,
-    id: [u8; 12],
-}
-
-impl Claim {
-    pub fn new(scope: u32, key: &DataKey, field: Field, text: &str, holder: AnyId) -> Claim {
-        let hash = index_hash_under(key, field.code(), text);
-        Claim {
-            scope,
-            field: field.code(),
-            hash,
-            kind: holder.kind.code(),
-            id: holder.raw.0,
-        }
-    }
-
-    fn of(row: &IndexRow) -> Claim {
-        let IndexRow {
-            scope,
-            field,
-            hash,
-            kind,
-            id,
-            unique: _,
-        } = *row;
-        Claim {
-            scope,
-            field,
-            hash,
-            kind,
-            id,
-        }
-    }
-
-    fn name(&self) -> String {
-        let holder = Kind::from_code(self.kind).map_or("?", Kind::prefix);
-        format!(
-            "the index row of field {} of log {} for `{holder}_{}`",
-            self.field,
-            self.scope,
-            RawId(self.id)
-        )
-    }
-}
-
 /// Index rows that follow from the log and the records.
 #[derive(Default)]
 pub(super) struct Claims {
     expected: HashSet<Claim, foldhash::fast::RandomState>,
+    /// What stands for a claim under an older version of the key.
+    older: HashMap<Claim, Claim>,
 }
 
 impl Claims {
-    pub fn extend(&mut self, claims: impl IntoIterator<Item = Claim>) {
-        self.expected.extend(claims);
+    pub fn extend(&mut self, claims: impl IntoIterator<Item = Claimed>) {
+        for Claimed { newest, older } in claims {
+            self.expected.insert(newest);
+            self.older
+                .extend(older.into_iter().map(|claim| (claim, newest)));
+        }
     }
 
     /// Takes in what a record's current version claims.
     pub fn record(&mut self, scope: u32, record: &Record, keys: &Keys) {
-        let Some(key) = keys.blind_index(scope) else {
-            return;
-        };
+        let keys = keys.blind_index(scope);
+        Claims::each(record, &mut |field, text, holder| {
+            self.extend(Claimed::new(scope, &keys, field, text, holder));
+        });
+    }
+
+    fn each(record: &Record, told: &mut dyn FnMut(Field, &str, AnyId)) {
         let mut claim = |field, text: Option<&str>, holder| {
             if let Some(text) = text {
-                self.expected
-                    .insert(Claim::new(scope, &key, field, text, holder));
+                told(field, text, holder);
             }
         };
         match record {
@@ -176,7 +134,8 @@ impl Claims {
         let mut count = 0;
         reader.all_indexes(&mut |row| {
             count += 1;
-            let claim = Claim::of(&row);
+            let found = Claim::of(&row);
+            let claim = self.older.get(&found).copied().unwrap_or(found);
             let from_log = [
                 Field::PayoutReference.code(),
                 Field::TransferReference.code(),
@@ -204,6 +163,11 @@ impl Claims {
             .for_each(|name| damages.note(format!("{name}: it is missing")));
         Ok(count)
     }
+}
+
+/// Tells every field, text and holder by which a record is found.
+pub(crate) fn claims_of_record(record: &Record, told: &mut dyn FnMut(Field, &str, AnyId)) {
+    Claims::each(record, told);
 }
 
 /// The text by which a bank account is found again.

@@ -8,7 +8,6 @@ use strongroom_store::{KeyRow, Reader, StoreError};
 use strongroom_types::mode::INSTALLATION;
 use strongroom_types::time::{DAY, Timestamp};
 
-use crate::opened::crypto_key;
 use crate::start::StartError;
 use crate::verify::report::Damages;
 
@@ -55,8 +54,7 @@ impl Keys {
     ) -> Result<Keys, StartError> {
         let rows = reader.keys()?;
         let places = rows.iter().map(|row| (row.number, place(row))).collect();
-        let (hierarchy, errors) =
-            Hierarchy::open_what_unwraps(root, rows.iter().map(crypto_key).collect());
+        let (hierarchy, errors) = Hierarchy::open_what_unwraps(root, rows);
         let lost = |e: &KeyError| matches!(e, KeyError::NoInstallationKey);
         if errors.iter().any(lost) {
             let first = errors
@@ -87,14 +85,16 @@ impl Keys {
         self.places.get(&number).copied()
     }
 
-    /// The key of a scope's blind indexes, if it was ever made. Never makes one.
     /// The key of job marks and spent hashes.
     pub fn spent(&self) -> Option<Arc<DataKey>> {
         self.hierarchy.existing(INSTALLATION, Purpose::Spent, 0)
     }
 
-    pub fn blind_index(&self, scope: u32) -> Option<Arc<DataKey>> {
-        self.hierarchy.existing(scope, Purpose::BlindIndex, 0)
+    /// The keys of a scope's blind indexes, the newest first; none if none was ever made. Never makes one.
+    pub fn blind_index(&self, scope: u32) -> Vec<Arc<DataKey>> {
+        let newest = self.hierarchy.existing(scope, Purpose::BlindIndex, 0);
+        let older = self.hierarchy.older(scope, Purpose::BlindIndex);
+        newest.into_iter().chain(older).collect()
     }
 
     /// Remembers that `what`, a stored reply or something else, is sealed under a key that is not there.
@@ -170,7 +170,7 @@ pub(super) fn check_rows(
         after = last.number;
         for row in &rows {
             check_times(row, latest, damages);
-            if let Err(error) = keys.hierarchy.open_subject(&crypto_key(row)) {
+            if let Err(error) = keys.hierarchy.open_subject(row) {
                 damages.note(error.to_string());
             }
         }

@@ -197,7 +197,7 @@ impl<'v, 'a> Walk<'v, 'a> {
         } = &mut *self.verifier;
         runs.fold(log, entry);
         changes.fold(log, entry, unread, damages);
-        claims.extend(entry.claims.iter().copied());
+        claims.extend(entry.claims.iter().cloned());
         let Some(facts) = &entry.facts else {
             return Ok(());
         };

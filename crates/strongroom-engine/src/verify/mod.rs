@@ -7,6 +7,7 @@
 
 mod books;
 mod bundle;
+mod claim;
 mod indexes;
 mod keys;
 mod log;
@@ -50,7 +51,9 @@ use tree::Point;
 use unread::Unread;
 
 pub use bundle::{BundleRequest, export_bundle};
+pub(crate) use indexes::claims_of_record;
 pub use numbers::{NumberFound, Vaulted};
+pub(crate) use open::claims_of_entry;
 pub use report::{LogReport, VerifyReport};
 
 /// Records opened at once.

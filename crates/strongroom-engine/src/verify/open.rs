@@ -18,7 +18,7 @@ use strongroom_types::time::Timestamp;
 use crate::draft::{key_of, spent_hashes};
 use crate::seal::{Seat, entry_columns, open, read_framed};
 use crate::spent::position;
-use crate::verify::indexes::Claim;
+use crate::verify::claim::Claimed;
 use crate::verify::keys::{KeyPlace, Keys};
 
 /// Lengths of the column of spent hashes: none, key and request, those and the signature.
@@ -40,7 +40,7 @@ pub(super) struct Opened {
     pub missing: Vec<(u8, u32)>,
     pub faults: Vec<String>,
     /// Index rows that follow from the facts.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<Claimed>,
     /// Spent hashes, each with a fingerprint of it and its place.
     pub spent: Vec<([u8; 16], u128)>,
 }
@@ -202,36 +202,36 @@ impl Opening<'_> {
         }
     }
 
-    /// Index rows that live as long as the log: references of payouts and transfers.
-    fn claims(&self, facts: &EntryFacts) -> Vec<Claim> {
-        let Some(key) = self.keys.blind_index(self.scope.number) else {
-            return Vec::new();
-        };
-        let claim = |field, text: &str, holder: AnyId| {
-            Claim::new(self.scope.number, &key, field, text, holder)
-        };
-        let new_payout = facts
-            .payout
-            .as_ref()
-            .filter(|_| facts.action == Action::PayoutCreated);
-        let payout = new_payout.and_then(|payout| {
-            let reference = payout.reference_id.as_ref()?;
-            Some(claim(
-                Field::PayoutReference,
-                reference.as_str(),
-                payout.id.any(),
-            ))
+    /// Index rows that live as long as the log.
+    fn claims(&self, facts: &EntryFacts) -> Vec<Claimed> {
+        let keys = self.keys.blind_index(self.scope.number);
+        let claimed = claims_of_entry(facts).into_iter();
+        let claimed = claimed.filter_map(|(field, text, holder)| {
+            Claimed::new(self.scope.number, &keys, field, text, holder)
         });
-        let transfers = facts
-            .transactions
-            .iter()
-            .filter(|t| t.kind == TransactionKind::Transfer);
-        let transfers = transfers.filter_map(|t| {
-            let reference = t.reference.as_deref()?;
-            Some(claim(Field::TransferReference, reference, t.id.any()))
-        });
-        payout.into_iter().chain(transfers).collect()
+        claimed.collect()
     }
+}
+
+/// What an entry is found by: references of payouts and transfers.
+pub(crate) fn claims_of_entry(facts: &EntryFacts) -> Vec<(Field, &str, AnyId)> {
+    let new_payout = facts
+        .payout
+        .as_ref()
+        .filter(|_| facts.action == Action::PayoutCreated);
+    let payout = new_payout.and_then(|payout| {
+        let reference = payout.reference_id.as_ref()?;
+        Some((Field::PayoutReference, reference.as_str(), payout.id.any()))
+    });
+    let transfers = facts
+        .transactions
+        .iter()
+        .filter(|t| t.kind == TransactionKind::Transfer);
+    let transfers = transfers.filter_map(|t| {
+        let reference = t.reference.as_deref()?;
+        Some((Field::TransferReference, reference, t.id.any()))
+    });
+    payout.into_iter().chain(transfers).collect()
 }
 
 enum PartFault {

@@ -27,12 +27,12 @@ use strongroom_domain::entry::EntryFacts;
 use strongroom_domain::facts::Field;
 use strongroom_domain::organizations::Tenant;
 use strongroom_domain::record::Record;
-use strongroom_store::{EntryRow, Reader, RecordRow, StoreError, Wanted};
+use strongroom_store::{EntryRow, IndexRow, Reader, RecordRow, StoreError, Wanted};
 use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::mode::Scope;
 
 use crate::journal::{AttemptFilter, Journals, RequestFilter};
-use crate::load::open_with;
+use crate::load::{Unread, open_with};
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
@@ -176,8 +176,16 @@ impl<'a> View<'a> {
         let kind =
             Kind::from_code(row.kind).ok_or(OpenFault::Malformed(format!("kind {}", row.kind)))?;
         let (record, unread) = open_with(&self.opener, &mut *self.reader, &self.scope, row);
-        if let Some(error) = unread {
-            return Err(error.into());
+        match unread {
+            Some(Unread::Failed(error)) => return Err(error.into()),
+            // The person may be erased, or his part was sealed again under another key since the row was read.
+            Some(Unread::Gone) => {
+                let again = self.again(row)?.filter(|again| again.body != row.body);
+                if let Some(again) = again {
+                    return self.open_record(&again);
+                }
+            }
+            None => {}
         }
         let record = record?;
         Ok((
@@ -187,6 +195,15 @@ impl<'a> View<'a> {
             },
             record,
         ))
+    }
+
+    /// A row as it is now.
+    fn again(&mut self, row: &RecordRow) -> Result<Option<RecordRow>, ReadFault> {
+        let wanted = Wanted {
+            records: vec![(row.scope, row.kind, row.id)],
+            ..Wanted::default()
+        };
+        Ok(self.reader.load(&wanted)?.records.into_iter().next())
     }
 
     pub(crate) fn open_entry(&self, row: &EntryRow) -> Result<OpenedEntry, ReadFault> {
@@ -200,19 +217,43 @@ impl<'a> View<'a> {
         text: &str,
         limit: usize,
     ) -> Result<Vec<AnyId>, ReadFault> {
-        let hash = self
-            .shared
-            .index_hash(self.scope.number, field.code(), text);
-        let rows = self
-            .reader
-            .index(self.scope.number, field.code(), &hash, limit)?;
-        let id = |row: &strongroom_store::IndexRow| {
+        let rows = self.indexed(field.code(), text, limit)?;
+        let id = |row: &IndexRow| {
             Kind::from_code(row.kind).map(|kind| AnyId {
                 kind,
                 raw: RawId(row.id),
             })
         };
         Ok(rows.iter().filter_map(id).collect())
+    }
+
+    /// The rows under a text's hash, by kind and id: under every version of the key while that is replaced. Rows move to
+    /// the newest version alone, so who looks there last misses none; and where that was not the newest any more, all is
+    /// looked at again.
+    fn indexed(
+        &mut self,
+        field: u16,
+        text: &str,
+        limit: usize,
+    ) -> Result<Vec<IndexRow>, ReadFault> {
+        let number = self.scope.number;
+        loop {
+            let older = self.shared.older_hashes(number, field, text);
+            let newest = self.shared.index_hash(number, field, text);
+            let mut rows = Vec::new();
+            for hash in older.iter().rev() {
+                rows.extend(self.reader.index(number, field, hash, limit)?);
+            }
+            rows.extend(self.reader.index(number, field, &newest, limit)?);
+            if !older.is_empty() {
+                rows.sort_by_key(|row| (row.kind, row.id));
+                rows.dedup_by_key(|row| (row.kind, row.id));
+                rows.truncate(limit);
+            }
+            if self.shared.index_hash(number, field, text) == newest {
+                return Ok(rows);
+            }
+        }
     }
 
     /// The entry whose ids `raw` is one of, found by the time inside the id.

@@ -15,6 +15,7 @@ mod gate;
 mod idempotency;
 mod keys;
 mod late;
+mod levels;
 mod logs;
 mod payouts;
 mod refunds;

@@ -99,6 +99,16 @@ impl Reader for MemoryReader {
         Ok(keys.max_by_key(|row| row.version).cloned())
     }
 
+    fn subject_versions(&mut self, scope: u32, subject: &Id) -> Result<Vec<KeyRow>, StoreError> {
+        let state = self.state();
+        let keys = state.keys.values().filter(|row| {
+            row.purpose == SUBJECT_PURPOSE && row.scope == scope && row.subject == *subject
+        });
+        let mut keys: Vec<KeyRow> = keys.cloned().collect();
+        keys.sort_by_key(|row| std::cmp::Reverse(row.version));
+        Ok(keys)
+    }
+
     fn subject_keys(&mut self, after: u32, limit: usize) -> Result<Vec<KeyRow>, StoreError> {
         let state = self.state();
         let keys = state.keys.range((Excluded(after), Included(u32::MAX)));

@@ -205,6 +205,17 @@ impl Reader for PostgresReader {
         self.first(step, key)
     }
 
+    fn subject_versions(&mut self, scope: u32, subject: &Id) -> Result<Vec<KeyRow>, StoreError> {
+        let text = "SELECT number, scope, purpose, period, subject, version, parent, created,
+            wrapped FROM strongroom.wrapped_key
+            WHERE purpose = 10 AND scope = $1 AND subject = $2 ORDER BY version DESC";
+        let step = || {
+            let step = Step::plain(text).with(i64::from(scope));
+            Ok(step.with(subject.to_vec()))
+        };
+        self.list(step, key)
+    }
+
     fn subject_keys(&mut self, after: u32, rows: usize) -> Result<Vec<KeyRow>, StoreError> {
         let text = "SELECT number, scope, purpose, period, subject, version, parent, created,
             wrapped FROM strongroom.wrapped_key

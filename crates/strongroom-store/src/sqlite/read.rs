@@ -106,6 +106,14 @@ impl Reader for SqliteReader {
         first(&self.connection, "wrapped_key", text, values, load::key)
     }
 
+    fn subject_versions(&mut self, scope: u32, subject: &Id) -> Result<Vec<KeyRow>, StoreError> {
+        let text = "SELECT number, scope, purpose, period, subject, version, parent, created,
+            wrapped FROM wrapped_key WHERE purpose = 10 AND scope = ?1 AND subject = ?2
+            ORDER BY version DESC";
+        let values = params![scope, subject];
+        list(&self.connection, "wrapped_key", text, values, load::key)
+    }
+
     fn subject_keys(&mut self, after: u32, rows: usize) -> Result<Vec<KeyRow>, StoreError> {
         let text = "SELECT number, scope, purpose, period, subject, version, parent, created,
             wrapped FROM wrapped_key WHERE number > ?1 AND purpose = 10 ORDER BY number LIMIT ?2";

@@ -215,6 +215,9 @@ fn keys_of_subjects_are_read_apart() {
         assert_eq!(reader.keys().unwrap(), keys[..1]);
         assert_eq!(reader.subject_key(1, &id(1)).unwrap(), Some(newer));
         assert_eq!(reader.subject_key(2, &id(1)).unwrap(), None);
+        let versions = reader.subject_versions(1, &id(1)).unwrap();
+        assert_eq!(versions, [keys[3].clone(), keys[1].clone()]);
+        assert!(reader.subject_versions(2, &id(1)).unwrap().is_empty());
         assert_eq!(reader.subject_keys(2, 9).unwrap(), keys[2..]);
         assert_eq!(reader.subject_keys(0, 1).unwrap(), keys[1..2]);
     });

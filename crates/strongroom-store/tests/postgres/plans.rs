@@ -121,6 +121,7 @@ fn read(reader: &mut dyn Reader, writer: &mut dyn Writer) {
     reader.entry_of_event(1, 10).unwrap();
     reader.locator_floor(1, &id(9)).unwrap();
     reader.subject_key(1, &id(1)).unwrap();
+    reader.subject_versions(1, &id(1)).unwrap();
     reader.subject_keys(0, 9).unwrap();
     reader
         .index(1, 1, &index(1, 1, 2, 2, true).hash, 9)

@@ -8,6 +8,8 @@
 
 mod ceremony;
 mod custody;
+mod levels;
+mod load;
 #[path = "../program/mod.rs"]
 mod program;
 mod rotation;

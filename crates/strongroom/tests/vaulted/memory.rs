@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use serde_json::json;
-use strongroom_crypto::{Hierarchy, KeyRow, KeyringFile, Purpose, hkdf_sha256};
+use strongroom_crypto::{Hierarchy, KeyringFile, Purpose, hkdf_sha256};
 use strongroom_store::{SqliteStore, Store};
 
 use super::program::{Demo, address};
@@ -104,18 +104,7 @@ fn vault_keys(data: &Path) -> Vec<Vec<u8>> {
     let store = SqliteStore::open(copy.path()).unwrap();
     let rows = store.reader().unwrap().keys().unwrap();
     let scopes: Vec<u32> = rows.iter().map(|row| row.scope).collect();
-    let rows = rows.into_iter().map(|row| KeyRow {
-        number: row.number,
-        scope: row.scope,
-        purpose: row.purpose,
-        period: row.period,
-        subject: row.subject,
-        version: row.version,
-        parent: row.parent,
-        created: row.created,
-        wrapped: row.wrapped,
-    });
-    let hierarchy = Hierarchy::open(root, rows.collect()).unwrap();
+    let hierarchy = Hierarchy::open(root, rows).unwrap();
     let mut keys = Vec::new();
     for scope in scopes {
         for purpose in [Purpose::Card, Purpose::CardFingerprint] {

@@ -25,9 +25,15 @@ enum Level {
     Scope,
     /// The data keys; everything they sealed is sealed again
     Data,
+    /// The keys of blind indexes; every row is hashed again
+    Index,
+    /// The keys of data subjects and those that wrap them; personal parts are sealed again
+    Subject,
+    /// The vault's own keys; every card number is sealed again
+    Vault,
     /// The vault's key that card fields are encrypted to; the one before opens them for another 24 hours
     Encryption,
-    /// Installation, scope and data keys, not the roots
+    /// All but the roots and what card fields are encrypted to
     All,
 }
 
@@ -38,6 +44,9 @@ impl Level {
             Level::Installation => "installation",
             Level::Scope => "scope",
             Level::Data => "data",
+            Level::Index => "index",
+            Level::Subject => "subject",
+            Level::Vault => "vault",
             Level::Encryption => "encryption",
             Level::All => "all",
         }
@@ -52,6 +61,8 @@ impl Level {
 #[command(after_long_help = "Examples:
   strongroom keys rotate --config strongroom.toml --level data
   strongroom keys rotate --config strongroom.toml --level data --purpose card --organization org_0190a1b2c3d4e5f60718293a
+  strongroom keys rotate --config strongroom.toml --level index
+  strongroom keys rotate --config strongroom.toml --level vault
   strongroom keys rotate --config strongroom.toml --level encryption
   strongroom keys rotate --config strongroom.toml --level root
 
@@ -131,7 +142,7 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
         encryption_keys(&done);
     } else {
         say!(
-            "{} keys are new, {} are wrapped again, {} rows are sealed again, {} old versions are destroyed: {} records on the old version.",
+            "{} keys are new, {} are wrapped again, {} rows are sealed or hashed again, {} old versions are destroyed: {} records on the old version.",
             count(&done, "keys_made"),
             count(&done, "keys_wrapped"),
             count(&done, "rows_resealed"),
@@ -202,6 +213,11 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
         .map(Vec::as_slice)
         .unwrap_or_default();
     keys.iter().for_each(line);
+    let own = status.get("vault_keys").and_then(Value::as_array);
+    if let Some(own) = own {
+        say!("\nof the vault:");
+        own.iter().for_each(line);
+    }
     if status.get("encryption_keys").is_some() {
         say!("");
         encryption_keys(&status);
@@ -213,6 +229,10 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
             count(&status, "parts_on_old_versions"),
             count(&status, "parts_under_missing_keys")
         );
+        if status.get("vault_keys").is_some() {
+            let left = count(&status, "vault_rows_on_old_versions");
+            say!("of the vault: {left} records on the old version");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
