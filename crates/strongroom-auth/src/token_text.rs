@@ -21,6 +21,11 @@ pub fn invitation(random: &[u8]) -> Option<SecretText> {
     mint("invite_".to_owned(), random)
 }
 
+/// `reset_…`, likewise.
+pub fn reset(random: &[u8]) -> Option<SecretText> {
+    mint("reset_".to_owned(), random)
+}
+
 fn mint(mut text: String, random: &[u8]) -> Option<SecretText> {
     let head = text.len();
     text.extend(base62::letters(random).take(RANDOM_LETTERS));

@@ -9,8 +9,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadCustomers, ReadKeys, ReadPaymentLinks, ReadPayments,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadRoles, ReadShifts, ReadStores,
-    ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRateLimits, ReadRefunds, ReadRoles, ReadShifts,
+    ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -147,6 +147,9 @@ events! {
     RoleCreated = 210, "role.created";
     RoleUpdated = 211, "role.updated";
     RoleDeleted = 212, "role.deleted";
+    UserPasswordResetStarted = 213, "user.password_reset_started";
+    UserPasswordReset = 214, "user.password_reset";
+    RateLimitsUpdated = 215, "rate_limits.updated";
 }
 
 impl EventType {
@@ -172,6 +175,7 @@ impl EventType {
             Some("transaction") => ReadTransactions::NAME,
             Some("user" | "session") => ReadUsers::NAME,
             Some("role") => ReadRoles::NAME,
+            Some("rate_limits") => ReadRateLimits::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -19,6 +19,7 @@ use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
 use crate::payouts::Payout;
 use crate::products::ProductBody;
+use crate::rate_limits::{RateLimits, rate_limits_key};
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
@@ -373,6 +374,14 @@ impl Facts {
     pub fn user(&self, id: UserId) -> Option<&User> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    /// What the organization bounds its requests by, once it did.
+    pub fn rate_limits(&self) -> Option<&RateLimits> {
+        match self.record(rate_limits_key()).map(Arc::as_ref) {
+            Some(Record::RateLimits(limits)) => Some(limits),
             _ => None,
         }
     }

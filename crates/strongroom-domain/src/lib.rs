@@ -23,6 +23,7 @@ pub mod payment_links;
 pub mod payments;
 pub mod payouts;
 pub mod products;
+pub mod rate_limits;
 pub mod record;
 pub mod refunds;
 pub mod rejection;

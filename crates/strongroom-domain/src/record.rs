@@ -16,6 +16,7 @@ use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
+use crate::rate_limits::RateLimits;
 use crate::refunds::RefundBody;
 use crate::roles::RoleBody;
 use crate::sales::SaleBody;
@@ -57,6 +58,7 @@ pub enum Record {
     Cash(Account),
     Sale(SaleBody),
     Role(RoleBody),
+    RateLimits(RateLimits),
 }
 
 /// A personal part, in clear.
@@ -95,6 +97,7 @@ impl Record {
             Record::Cash(_) => Kind::Cash,
             Record::Sale(_) => Kind::Sale,
             Record::Role(_) => Kind::Role,
+            Record::RateLimits(_) => Kind::RateLimits,
         }
     }
 
@@ -108,6 +111,7 @@ impl Record {
             | Record::Allowance(_)
             | Record::Policies(_)
             | Record::Staff(_)
+            | Record::RateLimits(_)
             | Record::Store(_)
             | Record::Cash(_) => 0,
             Record::Books(books) => books.status.code(),
@@ -161,6 +165,7 @@ impl Record {
             Record::Cash(value) => encode(value, out),
             Record::Sale(value) => encode(value, out),
             Record::Role(value) => encode(value, out),
+            Record::RateLimits(value) => encode(value, out),
         }
     }
 
@@ -235,6 +240,7 @@ impl Record {
             Kind::Cash => Record::Cash(decode(business)?),
             Kind::Sale => Record::Sale(decode(business)?),
             Kind::Role => Record::Role(decode(business)?),
+            Kind::RateLimits => Record::RateLimits(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

@@ -24,6 +24,7 @@ impl Commit {
                     Kind::User,
                     Kind::Session,
                     Kind::Role,
+                    Kind::RateLimits,
                 ]
                 .iter()
                 .any(|kind| kind.code() == row.kind)
@@ -66,6 +67,7 @@ impl Commit {
                     self.shared.put_role(scope, role);
                 }
             }
+            Record::RateLimits(limits) => self.shared.rates.put(number, limits),
             Record::Webhook(webhook) => {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.webhooks.put(scope, webhook);

@@ -35,6 +35,7 @@ mod payments;
 mod people;
 mod proofs;
 mod queue;
+mod rates;
 mod reading;
 mod refusals;
 mod retention;

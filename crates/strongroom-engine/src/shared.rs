@@ -20,6 +20,7 @@ use crate::envelope::Failure;
 use crate::failures::Failures;
 use crate::passwords::Passwords;
 use crate::queue::{Answers, Queue, answer};
+use crate::rates::Rates;
 use crate::refusals::RefusalKey;
 use crate::scopes::Scopes;
 use crate::text::folded;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     /// Rung when a commit scheduled work.
     pub jobs: tokio::sync::Notify,
     pub webhooks: Webhooks,
+    pub rates: Rates,
     pub arrivals: Arrivals,
     /// Security codes of cards, each waiting for its authorization. In memory only.
     pub codes: SecurityCodes,

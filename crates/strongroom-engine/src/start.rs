@@ -27,6 +27,7 @@ use crate::log::Log;
 use crate::opened::{Opener, crypto_key};
 use crate::passwords::Passwords;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::rotation::{KeyPolicy, load_uses};
 use crate::scopes::{Scopes, installation};
@@ -172,6 +173,7 @@ pub(crate) fn begin(
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
     let (credentials, directory, webhooks) = load_known(&mut *reader, &opener, &scopes)?;
+    let rates = load_rates(&mut *reader, &opener, &scopes)?;
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let uses_on_disk = Mutex::new(uses(&mut *reader, &hierarchy, &scopes)?);
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
@@ -192,6 +194,7 @@ pub(crate) fn begin(
         answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
         webhooks,
+        rates,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
         uses_on_disk,
@@ -270,6 +273,29 @@ fn load_known(
         webhooks.load(reader, opener, scope)?;
     }
     Ok((credentials, directory, webhooks))
+}
+
+/// What organizations bound their requests by: one record each.
+fn load_rates(
+    reader: &mut dyn Reader,
+    opener: &Opener,
+    scopes: &Scopes,
+) -> Result<Rates, StartError> {
+    let rates = Rates::default();
+    for scope in scopes.all() {
+        let (kind, range) = (Kind::RateLimits.code(), IdRange::default());
+        for row in reader.records(scope.number, kind, range, false, 1)? {
+            let record = opener.record(&scope, &row, &mut |_| None);
+            match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
+                Record::RateLimits(limits) => rates.put(scope.number, &limits),
+                _ => {
+                    let text = "the record of an organization's rates is of another kind";
+                    return Err(StartError::Damage(text.into()));
+                }
+            }
+        }
+    }
+    Ok(rates)
 }
 
 /// Roles, keys that may hold one, and the people and sessions that act by such.

@@ -32,6 +32,7 @@ mod lockout;
 mod metrics;
 mod open;
 mod openapi;
+mod own_limits;
 mod pages;
 mod parcel;
 mod pay;

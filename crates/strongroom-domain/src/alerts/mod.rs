@@ -65,6 +65,8 @@ named! {
     CertificateRefused = 20, "certificate_refused";
     /// More than five logins on one account failed.
     FailedLogins = 40, "failed_logins";
+    /// Somebody started to reset a person's password, or has done it.
+    PasswordReset = 45, "password_reset";
 }
 
 named! {
@@ -98,7 +100,8 @@ impl Rule {
             | Rule::WebhookTargetRefused
             | Rule::WebhookDisabled
             | Rule::CardNumberInField
-            | Rule::CertificateRefused => Severity::Medium,
+            | Rule::CertificateRefused
+            | Rule::PasswordReset => Severity::Medium,
         }
     }
 }

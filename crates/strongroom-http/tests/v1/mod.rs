@@ -16,6 +16,7 @@ mod payouts;
 mod people;
 mod pos;
 mod products;
+mod rate_limits;
 mod refunds;
 mod request_logs;
 mod roles;

@@ -6,6 +6,7 @@ mod lockout;
 mod manage;
 mod own;
 mod passkeys;
+mod reset;
 mod sign_in;
 mod step_up;
 
