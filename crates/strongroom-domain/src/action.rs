@@ -180,6 +180,9 @@ actions! {
     RoleCreated = 331, "role_created";
     RoleUpdated = 332, "role_updated";
     RoleDeleted = 333, "role_deleted";
+    RateLimitsUpdated = 334, "rate_limits_updated";
+    UserPasswordResetStarted = 335, "user_password_reset_started";
+    UserPasswordReset = 336, "user_password_reset";
 }
 
 impl Action {

@@ -10,8 +10,9 @@ use serde::Serialize;
 use strongroom_auth::permission::{
     Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
     ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRefunds, ReadReports, ReadRoles, ReadShifts,
-    ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets, ReadWebhooks,
+    ReadPayouts, ReadPolicies, ReadProducts, ReadRateLimits, ReadRefunds, ReadReports, ReadRoles,
+    ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets,
+    ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -169,6 +170,9 @@ events! {
     RoleCreated = 210, "role.created";
     RoleUpdated = 211, "role.updated";
     RoleDeleted = 212, "role.deleted";
+    UserPasswordResetStarted = 213, "user.password_reset_started";
+    UserPasswordReset = 214, "user.password_reset";
+    RateLimitsUpdated = 215, "rate_limits.updated";
 }
 
 impl EventType {
@@ -200,6 +204,7 @@ impl EventType {
             Some("report") => ReadReports::NAME,
             Some("oauth_client" | "oauth_grant") => ReadOauthClients::NAME,
             Some("role") => ReadRoles::NAME,
+            Some("rate_limits") => ReadRateLimits::NAME,
             _ => ReadKeys::NAME,
         }
     }

@@ -24,6 +24,7 @@ use crate::payout_files::{FilePage, PayoutFile};
 use crate::payout_rails::PayoutRail;
 use crate::payouts::Payout;
 use crate::products::ProductBody;
+use crate::rate_limits::{RateLimits, rate_limits_key};
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::{Code, Rejection};
@@ -438,6 +439,14 @@ impl Facts {
     pub fn user(&self, id: UserId) -> Option<&User> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::User(user)) => Some(user),
+            _ => None,
+        }
+    }
+
+    /// What the organization bounds its requests by, once it did.
+    pub fn rate_limits(&self) -> Option<&RateLimits> {
+        match self.record(rate_limits_key()).map(Arc::as_ref) {
+            Some(Record::RateLimits(limits)) => Some(limits),
             _ => None,
         }
     }

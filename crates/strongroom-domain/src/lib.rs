@@ -28,6 +28,7 @@ pub mod payout_files;
 pub mod payout_rails;
 pub mod payouts;
 pub mod products;
+pub mod rate_limits;
 pub mod record;
 pub mod refunds;
 pub mod rejection;

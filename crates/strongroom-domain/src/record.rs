@@ -21,6 +21,7 @@ use crate::payout_files::{FilePage, PayoutFile};
 use crate::payout_rails::PayoutRail;
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
+use crate::rate_limits::RateLimits;
 use crate::refunds::RefundBody;
 use crate::reports::{ReportBody, ReportDesk, ReportPart};
 use crate::roles::RoleBody;
@@ -75,6 +76,7 @@ pub enum Record {
     OauthToken(OauthToken),
     OauthGrant(OauthGrant),
     Role(RoleBody),
+    RateLimits(RateLimits),
 }
 
 /// A personal part, in clear.
@@ -125,6 +127,7 @@ impl Record {
             Record::OauthToken(_) => Kind::OauthToken,
             Record::OauthGrant(_) => Kind::OauthGrant,
             Record::Role(_) => Kind::Role,
+            Record::RateLimits(_) => Kind::RateLimits,
         }
     }
 
@@ -138,6 +141,7 @@ impl Record {
             | Record::Allowance(_)
             | Record::Policies(_)
             | Record::Staff(_)
+            | Record::RateLimits(_)
             | Record::Store(_)
             | Record::Cash(_)
             | Record::Fees(_)
@@ -215,6 +219,7 @@ impl Record {
             Record::OauthToken(value) => encode(value, out),
             Record::OauthGrant(value) => encode(value, out),
             Record::Role(value) => encode(value, out),
+            Record::RateLimits(value) => encode(value, out),
         }
     }
 
@@ -301,6 +306,7 @@ impl Record {
             Kind::OauthToken => Record::OauthToken(decode(business)?),
             Kind::OauthGrant => Record::OauthGrant(decode(business)?),
             Kind::Role => Record::Role(decode(business)?),
+            Kind::RateLimits => Record::RateLimits(decode(business)?),
             Kind::Customer => Record::Customer(customer(business, personal)?),
             Kind::Staff => Record::Staff(decode(business)?),
             Kind::User | Kind::Session => of_people(kind, business, personal)?,

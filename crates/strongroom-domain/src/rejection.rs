@@ -152,6 +152,7 @@ codes! {
     RoleNotFound = 151, "role_not_found", Missing, "No such role";
     RoleExists = 152, "role_exists", Conflict, "The name of the role is taken";
     RoleBuiltIn = 154, "role_built_in", Conflict, "The role is built in";
+    ResetInvalid = 155, "reset_invalid", Missing, "The reset of the password is not valid";
     RoleInUse = 153, "role_in_use", Conflict, "The role is held by somebody";
 }
 

@@ -26,6 +26,7 @@ impl Commit {
                     Kind::OauthClient,
                     Kind::OauthToken,
                     Kind::Role,
+                    Kind::RateLimits,
                 ]
                 .iter()
                 .any(|kind| kind.code() == row.kind)
@@ -78,6 +79,7 @@ impl Commit {
                     self.shared.put_role(scope, role);
                 }
             }
+            Record::RateLimits(limits) => self.shared.rates.put(number, limits),
             Record::Webhook(webhook) => {
                 if let Some(scope) = self.shared.scope(number) {
                     self.shared.webhooks.put(scope, webhook);

@@ -29,6 +29,7 @@ pub(crate) struct Directory(Mutex<People>);
 struct People {
     by_login: HashMap<[u8; 16], Vec<Account>>,
     by_invitation: HashMap<[u8; 32], Account>,
+    by_reset: HashMap<[u8; 32], Account>,
     /// By the number of their line of the keys.
     by_line: HashMap<(u32, ApiKeyId), Person>,
 }
@@ -40,6 +41,7 @@ struct Person {
     active: bool,
     sessions_from: u64,
     invitation: Option<[u8; 32]>,
+    reset: Option<[u8; 32]>,
     sessions: HashMap<SessionId, Attending>,
 }
 
@@ -98,13 +100,11 @@ impl Directory {
             let person = people.person(scope, user.key);
             person.active = user.status == UserStatus::Active;
             person.sessions_from = user.sessions_from;
+            let reset = user.reset.as_ref().map(|reset| reset.hash);
             let before = std::mem::replace(&mut person.invitation, invitation);
-            if let Some(hash) = before {
-                people.by_invitation.remove(&hash);
-            }
-            people
-                .by_invitation
-                .extend(invitation.map(|hash| (hash, account)));
+            let reset_before = std::mem::replace(&mut person.reset, reset);
+            known_by(&mut people.by_invitation, before, invitation, account);
+            known_by(&mut people.by_reset, reset_before, reset, account);
         });
     }
 
@@ -142,6 +142,11 @@ impl Directory {
 
     pub fn invited(&self, hash: &[u8; 32]) -> Option<Account> {
         self.with(|people| people.by_invitation.get(hash).copied())
+    }
+
+    /// Who may choose another password by this text.
+    pub fn resetting(&self, hash: &[u8; 32]) -> Option<Account> {
+        self.with(|people| people.by_reset.get(hash).copied())
     }
 
     /// People of some books who hold a role and are not deactivated.
@@ -219,6 +224,19 @@ impl Directory {
         });
         scopes.into_values().collect()
     }
+}
+
+/// Somebody who was found by one hash, and is by another.
+fn known_by(
+    all: &mut HashMap<[u8; 32], Account>,
+    before: Option<[u8; 32]>,
+    after: Option<[u8; 32]>,
+    account: Account,
+) {
+    if let Some(hash) = before {
+        all.remove(&hash);
+    }
+    all.extend(after.map(|hash| (hash, account)));
 }
 
 impl People {

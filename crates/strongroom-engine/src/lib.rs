@@ -37,6 +37,7 @@ mod payments;
 mod people;
 mod proofs;
 mod queue;
+mod rates;
 mod reading;
 mod refusals;
 mod reports;

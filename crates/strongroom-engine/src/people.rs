@@ -66,6 +66,20 @@ impl Engine {
         Some((scope, user, hash))
     }
 
+    /// Whose password may be chosen anew by this text, and its keyed hash.
+    pub fn resetting(&self, unverified_token: &str) -> Option<(Scope, UserId, [u8; 32])> {
+        let hash = self.hash_of(unverified_token);
+        let (scope, user) = self.shared().directory.resetting(&hash)?;
+        Some((scope, user, hash))
+    }
+
+    /// The text of a reset, and its keyed hash.
+    pub fn mint_reset(&self) -> (SecretText, [u8; 32]) {
+        let token = drawn(token_text::reset);
+        let hash = self.hash_of(token.expose());
+        (token, hash)
+    }
+
     /// The sessions of a person that go on, newest first.
     pub fn live_sessions(&self, scope: &Scope, line: ApiKeyId) -> Vec<SessionId> {
         let now = self.now();

@@ -21,6 +21,7 @@ use crate::failures::Failures;
 use crate::grants::Grants;
 use crate::passwords::Passwords;
 use crate::queue::{Answers, Queue, answer};
+use crate::rates::Rates;
 use crate::refusals::RefusalKey;
 use crate::reports::Reports;
 use crate::scopes::Scopes;
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     /// Rung when a commit scheduled work.
     pub jobs: tokio::sync::Notify,
     pub webhooks: Webhooks,
+    pub rates: Rates,
     pub arrivals: Arrivals,
     /// Security codes of cards, each waiting for its authorization. In memory only.
     pub codes: SecurityCodes,

@@ -30,6 +30,7 @@ use crate::log::Log;
 use crate::opened::Opener;
 use crate::passwords::Passwords;
 use crate::queue::Queue;
+use crate::rates::Rates;
 use crate::refusals::Refusals;
 use crate::reports::Reports;
 use crate::rotation::{KeyPolicy, load_uses};
@@ -177,6 +178,7 @@ pub(crate) fn begin(
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
     let known = load_known(&mut *reader, &opener, &scopes, clock.now())?;
+    let rates = load_rates(&mut *reader, &opener, &scopes)?;
     let spent = load_spent(&mut *reader, &scopes, clock.now())?;
     let uses_on_disk = Mutex::new(uses(&mut *reader, &hierarchy, &scopes)?);
     let (credential_key, spent_key) = installation_keys(&hierarchy, clock.now());
@@ -198,6 +200,7 @@ pub(crate) fn begin(
         answers: OnceLock::new(),
         jobs: tokio::sync::Notify::new(),
         webhooks: known.webhooks,
+        rates,
         arrivals: Arrivals::default(),
         codes: SecurityCodes::default(),
         reports: Reports::default(),
@@ -286,6 +289,29 @@ fn load_known(
         known.webhooks.load(reader, opener, scope)?;
     }
     Ok(known)
+}
+
+/// What organizations bound their requests by: one record each.
+fn load_rates(
+    reader: &mut dyn Reader,
+    opener: &Opener,
+    scopes: &Scopes,
+) -> Result<Rates, StartError> {
+    let rates = Rates::default();
+    for scope in scopes.all() {
+        let (kind, range) = (Kind::RateLimits.code(), IdRange::default());
+        for row in reader.records(scope.number, kind, range, false, 1)? {
+            let record = opener.record(&scope, &row, &mut |_| None);
+            match record.map_err(|fault| StartError::Damage(fault.to_string()))? {
+                Record::RateLimits(limits) => rates.put(scope.number, &limits),
+                _ => {
+                    let text = "the record of an organization's rates is of another kind";
+                    return Err(StartError::Damage(text.into()));
+                }
+            }
+        }
+    }
+    Ok(rates)
 }
 
 /// Roles, keys that may hold one, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so

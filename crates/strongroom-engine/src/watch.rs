@@ -221,6 +221,9 @@ impl Commit {
                 }
                 return match (committed.facts.action, subject.kind) {
                     (Action::ApiKeyLeaked, Kind::ApiKey) => about(Rule::LeakedKey, subject),
+                    (Action::UserPasswordResetStarted | Action::UserPasswordReset, _) => {
+                        about(Rule::PasswordReset, subject)
+                    }
                     (Action::WebhookDisabled, _) if told(EventType::WebhookDisabled) => {
                         about(Rule::WebhookDisabled, subject)
                     }

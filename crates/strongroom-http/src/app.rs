@@ -18,6 +18,7 @@ use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
 use crate::metrics::Metrics;
 use crate::oauth::{Nonces, Waiting};
+use crate::own_limits::OwnLimits;
 use crate::routes::routes;
 use crate::table::Table;
 use crate::throttle::Throttle;
@@ -49,6 +50,8 @@ pub struct EdgeSettings {
     /// Requests of a key that read, and that change, per second; `None` for no limit of their own.
     pub key_reads_limit: Option<u32>,
     pub key_writes_limit: Option<u32>,
+    /// Whether organizations may set rates over the API that are higher than these.
+    pub limits_may_be_raised: bool,
     /// Whether limits of keys and organizations are only reported. Failures are always held to theirs.
     pub limits_report_only: bool,
     /// Where counters are written once a second, so that a restart does not forget them.
@@ -95,6 +98,7 @@ impl Default for EdgeSettings {
             organization_limit: None,
             key_reads_limit: None,
             key_writes_limit: None,
+            limits_may_be_raised: false,
             limits_report_only: false,
             limits_file: None,
             behind_tls: false,
@@ -142,6 +146,7 @@ pub(crate) struct Inner {
     pub metrics: Metrics,
     pub feeds: Arc<Feeds>,
     pub limits: Limits,
+    pub own_limits: Arc<OwnLimits>,
     pub pages: Throttle<IpAddr>,
     pub pay_pages: Throttle<IpAddr>,
     pub payers: Throttle<IpAddr>,
@@ -162,6 +167,7 @@ impl App {
             metrics: Metrics::new(engine.clone(), settings.tls.clone()),
             feeds: Arc::default(),
             limits: Limits::new(&settings),
+            own_limits: Arc::default(),
             pages: Throttle::new("pages", settings.pages_limit, window),
             // Whoever waits for his bank looks every two seconds.
             pay_pages: Throttle::new(

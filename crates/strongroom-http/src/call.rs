@@ -19,7 +19,9 @@ use strongroom_types::mode::Mode;
 
 use crate::feed::{Feed, Feeds};
 use crate::json::{NOBODY, Object, Value, parse_object, read_object};
+use crate::limits::Ceilings;
 use crate::lockout::Entrance;
+use crate::own_limits::OwnLimits;
 use crate::pay::Shown;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -109,6 +111,9 @@ pub struct Call {
     pub(crate) last_event: Option<String>,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) entrance: Arc<Entrance>,
+    /// What the operator's file bounds rates by, and the counters of those that organizations set.
+    pub(crate) ceilings: Ceilings,
+    pub(crate) own_limits: Arc<OwnLimits>,
 }
 
 impl Call {

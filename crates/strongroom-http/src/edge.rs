@@ -28,6 +28,7 @@ use crate::cards;
 use crate::caught::Caught;
 use crate::certificates;
 use crate::idempotency;
+use crate::limits::Ceilings;
 use crate::oauth::resource;
 use crate::parcel::Parcel;
 use crate::presented;
@@ -178,6 +179,8 @@ impl App {
             last_event: last_event(head),
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
+            ceilings: Ceilings::of_file(self.settings()),
+            own_limits: Arc::clone(&self.inner().own_limits),
         };
         Ok(Passed::of(self.run(handler, call).await?, route))
     }

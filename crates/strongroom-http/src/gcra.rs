@@ -25,7 +25,6 @@ pub struct Gcra<K> {
     limit: u32,
     /// Nanoseconds.
     window: i64,
-    interval: i64,
     hasher: RandomState,
     slots: Mutex<Vec<Option<(K, i64)>>>,
 }
@@ -38,7 +37,6 @@ impl<K: Copy + Eq + Hash> Gcra<K> {
             name,
             limit: limit.max(1),
             window,
-            interval: (window / i64::from(limit.max(1))).max(1),
             hasher: RandomState::default(),
             slots: Mutex::new(vec![None; SLOTS]),
         }
@@ -46,15 +44,27 @@ impl<K: Copy + Eq + Hash> Gcra<K> {
 
     /// Counts one request of `key` that weighs as much as so many; never more than the limit, or it could never pass.
     pub fn count(&self, key: K, weight: u32, now: Timestamp) -> Standing {
+        self.count_at(key, (self.name, self.limit), weight.max(1), now)
+    }
+
+    /// The same at a rate that the key brings along, and under its name; a weight of zero only looks.
+    pub fn count_at(
+        &self,
+        key: K,
+        (name, limit): (&'static str, u32),
+        weight: u32,
+        now: Timestamp,
+    ) -> Standing {
+        let rate = Rate::new(name, limit, self.window);
         let now = now.0.saturating_mul(MILLISECOND);
-        let cost = self
+        let cost = rate
             .interval
-            .saturating_mul(i64::from(weight.clamp(1, self.limit)));
+            .saturating_mul(i64::from(weight.min(rate.limit)));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let first = usize::try_from(self.hasher.hash_one(key) % self.homes()).unwrap_or(0);
         let near = slots.get_mut(first..first + PROBES).unwrap_or_default();
         let Some(slot) = choose(near, key, now) else {
-            return self.standing(0, 0, true);
+            return rate.standing(0, 0, true);
         };
         let own = slot
             .filter(|(held, _)| *held == key)
@@ -63,11 +73,14 @@ impl<K: Copy + Eq + Hash> Gcra<K> {
         let served = own.filter(|served| *served <= now.saturating_add(self.window));
         let ahead = served.map_or(0, |served| served.saturating_sub(now).max(0));
         let after = ahead.saturating_add(cost);
+        if weight == 0 {
+            return rate.standing(ahead, 0, true);
+        }
         if after > self.window {
-            return self.standing(ahead, after - self.window, false);
+            return rate.standing(ahead, after - self.window, false);
         }
         *slot = Some((key, now.saturating_add(after)));
-        self.standing(after, 0, true)
+        rate.standing(after, 0, true)
     }
 
     /// What is not served yet, for a file: keys and times.
@@ -94,6 +107,27 @@ impl<K: Copy + Eq + Hash> Gcra<K> {
     /// First slots that leave room for all probes behind them.
     fn homes(&self) -> u64 {
         u64::try_from(SLOTS - PROBES).unwrap_or(1)
+    }
+}
+
+/// One rate: so many in a window.
+struct Rate {
+    name: &'static str,
+    limit: u32,
+    /// Nanoseconds.
+    window: i64,
+    interval: i64,
+}
+
+impl Rate {
+    fn new(name: &'static str, limit: u32, window: i64) -> Rate {
+        let limit = limit.max(1);
+        Rate {
+            name,
+            limit,
+            window,
+            interval: (window / i64::from(limit)).max(1),
+        }
     }
 
     fn standing(&self, ahead: i64, late: i64, allowed: bool) -> Standing {

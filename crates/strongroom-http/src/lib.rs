@@ -33,6 +33,7 @@ mod metrics;
 mod oauth;
 mod open;
 mod openapi;
+mod own_limits;
 mod pages;
 mod parcel;
 mod pay;

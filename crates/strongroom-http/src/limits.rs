@@ -11,7 +11,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
 use strongroom_auth::Credential;
+use strongroom_domain::rate_limits::{RateLimits, Rates};
 use strongroom_types::id::{ApiKeyId, OrganizationId, RawId};
 use strongroom_types::time::Timestamp;
 
@@ -19,6 +21,7 @@ use crate::address::network;
 use crate::app::{App, EdgeSettings};
 use crate::edge::allow;
 use crate::gcra::Gcra;
+use crate::own_limits::{Counter, Meter};
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::throttle::{Standing, Throttle};
@@ -46,6 +49,64 @@ pub(crate) struct Limits {
 
 /// Milliseconds that a rate "per second" is of.
 const RATE_WINDOW: i64 = 1_000;
+
+/// What the operator's file bounds rates by: an organization sets none that is higher, unless the file says that it may.
+#[derive(Clone, Copy, Serialize)]
+pub struct Ceilings {
+    organization: Rates,
+    key: Rates,
+    pub may_be_raised: bool,
+}
+
+impl Ceilings {
+    pub(crate) fn of_file(settings: &EdgeSettings) -> Ceilings {
+        Ceilings {
+            organization: Rates {
+                per_second: settings.organization_limit,
+                ..Rates::default()
+            },
+            key: Rates {
+                per_second: settings.key_limit,
+                reads_per_second: settings.key_reads_limit,
+                writes_per_second: settings.key_writes_limit,
+                money_per_second: None,
+            },
+            may_be_raised: settings.limits_may_be_raised,
+        }
+    }
+
+    /// What nobody sets a rate above.
+    pub fn of(&self, is_key: bool) -> Rates {
+        match (self.may_be_raised, is_key) {
+            (true, _) => Rates::default(),
+            (false, true) => self.key,
+            (false, false) => self.organization,
+        }
+    }
+}
+
+/// The limits of the file that an organization's own stand in for.
+#[derive(Clone, Copy, Default)]
+struct Replaced {
+    key: bool,
+    class: bool,
+    organization: bool,
+}
+
+impl Replaced {
+    fn by(own: &RateLimits, credential: &Credential, route: &Route) -> Replaced {
+        let key = own.of(credential.id);
+        let class = match route.is_mutating() {
+            true => key.writes_per_second,
+            false => key.reads_per_second,
+        };
+        Replaced {
+            key: key.per_second.is_some(),
+            class: class.is_some(),
+            organization: own.organization.per_second.is_some(),
+        }
+    }
+}
 
 impl Limits {
     pub fn new(settings: &EdgeSettings) -> Limits {
@@ -75,7 +136,7 @@ impl Limits {
         &self,
         credential: &Credential,
         route: &Route,
-        now: Timestamp,
+        (now, replaced): (Timestamp, Replaced),
     ) -> impl Iterator<Item = Standing> + use<'_> {
         let (key, weight) = (credential.id, route.weight);
         let organization = credential.scope.organization;
@@ -86,10 +147,12 @@ impl Limits {
         let by_key = self
             .keys
             .iter()
+            .filter(move |_| !replaced.key)
             .map(move |rate| rate.count(key, weight, now));
-        let by_class = of_class.iter();
+        let by_class = of_class.iter().filter(move |_| !replaced.class);
         let by_class = by_class.map(move |rate| rate.count((key, class), weight, now));
         let all = self.organizations.iter();
+        let all = all.filter(move |_| !replaced.organization);
         let by_all = all.map(move |rate| rate.count(organization, weight, now));
         by_key.chain(by_class).chain(by_all)
     }
@@ -104,7 +167,13 @@ impl App {
         route: &Route,
     ) -> Result<(), Problem> {
         let limits = &self.inner().limits;
-        for standing in limits.standings(credential, route, visit.time) {
+        let own = self.engine().rate_limits(&credential.scope);
+        let raised = own
+            .as_ref()
+            .filter(|_| self.settings().limits_may_be_raised);
+        let replaced = raised.map(|own| Replaced::by(own, credential, route));
+        let asked = (visit.time, replaced.unwrap_or_default());
+        for standing in limits.standings(credential, route, asked) {
             if standing.is_allowed() {
                 visit.standing = Some(standing);
                 continue;
@@ -116,7 +185,10 @@ impl App {
             visit.standing = Some(standing);
             visit.warned(RATE_LIMIT_EXCEEDED);
         }
-        Ok(())
+        match &own {
+            Some(own) => self.limit_own(visit, credential, route, own),
+            None => Ok(()),
+        }
     }
 
     /// The network that failures from an address are counted by.
@@ -164,6 +236,19 @@ impl App {
         if let Some(organizations) = &limits.organizations {
             let own = of(ORGANIZATIONS).map(|l| (OrganizationId(l.id()), l.time));
             organizations.resume(&own.collect::<Vec<_>>(), now);
+        }
+        for meter in Meter::ALL {
+            let own = of(OWN + meter.place()).map(|l| {
+                (
+                    Counter {
+                        meter,
+                        owner: l.key,
+                    },
+                    l.time,
+                )
+            });
+            let rates = &self.inner().own_limits.rates;
+            rates.resume(&own.collect::<Vec<_>>(), now);
         }
     }
 
@@ -217,6 +302,13 @@ impl App {
             .iter()
             .flat_map(|rate| rate.waiting(now));
         lines.extend(organizations.map(|(id, time)| Line::of(ORGANIZATIONS, id.0, time)));
+        let own = self.inner().own_limits.rates.waiting(now).into_iter();
+        lines.extend(own.map(|(counter, time)| Line {
+            kind: OWN + counter.meter.place(),
+            key: counter.owner,
+            time,
+            count: 0,
+        }));
         lines
     }
 }
@@ -226,6 +318,8 @@ const KEYS: u8 = 2;
 const READS: u8 = 3;
 const WRITES: u8 = 4;
 const ORGANIZATIONS: u8 = 5;
+/// The first of those that organizations set themselves.
+const OWN: u8 = 16;
 
 /// A counter, as the file has it: `u8 kind ‖ key₁₆ ‖ i64 time ‖ u32 count`, big-endian.
 #[derive(Debug, PartialEq, Eq)]

@@ -89,6 +89,8 @@ struct Limits {
     key_writes_per_second: Option<u32>,
     #[serde(default)]
     report_only: bool,
+    #[serde(default)]
+    api_may_raise: bool,
     connections: Option<u32>,
     bank_file_mib: Option<u8>,
 }
@@ -215,6 +217,7 @@ impl Config {
             key_reads_per_second,
             key_writes_per_second,
             report_only,
+            api_may_raise,
             connections,
             bank_file_mib,
         } = self.limits;
@@ -236,6 +239,7 @@ impl Config {
             organization_limit: organization_per_second,
             key_reads_limit: key_reads_per_second,
             key_writes_limit: key_writes_per_second,
+            limits_may_be_raised: api_may_raise,
             limits_report_only: report_only,
             limits_file: Some(self.data.join("limits")),
             connections: connections.unwrap_or(standard.connections).max(1),

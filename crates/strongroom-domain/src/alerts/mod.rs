@@ -67,6 +67,8 @@ named! {
     FailedLogins = 40, "failed_logins";
     /// An account is recorded to hold something else than its postings add up to.
     BooksDiffer = 88, "books_differ";
+    /// Somebody started to reset a person's password, or has done it.
+    PasswordReset = 45, "password_reset";
 }
 
 named! {
@@ -100,7 +102,8 @@ impl Rule {
             | Rule::WebhookTargetRefused
             | Rule::WebhookDisabled
             | Rule::CardNumberInField
-            | Rule::CertificateRefused => Severity::Medium,
+            | Rule::CertificateRefused
+            | Rule::PasswordReset => Severity::Medium,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::users::{
 };
 use crate::view;
 
-fn keys_of(facts: &Facts, id: UserId) -> Keys {
+pub(super) fn keys_of(facts: &Facts, id: UserId) -> Keys {
     let keys = Keys::default().record(id.any()).record(staff_key());
     match facts.user(id) {
         Some(user) => role_key(keys.record(user.body.key.any()), user.body.role_id),
@@ -34,7 +34,7 @@ fn keys_of(facts: &Facts, id: UserId) -> Keys {
 }
 
 /// A person whom whoever holds `held` may change.
-fn changeable<'f>(
+pub(super) fn changeable<'f>(
     facts: &'f Facts,
     id: UserId,
     held: Option<&Held>,
@@ -181,6 +181,7 @@ impl Command for DeactivateUser {
         let body = UserBody {
             status: UserStatus::Deactivated,
             invitation: None,
+            reset: None,
             password: None,
             totp: None,
             totp_offered: None,
@@ -291,6 +292,7 @@ impl Command for ChangePassword {
         // From here it must succeed.
         let body = UserBody {
             password: Some(self.password.clone()),
+            reset: None,
             password_changed_at: Some(moment.now),
             sessions_from: moment.sequence,
             ..user.body.clone()

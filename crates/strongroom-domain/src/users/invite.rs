@@ -139,6 +139,7 @@ impl InviteUser {
             last_login_at: None,
             created_at: moment.now,
             role_id: self.role_id,
+            reset: None,
         };
         let profile = Some(Profile {
             name: self.name.clone(),

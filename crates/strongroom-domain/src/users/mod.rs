@@ -8,6 +8,7 @@
 mod change;
 mod factors;
 mod invite;
+mod reset;
 mod staff;
 mod view;
 
@@ -31,6 +32,7 @@ pub use factors::{
     RemoveTotp,
 };
 pub use invite::{AcceptInvitation, InviteUser, Minted};
+pub use reset::{CompleteReset, Reset, StartReset};
 pub use staff::{MOST_PEOPLE, Staff, staff_key};
 pub use view::UserView;
 
@@ -143,6 +145,10 @@ pub struct UserBody {
     #[n(24)]
     #[class(operational)]
     pub role_id: Option<RoleId>,
+    /// What lets him choose another password.
+    #[n(25)]
+    #[class(highly_sensitive)]
+    pub reset: Option<Reset>,
 }
 
 /// Who a person is.

@@ -27,7 +27,10 @@ pub struct UserView<'a> {
     pub invitation_expires_at: Option<Timestamp>,
     pub last_login_at: Option<Timestamp>,
     pub password_changed_at: Option<Timestamp>,
+    pub password_reset_expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_token: Option<&'a str>,
     /// Shown once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invitation_token: Option<&'a str>,
@@ -56,6 +59,7 @@ impl<'a> UserView<'a> {
             last_login_at,
             created_at,
             role_id,
+            reset,
         } = &user.body;
         let profile = user.profile.as_ref();
         let factors = [("totp", totp.is_some()), ("passkey", !passkeys.is_empty())];
@@ -80,7 +84,17 @@ impl<'a> UserView<'a> {
             last_login_at: *last_login_at,
             password_changed_at: *password_changed_at,
             created_at: *created_at,
+            password_reset_expires_at: reset.as_ref().map(|reset| reset.expires_at),
             invitation_token: None,
+            reset_token: None,
+        }
+    }
+
+    /// With the text of a reset, which is shown once.
+    pub fn resetting(user: &'a User, token: &'a SecretText) -> UserView<'a> {
+        UserView {
+            reset_token: Some(token.expose()),
+            ..UserView::new(user)
         }
     }
 

@@ -59,6 +59,7 @@ pub fn user() -> User {
         last_login_at: Some(Timestamp(14)),
         created_at: Timestamp(15),
         role_id: None,
+        reset: None,
     };
     let profile = Some(Profile {
         name: "Ana Cruz".into(),

@@ -2,9 +2,10 @@
 
 use strongroom_auth::{Conditions, Hours, PermissionSet, Range};
 use strongroom_domain::api_keys::ApiKey;
+use strongroom_domain::rate_limits::{KeyRates, RateLimits, Rates, Weights};
 use strongroom_domain::record::Record;
 use strongroom_domain::roles::{RoleBody, RoleStatus};
-use strongroom_domain::users::User;
+use strongroom_domain::users::{Reset, User};
 use strongroom_types::id::{ApiKeyId, RoleId, StoreId};
 use strongroom_types::time::{Timestamp, Zone};
 
@@ -19,11 +20,37 @@ pub fn records() -> Vec<(&'static str, Record)> {
     };
     let mut holder: User = user();
     holder.body.role_id = role_id;
+    holder.body.reset = Some(Reset {
+        hash: [3; 32],
+        expires_at: Timestamp(9),
+        by: Some(ApiKeyId(raw(9))),
+    });
     vec![
         ("role", Record::Role(role())),
         ("api_key_of_a_role", Record::ApiKey(key)),
         ("user_of_a_role", Record::User(holder)),
+        ("rate_limits", Record::RateLimits(rate_limits())),
     ]
+}
+
+fn rate_limits() -> RateLimits {
+    let rates = |per_second| Rates {
+        per_second: Some(per_second),
+        reads_per_second: Some(3),
+        writes_per_second: None,
+        money_per_second: Some(1),
+    };
+    RateLimits {
+        organization: rates(9),
+        key: rates(5),
+        keys: vec![KeyRates {
+            key: ApiKeyId(raw(9)),
+            rates: rates(2),
+        }],
+        weights: Weights::default(),
+        report_only: true,
+        updated_at: Some(Timestamp(5)),
+    }
 }
 
 fn role() -> RoleBody {

@@ -1,9 +1,35 @@
-//! The rows of roles.
+//! The rows of roles, and of passwords that somebody resets.
 
 use crate::query::PAGE;
 use crate::route::{Route, Verb};
 use crate::schema::nothing;
-use crate::v1::roles;
+use crate::v1::{password_resets, roles, users};
+
+/// Forgotten passwords.
+pub(super) fn reset_rows() -> Vec<Route> {
+    vec![
+        Route::guarded(
+            Verb::Post,
+            "/v1/users/{id}/password-reset",
+            password_resets::start,
+        )
+        .about("Starts a reset of a person's password; its text is shown once, to be handed over.")
+        .created()
+        .sensitive()
+        .recent()
+        .secret()
+        .body(password_resets::start_schema)
+        .reply(password_resets::started_schema),
+        Route::visitor(
+            Verb::Post,
+            "/v1/password-resets/accept",
+            password_resets::accept,
+        )
+        .about("Chooses another password by the text of a reset; all sessions end.")
+        .body(password_resets::accept_schema)
+        .reply(users::schema),
+    ]
+}
 
 pub(super) fn rows() -> Vec<Route> {
     vec![

@@ -198,7 +198,7 @@ pub fn update_schema() -> Schema {
     )
 }
 
-fn fields() -> Vec<(&'static str, Schema)> {
+pub(super) fn fields() -> Vec<(&'static str, Schema)> {
     let moment = || schema::nullable(schema::time());
     vec![
         ("id", schema::id("user")),
@@ -225,6 +225,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("invitation_expires_at", moment()),
         ("last_login_at", moment()),
         ("password_changed_at", moment()),
+        ("password_reset_expires_at", moment()),
         ("created_at", schema::time()),
     ]
 }

@@ -141,6 +141,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/webhooks", &hook()).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
+        "/v1/users/{id}/password-reset" => member(acme),
         path if path.starts_with("/v1/users/") => {
             acme.post("/v1/users", &person()).expect(201).id()
         }
@@ -207,6 +208,16 @@ fn report() -> Value {
 /// A role that no other sample is called like.
 fn role() -> Value {
     json!({ "name": fresh("role"), "permissions": ["read:products"], "conditions": { "max_amount": 5 } })
+}
+
+/// Somebody who has come.
+fn member(acme: &Tenant<'_>) -> String {
+    let invited = acme.post("/v1/users", &person()).expect(201);
+    let body =
+        json!({ "token": invited.field("invitation_token"), "password": "kelp tonic 7 umbrella" });
+    let accept = TestServer::shared().request("POST", "/v1/invitations/accept");
+    accept.json(&body).send().expect(201);
+    invited.id()
 }
 
 /// What no other sample moves as much as.
@@ -307,6 +318,7 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         (Verb::Patch, "/v1/users/{id}") => json!({ "name": "Ana Reyes" }),
         (_, "/v1/oauth/clients") => client(),
         (Verb::Patch, "/v1/oauth/clients/{id}") => json!({ "name": "Shop 2" }),
+        (_, "/v1/rate-limits") => json!({ "weights": { "writes": 1 } }),
         (Verb::Post, "/v1/roles") => role(),
         (Verb::Patch, "/v1/roles/{id}") => json!({ "permissions": ["read:wallets"] }),
         (_, "/v1/api-keys") => json!({ "role": "viewer" }),

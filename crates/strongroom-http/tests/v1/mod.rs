@@ -18,6 +18,7 @@ mod payouts;
 mod people;
 mod pos;
 mod products;
+mod rate_limits;
 mod refunds;
 mod reports;
 mod request_logs;

@@ -7,6 +7,7 @@ mod manage;
 mod own;
 mod passkeys;
 mod queued;
+mod reset;
 mod sign_in;
 mod step_up;
 
