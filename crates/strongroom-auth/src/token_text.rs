@@ -29,6 +29,8 @@ pub fn access(mode: Mode, random: &[u8]) -> Option<SecretText> {
 /// `cs_test_…`: what a program shows that it is who it says, likewise.
 pub fn client_secret(mode: Mode, random: &[u8]) -> Option<SecretText> {
     mint(format!("cs_{}_", mode.as_str()), random)
+}
+
 /// `reset_…`, likewise.
 pub fn reset(random: &[u8]) -> Option<SecretText> {
     mint("reset_".to_owned(), random)

@@ -128,9 +128,9 @@ impl Engine {
         let progress = &self.shared().reports.progress;
         let mut all = progress.lock().unwrap_or_else(PoisonError::into_inner);
         match percent {
-            Some(percent) => drop(all.insert(id, percent)),
-            None => drop(all.remove(&id)),
-        }
+            Some(percent) => all.insert(id, percent),
+            None => all.remove(&id),
+        };
     }
 
     /// Reads one slice for a report.

@@ -155,12 +155,7 @@ impl App {
         let idempotency = self.idempotency(head, &body, &credential, route)?;
         let query = Query::parse(head.uri.query(), &route.query)?;
         // 10. The handler: it reads the body's fields and asks the engine.
-        let envelope = Envelope {
-            idempotency,
-            signature,
-            approval: presented::approval(&head.headers),
-            ..visit.envelope()
-        };
+        let envelope = enveloped(visit, head, idempotency, signature);
         let call = Call {
             engine: self.engine().clone(),
             outbound: self.settings().outbound.clone(),
@@ -444,6 +439,21 @@ impl App {
                 Err(Problem::internal())
             }
         }
+    }
+}
+
+/// What goes on record beside what is done.
+fn enveloped(
+    visit: &Visit,
+    head: &Parts,
+    idempotency: Option<Idempotency>,
+    signature: Option<[u8; 16]>,
+) -> Envelope {
+    Envelope {
+        idempotency,
+        signature,
+        approval: presented::approval(&head.headers),
+        ..visit.envelope()
     }
 }
 

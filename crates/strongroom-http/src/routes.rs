@@ -428,9 +428,11 @@ mod tests {
             let Some(permission) = route.permission else {
                 continue;
             };
+            // Asking for a report is reading that takes longer: it changes nothing that it could be a report of.
+            let asks = route.verb == Verb::Post && route.path == "/v1/reports";
             assert_eq!(
                 permission.starts_with("read:"),
-                !route.is_mutating(),
+                !route.is_mutating() || asks,
                 "{}",
                 route.path
             );
@@ -454,6 +456,7 @@ mod tests {
                 "bank-files",
                 "/oauth/clients",
                 "roles",
+                "fee-schedules",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

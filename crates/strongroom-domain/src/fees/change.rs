@@ -84,11 +84,8 @@ impl CreateFeeSchedule {
             return Err(Rejection::at(Code::InvalidField, "/effective_from", text));
         }
         for (n, amount) in amounts.iter().enumerate() {
-            let again = amounts.iter().skip(n + 1);
-            if again
-                .into_iter()
-                .any(|other| other.currency == amount.currency)
-            {
+            let mut behind = amounts.iter().skip(n + 1);
+            if behind.any(|other| other.currency == amount.currency) {
                 let text = format!("{} stands twice", amount.currency);
                 return Err(Rejection::at(Code::InvalidField, "/amounts", text));
             }

@@ -115,7 +115,7 @@ impl RequestReport {
                 return Err(Rejection::at(Code::InvalidField, pointer, text));
             }
             if facts.record(id).is_none() {
-                let text = "there is no such resource";
+                let text = "there is none of that id";
                 return Err(Rejection::at(Code::NotFound, pointer, text));
             }
         }

@@ -15,6 +15,7 @@ mod people;
 mod reports;
 mod roles;
 mod shop;
+mod wallets;
 mod webhooks;
 
 use alerts::{alert, raised};
@@ -35,9 +36,7 @@ use strongroom_domain::payouts::{Payout, Recipient};
 use strongroom_domain::record::{PersonalPart, Record};
 use strongroom_domain::rejection::{Code, Rejection};
 use strongroom_domain::view::rendered_reply;
-use strongroom_domain::wallets::{
-    Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
-};
+use strongroom_domain::wallets::{Books, WalletStatus};
 use strongroom_ledger::{Account, Balances, Posting};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
@@ -48,6 +47,7 @@ use strongroom_types::mode::Mode;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
+use wallets::wallet;
 use webhooks::{guarded_webhook, webhook};
 
 fn raw(n: u8) -> RawId {
@@ -257,32 +257,6 @@ fn records() -> Vec<(&'static str, Record)> {
     all.extend(oauth::records());
     all.extend(roles::records());
     all
-}
-
-fn wallet() -> Wallet {
-    Wallet {
-        body: WalletBody {
-            id: WalletId(raw(2)),
-            wallet_type: WalletType::SubMerchant,
-            currency: php(),
-            parent: Some(WalletId(raw(3))),
-            subject: SubjectId(raw(2)),
-            business: Some(Business {
-                name: Some("Sari-Sari".into()),
-                registration_number: None,
-                industry: Some("retail".into()),
-            }),
-            reference_id: ReferenceId::parse("w-1"),
-            metadata: metadata(),
-            created_at: Timestamp(5),
-            children: 2,
-        },
-        owner: Some(Owner {
-            name: Some("Peña".into()),
-            email: Some("p@example.com".into()),
-            phone: None,
-        }),
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

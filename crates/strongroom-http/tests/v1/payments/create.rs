@@ -24,6 +24,7 @@ fn it_is_processing_until_the_acquirer_has_answered() {
         "id": id, "object": "payment", "status": "processing", "amount": 500, "amount_decimal": "5.00",
         "currency": "PHP", "amount_captured": 0, "amount_capturable": 0, "amount_settled": 0,
         "amount_refunded": 0, "amount_refundable": 0, "wallet_id": wallet, "payment_token": token,
+        "fee": 0, "fee_decimal": "0.00", "net": 0, "net_decimal": "0.00",
         "card": { "brand": "visa", "last4": "4242" }, "capture": true, "next_action": null,
         "return_url": null, "payment_link_id": null, "customer_id": "cus-7",
         "reference_id": body["reference_id"], "description": "two coffees", "metadata": { "till": "3" },

@@ -24,6 +24,7 @@ fn money_is_held_until_the_acquirer_has_given_it_back() {
         "id": id, "object": "refund", "status": "pending", "amount": 200, "amount_decimal": "2.00",
         "currency": "PHP", "payment_id": payment, "payment_token": token, "wallet_id": wallet,
         "reason": "one cup was cold", "reference_id": body["reference_id"], "metadata": { "till": "3" },
+        "fee": 0, "fee_decimal": "0.00", "net": 200, "net_decimal": "2.00",
         "failure_code": null, "processed_at": null, "created_at": NOW,
     });
     assert_eq!(reply.json(), shown);

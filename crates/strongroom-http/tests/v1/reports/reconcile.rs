@@ -59,15 +59,16 @@ fn a_record_that_was_rolled_back_raises_an_alert() {
     let kept = acme.leave();
     let mut server = server;
     server.halt();
+    let copy = DataFolder::copy_of(server.folder());
     {
-        let store = SqliteStore::open(server.folder()).unwrap();
+        let store = SqliteStore::open(copy.path()).unwrap();
         let batch = Batch {
             records: before,
             ..Batch::default()
         };
         store.writer().unwrap().apply(&batch).unwrap();
     }
-    let server = server.restart(ServerSettings::default());
+    let server = TestServer::open(copy, server.root_keys(), ServerSettings::default());
     let acme = Tenant::back(&server, kept);
     assert_eq!(acme.available(&wallet), 700, "nothing shows but the sums");
     let found = lines(&acme, &reconciliation());

@@ -1,0 +1,34 @@
+//! A sample of a wallet.
+
+use strongroom_domain::wallets::{Business, Owner, Wallet, WalletBody, WalletType};
+use strongroom_types::id::{SubjectId, WalletId};
+use strongroom_types::reference::ReferenceId;
+use strongroom_types::time::Timestamp;
+
+use crate::{metadata, php, raw};
+
+pub fn wallet() -> Wallet {
+    Wallet {
+        body: WalletBody {
+            id: WalletId(raw(2)),
+            wallet_type: WalletType::SubMerchant,
+            currency: php(),
+            parent: Some(WalletId(raw(3))),
+            subject: SubjectId(raw(2)),
+            business: Some(Business {
+                name: Some("Sari-Sari".into()),
+                registration_number: None,
+                industry: Some("retail".into()),
+            }),
+            reference_id: ReferenceId::parse("w-1"),
+            metadata: metadata(),
+            created_at: Timestamp(5),
+            children: 2,
+        },
+        owner: Some(Owner {
+            name: Some("Peña".into()),
+            email: Some("p@example.com".into()),
+            phone: None,
+        }),
+    }
+}
