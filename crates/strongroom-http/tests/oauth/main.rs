@@ -199,20 +199,6 @@ impl Plain {
     }
 }
 
-#[test]
-fn zz_goldens() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
-    let document = strongroom_http::document();
-    let text = format!("{}\n", serde_json::to_string_pretty(&document).unwrap());
-    std::fs::write(format!("{root}openapi/v1.json"), text).unwrap();
-    std::fs::write(format!("{root}docs/routes.txt"), strongroom_http::listing()).unwrap();
-    std::fs::write(
-        format!("{root}docs/permissions.txt"),
-        strongroom_auth::permission::matrix(),
-    )
-    .unwrap();
-}
-
 /// What `GET /v1/auth/verify` says that a token may do.
 pub fn permissions(reply: &Reply) -> Vec<String> {
     let body = reply.json();

@@ -364,6 +364,8 @@ fn after_a_restart_grants_go_on_and_what_was_spent_is_spent() {
     let first = shop.redeems(&code, &[]).expect(200);
     let second = shop.refreshes(&first.field("refresh_token")).expect(200);
     let id = shop.id.clone();
+    // It holds on to the store.
+    drop(acme);
     let server = server.restart(crate::settings());
     let shop = App {
         server: &server,
