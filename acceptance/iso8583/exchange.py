@@ -1,4 +1,5 @@
 """Drives an installation of ours from its API against `acquirer.py`, and compares both sides' books in the end."""
+import atexit
 import json
 import re
 import signal
@@ -29,6 +30,8 @@ class Server:
         self.key = re.search(r"test secret key\s+(\S+)", made.stdout).group(1)
         self.log = open(folder / "log", "ab")
         self.start()
+        # Whatever fails, it does not outlive this.
+        atexit.register(self.kill)
 
     def command(self, name):
         return [self.program, name, "--config", str(self.folder / "strongroom.toml"),

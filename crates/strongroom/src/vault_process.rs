@@ -93,7 +93,7 @@ pub(crate) fn serve<F: Future<Output = ()>>(
         .enable_all()
         .build()
         .map_err(without_runtime)?;
-    runtime.block_on(async move {
+    let ended = runtime.block_on(async move {
         listener
             .set_nonblocking(true)
             .map_err(|error| system("the vault's socket cannot be used", &error))?;
@@ -112,7 +112,10 @@ pub(crate) fn serve<F: Future<Output = ()>>(
         };
         Arc::new(vault).serve(listener, until).await;
         ended
-    })
+    });
+    // A thread may still read standard input, and nothing waits for it.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The acquirers of a vault, and what makes connections to them.

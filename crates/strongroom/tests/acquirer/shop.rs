@@ -64,9 +64,14 @@ impl Client {
         request.idempotent(key).json(body).try_send()
     }
 
-    /// The same, which must succeed.
+    /// The same, which must succeed, also while a vault is started again.
     pub fn made(&self, path: &str, key: &str, body: &Value) -> Value {
-        let reply = self.post(path, key, body).unwrap();
+        let reply = wait(|| {
+            let reply = self.post(path, key, body);
+            reply
+                .filter(|reply| reply.status != 503)
+                .ok_or_else(|| "away".to_owned())
+        });
         assert!(
             matches!(reply.status, 200 | 201),
             "{path}: {}",
