@@ -143,9 +143,7 @@ impl App {
         // 4. Whether this key may be used in this way at all.
         self.admit(visit, head, &credential, route).await?;
         // 5. The body, with no card number where none may stand. 6. The signature over it.
-        let body = body
-            .read_most(self.settings().body_time, self.most(route))
-            .await?;
+        let body = self.taken(body, route).await?;
         let credential = self.as_of_now(visit, head, credential, changes).await?;
         let signature = self
             .check_content(visit, head, &body, &credential, route)
@@ -180,12 +178,17 @@ impl App {
         Ok(Passed::of(self.run(handler, call).await?, route))
     }
 
-    /// The most bytes of a route's body.
-    fn most(&self, route: &Route) -> usize {
-        match route.xml {
+    /// The body of a request, as large as its route lets it be.
+    async fn taken<B>(&self, body: &mut Parcel<B>, route: &Route) -> Result<Bytes, Problem>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let most = match route.xml {
             true => self.settings().bank_file_limit,
             false => body::MAX_BODY,
-        }
+        };
+        body.read_most(self.settings().body_time, most).await
     }
 
     /// Whether the key may be used from there, in this way, and as often.

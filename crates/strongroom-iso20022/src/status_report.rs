@@ -255,98 +255,101 @@ mod tests {
         assert_eq!(report.reasons, ["AM04"]);
     }
 
+    /// What is put in place of what, the path and the line that are named for it, and a part of the words.
+    const FAULTS: [(&str, &str, &str, u32, &str); 15] = [
+        (
+            "<GrpSts>ACCP",
+            "<GrpSts>FINE",
+            "/Document/CstmrPmtStsRpt/OrgnlGrpInfAndSts/GrpSts",
+            4,
+            "no status",
+        ),
+        (
+            "<MsgId>B1</MsgId>",
+            "<MsgId></MsgId>",
+            "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+            3,
+            "1 to 35",
+        ),
+        (
+            "<MsgId>B1</MsgId>",
+            "<MsgId>B1</MsgId><MsgId>B2</MsgId>",
+            "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+            3,
+            "twice",
+        ),
+        (
+            "<MsgId>B1</MsgId>",
+            "",
+            "/Document/CstmrPmtStsRpt",
+            5,
+            "`MsgId` is missing",
+        ),
+        (
+            "pain.001.001.09",
+            "pacs.008.001.08",
+            "/Document/CstmrPmtStsRpt",
+            5,
+            "another message",
+        ),
+        (
+            "<GrpHdr>",
+            "text<GrpHdr>",
+            "/Document/CstmrPmtStsRpt",
+            6,
+            "between its elements",
+        ),
+        (
+            "<CstmrPmtStsRpt>",
+            "<CstmrPmtStsRpt><x:A xmlns:x='urn:x'/>",
+            "/Document/CstmrPmtStsRpt",
+            2,
+            "another namespace",
+        ),
+        (
+            "pain.002.001.03",
+            "pain.002.001.14",
+            "/Document",
+            2,
+            "none of pain.002.001.03",
+        ),
+        ("urn:iso", "urn:oso", "", 2, "no `Document`"),
+        ("UTF-8", "UTF-16", "", 1, "not UTF-8"),
+        (
+            "<Document",
+            "<?go?><Document",
+            "",
+            2,
+            "processing instructions",
+        ),
+        (
+            "B1</MsgId>",
+            "&b;</MsgId>",
+            "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+            3,
+            "entity",
+        ),
+        (
+            "B1</MsgId>",
+            "B1",
+            "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
+            3,
+            "not well-formed",
+        ),
+        ("</Document>", "", "/Document", 6, "ends in the middle"),
+        (
+            "</Document>",
+            "</Document><Document/>",
+            "",
+            6,
+            "nothing behind it",
+        ),
+    ];
+
     #[test]
     fn faults_name_the_element_and_the_line() {
         let good = report("<GrpSts>ACCP</GrpSts>", "");
-        for (from, to, path, line, detail) in [
-            (
-                "<GrpSts>ACCP",
-                "<GrpSts>FINE",
-                "/Document/CstmrPmtStsRpt/OrgnlGrpInfAndSts/GrpSts",
-                4,
-                "no status",
-            ),
-            (
-                "<MsgId>B1</MsgId>",
-                "<MsgId></MsgId>",
-                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
-                3,
-                "1 to 35",
-            ),
-            (
-                "<MsgId>B1</MsgId>",
-                "<MsgId>B1</MsgId><MsgId>B2</MsgId>",
-                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
-                3,
-                "twice",
-            ),
-            (
-                "<MsgId>B1</MsgId>",
-                "",
-                "/Document/CstmrPmtStsRpt",
-                5,
-                "`MsgId` is missing",
-            ),
-            (
-                "pain.001.001.09",
-                "pacs.008.001.08",
-                "/Document/CstmrPmtStsRpt",
-                5,
-                "another message",
-            ),
-            (
-                "<GrpHdr>",
-                "text<GrpHdr>",
-                "/Document/CstmrPmtStsRpt",
-                6,
-                "between its elements",
-            ),
-            (
-                "<CstmrPmtStsRpt>",
-                "<CstmrPmtStsRpt><x:A xmlns:x='urn:x'/>",
-                "/Document/CstmrPmtStsRpt",
-                2,
-                "another namespace",
-            ),
-            (
-                "pain.002.001.03",
-                "pain.002.001.14",
-                "/Document",
-                2,
-                "none of pain.002.001.03",
-            ),
-            ("urn:iso", "urn:oso", "", 2, "no `Document`"),
-            ("UTF-8", "UTF-16", "", 1, "not UTF-8"),
-            (
-                "<Document",
-                "<?go?><Document",
-                "",
-                2,
-                "processing instructions",
-            ),
-            (
-                "B1</MsgId>",
-                "&b;</MsgId>",
-                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
-                3,
-                "entity",
-            ),
-            (
-                "B1</MsgId>",
-                "B1",
-                "/Document/CstmrPmtStsRpt/GrpHdr/MsgId",
-                3,
-                "not well-formed",
-            ),
-            ("</Document>", "", "/Document", 6, "ends in the middle"),
-            (
-                "</Document>",
-                "</Document><Document/>",
-                "",
-                6,
-                "nothing behind it",
-            ),
-        ] {
+        for (from, to, path, line, detail) in FAULTS {
             let text = good.replace(from, to);
             assert_ne!(text, good, "{from}");
             let fault = read(&text).unwrap_err();

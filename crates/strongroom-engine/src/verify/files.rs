@@ -30,8 +30,11 @@ pub(super) fn claims(record: &Record) -> Vec<(Field, String, AnyId)> {
     }
 }
 
+/// Scope, kind and number of a job.
+type JobKey = (u32, u8, [u8; 12]);
+
 /// The job that a record of files must have.
-pub(super) fn job(scope: u32, record: &Record, changed: i64) -> Option<((u32, u8, [u8; 12]), Due)> {
+pub(super) fn job(scope: u32, record: &Record, changed: i64) -> Option<(JobKey, Due)> {
     match record {
         Record::PayoutFile(file) => {
             let due = match file.waits() {
