@@ -118,12 +118,7 @@ impl App {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         // 1. The target: a length we can log, a preflight, a document anybody may read.
-        if signed::target(head).len() > MAX_TARGET {
-            return Err(Problem::new(
-                EdgeCode::UriTooLong,
-                "path and query have at most 8192 bytes",
-            ));
-        }
+        check_target(head)?;
         let found = self.inner().table.find(&head.method, head.uri.path());
         if head.method == Method::OPTIONS && !matches!(found, Found::Unknown) {
             return Ok(Passed {
@@ -426,6 +421,17 @@ impl App {
                 Err(Problem::internal())
             }
         }
+    }
+}
+
+/// A target of a length that can be logged.
+fn check_target(head: &Parts) -> Result<(), Problem> {
+    match signed::target(head).len() > MAX_TARGET {
+        true => {
+            let text = "path and query have at most 8192 bytes";
+            Err(Problem::new(EdgeCode::UriTooLong, text))
+        }
+        false => Ok(()),
     }
 }
 
