@@ -120,12 +120,7 @@ impl App {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         // 1. The target: a length we can log, a preflight, a document anybody may read.
-        if signed::target(head).len() > MAX_TARGET {
-            return Err(Problem::new(
-                EdgeCode::UriTooLong,
-                "path and query have at most 8192 bytes",
-            ));
-        }
+        check_target(head)?;
         let found = self.inner().table.find(&head.method, head.uri.path());
         if head.method == Method::OPTIONS && !matches!(found, Found::Unknown) {
             return Ok(Passed {
@@ -468,6 +463,15 @@ fn wants_pdf(head: &Parts) -> bool {
         .and_then(|value| value.to_str().ok());
     let first = accept.and_then(|text| text.split([',', ';']).next());
     first.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/pdf"))
+/// A target of a length that can be logged.
+fn check_target(head: &Parts) -> Result<(), Problem> {
+    match signed::target(head).len() > MAX_TARGET {
+        true => {
+            let text = "path and query have at most 8192 bytes";
+            Err(Problem::new(EdgeCode::UriTooLong, text))
+        }
+        false => Ok(()),
+    }
 }
 
 /// The last event a reader has seen, as the specification of server-sent events has it sent.

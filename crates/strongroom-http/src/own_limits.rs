@@ -291,8 +291,9 @@ mod tests {
         assert_eq!(pass(&own, &limits(5), &loud, 100_000), 5);
         assert_eq!(pass(&own, &limits(7), &quiet, 10), 7);
         assert_eq!(pass(&own, &limits(3), &scope(1, Mode::Test), 10), 3);
-        // A limit that is changed holds from the next request on.
-        assert_eq!(pass(&own, &limits(10), &quiet, 10), 3);
+        // A second that is used up stays so when the limit is raised.
+        assert_eq!(pass(&own, &limits(10), &quiet, 10), 0);
+        assert_eq!(pass(&own, &limits(10), &scope(3, Mode::Live), 20), 10);
     }
 
     #[test]

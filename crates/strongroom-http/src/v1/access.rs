@@ -309,9 +309,9 @@ struct Holder {
 
 impl Holder {
     fn of(credential: &Credential, permission: &str) -> Holder {
-        let depends = conditions(credential)
-            .into_iter()
-            .filter(|check| check.outcome == "depends");
+        let mut depends = conditions(credential);
+        depends.retain(|check| check.outcome == "depends");
+        let depends = depends.into_iter();
         let bound = credential.conditions.as_deref();
         let bound = bound.into_iter().flat_map(access_conditions::names);
         Holder {
@@ -336,10 +336,8 @@ struct UsageReport {
     object: &'static str,
     id: ApiKeyId,
     days: u64,
-    /// Whether all requests of these days were looked at.
     complete: bool,
     used: Vec<PermissionUse>,
-    /// Held, and not made use of.
     unused: Vec<&'static str>,
     /// Asked for, and not held.
     denied: Vec<PermissionUse>,

@@ -125,8 +125,9 @@ fn keys(fields: &mut Fields<'_, '_>, ceilings: &Ceilings) -> Option<Option<Vec<K
         let key = inner.parsed("key_id", "the id of a key", |text| {
             (text.len() <= 64).then(|| ApiKeyId::parse(text).unwrap_or(ApiKeyId(NOBODY)))
         });
-        let key = inner.required("key_id", key)?;
-        let rates = rates(&mut inner, ceilings, true)?;
+        let key = inner.required("key_id", key);
+        let rates = rates(&mut inner, ceilings, true);
+        let (key, rates) = (key?, rates?);
         if read.iter().any(|known| known.key == key) {
             inner.invalid("key_id", "stands twice");
             return None;

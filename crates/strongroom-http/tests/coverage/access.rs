@@ -247,7 +247,7 @@ fn without_its_permission_it_is_403_and_on_record() {
 fn its_permission_alone_is_enough() {
     let acme = tenant();
     for route in guarded() {
-        let is_handed_on = ["/v1/api-keys", "/v1/users", "/v1/oauth"]
+        let is_handed_on = ["/v1/api-keys", "/v1/users", "/v1/oauth", "/v1/roles"]
             .iter()
             .any(|path| route.path.starts_with(path));
         let makes_keys = is_handed_on && route.is_mutating() && !route.path.ends_with("/revoke");

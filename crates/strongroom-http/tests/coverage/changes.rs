@@ -39,7 +39,10 @@ fn each_has_one_audit_entry_and_its_events() {
             name(route)
         );
         let resource = record["resource_id"].as_str().unwrap();
+        // There is one record of an organization's rates, which needs no name.
+        let is_only_one = resource.starts_with("rlim_") && route.path == "/v1/rate-limits";
         let about = reply.text().contains(resource) || sample.target.contains(resource);
+        let about = about || is_only_one;
         assert!(
             about,
             "{}: {record} is about something else than {}",
@@ -75,6 +78,8 @@ fn noun(route: &Route) -> &'static str {
         Some("payout-files") => "payout_file",
         Some("refunds") => "refund",
         Some("users") => "user",
+        Some("roles") => "role",
+        Some("rate-limits") => "rate_limits",
         Some("alerts") => "alert",
         Some("approvals" | "approval-policies") => "approval",
         Some("customers") => "customer",

@@ -27,13 +27,13 @@ fn its_texts_are_shown_once() {
     );
     let mut shown = json!({
         "id": id, "object": "api_key", "type": "secret", "mode": "test", "name": "till 7",
-        "hint": format!("sk_test_…{}", &key[key.len() - 4..]), "role": "operator",
+        "hint": format!("sk_test_…{}", &key[key.len() - 4..]), "role": "operator", "role_id": null,
         "permissions": [
             "read:account", "read:wallets", "read:payouts", "read:transactions", "read:events", "create:payouts",
             "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
             "void:payments", "read:refunds", "read:approvals", "withdraw:approvals", "read:customers", "create:customers",
             "read:products", "read:stores", "read:tills", "read:shifts", "read:payment_links", "create:payment_links",
-            "cancel:payment_links",
+            "cancel:payment_links", "read:reports",
         ],
         "dialect": "nextapi", "signing": "never", "signing_scheme": "any", "public_keys": [], "status": "active",
         "rolled_from": null, "expires_at": null,

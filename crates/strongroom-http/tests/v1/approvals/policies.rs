@@ -126,7 +126,7 @@ fn who_may_not_manage_them_reads_them_at_most() {
 #[test]
 fn what_is_no_policy_is_refused() {
     let acme = tenant();
-    let many = r#"{"act":"payout","approvals":1,"roles":["owner","admin","viewer","operator","custom","owner"]}"#;
+    let many = r#"{"act":"payout","approvals":1,"roles":["owner","admin","viewer","operator","custom","manager","cashier","owner"]}"#;
     refuses(
         &acme,
         "POST",

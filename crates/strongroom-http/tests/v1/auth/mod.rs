@@ -19,13 +19,13 @@ fn a_key_learns_what_it_is() {
         reply.json(),
         json!({
             "object": "credential", "organization_id": acme.books.organization.to_string(), "store_id": null, "user_id": null,
-            "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "dialect": "nextapi",
+            "mode": "test", "key_id": operator.id, "type": "secret", "role": "operator", "role_id": null, "dialect": "nextapi",
             "permissions": [
                 "read:account", "read:approvals", "withdraw:approvals", "read:events", "cancel:payment_links",
                 "create:payment_links", "read:payment_links", "capture:payments", "create:payments", "read:payments",
                 "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
                 "create:transfers", "read:transactions", "read:wallets", "read:customers", "create:customers", "read:products",
-                "read:stores", "read:tills", "read:shifts",
+                "read:stores", "read:tills", "read:shifts", "read:reports",
             ],
         })
     );
