@@ -133,10 +133,7 @@ pub fn create_schema() -> Schema {
         vec![
             ("applies_to", schema::one_of(&ons())),
             ("percent_bps", bps()),
-            (
-                "amounts",
-                json!({"type": "array", "items": amounts, "maxItems": MOST_CURRENCIES}),
-            ),
+            ("amounts", schema::list(amounts)),
             ("refunds", schema::one_of(&on_refunds())),
             ("effective_from", schema::time()),
         ],

@@ -270,7 +270,8 @@ pub fn list_schema() -> Schema {
 
 /// The content of a report in JSON; what its lines hold its type says.
 pub fn content_schema() -> Schema {
-    let cell = json!({"type": ["string", "integer", "null"]});
+    let kinds = ["string", "integer", "null"].map(|kind| json!({"type": kind}));
+    let cell = json!({"anyOf": kinds});
     let line = json!({"type": "object", "additionalProperties": cell});
     let fields = vec![
         ("object", schema::constant("report_content")),
