@@ -107,6 +107,7 @@ fn with_roles(books: &Books, roles: u32) -> Key {
         };
         books.run(role).unwrap().resource().unwrap()
     });
+    let made: Vec<_> = made.collect();
     let last = RoleId(made.last().unwrap().raw);
     books.key_of(last)
 }
@@ -123,7 +124,7 @@ fn limited(engine: &Engine, credential: &Arc<Credential>, rates: &Rates) {
     black_box(rates.1.count(1, 1, now));
     let bound = credential.conditions.as_ref().unwrap();
     let address = IpAddr::from([10, 1, 2, 3]);
-    black_box(bound.admit(now, address).unwrap());
+    assert!(black_box(bound.admit(now, address)).is_ok());
     black_box(Caller::<CreatePayouts>::authorize(credential).ok().unwrap());
 }
 
