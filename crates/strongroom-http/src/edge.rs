@@ -463,6 +463,8 @@ fn wants_pdf(head: &Parts) -> bool {
         .and_then(|value| value.to_str().ok());
     let first = accept.and_then(|text| text.split([',', ';']).next());
     first.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/pdf"))
+}
+
 /// A target of a length that can be logged.
 fn check_target(head: &Parts) -> Result<(), Problem> {
     match signed::target(head).len() > MAX_TARGET {

@@ -7,7 +7,7 @@ use super::source::{line_at, word_places};
 use super::tree::RustFile;
 
 /// Crates that decide and compute, and know nothing of the machine they run on.
-const PURE: [&str; 8] = [
+const PURE: [&str; 10] = [
     "strongroom-audit",
     "strongroom-auth",
     "strongroom-domain",
