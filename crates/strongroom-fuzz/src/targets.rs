@@ -63,7 +63,7 @@ const fn target(
     }
 }
 
-static TARGETS: [Target; 23] = [
+static TARGETS: [Target; 25] = [
     target("api_key", "the text of an API key", api_key, &words::KEYS),
     target(
         "backup",

@@ -15,7 +15,7 @@ use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
-use strongroom_types::id::{AnyId, Kind, PaymentId, RefundId, ReportId};
+use strongroom_types::id::{AnyId, Kind};
 use strongroom_types::mode::Scope;
 use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;

@@ -45,7 +45,6 @@ use strongroom_types::id::{
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
 use strongroom_types::money::Money;
-use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
 use wallets::wallet;
 use webhooks::{guarded_webhook, webhook};
