@@ -3,8 +3,7 @@
 //! What a request shows by itself – the hour, the address – is asked at the edge; what follows from the books – the amount, its
 //! currency, the store, the shift – in the decision. Either way the refusal names the condition.
 
-use std::net::IpAddr;
-
+use ipnet::IpNet;
 use minicbor::{Decode, Encode};
 use serde::{Serialize, Serializer};
 use strongroom_types::currency::Currency;
@@ -90,7 +89,7 @@ impl Conditions {
     ///
     /// # Errors
     /// The condition that forbids it.
-    pub fn admit(&self, now: Timestamp, address: IpAddr) -> Result<(), Condition> {
+    pub fn admit(&self, now: Timestamp, address: impl Into<IpNet>) -> Result<(), Condition> {
         if self.hours.as_ref().is_some_and(|hours| !hours.hold(now)) {
             return Err(Condition::Hours);
         }
@@ -294,7 +293,7 @@ mod tests {
             networks: vec![Range::parse("10.0.0.0/8").unwrap()],
             ..Conditions::default()
         };
-        let admit = |address: &str| inside.admit(Timestamp(0), address.parse().unwrap());
+        let admit = |address: &str| inside.admit(Timestamp(0), address.parse::<IpNet>().unwrap());
         assert_eq!(admit("10.1.2.3"), Ok(()));
         assert_eq!(admit("192.0.2.1"), Err(Condition::Networks));
     }

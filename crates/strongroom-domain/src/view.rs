@@ -21,7 +21,9 @@ use crate::action::Action;
 use crate::api_keys::{ApiKey, Minted};
 use crate::entry::{EntryActor, EntryFacts, Place, Transaction, TransactionKind};
 use crate::organizations::Tenant;
-use crate::payouts::{BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient};
+use crate::payouts::{
+    BankAccount, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient, masked,
+};
 use crate::wallets::{Books, Business, Owner, Wallet, WalletStatus, WalletType};
 
 /// Writes compact JSON.
@@ -222,17 +224,6 @@ fn recipient<'a>(recipient: &'a Recipient, bank: Option<&'a BankAccount>) -> Rec
             iban: bank.and_then(|b| b.iban.as_deref()).map(masked),
         },
     }
-}
-
-/// All but the last four characters as `*`; everything when there are no more than four.
-fn masked(number: &str) -> String {
-    let length = number.chars().count();
-    let hidden = if length > 4 { length - 4 } else { length };
-    number
-        .chars()
-        .enumerate()
-        .map(|(n, letter)| if n < hidden { '*' } else { letter })
-        .collect()
 }
 
 /// A movement of money.

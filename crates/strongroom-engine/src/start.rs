@@ -169,12 +169,7 @@ pub(crate) fn begin(
     let hierarchy = Arc::new(hierarchy(&mut *reader, root, clock.now())?);
     let heads = reader.heads()?;
     let fresh = heads.is_empty();
-    // An id may be a millisecond ahead of its entry: what is made now comes after those of the last run.
-    let last = heads
-        .iter()
-        .map(|head| Timestamp(head.time).plus(1))
-        .max()
-        .unwrap_or_default();
+    let last = latest(&heads);
     let (scopes, logs) = load_logs(&mut *reader, &heads)?;
     let opener = Opener::new(Arc::clone(&hierarchy));
     let known = load_known(&mut *reader, &opener, &scopes, clock.now())?;
@@ -231,6 +226,12 @@ pub(crate) fn begin(
         commit,
         fresh,
     })
+}
+
+/// An id may be a millisecond ahead of its entry: what is made now comes after those of the last run.
+fn latest(heads: &[HeadRow]) -> Timestamp {
+    let times = heads.iter().map(|head| Timestamp(head.time).plus(1));
+    times.max().unwrap_or_default()
 }
 
 /// Scope and blocks of each key whose uses are on disk.

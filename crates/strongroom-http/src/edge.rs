@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::Method;
 use hyper::body::Body;
-use hyper::header::{ACCEPT, ORIGIN};
+use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use strongroom_auth::{Credential, Dialect, KeyType};
@@ -163,8 +163,8 @@ impl App {
             envelope,
             transit: head.extensions.get::<Transit>().cloned(),
             vault: self.settings().vault.clone(),
-            wants_pdf: wants_pdf(head),
-            last_event: last_event(head),
+            wants_pdf: presented::wants_pdf(&head.headers),
+            last_event: presented::last_event(&head.headers),
             feeds: Arc::clone(&self.inner().feeds),
             entrance: Arc::clone(&self.inner().entrance),
             ceilings: Ceilings::of_file(self.settings()),
@@ -455,16 +455,6 @@ fn enveloped(
     }
 }
 
-/// Whether a PDF is what the client names first of what it accepts.
-fn wants_pdf(head: &Parts) -> bool {
-    let accept = head
-        .headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    let first = accept.and_then(|text| text.split([',', ';']).next());
-    first.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/pdf"))
-}
-
 /// A target of a length that can be logged.
 fn check_target(head: &Parts) -> Result<(), Problem> {
     match signed::target(head).len() > MAX_TARGET {
@@ -474,12 +464,6 @@ fn check_target(head: &Parts) -> Result<(), Problem> {
         }
         false => Ok(()),
     }
-}
-
-/// The last event a reader has seen, as the specification of server-sent events has it sent.
-fn last_event(head: &Parts) -> Option<String> {
-    let value = head.headers.get("last-event-id")?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 /// The row of a request whose credential is proven.

@@ -1,7 +1,7 @@
 //! The key text a request presents. Nothing is proven here: the engine alone knows which keys exist.
 
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, COOKIE};
+use hyper::header::{ACCEPT, AUTHORIZATION, COOKIE};
 use strongroom_types::id::ApprovalId;
 
 use crate::json::NOBODY;
@@ -82,6 +82,19 @@ pub fn approval(headers: &HeaderMap) -> Option<ApprovalId> {
     let named = first.to_str().ok().and_then(ApprovalId::parse);
     let alone = named.filter(|_| values.next().is_none());
     Some(alone.unwrap_or(ApprovalId(NOBODY)))
+}
+
+/// Whether a PDF is what the client names first of what it accepts.
+pub(crate) fn wants_pdf(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let first = accept.and_then(|text| text.split([',', ';']).next());
+    first.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/pdf"))
+}
+
+/// The last event a reader has seen, as the specification of server-sent events has it sent.
+pub(crate) fn last_event(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("last-event-id")?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::acquirers::AcquirerTables;
 use crate::fault::Fault;
 use crate::folder;
 use crate::node::NodeTable;
+use crate::origin::{is_origin, without_port};
 use crate::postgres::{StoreTable, quoted};
 use crate::root::RootSources;
 use crate::tls::{NO_TLS, TlsTable};
@@ -270,21 +271,6 @@ impl Config {
             ..standard
         }
     }
-}
-
-fn is_origin(text: &str) -> bool {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']))
-}
-
-/// The host of an authority; an IPv6 address without its brackets.
-fn without_port(authority: &str) -> &str {
-    if let Some(rest) = authority.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or(rest);
-    }
-    authority.split(':').next().unwrap_or(authority)
 }
 
 fn line_of(text: &str, place: usize) -> usize {

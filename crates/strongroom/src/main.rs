@@ -19,6 +19,7 @@ mod keeper;
 mod logging;
 mod node;
 mod numbers;
+mod origin;
 mod out;
 mod passphrase;
 mod place;

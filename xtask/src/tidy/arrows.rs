@@ -74,7 +74,11 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
     ),
     (
         "fuzz",
-        &["domain", "engine", "httpsig", "iso20022", "oauth", "pdf"],
+        &[
+            "types", "iso8583", "vault", "json", "channel", "crypto", "outbound", "nodes", "scan",
+            "tls", "audit", "auth", "domain", "engine", "vaultd", "http", "client", "listen",
+            "testkit", "iso20022", "oauth",
+        ],
     ),
     ("", EVERY_ROOM),
 ];

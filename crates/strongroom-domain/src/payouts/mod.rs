@@ -250,3 +250,14 @@ pub struct Payout {
     pub body: PayoutBody,
     pub bank: Option<BankAccount>,
 }
+
+/// All but the last four characters as `*`; everything when there are no more than four.
+pub(crate) fn masked(number: &str) -> String {
+    let length = number.chars().count();
+    let hidden = if length > 4 { length - 4 } else { length };
+    number
+        .chars()
+        .enumerate()
+        .map(|(n, letter)| if n < hidden { '*' } else { letter })
+        .collect()
+}
