@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a bench that cannot run has nothing to say"
 )]
 

@@ -55,10 +55,7 @@ fn a_killed_server_makes_its_reports_after_the_next_start() {
             assert_eq!(report["size"], json!(content.body.len()));
         }
         for n in 0..20 {
-            demo.pay(
-                100 + i64::try_from(n).unwrap(),
-                &format!("cycle-{cycle}-{n}"),
-            );
+            demo.pay(100 + i64::from(n), &format!("cycle-{cycle}-{n}"));
         }
         for n in 0..6 {
             waiting.push(asked(&demo, cycle + n));

@@ -13,9 +13,12 @@ use crate::shelf::{Seat, Sheet, Shelf, ShelfFault};
 /// 2026-01-01.
 pub(crate) const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
+/// A sheet's body, since when it is there, and whether a number is on it.
+type Kept = (Vec<u8>, Timestamp, bool);
+
 #[derive(Default)]
 pub(crate) struct MemoryShelf {
-    sheets: Mutex<HashMap<Seat, (Vec<u8>, Timestamp, bool)>>,
+    sheets: Mutex<HashMap<Seat, Kept>>,
     fails: AtomicBool,
     /// Milliseconds after [`NOW`].
     later: AtomicI64,

@@ -62,7 +62,10 @@ fn a_reset_is_good_once_and_ends_every_session() {
         assert!(told.contains(&action.to_owned()), "{told:?}");
     }
     let alerts = acme.all("/v1/alerts?type=password_reset");
-    assert_eq!(texts(&alerts, "subject_id"), [person.id.clone()]);
+    assert_eq!(
+        texts(&alerts, "subject_id"),
+        std::slice::from_ref(&person.id)
+    );
     let log = acme.get("/v1/audit-logs?limit=100").text();
     assert!(!log.contains(&token) && !log.contains(OTHER));
 }
