@@ -108,7 +108,14 @@ fn every_guarded_route_needs_its_permission() {
                 .key_with(Role::Custom, rights, SigningPolicy::Never, Dialect::Nextapi);
         let path = route.path.replace("{id}", "wallet_x");
         let body = if route.verb == Verb::Get { "" } else { "{" };
-        let seen = server.write(route.verb.as_str(), &key, &path, body);
+        let verb = route.verb.as_str();
+        let seen = match route.xml {
+            true => {
+                let kind = ("content-type", "application/xml".to_owned());
+                server.send(request(verb, &path, &[bearer(&key), kind], body))
+            }
+            false => server.write(verb, &key, &path, body),
+        };
         seen.refused(403, "permission_denied");
         assert!(
             text(&seen.json(), "detail").contains(permission),

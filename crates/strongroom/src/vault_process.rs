@@ -31,6 +31,8 @@ use crate::vault_custody::VaultSecrets;
 
 /// The vault's folder in a data directory.
 pub(crate) const FOLDER: &str = "vault";
+/// How long what is left has to end.
+const LEAVE: Duration = Duration::from_secs(1);
 const SOCKET: &str = "vault.sock";
 const LOCK: &str = "vault.lock";
 /// This program, even after its file was replaced.
@@ -113,8 +115,8 @@ pub(crate) fn serve<F: Future<Output = ()>>(
         Arc::new(vault).serve(listener, until).await;
         ended
     });
-    // A thread may still read standard input, and nothing waits for it.
-    runtime.shutdown_background();
+    // What tasks still hold is let go of, so that the store is closed; a thread that reads standard input may stay.
+    runtime.shutdown_timeout(LEAVE);
     ended
 }
 

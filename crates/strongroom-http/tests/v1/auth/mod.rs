@@ -25,7 +25,8 @@ fn a_key_learns_what_it_is() {
                 "create:payment_links", "read:payment_links", "capture:payments", "create:payments", "read:payments",
                 "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
                 "create:transfers", "read:transactions", "read:wallets", "read:customers", "create:customers", "read:products",
-                "read:stores", "read:tills", "read:shifts", "read:reports",
+                "read:stores", "read:tills", "read:shifts", "read:payout_rails",
+                "read:payout_files", "read:bank_files", "read:fee_schedules", "read:reports", "manage:reports",
             ],
         })
     );

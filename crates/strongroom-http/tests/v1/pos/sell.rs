@@ -112,7 +112,7 @@ fn cash_is_taken_with_change_and_stock_goes_down_in_the_same_commit() {
                 .iter()
                 .any(|line| line.starts_with("change") && line.ends_with("96.01"))
         );
-        acme.get(&format!("{path}?format=pdf"))
+        acme.get(&format!("{path}?format=docx"))
             .refused(400, "invalid_parameter");
     }
     verified(server);
