@@ -37,6 +37,9 @@ fn a_status_report_completes_and_fails_single_payouts() {
     assert_eq!(answered["payout_file_id"], file["id"]);
     let found: Vec<String> = ids.iter().map(|id| rail.status(id)).collect();
     assert_eq!(found, ["completed", "failed", "processing"]);
+    let reverse = format!("/v1/payouts/{}/reverse", ids[0]);
+    let here = acme.request("POST", &reverse).idempotent(&fresh("r"));
+    here.send().refused(409, "invalid_state");
     assert_eq!(rail.payout(&ids[1])["failure_code"], "account_closed");
     assert_eq!(acme.available(&rail.wallet), 600);
     assert_eq!(acme.balance(&rail.wallet, "reserved"), 300);
