@@ -114,7 +114,10 @@ fn statements_confirm_and_bring_back() {
         assert_eq!(found, ["completed", "reversed", "processing"]);
         assert_eq!(rail.payout(&ids[1])["failure_code"], "account_blocked");
         assert_eq!(acme.available(&rail.wallet), 600);
-        // The next day confirms one again, and returns another.
+        // The next day confirms one again, and returns another, also to a wallet that is frozen meanwhile.
+        acme.request("POST", &format!("/v1/wallets/{}/freeze", rail.wallet))
+            .send()
+            .expect(200);
         let lines = [
             Line::debit(name(0), "1.00"),
             Line::back(name(0), "1.00", "AC01"),
