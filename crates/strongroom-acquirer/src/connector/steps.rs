@@ -226,6 +226,10 @@ impl Inner {
     ) -> Result<Option<(Message, usize)>, ShelfFault> {
         let _alone = self.alone(seat.id).await;
         let mut payment = self.existing(seat)?;
+        // What is being undone is not captured any more.
+        if payment.reversal.is_some() {
+            return Err(ShelfFault);
+        }
         let original = payment.sent.ok_or(ShelfFault)?;
         let captures = payment.captures.iter();
         let unheard = captures

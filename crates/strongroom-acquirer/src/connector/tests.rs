@@ -349,6 +349,8 @@ async fn what_is_not_answered_is_unknown_then_undone_and_never_sent_again() {
     );
     assert_eq!(connector.reverse(order(2)).await, AcquirerAnswer::Reversed);
     assert_eq!(pay(&connector, 2).await, AcquirerAnswer::Unknown);
+    let captured = connector.capture(order(1), 1_234).await;
+    assert_eq!(captured, AcquirerAnswer::Unknown);
     assert_eq!(peer.types().len(), 4);
     line.abort();
 }
