@@ -138,6 +138,11 @@ impl Till<'_> {
         matches!(answer, AcquirerAnswer::Approved(_))
     }
 
+    /// Whether it gives back only what it has heard is captured.
+    pub fn must_hear_first(&self) -> bool {
+        matches!(self, Till::Vault(_, Connected::Acquirers))
+    }
+
     pub async fn refund(&self, id: RefundId, of: Order, amount: Money) -> RefundAnswer {
         match self {
             Till::Here(acquirer) => in_time(acquirer.refund(id, of, amount)).await,
