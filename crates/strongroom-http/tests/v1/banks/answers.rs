@@ -130,6 +130,11 @@ fn statements_confirm_and_bring_back() {
         );
         assert_eq!(rail.status(&ids[0]), "reversed");
         assert_eq!(acme.available(&rail.wallet), 700);
+        // That it went out, said once more, is no news.
+        let lines = [Line::debit(name(0), "1.00")];
+        let day = statement(version, &fresh("S"), &rail.iban, "PHP", &lines);
+        assert_eq!(rail.applied(&day)["counts"]["confirmed"], 1);
+        assert_eq!(rail.status(&ids[0]), "reversed");
     }
 }
 
