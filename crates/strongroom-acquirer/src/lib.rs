@@ -85,6 +85,8 @@ pub trait Acquirer: Send + Sync {
 }
 
 /// The sandbox. What it remembers of unanswered requests is gone with the process, as if they had never arrived.
+///
+/// SECURITY: of a live payment it knows nothing and says so, whoever asks: no money that is real is booked on its word.
 #[derive(Default)]
 pub struct SandboxAcquirer {
     unanswered: Mutex<HashMap<PaymentId, Lost>>,
@@ -165,23 +167,38 @@ impl Acquirer for SandboxAcquirer {
         card: CardInHand,
         identified: bool,
     ) -> Answering<PaymentAnswer> {
-        now(self.first(order.id, &card, identified))
+        now(match order.live {
+            true => AcquirerAnswer::Unknown,
+            false => self.first(order.id, &card, identified),
+        })
     }
 
     fn inquire(&self, order: Order) -> Answering<PaymentAnswer> {
-        now(self.later(order.id))
+        now(match order.live {
+            true => AcquirerAnswer::Unknown,
+            false => self.later(order.id),
+        })
     }
 
     fn reverse(&self, order: Order) -> Answering<PaymentAnswer> {
+        if order.live {
+            return now(AcquirerAnswer::Unknown);
+        }
         lock(&self.unanswered).remove(&order.id);
         now(AcquirerAnswer::Reversed)
     }
 
     fn capture(&self, order: Order, _: i64) -> Answering<PaymentAnswer> {
-        now(AcquirerAnswer::Approved(approval(order.id)))
+        now(match order.live {
+            true => AcquirerAnswer::Unknown,
+            false => AcquirerAnswer::Approved(approval(order.id)),
+        })
     }
 
     fn refund(&self, id: RefundId, of: Order, amount: Money) -> Answering<RefundAnswer> {
+        if of.live {
+            return now(AcquirerAnswer::Unknown);
+        }
         let of = of.id;
         now(match SandboxRefund::of(amount) {
             Some(SandboxRefund::Declined) => {
@@ -202,10 +219,17 @@ impl Acquirer for SandboxAcquirer {
         })
     }
 
-    fn inquire_refund(&self, id: RefundId, _: Order) -> Answering<RefundAnswer> {
+    fn inquire_refund(&self, id: RefundId, of: Order) -> Answering<RefundAnswer> {
+        if of.live {
+            return now(AcquirerAnswer::Unknown);
+        }
         now(match lock(&self.late_refunds).remove(&id) {
             Some(code) => AcquirerAnswer::Approved(code),
             None => AcquirerAnswer::NeverArrived,
         })
+    }
+
+    fn is_reached(&self, order: Order) -> Answering<bool> {
+        now(!order.live)
     }
 }

@@ -156,11 +156,12 @@ fn account_of(facts: &Facts, id: AnyId, transaction: &Transaction) -> Result<Acc
         Some(Record::External(account) | Record::Cash(account) | Record::Fees(account)) => {
             Ok(*account)
         }
-        // The drawer of a shift that opens, and the first fee of a currency.
-        None if matches!(id.kind, Kind::Cash | Kind::Fees) => {
-            Ok(Account::empty(transaction.amount.currency))
-        }
-        _ if id == external_key(transaction.amount.currency) => {
+        // The drawer of a shift that opens, whose id nobody could ask for before.
+        None if id.kind == Kind::Cash => Ok(Account::empty(transaction.amount.currency)),
+        // The first of a currency. One that was not asked for is no empty one.
+        None if facts.knows(id)
+            && (id.kind == Kind::Fees || id == external_key(transaction.amount.currency)) =>
+        {
             Ok(Account::empty(transaction.amount.currency))
         }
         _ => Err(Rejection::new(

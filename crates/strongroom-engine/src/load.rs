@@ -23,8 +23,8 @@ use crate::opened::{OpenFault, Opener};
 use crate::queue::Pending;
 use crate::spent::{Hash, place};
 
-/// How often a command may ask for more.
-const ROUNDS: usize = 3;
+/// How often a command may ask for more. The longest way: an approval, its transaction, that one's payment, its wallet.
+const ROUNDS: usize = 4;
 
 /// What a command asks for; `None` when it panicked, which is that command's alone: it has changed nothing.
 fn keys_of(pending: &Pending, facts: &Facts) -> Option<Keys> {

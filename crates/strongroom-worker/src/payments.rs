@@ -158,6 +158,19 @@ impl Desk<'_> {
         Ok(Attended::Done)
     }
 
+    /// Whether the acquirer has heard of as much as is to be given back.
+    async fn covers_refunds(&self, id: PaymentId) -> Result<bool, Failure> {
+        let payment = self.engine.read(&self.caller, move |view| view.payment(id));
+        match payment.await {
+            Ok(payment) => {
+                let back = payment.refunded.saturating_add(payment.refunding);
+                Ok(payment.settled >= back)
+            }
+            Err(Failure::NotFound) => Ok(true),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
         let (id, pause) = (payment.id, self.pause);
         let answer = match payment.step() {
@@ -229,6 +242,10 @@ pub(crate) async fn attend_refund(
     };
     let of = desk.order_of(payment, refund.amount.currency);
     if !till.is_connected(of).await {
+        return Ok(Attended::Away);
+    }
+    let is_unsent = refund.exchange == Exchange::Unsent;
+    if is_unsent && till.must_hear_first() && !desk.covers_refunds(payment).await? {
         return Ok(Attended::Away);
     }
     let answer = match refund.exchange {

@@ -63,12 +63,12 @@ impl Till<'_> {
         }
     }
 
-    /// Whether this payment's acquirer can be asked now. The sandbox always can.
+    /// Whether this payment's acquirer can be asked now. The sandbox always can, of payments that are not live.
     pub async fn is_connected(&self, order: Order) -> bool {
         match self {
             Till::Here(acquirer) => acquirer.is_reached(order).await,
-            Till::Vault(_, Connected::Sandbox) => true,
-            Till::Vault(vault, Connected::Acquirers) => {
+            Till::Vault(_, Connected::Sandbox) if !order.live => true,
+            Till::Vault(vault, _) => {
                 let answer = vault.ask(&acquire(order, Matter::IsReached)).await;
                 matches!(answer, Ok(FromVault::Is(true)))
             }
@@ -132,12 +132,15 @@ impl Till<'_> {
     pub async fn has_heard(&self, order: Order, total: i64) -> bool {
         let answer = match self {
             Till::Here(acquirer) => in_time(acquirer.capture(order, total)).await,
-            Till::Vault(_, Connected::Sandbox) => return true,
-            Till::Vault(vault, Connected::Acquirers) => {
-                asked(vault, acquire(order, Matter::Capture { total })).await
-            }
+            Till::Vault(_, Connected::Sandbox) if !order.live => return true,
+            Till::Vault(vault, _) => asked(vault, acquire(order, Matter::Capture { total })).await,
         };
         matches!(answer, AcquirerAnswer::Approved(_))
+    }
+
+    /// Whether it gives back only what it has heard is captured.
+    pub fn must_hear_first(&self) -> bool {
+        matches!(self, Till::Vault(_, Connected::Acquirers))
     }
 
     pub async fn refund(&self, id: RefundId, of: Order, amount: Money) -> RefundAnswer {

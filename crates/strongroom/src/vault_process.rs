@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_acquirer::settings::Settings;
-use strongroom_acquirer::{Acquirer, Connector, SandboxAcquirer, Shelf, Switch};
+use strongroom_acquirer::{Acquirer, Connector, Shelf, Switch};
 use strongroom_crypto::RootKeys;
 use strongroom_engine::{Clock, WallClock};
 use strongroom_vaultd::confine::{self, Confined};
@@ -141,9 +141,6 @@ impl Lines {
     }
 
     fn acquirer(self, shelf: Arc<dyn Shelf>) -> Arc<dyn Acquirer> {
-        if self.all.is_empty() {
-            return Arc::new(SandboxAcquirer::default());
-        }
         let connectors = self
             .all
             .into_iter()

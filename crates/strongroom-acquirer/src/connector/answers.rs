@@ -87,6 +87,11 @@ pub(crate) fn has_heard(code: &str) -> bool {
     matches!(code, "00" | "94")
 }
 
+/// Whether the acquirer has had the same request at an earlier time.
+pub(crate) fn is_known(code: &str) -> bool {
+    code == "94"
+}
+
 /// Whether a request is undone: now, at an earlier time, or because it never arrived.
 pub(crate) fn has_undone(code: &str) -> bool {
     matches!(code, "00" | "25" | "94")

@@ -33,7 +33,7 @@ use tokio::time::Duration;
 use crate::shelf::{Shelf, ShelfFault};
 use crate::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer};
 
-use answers::{Verdict, verdict};
+use answers::{Verdict, is_known, verdict};
 use kept::{KeptPayment, Said, load, seat_of};
 use line::Line;
 use numbers::Numbers;
@@ -154,15 +154,24 @@ fn payment_answer(said: &Said) -> PaymentAnswer {
     }
 }
 
-/// What is said of a refund by an answer.
-fn refund_answer(said: &Said) -> RefundAnswer {
+/// What is said of a refund by the answer to its request, or to a repetition of that.
+fn refund_answer(said: &Said, is_repeated: bool) -> RefundAnswer {
+    let approved = || AcquirerAnswer::Approved(said.approval.clone().unwrap_or_default());
     match verdict(&said.code) {
-        Verdict::Approved if said.is_whole => {
-            AcquirerAnswer::Approved(said.approval.clone().unwrap_or_default())
+        Verdict::Approved if said.is_whole => approved(),
+        Verdict::Unclear if said.is_whole && is_repeated && is_known(&said.code) => approved(),
+        // INVARIANT(never-guessed): that a repetition could not be processed says nothing of the request before it.
+        Verdict::Declined(PaymentFailure::ProcessingError) if is_repeated => {
+            AcquirerAnswer::Unknown
         }
         Verdict::Declined(_) => AcquirerAnswer::Declined(RefundFailure::RefundDeclined),
         Verdict::Approved | Verdict::Unclear => AcquirerAnswer::Unknown,
     }
+}
+
+/// What was said of a refund, as it is kept: only what settled it is, and only a repetition is settled as known already.
+fn kept_refund_answer(said: &Said) -> RefundAnswer {
+    refund_answer(said, is_known(&said.code))
 }
 
 /// What cannot be said to the acquirer at all: nothing was sent.

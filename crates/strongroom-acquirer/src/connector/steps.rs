@@ -13,7 +13,7 @@ use super::answers::{Verdict, has_heard, has_undone, verdict};
 use super::kept::{
     Advice, Capture, KeptDigits, KeptPayment, KeptRefund, Said, Sent, load, refund_seat, seat_of,
 };
-use super::{Inner, payment_answer, refund_answer, requests, unsayable};
+use super::{Inner, kept_refund_answer, payment_answer, refund_answer, requests, unsayable};
 use crate::shelf::{Seat, ShelfFault};
 use crate::{Order, PaymentAnswer, RefundAnswer};
 
@@ -226,6 +226,10 @@ impl Inner {
     ) -> Result<Option<(Message, usize)>, ShelfFault> {
         let _alone = self.alone(seat.id).await;
         let mut payment = self.existing(seat)?;
+        // What is being undone is not captured any more.
+        if payment.reversal.is_some() {
+            return Err(ShelfFault);
+        }
         let original = payment.sent.ok_or(ShelfFault)?;
         let captures = payment.captures.iter();
         let unheard = captures
@@ -269,7 +273,7 @@ impl Inner {
         let seat = refund_seat(of.scope, id);
         let alone = self.alone(seat.id).await;
         if let Some(refund) = load::<KeptRefund>(&*self.shelf, seat)? {
-            let known = refund.said.as_ref().map(refund_answer);
+            let known = refund.said.as_ref().map(kept_refund_answer);
             return Ok(known.unwrap_or(AcquirerAnswer::Unknown));
         }
         let payment = self.existing(seat_of(of))?;
@@ -287,7 +291,7 @@ impl Inner {
         let message = message.map_err(|fault| unwritable(&fault))?;
         refund.keep(&*self.shelf, seat).await?;
         drop((alone, turn));
-        self.refunded(seat, refund, &message).await
+        self.refunded(seat, refund, &message, false).await
     }
 
     pub(super) async fn inquire_refund(
@@ -299,7 +303,7 @@ impl Inner {
         let Some(refund) = load::<KeptRefund>(&*self.shelf, seat)? else {
             return Ok(AcquirerAnswer::NeverArrived);
         };
-        if let Some(known) = refund.said.as_ref().map(refund_answer)
+        if let Some(known) = refund.said.as_ref().map(kept_refund_answer)
             && known != AcquirerAnswer::Unknown
         {
             return Ok(known);
@@ -307,7 +311,7 @@ impl Inner {
         let payment = self.existing(seat_of(of))?;
         let message = requests::refund(&self.settings, &payment, &refund, true);
         let message = message.map_err(|fault| unwritable(&fault))?;
-        self.refunded(seat, refund, &message).await
+        self.refunded(seat, refund, &message, true).await
     }
 
     /// Sends the request for a refund, or repeats it.
@@ -316,12 +320,13 @@ impl Inner {
         seat: Seat,
         mut refund: KeptRefund,
         message: &Message,
+        is_repeated: bool,
     ) -> Result<RefundAnswer, ShelfFault> {
         let Some(answer) = self.exchange(message).await else {
             return Ok(AcquirerAnswer::Unknown);
         };
         let said = Inner::said(&answer, refund.minor);
-        let told = refund_answer(&said);
+        let told = refund_answer(&said, is_repeated);
         if told == AcquirerAnswer::Unknown {
             let code = &said.code;
             tracing::error!(refund = ?refund.of, %code, "the acquirer leaves a refund open");

@@ -349,6 +349,8 @@ async fn what_is_not_answered_is_unknown_then_undone_and_never_sent_again() {
     );
     assert_eq!(connector.reverse(order(2)).await, AcquirerAnswer::Reversed);
     assert_eq!(pay(&connector, 2).await, AcquirerAnswer::Unknown);
+    let captured = connector.capture(order(1), 1_234).await;
+    assert_eq!(captured, AcquirerAnswer::Unknown);
     assert_eq!(peer.types().len(), 4);
     line.abort();
 }
@@ -416,13 +418,19 @@ async fn a_restart_knows_what_was_sent_and_answered() {
     assert_eq!(connector.inquire(order(1)).await, approved());
     assert_eq!(connector.inquire(order(2)).await, AcquirerAnswer::Unknown);
     assert_eq!(connector.reverse(order(2)).await, AcquirerAnswer::Reversed);
-    let known = connector.inquire_refund(refund, order(1)).await;
-    assert!(matches!(known, AcquirerAnswer::Approved(_)));
+    peer.then(&[Act::Say("96"), Act::Say("94")]);
+    let open = connector.inquire_refund(refund, order(1)).await;
+    assert_eq!(open, AcquirerAnswer::Unknown, "the first may be known");
+    for _ in 0..2 {
+        let known = connector.inquire_refund(refund, order(1)).await;
+        assert!(matches!(known, AcquirerAnswer::Approved(_)));
+    }
     let other = RefundId(RawId([8; 12]));
     let never = connector.inquire_refund(other, order(1)).await;
     assert_eq!(never, AcquirerAnswer::NeverArrived);
     let heard = peer.heard();
-    assert_eq!(peer.types(), ["0100", "0100", "0200", "0420", "0201"]);
+    let types = ["0100", "0100", "0200", "0420", "0201", "0201"];
+    assert_eq!(peer.types(), types);
     assert_eq!(heard[2].1, heard[4].1, "the same request, repeated");
     let mut numbers: Vec<&String> = heard.iter().map(|(_, number)| number).collect();
     numbers.sort_unstable();

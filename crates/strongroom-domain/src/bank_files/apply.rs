@@ -148,7 +148,8 @@ fn applied(facts: &Facts, moment: &mut Moment, entry: &BankEntry) -> Result<Outc
     let moved = match (entry.act, payout.body.status) {
         (EntryAct::Note, _) => return Err(Mismatch::UnknownReference),
         (EntryAct::Acknowledge, _) => return Ok(Outcome::Said(EntryStatus::Acknowledged)),
-        (EntryAct::Settle, PayoutStatus::Completed) => return confirmed,
+        // One that came back went out before.
+        (EntryAct::Settle, PayoutStatus::Completed | PayoutStatus::Reversed) => return confirmed,
         (EntryAct::Fail, PayoutStatus::Failed) => return confirmed,
         (EntryAct::Return, PayoutStatus::Failed | PayoutStatus::Reversed) => return confirmed,
         (EntryAct::Settle, _) if is_under_way => settle(facts, moment, payout),

@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::payout_files::{Seat, collect};
 use crate::payout_rails::rail_of;
 use crate::rejection::{Code, Rejection};
+use crate::wallets::WalletStatus;
 
 use super::steps::{Step, wrong_state};
 use super::{BankAccount, Payout, PayoutFailure, PayoutStatus};
@@ -101,9 +102,11 @@ pub(crate) fn give_back(
     failure: PayoutFailure,
 ) -> Result<Decision, Rejection> {
     let source = payout.body.source;
-    facts
-        .books(source)
-        .map_or(Ok(()), |books| books.open(source))?;
+    // A frozen wallet gets back what is its own, as when a payout fails; one that is closed takes nothing any more.
+    let books = facts.books(source);
+    if let Some(closed) = books.filter(|books| books.status == WalletStatus::Closed) {
+        closed.open(source)?;
+    }
     let step = Step {
         action: Action::PayoutReversed,
         status: PayoutStatus::Reversed,

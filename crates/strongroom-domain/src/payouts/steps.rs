@@ -254,6 +254,10 @@ impl Command for ReversePayout {
         if payout.body.status != PayoutStatus::Completed {
             return Err(wrong_state(payout, "reversed"));
         }
+        // What left in a file comes back by a statement, which would be a second time.
+        if payout.body.seat.is_some() {
+            return Err(wrong_state(payout, "reversed here: its bank says so"));
+        }
         facts
             .books(payout.body.source)
             .map_or(Ok(()), |books| books.open(payout.body.source))?;

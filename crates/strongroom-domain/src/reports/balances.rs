@@ -31,6 +31,8 @@ struct Held {
     postings: i64,
     incoming: i64,
     outgoing: i64,
+    /// Whether it holds what was recorded: if it was posted to after the log was read, what its record says is too late.
+    is_recorded: bool,
 }
 
 const BALANCES: &[Column] = &[
@@ -77,7 +79,12 @@ impl Balances {
                 postings: 0,
                 incoming: 0,
                 outgoing: 0,
+                is_recorded: false,
             });
+            if std::mem::take(&mut held.is_recorded) {
+                held.opening = before;
+                held.closing = before;
+            }
             if time >= self.end {
                 continue;
             }
@@ -107,6 +114,7 @@ impl Balances {
                     postings: 0,
                     incoming: 0,
                     outgoing: 0,
+                    is_recorded: true,
                 },
             );
         }
@@ -168,4 +176,63 @@ pub(super) fn account_of(raw: RawId, record: &Record) -> Option<(AnyId, Account)
     };
     let kind = record.kind();
     Some((AnyId { kind, raw }, account))
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_ledger::Posting;
+    use strongroom_types::id::TransactionId;
+    use strongroom_types::money::Money;
+
+    use super::*;
+    use crate::entry::TransactionKind;
+
+    fn outside(minor: i64) -> Buckets {
+        Buckets {
+            available: minor,
+            ..Buckets::default()
+        }
+    }
+
+    /// Its record is read with the posting in it, and the posting comes with the end of the log.
+    #[test]
+    fn an_account_that_is_first_posted_to_meanwhile_opens_without_it() {
+        let php = Currency::parse("PHP").unwrap();
+        let id = AnyId {
+            kind: Kind::External,
+            raw: RawId([1; 12]),
+        };
+        let credit = Transaction {
+            id: TransactionId(RawId([2; 12])),
+            kind: TransactionKind::Credit,
+            amount: Money::new(5, php),
+            cause: None,
+            reference: None,
+            description: None,
+            postings: vec![Posting {
+                account: id,
+                currency: php,
+                change: outside(5),
+                after: outside(12),
+                previous: 0,
+            }],
+        };
+        for (end, closing) in [(Timestamp(9), 12), (Timestamp(3), 7)] {
+            let mut sheet = Balances {
+                end,
+                wallet: None,
+                accounts: HashMap::new(),
+            };
+            let account = Account {
+                currency: php,
+                balances: outside(12),
+                last: 3,
+            };
+            sheet.account(id.raw, &Record::External(account));
+            sheet.take(Timestamp(4), &credit);
+            let held = &sheet.accounts[&id];
+            let found = (held.opening.available, held.closing.available);
+            assert_eq!(found, (7, closing));
+        }
+    }
 }

@@ -67,8 +67,10 @@ const COLUMNS: &[Column] = &[
 ];
 
 impl Reconciliation {
-    pub fn take(&mut self, sequence: u64, transaction: &Transaction) {
-        for posting in &transaction.postings {
+    /// Takes in all that one entry moved. It may move an account more than once, which is compared when it has done so.
+    pub fn take(&mut self, sequence: u64, moved: &[Transaction]) {
+        let postings = || moved.iter().flat_map(|transaction| &transaction.postings);
+        for posting in postings() {
             let derived = self.accounts.entry(posting.account).or_insert(Derived {
                 currency: posting.currency,
                 sums: Buckets::default(),
@@ -82,9 +84,14 @@ impl Reconciliation {
             let key = (order(posting.account.kind), posting.currency);
             let group = self.groups.entry(key).or_default();
             group.postings = group.postings.saturating_add(1);
+        }
+        for posting in postings() {
+            let Some(derived) = self.accounts.get_mut(&posting.account) else {
+                continue;
+            };
+            let sums = derived.sums;
             let is_now = |account: &Account| account.last == sequence;
             if let Some(account) = derived.later.take_if(|account| is_now(account)) {
-                let sums = derived.sums;
                 self.compare(posting.account, &account, sums);
             }
         }
@@ -282,12 +289,12 @@ mod tests {
     fn a_record_is_held_against_the_sum_of_its_postings() {
         let raw = RawId([1; 12]);
         let mut good = Reconciliation::default();
-        good.take(1, &moved(1, 5));
-        good.take(2, &moved(2, -2));
+        good.take(1, &[moved(1, 5)]);
+        good.take(2, &[moved(2, -2)]);
         good.account(raw, &recorded(3, 2));
         assert_eq!(found(good), ["matches"]);
         let mut bad = Reconciliation::default();
-        bad.take(1, &moved(1, 5));
+        bad.take(1, &[moved(1, 5)]);
         bad.account(raw, &recorded(4, 1));
         assert_eq!(found(bad), ["differs", "differs: recorded 4, derived 5"]);
     }
@@ -297,18 +304,22 @@ mod tests {
     fn what_is_posted_meanwhile_is_no_difference() {
         let raw = RawId([1; 12]);
         let mut sheet = Reconciliation::default();
-        sheet.take(1, &moved(1, 5));
+        sheet.take(1, &[moved(1, 5)]);
         sheet.account(raw, &recorded(12, 3));
-        sheet.take(2, &moved(2, 4));
-        sheet.take(3, &moved(3, 3));
-        sheet.take(4, &moved(4, 9));
+        sheet.take(2, &[moved(2, 4)]);
+        sheet.take(3, &[moved(3, 3)]);
+        sheet.take(4, &[moved(4, 9)]);
         assert_eq!(found(sheet), ["matches"]);
+        let mut twice = Reconciliation::default();
+        twice.account(raw, &recorded(12, 1));
+        twice.take(1, &[moved(1, 5), moved(2, 7)]);
+        assert_eq!(found(twice), ["matches"]);
         let mut lost = Reconciliation::default();
-        lost.take(1, &moved(1, 5));
+        lost.take(1, &[moved(1, 5)]);
         lost.account(raw, &recorded(5, 3));
         assert_eq!(found(lost).len(), 2);
         let mut nowhere = Reconciliation::default();
-        nowhere.take(1, &moved(1, 5));
+        nowhere.take(1, &[moved(1, 5)]);
         assert_eq!(
             found(nowhere),
             ["differs", "differs: recorded 0, derived 5"]

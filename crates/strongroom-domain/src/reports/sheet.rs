@@ -97,14 +97,17 @@ impl Sheet {
 
     /// Takes in what one entry moved.
     pub fn entry(&mut self, sequence: u64, time: Timestamp, moved: &[Transaction]) {
+        if let Sheet::Reconciliation(sheet) = self {
+            sheet.take(sequence, moved);
+            return;
+        }
         for transaction in moved {
             match self {
                 Sheet::Sales(sheet) => sheet.take(time, transaction),
                 Sheet::Fees(sheet) => sheet.take(time, transaction),
                 Sheet::Payouts(sheet) => sheet.take(time, transaction),
                 Sheet::Balances(sheet) => sheet.take(time, transaction),
-                Sheet::Reconciliation(sheet) => sheet.take(sequence, transaction),
-                Sheet::Tax(_) | Sheet::Shift(_) => {}
+                Sheet::Reconciliation(_) | Sheet::Tax(_) | Sheet::Shift(_) => {}
             }
         }
     }

@@ -37,6 +37,9 @@ fn a_status_report_completes_and_fails_single_payouts() {
     assert_eq!(answered["payout_file_id"], file["id"]);
     let found: Vec<String> = ids.iter().map(|id| rail.status(id)).collect();
     assert_eq!(found, ["completed", "failed", "processing"]);
+    let reverse = format!("/v1/payouts/{}/reverse", ids[0]);
+    let here = acme.request("POST", &reverse).idempotent(&fresh("r"));
+    here.send().refused(409, "invalid_state");
     assert_eq!(rail.payout(&ids[1])["failure_code"], "account_closed");
     assert_eq!(acme.available(&rail.wallet), 600);
     assert_eq!(acme.balance(&rail.wallet, "reserved"), 300);
@@ -111,7 +114,10 @@ fn statements_confirm_and_bring_back() {
         assert_eq!(found, ["completed", "reversed", "processing"]);
         assert_eq!(rail.payout(&ids[1])["failure_code"], "account_blocked");
         assert_eq!(acme.available(&rail.wallet), 600);
-        // The next day confirms one again, and returns another.
+        // The next day confirms one again, and returns another, also to a wallet that is frozen meanwhile.
+        acme.request("POST", &format!("/v1/wallets/{}/freeze", rail.wallet))
+            .send()
+            .expect(200);
         let lines = [
             Line::debit(name(0), "1.00"),
             Line::back(name(0), "1.00", "AC01"),
@@ -124,6 +130,11 @@ fn statements_confirm_and_bring_back() {
         );
         assert_eq!(rail.status(&ids[0]), "reversed");
         assert_eq!(acme.available(&rail.wallet), 700);
+        // That it went out, said once more, is no news.
+        let lines = [Line::debit(name(0), "1.00")];
+        let day = statement(version, &fresh("S"), &rail.iban, "PHP", &lines);
+        assert_eq!(rail.applied(&day)["counts"]["confirmed"], 1);
+        assert_eq!(rail.status(&ids[0]), "reversed");
     }
 }
 

@@ -120,6 +120,20 @@ fn a_void_is_bounded_as_refunds_are() {
         assert_eq!(shop.sale(&large).field("status"), "voided");
         assert_eq!(shop.expected(), 1_000);
 
+        // A card's, whose payment and wallet are found by way of the approval.
+        let card = shop.card(1_002).expect(201);
+        shop.attend(&card);
+        assert_eq!(acme.balance(&shop.wallet, "pending"), 1_002);
+        let asked = shop.void(&card.id()).expect(202);
+        let approve = format!("/v1/approvals/{}/approve", asked.id());
+        let body = json!({ "hash": asked.field("hash") });
+        let other = acme.key(Role::Owner).text;
+        let request = acme.server.request("POST", &approve).bearer(&other);
+        let done = request.idempotent(&fresh("approve")).json(&body).send();
+        assert_eq!(done.expect(200).field("status"), "executed");
+        assert_eq!(shop.sale(&card.id()).field("status"), "voided");
+        assert_eq!(acme.balance(&shop.wallet, "pending"), 0);
+
         let key = json!({ "role": "owner", "limits": { "per_day": 500 } });
         let key = acme.post("/v1/api-keys", &key).expect(201).field("key");
         let void = |sale: &str| {
