@@ -113,13 +113,16 @@ impl App {
             ));
         }
         wish.proof_key = wish.proof_key.or(proven);
-        asked
-            .execute(self, NotePushed { client: client.id })
-            .await?;
         let name = format!("{PUSHED}{}", drawn());
         let waiting = &self.inner().waiting;
+        // Before anything is written down: where there is no room, nothing is.
         let pushed = waiting.push(hashed(&name), wish, visit.time);
         pushed.map_err(|_| OauthFault::busy())?;
+        let noted = asked.execute(self, NotePushed { client: client.id }).await;
+        if let Err(failure) = noted {
+            waiting.withdraw(&hashed(&name));
+            return Err(failure.into());
+        }
         let told = json!({"request_uri": name, "expires_in": PUSHED_LIFE / 1_000});
         Ok(answer(201, told))
     }

@@ -80,14 +80,16 @@ impl App {
         let (client, spent) = match proven {
             Ok(proven) => proven,
             Err(fault) => {
-                let network = self.network_of(visit.address);
-                let failures = &self.inner().limits.unauthenticated;
-                allow(visit, failures.count(network, visit.time))?;
+                self.count_network(visit)?;
                 return Err(fault);
             }
         };
         visit.identified(&client.line);
-        self.limit(visit, &client.line, route)?;
+        match client.client.is_confidential() {
+            true => self.limit(visit, &client.line, route)?,
+            // SECURITY: its id is known to everybody, and what is its organization's is not everybody's to spend.
+            false => self.count_network(visit)?,
+        }
         if form.is_json && client.client.profile != Profile::Classic {
             let text = "parameters are sent as a form: `application/x-www-form-urlencoded`";
             return Err(OauthFault::request(text));
@@ -101,6 +103,13 @@ impl App {
                 ..visit.envelope()
             },
         })
+    }
+
+    /// Counts a request that nobody has shown himself by, as often as the limit allows.
+    fn count_network(&self, visit: &mut Visit) -> Result<(), Problem> {
+        let network = self.network_of(visit.address);
+        let failures = &self.inner().limits.unauthenticated;
+        allow(visit, failures.count(network, visit.time))
     }
 
     /// The client, and what the commit spends of what it has shown.

@@ -298,3 +298,19 @@ fn failures_are_counted_like_those_with_keys() {
     let account = server.request("GET", "/v1/account").bearer(&viewer.text);
     account.send().expect(200);
 }
+
+/// SECURITY: everybody knows the id of a client that shows nothing: it is his network that he spends.
+#[test]
+fn who_has_nothing_to_show_is_counted_by_his_network() {
+    let mut settings = crate::settings();
+    settings.edge.unauthenticated_limit = 3;
+    let server = strongroom_testkit::server::TestServer::start(settings);
+    let acme = Tenant::found(&server);
+    let open = crate::walk::app(&acme, "oauth21", "none", &["read"]);
+    for _ in 0..3 {
+        refused(&open.refreshes("made up"), 400, "invalid_grant");
+    }
+    let reply = open.refreshes("made up");
+    refused(&reply, 429, "temporarily_unavailable");
+    assert!(reply.header("retry-after").is_some());
+}
