@@ -118,6 +118,37 @@ fn a_token_holds_no_more_than_the_person_and_ends_with_him() {
 }
 
 #[test]
+fn what_a_client_may_not_have_any_more_its_tokens_of_people_lose() {
+    let server = server();
+    let acme = Tenant::found(&server);
+    let ana = person(&acme, "admin");
+    let shop = app(&acme, "oauth21", "none", &["read", "admin"]);
+    let given = shop.redeems(&shop.code(&ana, &[]), &[]).expect(200);
+    let token = given.field("access_token");
+    let makes = || {
+        let request = server.request("POST", "/v1/wallets").bearer(&token);
+        request.json(&json!({ "type": "master" })).send()
+    };
+    makes().expect(201);
+    let code = shop.code(&ana, &[]);
+    let narrow = |scope: &str| {
+        let request = acme.request("PATCH", &format!("/v1/oauth/clients/{}", shop.id));
+        request.json(&json!({ "scopes": [scope] })).send()
+    };
+    narrow("read").expect(200);
+    makes().refused(403, "permission_denied");
+    let wallets = server.request("GET", "/v1/wallets").bearer(&token);
+    wallets.send().expect(200);
+    let other = shop.redeems(&code, &[]).expect(200);
+    assert_eq!(other.field("scope"), "read");
+    let next = shop.refreshes(&given.field("refresh_token")).expect(200);
+    assert_eq!(next.field("scope"), "read");
+    narrow("webhooks").expect(200);
+    let refresh = next.field("refresh_token");
+    refused(&shop.refreshes(&refresh), 400, "invalid_scope");
+}
+
+#[test]
 fn a_code_is_good_once_and_its_second_use_ends_everything() {
     let server = server();
     let acme = Tenant::found(&server);
