@@ -31,6 +31,9 @@ use crate::visit::Visit;
 /// What an assertion says that it is (RFC 7523).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// Bytes of what a client sends. SECURITY: they are read before anybody has shown who he is.
+const MOST: usize = 64 << 10;
+
 /// A request of a client that has shown who it is.
 pub(super) struct Asked {
     pub client: RegisteredClient,
@@ -69,11 +72,13 @@ impl App {
             let text = "clients show who they are over TLS or from this machine only";
             return Err(OauthFault::request(text));
         }
-        let body = body.read(self.settings().body_time).await?;
-        if let Some(hit) = tripwire::check(head, &body, route) {
-            return Err(OauthFault::from(Problem::from(hit.rejection())));
-        }
-        let form = Form::read(&head.headers, &body)?;
+        let form = match self.form(head, body, route).await {
+            Ok(form) => form,
+            Err(fault) => {
+                self.count_network(visit)?;
+                return Err(fault);
+            }
+        };
         self.engine().owned().map_err(Problem::from)?;
         let certificate = certificates::shown(head, visit.time);
         let proven = self.authenticate(visit, head, &form, certificate);
@@ -103,6 +108,35 @@ impl App {
                 ..visit.envelope()
             },
         })
+    }
+
+    /// What is sent, of whoever it may be.
+    async fn form<B>(
+        &self,
+        head: &Parts,
+        body: &mut Parcel<B>,
+        route: &Route,
+    ) -> Result<Form, OauthFault>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let patience = self.settings().body_time;
+        let body =
+            body.read_most(patience, MOST)
+                .await
+                .map_err(|problem| match problem.status() {
+                    413 => OauthFault::too_large(),
+                    _ => OauthFault::from(problem),
+                })?;
+        // Another node may have read it, which reads more.
+        if body.len() > MOST {
+            return Err(OauthFault::too_large());
+        }
+        if let Some(hit) = tripwire::check(head, &body, route) {
+            return Err(OauthFault::from(Problem::from(hit.rejection())));
+        }
+        Form::read(&head.headers, &body)
     }
 
     /// Counts a request that nobody has shown himself by, as often as the limit allows.

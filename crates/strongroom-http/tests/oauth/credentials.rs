@@ -314,3 +314,28 @@ fn who_has_nothing_to_show_is_counted_by_his_network() {
     refused(&reply, 429, "temporarily_unavailable");
     assert!(reply.header("retry-after").is_some());
 }
+
+#[test]
+fn bodies_are_small_and_those_that_cannot_be_read_are_counted() {
+    let mut settings = crate::settings();
+    settings.edge.unauthenticated_limit = 3;
+    let server = strongroom_testkit::server::TestServer::start(settings);
+    let acme = Tenant::found(&server);
+    let client = Plain::registered(&acme, "classic", "client_secret_post", &["read"]);
+    let long = "a".repeat(64 << 10);
+    let sends = |target: &str, body: &str| {
+        let request = server.request("POST", target);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request.body(body.as_bytes().to_vec()).send()
+    };
+    refused(&sends("/oauth/par", &long), 400, "invalid_request");
+    refused(
+        &sends("/oauth/token", &format!("{long}a")),
+        413,
+        "invalid_request",
+    );
+    refused(&sends("/oauth/revoke", "a=1&a=2"), 400, "invalid_request");
+    let reply = sends("/oauth/introspect", "a=1&a=2");
+    refused(&reply, 429, "temporarily_unavailable");
+    client.opens(&server).expect(200);
+}
