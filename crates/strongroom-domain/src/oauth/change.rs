@@ -14,8 +14,8 @@ use crate::decision::{Decision, Reply};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::oauth::{
-    ClientProof, ClientStatus, MintedSecret, OauthClient, OauthClientView, Secret, existing,
-    line_of, told,
+    ClientProof, ClientStatus, MintedSecret, OauthClient, OauthClientView, Profile, Secret,
+    existing, line_of, told,
 };
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
@@ -149,8 +149,23 @@ fn fits(client: &OauthClient) -> Result<(), Rejection> {
         _ if client.grants.authorization_code && client.redirect_uris.is_empty() => {
             lacks("/redirect_uris", "are where this client is sent back to")
         }
+        // FAPI 2.0, 5.3.2.2.
+        _ if client.profile == Profile::Fapi2
+            && !client
+                .redirect_uris
+                .iter()
+                .all(|address| is_secure(address)) =>
+        {
+            lacks("/redirect_uris", "of a client of `fapi2` are of `https`")
+        }
         _ => Ok(()),
     }
+}
+
+/// By the scheme alone: that it is an address was found before.
+fn is_secure(address: &str) -> bool {
+    let scheme = address.get(..8);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
 /// `POST /v1/oauth/clients/{id}/rotate-secret`: a new secret; the old one works on for the overlap.
