@@ -5,7 +5,9 @@ use std::sync::Barrier;
 use serde_json::json;
 use strongroom_testkit::tenant::{Tenant, texts};
 
-use crate::walk::{App, CALLBACK, PASSWORD, allow, answer, app, parameter, person, query, sign_in};
+use crate::walk::{
+    App, CALLBACK, PASSWORD, allow, answer, app, form, parameter, person, query, sign_in, ticket,
+};
 use crate::{ORIGIN, permissions, refused, server};
 
 #[test]
@@ -146,6 +148,31 @@ fn what_a_client_may_not_have_any_more_its_tokens_of_people_lose() {
     narrow("webhooks").expect(200);
     let refresh = next.field("refresh_token");
     refused(&shop.refreshes(&refresh), 400, "invalid_scope");
+}
+
+#[test]
+fn nobody_allows_what_the_hours_of_his_role_forbid() {
+    let server = server();
+    let acme = Tenant::found(&server);
+    // It is 08:00 in Manila.
+    let hours =
+        json!({ "days": [], "from": "08:00", "until": "08:01", "time_zone": "Asia/Manila" });
+    let role = json!({
+        "name": "Early",
+        "permissions": ["read:account"],
+        "conditions": { "hours": hours },
+    });
+    let role = acme.post("/v1/roles", &role).expect(201).id();
+    let ana = person(&acme, &role);
+    let shop = app(&acme, "oauth21", "none", &["read"]);
+    shop.redeems(&shop.code(&ana, &[]), &[]).expect(200);
+    let page = server.get(&shop.asks(&[])).expect(200);
+    let asked = sign_in(&server, &page, &ana.email, PASSWORD, "").expect(200);
+    server.clock.advance(60_000);
+    let ticket = ticket(&asked);
+    let refused = form(&server, &[("ticket", &ticket), ("answer", "allow")]).expect(403);
+    assert!(refused.text().contains("not allowed now"));
+    assert_eq!(acme.all("/v1/audit-logs?action=condition_refused").len(), 1);
 }
 
 #[test]
