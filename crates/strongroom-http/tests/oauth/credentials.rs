@@ -326,7 +326,7 @@ fn bodies_are_small_and_those_that_cannot_be_read_are_counted() {
     let sends = |target: &str, body: &str| {
         let request = server.request("POST", target);
         let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-        request.body(body.as_bytes().to_vec()).send()
+        request.body(body).send()
     };
     refused(&sends("/oauth/par", &long), 400, "invalid_request");
     refused(
