@@ -96,6 +96,12 @@ impl Scopes {
         others.0 & !self.0 == 0
     }
 
+    /// Those that are among `others`, too.
+    #[must_use]
+    pub fn and(self, others: Scopes) -> Scopes {
+        Scopes(self.0 & others.0)
+    }
+
     /// What they stand for.
     pub fn permissions(self) -> PermissionSet {
         let mut names: Vec<&str> = self.rows().flat_map(|(_, names)| names).copied().collect();
@@ -153,6 +159,9 @@ mod tests {
         assert_eq!(both.to_string(), "read write");
         assert!(both.hold(Scopes::parse("read").unwrap()));
         assert!(!Scopes::parse("read").unwrap().hold(both));
+        let other = Scopes::parse("read admin").unwrap();
+        assert_eq!(both.and(other).to_string(), "read");
+        assert!(both.and(Scopes::parse("admin").unwrap()).is_empty());
         for odd in [
             "",
             " ",

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use strongroom_auth::{
-    Access, Credential, CredentialStatus, PermissionSet, Presence, Rights, Role, SignedBy,
+    Access, Credential, CredentialStatus, PermissionSet, Presence, Rights, Role, Scopes, SignedBy,
     SigningPolicy,
 };
 use strongroom_crypto::MacKey;
@@ -100,8 +100,8 @@ impl Credentials {
         self.insert(hash, credential);
     }
 
-    /// An access token, by what the line of whoever it acts for holds now.
-    pub fn put_token(&self, scope: Scope, line: &ApiKey, token: &OauthToken) {
+    /// An access token, by what the line of whoever it acts for holds now, and the scopes that its client may still have.
+    pub fn put_token(&self, scope: Scope, line: &ApiKey, token: &OauthToken, scopes: Scopes) {
         let Rights {
             permissions,
             conditions,
@@ -110,7 +110,7 @@ impl Credentials {
             token: token.id,
             client: token.client,
             person: token.person,
-            scopes: token.scopes,
+            scopes,
             proof_key: token.proof_key.map(|key| key.0),
             is_bound: token.proof_key.is_some() || token.certificate.is_some(),
         };
@@ -121,7 +121,7 @@ impl Credentials {
             role: Role::Custom,
             role_id: line.role_id,
             // SECURITY: never more than its scopes, and never more than whoever it acts for holds now.
-            permissions: Arc::new(token.scopes.within(&permissions)),
+            permissions: Arc::new(scopes.within(&permissions)),
             conditions,
             dialect: line.dialect,
             signing: SigningPolicy::Never,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use strongroom_auth::Scopes;
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::oauth::{OauthClient, OauthToken};
 use strongroom_types::id::{ApiKeyId, OauthClientId, OauthTokenId};
@@ -47,9 +48,11 @@ impl Grants {
         self.with(|given| given.lines.insert((scope.number, line.id), line));
     }
 
-    pub fn put_client(&self, scope: Scope, client: &OauthClient) {
+    /// Takes in a client; the scopes that it had before, if it was known.
+    pub fn put_client(&self, scope: Scope, client: &OauthClient) -> Option<Scopes> {
         let known = (scope, Arc::new(client.clone()));
-        self.with(|given| given.clients.insert(client.id, known));
+        let before = self.with(|given| given.clients.insert(client.id, known));
+        before.map(|(_, client)| client.scopes)
     }
 
     pub fn put_token(&self, scope: Scope, token: &OauthToken) {
@@ -86,12 +89,21 @@ impl Given {
             || client.is_none_or(|(_, client)| !client.is_active())
             || token.began_at < rights.1
     }
+
+    /// What a token is good for. SECURITY: never more than its client may have by now, whoever it acts for.
+    fn scopes(&self, token: &OauthToken) -> Scopes {
+        let client = self.clients.get(&token.client);
+        client.map_or_else(Scopes::default, |(_, client)| {
+            token.scopes.and(client.scopes)
+        })
+    }
 }
 
 impl Shared {
     pub fn put_client(&self, scope: Scope, client: &OauthClient) {
-        self.grants.put_client(scope, client);
-        if !client.is_active() {
+        let before = self.grants.put_client(scope, client);
+        let is_changed = before.is_some_and(|scopes| scopes != client.scopes);
+        if is_changed || !client.is_active() {
             self.renew_all_tokens();
         }
     }
@@ -102,7 +114,10 @@ impl Shared {
         self.grants.with(|given| {
             let is_on = |rights: &&Rights| !given.is_over(token, rights, now);
             match rights.as_ref().filter(is_on) {
-                Some((line, _)) => self.credentials.put_token(scope, line, token),
+                Some((line, _)) => {
+                    let scopes = given.scopes(token);
+                    self.credentials.put_token(scope, line, token, scopes);
+                }
                 None => {
                     self.credentials.remove(&token.hash);
                     let of_line = given.tokens.get_mut(&(scope.number, token.key));
@@ -135,7 +150,9 @@ impl Shared {
                 let is_on = |rights: &&Rights| !given.is_over(&token.body, rights, now);
                 match rights.as_ref().filter(is_on) {
                     Some((line, _)) => {
-                        self.credentials.put_token(token.scope, line, &token.body);
+                        let (scope, body) = (token.scope, &token.body);
+                        let scopes = given.scopes(body);
+                        self.credentials.put_token(scope, line, body, scopes);
                         true
                     }
                     None => {
@@ -150,7 +167,7 @@ impl Shared {
         });
     }
 
-    /// The same for all: at the start, once a minute, and when a client is deleted.
+    /// The same for all: at the start, once a minute, and when a client is deleted or has other scopes.
     pub fn renew_all_tokens(&self) {
         let lines: Vec<LineKey> = self
             .grants

@@ -366,7 +366,9 @@ impl Known {
             }
             Record::User(user) => self.directory.put_user(scope, &user.body),
             Record::Session(session) => self.directory.put_session(scope, &session.body),
-            Record::OauthClient(client) => self.grants.put_client(scope, &client),
+            Record::OauthClient(client) => {
+                self.grants.put_client(scope, &client);
+            }
             Record::OauthToken(token) => self.grants.put_token(scope, &token),
             _ => {
                 let text = "the record of a key or a person is of another kind";

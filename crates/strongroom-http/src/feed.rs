@@ -198,6 +198,11 @@ impl Source {
         if !self.credential.admits(self.address) || !self.credential.knows(self.certificate) {
             return None;
         }
+        // SECURITY: nor does it outlast the hours that the role has.
+        if let Some(conditions) = &self.credential.conditions {
+            let address = self.address.to_canonical();
+            conditions.admit(self.engine.now(), address).ok()?;
+        }
         Caller::authorize(&self.credential).ok()
     }
 

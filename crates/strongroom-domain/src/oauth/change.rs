@@ -7,15 +7,15 @@ use strongroom_types::id::OauthClientId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held};
+use crate::api_keys::{ApiKey, Held, person_of, with_maker};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::oauth::{
-    ClientProof, ClientStatus, MintedSecret, OauthClient, OauthClientView, Secret, existing,
-    line_of, told,
+    ClientProof, ClientStatus, MintedSecret, OauthClient, OauthClientView, Profile, Secret,
+    existing, line_of, told,
 };
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
@@ -23,8 +23,8 @@ use crate::users::Mark;
 use crate::view;
 
 /// A client and the line that holds its rights.
-fn both(facts: &Facts, id: OauthClientId) -> Keys {
-    let keys = Keys::default().record(id.any());
+fn both(keys: Keys, facts: &Facts, id: OauthClientId) -> Keys {
+    let keys = keys.record(id.any());
     match facts.oauth_client(id) {
         Some(client) => keys.record(client.key.any()),
         None => keys,
@@ -59,7 +59,7 @@ impl Command for UpdateOauthClient {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        both(facts, self.id)
+        both(with_maker(Some(&self.held)), facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -72,8 +72,14 @@ impl Command for UpdateOauthClient {
         fits(&client)?;
 
         // From here it must succeed.
+        // SECURITY: whoever says what it shows who it is by can act as it does: as an approver it is he again.
+        let person = match self.keys.is_some() || self.certificates.is_some() {
+            true => person_of(facts, Some(&self.held)).or(line.person),
+            false => line.person,
+        };
         let line = ApiKey {
             permissions: client.own_permissions(),
+            person,
             ..line.clone()
         };
         let reply = view::json(&OauthClientView::new(&client, moment.scope.mode));
@@ -143,8 +149,23 @@ fn fits(client: &OauthClient) -> Result<(), Rejection> {
         _ if client.grants.authorization_code && client.redirect_uris.is_empty() => {
             lacks("/redirect_uris", "are where this client is sent back to")
         }
+        // FAPI 2.0, 5.3.2.2.
+        _ if client.profile == Profile::Fapi2
+            && !client
+                .redirect_uris
+                .iter()
+                .all(|address| is_secure(address)) =>
+        {
+            lacks("/redirect_uris", "of a client of `fapi2` are of `https`")
+        }
         _ => Ok(()),
     }
+}
+
+/// By the scheme alone: that it is an address was found before.
+fn is_secure(address: &str) -> bool {
+    let scheme = address.get(..8);
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
 }
 
 /// `POST /v1/oauth/clients/{id}/rotate-secret`: a new secret; the old one works on for the overlap.
@@ -173,11 +194,12 @@ impl Command for RotateOauthSecret {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        both(facts, self.id)
+        both(with_maker(Some(&self.held)), facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let old = existing(facts, self.id)?;
+        let line = line_of(facts, old)?;
         self.held.covers(&old.own_permissions())?;
         if !old.proof.is_secret() {
             let text = "this client has no secret";
@@ -185,6 +207,11 @@ impl Command for RotateOauthSecret {
         }
 
         // From here it must succeed.
+        // SECURITY: whoever makes the secret knows it, so as an approver the client is he again.
+        let line = ApiKey {
+            person: person_of(facts, Some(&self.held)).or(line.person),
+            ..line.clone()
+        };
         let mut client = old.clone();
         let end = moment.now.plus(self.overlap);
         client
@@ -204,6 +231,7 @@ impl Command for RotateOauthSecret {
         let (action, event) = (Action::OauthClientRotated, EventType::OauthClientRotated);
         Ok(told(facts, action, event, self.id)
             .reply(Reply::Secret(reply))
+            .change(line.id.any(), Record::ApiKey(line))
             .change(self.id.any(), Record::OauthClient(client)))
     }
 }
@@ -222,7 +250,7 @@ impl Command for DeleteOauthClient {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        both(facts, self.id)
+        both(Keys::default(), facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {

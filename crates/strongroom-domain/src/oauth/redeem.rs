@@ -143,7 +143,7 @@ impl ShownGrant {
                     return Err(no_grant("the code has expired"));
                 }
                 code.fits(asked, redirect_uri.as_deref(), challenge.as_deref())?;
-                Ok(Some(grant.scopes))
+                Ok(Some(left(client, grant)?))
             }
             ShownGrant::Refresh { hash, scopes } => {
                 // A code that nobody redeemed has no refresh token: whoever shows one made it up.
@@ -158,17 +158,28 @@ impl ShownGrant {
                 {
                     return Err(no_grant("the refresh token is bound to another key"));
                 }
+                let left = left(client, grant)?;
                 match scopes {
-                    Some(scopes) if !grant.scopes.hold(*scopes) => {
+                    Some(scopes) if !left.hold(*scopes) => {
                         let text = "more was asked for than was allowed";
                         Err(Rejection::new(Code::OauthScopeRefused, text))
                     }
                     Some(scopes) => Ok(Some(*scopes)),
-                    None => Ok(Some(grant.scopes)),
+                    None => Ok(Some(left)),
                 }
             }
         }
     }
+}
+
+/// What was allowed, as far as the client may still have it.
+fn left(client: &OauthClient, grant: &OauthGrant) -> Result<Scopes, Rejection> {
+    let scopes = grant.scopes.and(client.scopes);
+    if scopes.is_empty() {
+        let text = "the client may have nothing any more of what was allowed";
+        return Err(Rejection::new(Code::OauthScopeRefused, text));
+    }
+    Ok(scopes)
 }
 
 impl AuthorizationCode {

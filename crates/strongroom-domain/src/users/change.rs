@@ -120,9 +120,10 @@ impl Command for UpdateUser {
 
         // From here it must succeed.
         // SECURITY: whoever widens what somebody may do answers for it: he is no second pair of eyes for him, even if others agreed to
-        // the invitation.
+        // the invitation. A line has room for one, and whoever has seen the invitation stays: he could be him, and another who widens
+        // must not wash him clean. A stop-gap: that other is not held to be the same until a line holds several, as a role does.
         let person = match widens(facts, &user.body, &body) {
-            true => person_of(facts, self.held.as_ref()),
+            true => line.person.or_else(|| person_of(facts, self.held.as_ref())),
             false => line.person,
         };
         let line = ApiKey {

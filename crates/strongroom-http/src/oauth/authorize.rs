@@ -113,13 +113,16 @@ impl App {
             ));
         }
         wish.proof_key = wish.proof_key.or(proven);
-        asked
-            .execute(self, NotePushed { client: client.id })
-            .await?;
         let name = format!("{PUSHED}{}", drawn());
         let waiting = &self.inner().waiting;
+        // Before anything is written down: where there is no room, nothing is.
         let pushed = waiting.push(hashed(&name), wish, visit.time);
         pushed.map_err(|_| OauthFault::busy())?;
+        let noted = asked.execute(self, NotePushed { client: client.id }).await;
+        if let Err(failure) = noted {
+            waiting.withdraw(&hashed(&name));
+            return Err(failure.into());
+        }
         let told = json!({"request_uri": name, "expires_in": PUSHED_LIFE / 1_000});
         Ok(answer(201, told))
     }
@@ -347,6 +350,9 @@ impl App {
             drop(self.engine().execute(&caller, end, visit.envelope()).await);
             return Ok(told("access_denied", "the request was refused"));
         }
+        // SECURITY: what his role is held to binds him here, too.
+        let admitted = self.refuse_condition(visit, &session).await;
+        admitted.map_err(|_| NOT_NOW)?;
         let secret = random();
         let command = granting(&open.wish, signed, self.engine().grant_secret_hash(&secret));
         let done = self
@@ -374,6 +380,13 @@ impl App {
         ))
     }
 }
+
+/// What a person is told whose role forbids it.
+const NOT_NOW: Trouble = Trouble::new(
+    403,
+    "This is not allowed now",
+    "Your role does not let you answer from here, or at this time.",
+);
 
 const TOO_OFTEN: &str = "Too many logins failed from here. Try again later.";
 

@@ -31,6 +31,9 @@ use crate::visit::Visit;
 /// What an assertion says that it is (RFC 7523).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// Bytes of what a client sends. SECURITY: they are read before anybody has shown who he is.
+const MOST: usize = 64 << 10;
+
 /// A request of a client that has shown who it is.
 pub(super) struct Asked {
     pub client: RegisteredClient,
@@ -69,25 +72,29 @@ impl App {
             let text = "clients show who they are over TLS or from this machine only";
             return Err(OauthFault::request(text));
         }
-        let body = body.read(self.settings().body_time).await?;
-        if let Some(hit) = tripwire::check(head, &body, route) {
-            return Err(OauthFault::from(Problem::from(hit.rejection())));
-        }
-        let form = Form::read(&head.headers, &body)?;
+        let form = match self.form(head, body, route).await {
+            Ok(form) => form,
+            Err(fault) => {
+                self.count_network(visit)?;
+                return Err(fault);
+            }
+        };
         self.engine().owned().map_err(Problem::from)?;
         let certificate = certificates::shown(head, visit.time);
         let proven = self.authenticate(visit, head, &form, certificate);
         let (client, spent) = match proven {
             Ok(proven) => proven,
             Err(fault) => {
-                let network = self.network_of(visit.address);
-                let failures = &self.inner().limits.unauthenticated;
-                allow(visit, failures.count(network, visit.time))?;
+                self.count_network(visit)?;
                 return Err(fault);
             }
         };
         visit.identified(&client.line);
-        self.limit(visit, &client.line, route)?;
+        match client.client.is_confidential() {
+            true => self.limit(visit, &client.line, route)?,
+            // SECURITY: its id is known to everybody, and what is its organization's is not everybody's to spend.
+            false => self.count_network(visit)?,
+        }
         if form.is_json && client.client.profile != Profile::Classic {
             let text = "parameters are sent as a form: `application/x-www-form-urlencoded`";
             return Err(OauthFault::request(text));
@@ -101,6 +108,42 @@ impl App {
                 ..visit.envelope()
             },
         })
+    }
+
+    /// What is sent, of whoever it may be.
+    async fn form<B>(
+        &self,
+        head: &Parts,
+        body: &mut Parcel<B>,
+        route: &Route,
+    ) -> Result<Form, OauthFault>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let patience = self.settings().body_time;
+        let body =
+            body.read_most(patience, MOST)
+                .await
+                .map_err(|problem| match problem.status() {
+                    413 => OauthFault::too_large(),
+                    _ => OauthFault::from(problem),
+                })?;
+        // Another node may have read it, which reads more.
+        if body.len() > MOST {
+            return Err(OauthFault::too_large());
+        }
+        if let Some(hit) = tripwire::check(head, &body, route) {
+            return Err(OauthFault::from(Problem::from(hit.rejection())));
+        }
+        Form::read(&head.headers, &body)
+    }
+
+    /// Counts a request that nobody has shown himself by, as often as the limit allows.
+    fn count_network(&self, visit: &mut Visit) -> Result<(), Problem> {
+        let network = self.network_of(visit.address);
+        let failures = &self.inner().limits.unauthenticated;
+        allow(visit, failures.count(network, visit.time))
     }
 
     /// The client, and what the commit spends of what it has shown.

@@ -46,6 +46,14 @@ impl OauthFault {
         }
     }
 
+    pub fn too_large() -> OauthFault {
+        OauthFault::new(
+            413,
+            "invalid_request",
+            "a body here has at most 65536 bytes",
+        )
+    }
+
     pub fn request(detail: impl Into<String>) -> OauthFault {
         OauthFault::new(400, "invalid_request", detail)
     }

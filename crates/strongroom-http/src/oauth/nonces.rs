@@ -60,6 +60,8 @@ impl Nonces {
         let mut known = now.iter_mut().chain(before.iter_mut());
         match known.find(|known| nonce == Some(known.text.as_str())) {
             None => Freshness::Stale,
+            // The one of before, which is not drawn anew where it is full.
+            Some(known) if known.seen.len() >= MOST => Freshness::Stale,
             Some(known) => match known.seen.insert(proof) {
                 true => Freshness::Fresh,
                 false => Freshness::Replayed,
@@ -149,5 +151,10 @@ mod tests {
         let drawn = nonces.0.lock().unwrap();
         let held = [&drawn.now, &drawn.before].map(|n| n.as_ref().map_or(0, |n| n.seen.len()));
         assert!(held.iter().all(|held| *held <= MOST), "{held:?}");
+        // A nonce that is full takes none after it is the one of before, either.
+        let full = drawn.now.as_ref().map(|nonce| nonce.text.clone());
+        drop(drawn);
+        let beyond = nonces.take(full.as_deref(), [255; 32], NOW);
+        assert_eq!(beyond, Freshness::Stale);
     }
 }

@@ -19,6 +19,9 @@ const OPEN_LIFE: i64 = 600_000;
 /// Of either at a time.
 const MOST: usize = 10_000;
 
+/// Of them for one client. SECURITY: whoever knows the id of one must not take the room of all.
+const MOST_OF_CLIENT: usize = 500;
+
 /// How often one may try to sign in for one request.
 const MOST_TRIES: u8 = 10;
 
@@ -73,6 +76,12 @@ impl Waiting {
     pub fn push(&self, name: [u8; 32], wish: Wish, now: Timestamp) -> Result<(), Full> {
         let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
         put(&mut pushed, name, wish, (now, PUSHED_LIFE))
+    }
+
+    /// Takes back what was pushed under a name that nobody was told.
+    pub fn withdraw(&self, name: &[u8; 32]) {
+        let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
+        pushed.remove(name);
     }
 
     /// What was pushed under a name; it stays until it is answered, for a page may be loaded again.
@@ -141,7 +150,24 @@ impl Waiting {
     }
 }
 
-fn put<K: Eq + Hash, T>(
+/// What is asked for by one client.
+trait OfClient {
+    fn client(&self) -> OauthClientId;
+}
+
+impl OfClient for Wish {
+    fn client(&self) -> OauthClientId {
+        self.client
+    }
+}
+
+impl OfClient for Open {
+    fn client(&self) -> OauthClientId {
+        self.wish.client
+    }
+}
+
+fn put<K: Eq + Hash, T: OfClient>(
     all: &mut HashMap<K, Timed<T>>,
     key: K,
     value: T,
@@ -153,7 +179,60 @@ fn put<K: Eq + Hash, T>(
     if all.len() >= MOST {
         return Err(Full);
     }
+    if all.len() >= MOST_OF_CLIENT {
+        let client = value.client();
+        let is_its = |timed: &&Timed<T>| now < timed.until && timed.value.client() == client;
+        if all.values().filter(is_its).count() >= MOST_OF_CLIENT {
+            return Err(Full);
+        }
+    }
     let until = now.plus(life);
     all.insert(key, Timed { value, until });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::RawId;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn wish(client: u8) -> Wish {
+        Wish {
+            client: OauthClientId(RawId([client; 12])),
+            redirect_uri: "https://shop.example/cb".to_owned(),
+            redirect_was_named: true,
+            scopes: Scopes::default(),
+            state: None,
+            challenge: None,
+            proof_key: None,
+        }
+    }
+
+    fn name(client: u8, n: usize) -> [u8; 32] {
+        let mut name = [client; 32];
+        name[..8].copy_from_slice(&n.to_be_bytes());
+        name
+    }
+
+    #[test]
+    fn no_client_takes_the_room_of_the_others() {
+        let waiting = Waiting::default();
+        let push = |client, n, now| waiting.push(name(client, n), wish(client), now).is_ok();
+        let open = |client, n, now| {
+            let opened = waiting.open(name(client, n), wish(client), None, now);
+            opened.is_ok()
+        };
+        for n in 0..MOST_OF_CLIENT {
+            assert!(push(1, n, NOW) && open(1, n, NOW), "{n}");
+        }
+        assert!(!push(1, MOST_OF_CLIENT, NOW) && !open(1, MOST_OF_CLIENT, NOW));
+        assert!(push(2, 0, NOW) && open(2, 0, NOW));
+        waiting.withdraw(&name(1, 0));
+        assert!(push(1, MOST_OF_CLIENT, NOW));
+        // What is over takes no room.
+        assert!(push(1, 0, NOW.plus(PUSHED_LIFE)) && open(1, 0, NOW.plus(OPEN_LIFE)));
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_auth::{Dialect, PermissionSet, Role, SigningPolicy};
 use strongroom_testkit::holder::Holder;
-use strongroom_testkit::tenant::{Tenant, fresh, texts};
+use strongroom_testkit::tenant::{Tenant, fresh, payout, texts};
 
 use crate::{Plain, refused, server};
 
@@ -232,4 +232,30 @@ fn others_have_to_agree_where_a_policy_says_so() {
         .header("Approval-Id", waiting.id());
     let made = again.json(&body).send().expect(201);
     assert!(made.field("client_secret").starts_with("cs_test_"));
+}
+
+/// SECURITY: who knows its secret can ask as the client does: he is no second pair of eyes for it.
+#[test]
+fn who_rotates_a_secret_does_not_approve_what_the_client_asks_for() {
+    let server = server();
+    let acme = Tenant::found(&server);
+    let mut client = Plain::registered(&acme, "classic", "client_secret_post", &["write"]);
+    let (from, to) = (acme.funded("master", 10_000), acme.wallet("operating"));
+    let threshold = json!({ "amount": 1_000, "currency": "PHP" });
+    let policy = json!({ "act": "payout", "approvals": 1, "threshold": threshold });
+    acme.post("/v1/approval-policies", &policy).expect(201);
+    let other = acme.key(Role::Owner);
+    let roll = format!("/v1/oauth/clients/{}/rotate-secret", client.id);
+    let rolled = server.request("POST", &roll).bearer(&other.text);
+    let rolled = rolled.idempotent("roll").json(&json!({})).send();
+    client.secret = rolled.expect(200).field("client_secret");
+    let token = client.token(&server);
+    let asked = server.request("POST", "/v1/payouts").bearer(&token);
+    let asked = asked.idempotent("pay").json(&payout(&from, &to, 5_000));
+    let waiting = asked.send().expect(202);
+    let approve = format!("/v1/approvals/{}/approve", waiting.id());
+    let agreed = server.request("POST", &approve).bearer(&other.text);
+    let vote = json!({ "hash": waiting.field("hash") });
+    let agreed = agreed.idempotent("vote").json(&vote).send();
+    agreed.refused(403, "same_person");
 }

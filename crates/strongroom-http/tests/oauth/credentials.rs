@@ -298,3 +298,44 @@ fn failures_are_counted_like_those_with_keys() {
     let account = server.request("GET", "/v1/account").bearer(&viewer.text);
     account.send().expect(200);
 }
+
+/// SECURITY: everybody knows the id of a client that shows nothing: it is his network that he spends.
+#[test]
+fn who_has_nothing_to_show_is_counted_by_his_network() {
+    let mut settings = crate::settings();
+    settings.edge.unauthenticated_limit = 3;
+    let server = strongroom_testkit::server::TestServer::start(settings);
+    let acme = Tenant::found(&server);
+    let open = crate::walk::app(&acme, "oauth21", "none", &["read"]);
+    for _ in 0..3 {
+        refused(&open.refreshes("made up"), 400, "invalid_grant");
+    }
+    let reply = open.refreshes("made up");
+    refused(&reply, 429, "temporarily_unavailable");
+    assert!(reply.header("retry-after").is_some());
+}
+
+#[test]
+fn bodies_are_small_and_those_that_cannot_be_read_are_counted() {
+    let mut settings = crate::settings();
+    settings.edge.unauthenticated_limit = 3;
+    let server = strongroom_testkit::server::TestServer::start(settings);
+    let acme = Tenant::found(&server);
+    let client = Plain::registered(&acme, "classic", "client_secret_post", &["read"]);
+    let long = "a".repeat(64 << 10);
+    let sends = |target: &str, body: &str| {
+        let request = server.request("POST", target);
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request.body(body).send()
+    };
+    refused(&sends("/oauth/par", &long), 400, "invalid_request");
+    refused(
+        &sends("/oauth/token", &format!("{long}a")),
+        413,
+        "invalid_request",
+    );
+    refused(&sends("/oauth/revoke", "a=1&a=2"), 400, "invalid_request");
+    let reply = sends("/oauth/introspect", "a=1&a=2");
+    refused(&reply, 429, "temporarily_unavailable");
+    client.opens(&server).expect(200);
+}

@@ -5,7 +5,9 @@ use std::sync::Barrier;
 use serde_json::json;
 use strongroom_testkit::tenant::{Tenant, texts};
 
-use crate::walk::{App, CALLBACK, PASSWORD, allow, answer, app, parameter, person, query, sign_in};
+use crate::walk::{
+    App, CALLBACK, PASSWORD, allow, answer, app, form, parameter, person, query, sign_in, ticket,
+};
 use crate::{ORIGIN, permissions, refused, server};
 
 #[test]
@@ -115,6 +117,62 @@ fn a_token_holds_no_more_than_the_person_and_ends_with_him() {
     acme.post(&end, &json!({})).expect(200);
     by("GET", "/v1/wallets").send().refused(401, "unauthorized");
     refused(&shop.refreshes(&refresh), 400, "invalid_grant");
+}
+
+#[test]
+fn what_a_client_may_not_have_any_more_its_tokens_of_people_lose() {
+    let server = server();
+    let acme = Tenant::found(&server);
+    let ana = person(&acme, "admin");
+    let shop = app(&acme, "oauth21", "none", &["read", "admin"]);
+    let given = shop.redeems(&shop.code(&ana, &[]), &[]).expect(200);
+    let token = given.field("access_token");
+    let makes = || {
+        let request = server.request("POST", "/v1/wallets").bearer(&token);
+        request.json(&json!({ "type": "master" })).send()
+    };
+    makes().expect(201);
+    let code = shop.code(&ana, &[]);
+    let narrow = |scope: &str| {
+        let request = acme.request("PATCH", &format!("/v1/oauth/clients/{}", shop.id));
+        request.json(&json!({ "scopes": [scope] })).send()
+    };
+    narrow("read").expect(200);
+    makes().refused(403, "permission_denied");
+    let wallets = server.request("GET", "/v1/wallets").bearer(&token);
+    wallets.send().expect(200);
+    let other = shop.redeems(&code, &[]).expect(200);
+    assert_eq!(other.field("scope"), "read");
+    let next = shop.refreshes(&given.field("refresh_token")).expect(200);
+    assert_eq!(next.field("scope"), "read");
+    narrow("webhooks").expect(200);
+    let refresh = next.field("refresh_token");
+    refused(&shop.refreshes(&refresh), 400, "invalid_scope");
+}
+
+#[test]
+fn nobody_allows_what_the_hours_of_his_role_forbid() {
+    let server = server();
+    let acme = Tenant::found(&server);
+    // It is 08:00 in Manila.
+    let hours =
+        json!({ "days": [], "from": "08:00", "until": "08:01", "time_zone": "Asia/Manila" });
+    let role = json!({
+        "name": "Early",
+        "permissions": ["read:account"],
+        "conditions": { "hours": hours },
+    });
+    let role = acme.post("/v1/roles", &role).expect(201).id();
+    let ana = person(&acme, &role);
+    let shop = app(&acme, "oauth21", "none", &["read"]);
+    shop.redeems(&shop.code(&ana, &[]), &[]).expect(200);
+    let page = server.get(&shop.asks(&[])).expect(200);
+    let asked = sign_in(&server, &page, &ana.email, PASSWORD, "").expect(200);
+    server.clock.advance(60_000);
+    let ticket = ticket(&asked);
+    let refused = form(&server, &[("ticket", &ticket), ("answer", "allow")]).expect(403);
+    assert!(refused.text().contains("not allowed now"));
+    assert_eq!(acme.all("/v1/audit-logs?action=condition_refused").len(), 1);
 }
 
 #[test]

@@ -184,6 +184,12 @@ fn fapi_a_client_is_confidential_and_goes_back_by_https() {
     refuse("jwks", json!({ "keys": [{ "kty": "oct", "k": "AAAA" }] }));
     refuse("grant_types", json!(["password"]));
     refuse("grant_types", json!(["refresh_token"]));
+    let client = crate::walk::fapi(&acme, Holder::p256(), &["read"]);
+    for address in ["http://127.0.0.1/cb", "org.example.app:/cb"] {
+        let change = acme.request("PATCH", &format!("/v1/oauth/clients/{}", client.id));
+        let change = change.json(&json!({ "redirect_uris": [CALLBACK, address] }));
+        change.send().refused(422, "invalid_field");
+    }
     let told = server
         .get("/.well-known/oauth-authorization-server")
         .expect(200)

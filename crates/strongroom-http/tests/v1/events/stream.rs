@@ -10,6 +10,7 @@ use strongroom_testkit::exchange::Outgoing;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::Tenant;
 
+use crate::v1::roles::{bound, holder};
 use crate::v1::tenant;
 
 /// An open stream.
@@ -239,6 +240,25 @@ fn a_stream_ends_with_its_key() {
     let mut stream = Stream::open(&request);
     acme.post(&format!("/v1/api-keys/{}/revoke", key.id), &json!({}))
         .expect(200);
+    acme.pay_bank(&from, 5).expect(201);
+    while let Some(came) = stream.next() {
+        assert!(!came.event.starts_with("payout"), "{came:?}");
+    }
+}
+
+#[test]
+fn a_stream_ends_with_the_hours_of_its_role() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let from = acme.funded("master", 100);
+    // It is 08:00 in Manila.
+    let hours =
+        json!({ "days": [], "from": "08:00", "until": "08:01", "time_zone": "Asia/Manila" });
+    let role = bound(&acme, &["read:events"], &json!({ "hours": hours }));
+    let key = holder(&acme, &role);
+    let request = server.request("GET", "/v1/events/stream").bearer(&key.text);
+    let mut stream = Stream::open(&request);
+    server.clock.advance(60_000);
     acme.pay_bank(&from, 5).expect(201);
     while let Some(came) = stream.next() {
         assert!(!came.event.starts_with("payout"), "{came:?}");
