@@ -111,8 +111,10 @@ fn every_guarded_route_needs_its_permission() {
         let verb = route.verb.as_str();
         let seen = match route.xml {
             true => {
-                let kind = ("content-type", "application/xml".to_owned());
-                server.send(request(verb, &path, &[bearer(&key), kind], body))
+                let mut request = request(verb, &path, &[bearer(&key)], body);
+                let kind = hyper::header::HeaderValue::from_static("application/xml");
+                request.headers_mut().insert("content-type", kind);
+                server.send(request)
             }
             false => server.write(verb, &key, &path, body),
         };
