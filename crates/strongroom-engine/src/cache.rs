@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use strongroom_domain::record::Record;
-use strongroom_types::id::AnyId;
+use strongroom_types::id::{AnyId, RawId};
 use strongroom_types::time::Timestamp;
 
 /// A record's newest version.
@@ -21,7 +21,7 @@ type Key = (u32, AnyId);
 
 pub(crate) struct Cache {
     slots: HashMap<Key, Slot, foldhash::fast::RandomState>,
-    /// Known not to exist, for this batch.
+    /// Known not to exist, for this batch; of what there is one of in some books, until it does.
     absent: HashSet<Key>,
     limit: usize,
 }
@@ -57,9 +57,10 @@ impl Cache {
         self.slots.remove(&key);
     }
 
-    /// Ends a batch: forgets what was absent, and everything when there is too much.
+    /// Ends a batch: forgets what was absent, and everything when there is too much. What every command of some books asks
+    /// for – policies, schedules – is not looked up for each batch where there is none: of those there are few.
     pub fn settle(&mut self) {
-        self.absent.clear();
+        self.absent.retain(|(_, id)| id.raw == RawId::ZERO);
         if self.slots.len() > self.limit {
             self.slots.clear();
         }
@@ -69,5 +70,27 @@ impl Cache {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.absent.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_absent_is_looked_up_again_but_what_there_is_one_of() {
+        let mut cache = Cache::new(10);
+        let key = |kind, raw| (7, AnyId { kind, raw });
+        let only = key(Kind::ApprovalPolicy, RawId::ZERO);
+        let other = key(Kind::Wallet, RawId([1; 12]));
+        cache.put_absent(only);
+        cache.put_absent(other);
+        assert!(cache.knows(only) && cache.knows(other));
+        cache.settle();
+        assert!(cache.knows(only) && !cache.knows(other));
+        cache.clear();
+        assert!(!cache.knows(only));
     }
 }
