@@ -293,7 +293,9 @@ mod tests {
             networks: vec![Range::parse("10.0.0.0/8").unwrap()],
             ..Conditions::default()
         };
-        let admit = |address: &str| inside.admit(Timestamp(0), address.parse::<IpNet>().unwrap());
+        let admit = |address: &str| {
+            inside.admit(Timestamp(0), address.parse::<std::net::IpAddr>().unwrap())
+        };
         assert_eq!(admit("10.1.2.3"), Ok(()));
         assert_eq!(admit("192.0.2.1"), Err(Condition::Networks));
     }
