@@ -1,7 +1,5 @@
 //! The signature base: what is signed (RFC 9421, 2.5).
 
-use sfv::{InnerList, ListSerializer};
-
 use crate::component::Component;
 use crate::fault::Fault;
 use crate::message::Message;
@@ -12,31 +10,35 @@ use crate::read::Signed;
 /// # Errors
 /// [`Fault`] when the message lacks something that is covered.
 pub fn base(signed: &Signed, message: &Message<'_>) -> Result<String, Fault> {
-    over(&signed.covers, &signed.list, message)
+    over(&signed.covers, &signed.written, message)
 }
 
+/// The same, of the components and of what `Signature-Input` says of them.
 pub(crate) fn over(
     covers: &[Component],
-    list: &InnerList,
+    written: &str,
     message: &Message<'_>,
 ) -> Result<String, Fault> {
-    let mut text = String::with_capacity(512);
+    let mut text = String::with_capacity(512 + written.len());
     for component in covers {
         component.write(&mut text);
         text.push_str(": ");
-        text.push_str(&component.value(message)?);
+        component.write_value(message, &mut text)?;
         text.push('\n');
     }
     text.push_str("\"@signature-params\": ");
-    text.push_str(&parameters(list));
+    text.push_str(written);
     Ok(text)
 }
 
-/// The member of `Signature-Input` in the one form it has.
-pub(crate) fn parameters(list: &InnerList) -> String {
-    let mut serializer = ListSerializer::new();
-    let mut inner = serializer.inner_list();
-    inner.items(&list.items);
-    inner.finish().parameters(&list.params);
-    serializer.finish().unwrap_or_default()
+/// The list of components in the one form it has, before its parameters.
+pub(crate) fn listed(covers: &[Component], out: &mut String) {
+    out.push('(');
+    for (place, component) in covers.iter().enumerate() {
+        if place > 0 {
+            out.push(' ');
+        }
+        component.write(out);
+    }
+    out.push(')');
 }

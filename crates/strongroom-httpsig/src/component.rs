@@ -2,20 +2,19 @@
 
 use std::borrow::Cow;
 
-use sfv::{BareItem, FieldType as _, Item, ItemSerializer, Key, KeyRef, StringRef};
-
 use crate::fault::Fault;
+use crate::field::{self, Item};
 use crate::message::Message;
 
 /// The identifier of a component: its name, and of one query parameter that one's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
-    name: String,
+    name: Cow<'static, str>,
     parameter: Option<String>,
 }
 
-/// The one parameter that a component may have here.
-const NAME: &KeyRef = KeyRef::constant("name");
+/// A component of the value of one parameter of the query.
+const QUERY_PARAMETER: &str = "@query-param";
 
 /// Names that begin with `@` and that a request has.
 const DERIVED: [&str; 7] = [
@@ -32,35 +31,32 @@ impl Component {
     /// A component without parameters, by its name in lower case.
     pub fn named(name: &str) -> Component {
         Component {
-            name: name.to_owned(),
+            name: Cow::Owned(name.to_owned()),
             parameter: None,
         }
     }
 
-    pub(crate) fn read(item: &Item) -> Result<Component, Fault> {
-        let name = item.bare_item.as_string().map(StringRef::as_str);
-        let name = name.ok_or_else(|| Fault::NoName(item.serialize()))?;
-        let unknown = || Fault::Unknown(item.serialize());
-        let mut parameters = item.params.iter();
-        let parameter = match (name, parameters.next()) {
-            ("@query-param", Some((key, value))) if key.as_str() == "name" => {
-                Some(value.as_string().ok_or_else(unknown)?.as_str().to_owned())
+    pub(crate) fn read(item: &Item<'_>) -> Result<Component, Fault> {
+        let name = item.text().ok_or_else(|| Fault::NoName(item.written()))?;
+        let unknown = || Fault::Unknown(item.written());
+        let (name, parameter) = match (name, item.parameters.each.as_slice()) {
+            (QUERY_PARAMETER, [(key, value)]) if key.as_str() == "name" => {
+                let of = field::text(value).ok_or_else(unknown)?;
+                (Cow::Borrowed(QUERY_PARAMETER), Some(of.to_owned()))
             }
-            ("@query-param", _) => return Err(unknown()),
-            (_, None) => None,
-            (_, Some(_)) => return Err(unknown()),
+            (name, []) => (known(name).ok_or_else(unknown)?, None),
+            (_, _) => return Err(unknown()),
         };
-        let is_known = match name.strip_prefix('@') {
-            Some("query-param") => true,
-            Some(_) => DERIVED.contains(&name),
-            None => is_field_name(name),
-        };
-        match is_known && parameters.next().is_none() {
-            true => Ok(Component {
-                name: name.to_owned(),
-                parameter,
-            }),
-            false => Err(unknown()),
+        Ok(Component { name, parameter })
+    }
+
+    /// Whether it has a form at all: its name is one, and its parameter visible ASCII.
+    pub(crate) fn is_writable(&self) -> bool {
+        match &self.parameter {
+            Some(of) => {
+                self.name == QUERY_PARAMETER && of.bytes().all(|b| matches!(b, b' '..=b'~'))
+            }
+            None => known(&self.name).is_some(),
         }
     }
 
@@ -76,55 +72,56 @@ impl Component {
         identifier
     }
 
-    /// Appends the identifier; nothing of a name that is none.
+    /// Appends the identifier.
     pub(crate) fn write(&self, out: &mut String) {
-        let Ok(name) = StringRef::from_str(&self.name) else {
-            return;
-        };
-        let name = ItemSerializer::with_buffer(out).bare_item(name);
-        let parameter = self.parameter.as_deref().map(StringRef::from_str);
-        if let Some(Ok(parameter)) = parameter {
-            name.parameter(NAME, parameter);
+        quoted(&self.name, out);
+        if let Some(of) = &self.parameter {
+            out.push_str(";name=");
+            quoted(of, out);
         }
     }
 
-    pub(crate) fn item(&self) -> Option<Item> {
-        let mut item = Item::new(string(&self.name)?);
-        if let Some(parameter) = &self.parameter {
-            let key = Key::from_string("name".to_owned()).ok()?;
-            item.params.insert(key, string(parameter)?);
-        }
-        Some(item)
-    }
-
-    /// Its value in a message.
-    pub(crate) fn value<'a>(&self, message: &Message<'a>) -> Result<Cow<'a, str>, Fault> {
+    /// Appends its value in a message.
+    pub(crate) fn write_value(&self, message: &Message<'_>, out: &mut String) -> Result<(), Fault> {
         let no_origin = || Fault::NoOrigin(self.identifier());
-        let value = match self.name.as_str() {
-            "@method" => Cow::Borrowed(message.method),
-            "@request-target" => Cow::Borrowed(message.target),
-            "@path" => Cow::Borrowed(match message.path() {
+        let before = out.len();
+        match self.name.as_ref() {
+            "@method" => out.push_str(message.method),
+            "@request-target" => out.push_str(message.target),
+            "@path" => out.push_str(match message.path() {
                 "" => "/",
                 path => path,
             }),
-            "@query" => Cow::Owned(format!("?{}", message.query().unwrap_or_default())),
-            "@scheme" => Cow::Owned(message.scheme().ok_or_else(no_origin)?.to_ascii_lowercase()),
-            "@authority" => Cow::Owned(message.authority().ok_or_else(no_origin)?),
-            "@target-uri" => {
-                let origin = message.origin.ok_or_else(no_origin)?;
-                Cow::Owned(format!("{origin}{}", message.target))
+            "@query" => out.extend(["?", message.query().unwrap_or_default()]),
+            "@scheme" => {
+                out.push_str(&message.scheme().ok_or_else(no_origin)?.to_ascii_lowercase())
             }
-            "@query-param" => Cow::Owned(self.query_parameter(message)?),
-            field => joined(&message.fields.lines(field))
-                .ok_or_else(|| Fault::Absent(self.identifier()))?,
-        };
-        match value
-            .bytes()
-            .all(|byte| matches!(byte, b' '..=b'~' | b'\t'))
-        {
-            true => Ok(value),
+            "@authority" => out.push_str(&message.authority().ok_or_else(no_origin)?),
+            "@target-uri" => out.extend([message.origin.ok_or_else(no_origin)?, message.target]),
+            QUERY_PARAMETER => out.push_str(&self.query_parameter(message)?),
+            field => match message.fields.lines(field).as_slice() {
+                [] => return Err(Fault::Absent(self.identifier())),
+                lines => self.join(lines, out)?,
+            },
+        }
+        let value = out.as_bytes().get(before..).unwrap_or_default();
+        match value.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
+            true => Ok(()),
             false => Err(Fault::Unprintable(self.identifier())),
         }
+    }
+
+    /// Appends the lines of a field, each without the spaces around it, as one value.
+    fn join(&self, lines: &[&[u8]], out: &mut String) -> Result<(), Fault> {
+        for (place, line) in lines.iter().enumerate() {
+            if place > 0 {
+                out.push_str(", ");
+            }
+            let text = std::str::from_utf8(line);
+            let text = text.map_err(|_| Fault::Unprintable(self.identifier()))?;
+            out.push_str(text.trim_matches([' ', '\t']));
+        }
+        Ok(())
     }
 
     /// The one value of a query parameter (RFC 9421, 2.2.8). One that stands twice cannot be covered by its name.
@@ -143,9 +140,25 @@ impl Component {
     }
 }
 
-fn string(text: &str) -> Option<BareItem> {
-    let text = sfv::String::from_string(text.to_owned()).ok()?;
-    Some(BareItem::String(text))
+/// The name of a component that needs no parameter; nothing where there is none of this name.
+fn known(name: &str) -> Option<Cow<'static, str>> {
+    if let Some(derived) = DERIVED.into_iter().find(|derived| *derived == name) {
+        return Some(Cow::Borrowed(derived));
+    }
+    is_field_name(name).then(|| Cow::Owned(name.to_owned()))
+}
+
+/// Appends a text between quotes, as structured fields have it (RFC 9651, 4.1.6).
+pub(crate) fn quoted(text: &str, out: &mut String) {
+    out.push('"');
+    match text.contains(['"', '\\']) {
+        false => out.push_str(text),
+        true => text.chars().for_each(|letter| match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            other => out.push(other),
+        }),
+    }
+    out.push('"');
 }
 
 fn is_field_name(name: &str) -> bool {
@@ -153,22 +166,6 @@ fn is_field_name(name: &str) -> bool {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&byte)
     };
     !name.is_empty() && name.bytes().all(is_token)
-}
-
-/// The lines of a field, each without the spaces around it, as one value; nothing where there are none.
-fn joined<'a>(lines: &[&'a [u8]]) -> Option<Cow<'a, str>> {
-    let trimmed = |line: &&'a [u8]| match String::from_utf8_lossy(line) {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches([' ', '\t'])),
-        Cow::Owned(text) => Cow::Owned(text.trim_matches([' ', '\t']).to_owned()),
-    };
-    match lines {
-        [] => None,
-        [line] => Some(trimmed(line)),
-        lines => {
-            let lines: Vec<Cow<'_, str>> = lines.iter().map(trimmed).collect();
-            Some(Cow::Owned(lines.join(", ")))
-        }
-    }
 }
 
 /// As forms are read: `+` is a space, `%` begins a byte.

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sfv::{Dictionary, ListEntry, Parser};
 use strongroom_crypto::{equal, sha256, sha512};
 
 use crate::fault::Fault;
+use crate::field::{Dictionary, joined};
 
 /// What `Content-Digest` says of a content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ impl Digests {
     /// # Errors
     /// [`Fault`] when it is no dictionary, or a digest of a known kind has another length.
     pub fn read(lines: &[&[u8]]) -> Result<Digests, Fault> {
-        let parsed = Parser::new(&lines.join(&b", "[..])).parse::<Dictionary>();
-        let members = parsed.map_err(|error| Fault::Malformed(FIELD, error.index()))?;
+        let line = joined(lines);
+        let members = Dictionary::read(FIELD, &line)?;
         Ok(Digests {
             sha256: member(&members, "sha-256")?,
             sha512: member(&members, "sha-512")?,
@@ -52,15 +52,13 @@ pub fn of(content: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(sha256(&[content])))
 }
 
-fn member<const N: usize>(members: &Dictionary, name: &str) -> Result<Option<[u8; N]>, Fault> {
+fn member<const N: usize>(members: &Dictionary<'_>, name: &str) -> Result<Option<[u8; N]>, Fault> {
     let Some(member) = members.get(name) else {
         return Ok(None);
     };
-    let bytes = match member {
-        ListEntry::Item(item) => item.bare_item.as_byte_sequence(),
-        ListEntry::InnerList(_) => None,
-    };
-    let exact = bytes.and_then(|bytes| <[u8; N]>::try_from(bytes).ok());
+    let exact = member
+        .bytes()
+        .and_then(|bytes| <[u8; N]>::try_from(bytes).ok());
     let kind = "a digest of its length, in base64 between colons";
     match (exact, N) {
         (Some(digest), _) => Ok(Some(digest)),

@@ -9,6 +9,8 @@ pub enum Fault {
     HalfSigned(&'static str),
     /// A field is no dictionary; the byte where it ends to be one, if there is such.
     Malformed(&'static str, Option<usize>),
+    /// More members, items or parameters of one thing in a field than this.
+    TooMany(&'static str, usize),
     /// No member in either field, or too many.
     Count,
     /// A label in one field that the other lacks.
@@ -47,6 +49,9 @@ impl fmt::Display for Fault {
             }
             Fault::Malformed(field, None) => {
                 write!(f, "`{field}` is no dictionary of structured fields")
+            }
+            Fault::TooMany(field, most) => {
+                write!(f, "`{field}` holds more than {most} of one thing")
             }
             Fault::Count => f.write_str("between one and eight signatures can be sent"),
             Fault::Unpaired(label) => {

@@ -8,6 +8,7 @@ mod base;
 mod component;
 pub mod digest;
 mod fault;
+mod field;
 mod key;
 mod message;
 mod read;

@@ -1,9 +1,11 @@
 //! `Signature-Input` and `Signature`, taken apart (RFC 9421, 4).
 
-use sfv::{BareItem, Dictionary, InnerList, ListEntry, Parser, StringRef};
+use sfv::{ItemSerializer, KeyRef};
 
+use crate::base::listed;
 use crate::component::Component;
 use crate::fault::Fault;
+use crate::field::{self, Dictionary, List, Member, Value, joined};
 use crate::message::Fields;
 
 /// Signatures on one message.
@@ -18,7 +20,7 @@ pub struct Signed {
     /// The signature's bytes.
     pub signature: Vec<u8>,
     /// The member of `Signature-Input`, as a base has it.
-    pub(crate) list: InnerList,
+    pub(crate) written: String,
 }
 
 /// What a signature says of itself.
@@ -52,40 +54,30 @@ pub fn read(fields: &dyn Fields) -> Result<Vec<Signed>, Fault> {
         (false, true) => return Err(Fault::HalfSigned("Signature")),
         (false, false) => {}
     }
-    let inputs = dictionary("Signature-Input", &inputs)?;
-    let signatures = dictionary("Signature", &signatures)?;
-    if let Some(label) = signatures.keys().find(|label| !inputs.contains_key(*label)) {
+    let (inputs, signatures) = (joined(&inputs), joined(&signatures));
+    let inputs = Dictionary::read("Signature-Input", &inputs)?;
+    let signatures = Dictionary::read("Signature", &signatures)?;
+    let is_unpaired = |(label, _): &&(&KeyRef, Member<'_>)| inputs.get(label.as_str()).is_none();
+    if let Some((label, _)) = signatures.members.iter().find(is_unpaired) {
         return Err(Fault::Unpaired(label.to_string()));
     }
-    if !(1..=MOST).contains(&inputs.len()) {
+    if !(1..=MOST).contains(&inputs.members.len()) {
         return Err(Fault::Count);
     }
-    let each = inputs.into_iter().map(|(label, input)| {
-        let label = label.to_string();
-        let signature = signatures
-            .get(label.as_str())
-            .ok_or(Fault::Unpaired(label.clone()))?;
-        signed(label, input, signature)
+    let each = inputs.members.iter().map(|(label, input)| {
+        let signature = signatures.get(label.as_str());
+        let signature = signature.ok_or_else(|| Fault::Unpaired(label.to_string()))?;
+        signed(label.as_str(), input, signature)
     });
     each.collect()
 }
 
-fn dictionary(name: &'static str, lines: &[&[u8]]) -> Result<Dictionary, Fault> {
-    let parsed = Parser::new(&lines.join(&b", "[..])).parse::<Dictionary>();
-    parsed.map_err(|error| Fault::Malformed(name, error.index()))
-}
-
-fn signed(label: String, input: ListEntry, signature: &ListEntry) -> Result<Signed, Fault> {
-    let ListEntry::InnerList(list) = input else {
-        return Err(Fault::NoList(label));
+fn signed(label: &str, input: &Member<'_>, signature: &Member<'_>) -> Result<Signed, Fault> {
+    let Member::List(list) = input else {
+        return Err(Fault::NoList(label.to_owned()));
     };
-    let bytes = match signature {
-        ListEntry::Item(item) => item.bare_item.as_byte_sequence(),
-        ListEntry::InnerList(_) => None,
-    };
-    let Some(bytes) = bytes.map(<[u8]>::to_vec) else {
-        return Err(Fault::NoBytes(label));
-    };
+    let bytes = signature.bytes();
+    let bytes = bytes.ok_or_else(|| Fault::NoBytes(label.to_owned()))?;
     let mut covers = Vec::with_capacity(list.items.len());
     for item in &list.items {
         let component = Component::read(item)?;
@@ -95,17 +87,32 @@ fn signed(label: String, input: ListEntry, signature: &ListEntry) -> Result<Sign
         covers.push(component);
     }
     Ok(Signed {
-        parameters: parameters(&list)?,
-        label,
+        parameters: parameters(list)?,
+        label: label.to_owned(),
+        written: written(&covers, list),
         covers,
-        signature: bytes,
-        list,
+        signature: bytes.to_vec(),
     })
 }
 
-fn parameters(list: &InnerList) -> Result<Parameters, Fault> {
+/// A member of `Signature-Input` in the one form it has.
+fn written(covers: &[Component], list: &List<'_>) -> String {
+    let mut text = String::with_capacity(256);
+    listed(covers, &mut text);
+    for (key, value) in &list.parameters.each {
+        text.push(';');
+        text.push_str(key.as_str());
+        if !matches!(value, Value::Boolean(true)) {
+            text.push('=');
+            let _ = ItemSerializer::with_buffer(&mut text).bare_item(value);
+        }
+    }
+    text
+}
+
+fn parameters(list: &List<'_>) -> Result<Parameters, Fault> {
     let mut read = Parameters::default();
-    for (key, value) in &list.params {
+    for (key, value) in &list.parameters.each {
         match key.as_str() {
             "created" => read.created = Some(seconds("created", value)?),
             "expires" => read.expires = Some(seconds("expires", value)?),
@@ -120,16 +127,18 @@ fn parameters(list: &InnerList) -> Result<Parameters, Fault> {
     Ok(read)
 }
 
-fn seconds(name: &'static str, value: &BareItem) -> Result<i64, Fault> {
-    let seconds = value.as_integer().map(i64::from);
+fn seconds(name: &'static str, value: &Value<'_>) -> Result<i64, Fault> {
+    let seconds = match value {
+        Value::Integer(seconds) => Some(i64::from(*seconds)),
+        _ => None,
+    };
     let kind = "an integer: seconds since 1970";
     seconds
         .filter(|s| *s >= 0)
         .ok_or(Fault::Parameter(name, kind))
 }
 
-fn text(name: &'static str, value: &BareItem) -> Result<String, Fault> {
-    let text = value.as_string().map(StringRef::as_str);
-    let text = text.ok_or(Fault::Parameter(name, "a string between quotes"))?;
+fn text(name: &'static str, value: &Value<'_>) -> Result<String, Fault> {
+    let text = field::text(value).ok_or(Fault::Parameter(name, "a string between quotes"))?;
     Ok(text.to_owned())
 }

@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sfv::{BareItem, InnerList, Integer, Key};
+use sfv::KeyRef;
 
-use crate::base::{over, parameters};
-use crate::component::Component;
+use crate::base::{listed, over};
+use crate::component::{Component, quoted};
 use crate::fault::Fault;
 use crate::key::Signer;
 use crate::message::Message;
@@ -30,23 +30,27 @@ pub fn sign(
     said: &Parameters,
     signer: &Signer,
 ) -> Result<Made, Fault> {
-    Key::from_string(label.to_owned()).map_err(|_| Fault::NoName(label.to_owned()))?;
-    let items = covers.iter().map(|component| {
-        let name = || Fault::NoName(component.identifier());
-        component.item().ok_or_else(name)
-    });
-    let mut list = InnerList::new(items.collect::<Result<_, _>>()?);
-    write(&mut list, said)?;
-    let base = over(covers, &list, message)?;
+    KeyRef::from_str(label).map_err(|_| Fault::NoName(label.to_owned()))?;
+    if let Some(odd) = covers.iter().find(|component| !component.is_writable()) {
+        return Err(Fault::Unknown(odd.identifier()));
+    }
+    let mut written = String::with_capacity(256);
+    listed(covers, &mut written);
+    write(said, &mut written)?;
+    let base = over(covers, &written, message)?;
     let signature = STANDARD.encode(signer.sign(&base));
     Ok(Made {
-        signature_input: format!("{label}={}", parameters(&list)),
+        signature_input: format!("{label}={written}"),
         signature: format!("{label}=:{signature}:"),
         base,
     })
 }
 
-fn write(list: &mut InnerList, said: &Parameters) -> Result<(), Fault> {
+/// The largest integer of a structured field (RFC 9651, 3.3.1).
+const MOST: i64 = 999_999_999_999_999;
+
+/// Appends the parameters.
+fn write(said: &Parameters, out: &mut String) -> Result<(), Fault> {
     let Parameters {
         created,
         expires,
@@ -57,9 +61,10 @@ fn write(list: &mut InnerList, said: &Parameters) -> Result<(), Fault> {
     } = said;
     for (name, seconds) in [("created", created), ("expires", expires)] {
         let Some(seconds) = seconds else { continue };
-        let integer = Integer::try_from(*seconds);
-        let integer = integer.map_err(|_| Fault::Parameter(name, "seconds since 1970"))?;
-        insert(list, name, BareItem::Integer(integer))?;
+        if !(0..=MOST).contains(seconds) {
+            return Err(Fault::Parameter(name, "seconds since 1970"));
+        }
+        out.push_str(&format!(";{name}={seconds}"));
     }
     for (name, text) in [
         ("keyid", keyid),
@@ -68,15 +73,11 @@ fn write(list: &mut InnerList, said: &Parameters) -> Result<(), Fault> {
         ("tag", tag),
     ] {
         let Some(text) = text else { continue };
-        let string = sfv::String::from_string(text.clone());
-        let string = string.map_err(|_| Fault::Parameter(name, "visible ASCII"))?;
-        insert(list, name, BareItem::String(string))?;
+        if !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(Fault::Parameter(name, "visible ASCII"));
+        }
+        out.extend([";", name, "="]);
+        quoted(text, out);
     }
-    Ok(())
-}
-
-fn insert(list: &mut InnerList, name: &'static str, value: BareItem) -> Result<(), Fault> {
-    let key = Key::from_string(name.to_owned()).map_err(|_| Fault::Parameter(name, "a key"))?;
-    list.params.insert(key, value);
     Ok(())
 }
