@@ -121,4 +121,5 @@ def show(program, made, api, client):
     print(f"debugger: {NUMBERS} numbers and a code, {size} MB of the API process's memory: 0 hits; in the vault's: found")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -51,8 +51,12 @@ line() {
         tests debugger --package strongroom --test vaulted -- memory::
         [ -x target/debug/strongroom ] || cargo build --quiet --package strongroom
         python3 acceptance/protection/debugger.py "${STRONGROOM:-target/debug/strongroom}" "$folder"
+        tests sandbox --package strongroom-vaultd --test confined -- --nocapture
+        python3 acceptance/protection/sandbox.py "${STRONGROOM:-target/debug/strongroom}" "$folder"
         ;;
     transport)
+        need testssl testssl.sh
+        need pebble pebble
         acceptance/tls/run.sh ${STRONGROOM:+"$STRONGROOM"}
         tests transport --package strongroom --test tls
         ;;

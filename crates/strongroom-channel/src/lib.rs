@@ -3,7 +3,7 @@
 //!
 //! [`message`] is the whole vocabulary; [`link`] carries it, both ways at once; [`handoff`] passes sockets; [`gate`]
 //! tells, before a byte of a request is read, whose request it is; [`peer`] is the API's end, which comes back when the
-//! vault does; [`keys`] is what may be told of the vault's keys. Never here: a key, decisions, a store.
+//! vault does; [`keys`] is what may be told of the vault's keys, [`transit`] what of a request that is under way. Never here: a key, decisions, a store.
 
 pub mod gate;
 pub mod handoff;
@@ -12,6 +12,7 @@ pub mod link;
 pub mod message;
 pub mod peer;
 mod refuse;
+pub mod transit;
 
 pub use gate::{Gate, Side, Turn};
 pub use handoff::{Handed, Handoff};

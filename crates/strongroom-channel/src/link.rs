@@ -257,6 +257,9 @@ impl<R: AsyncRead + Unpin> Incoming<R> {
 async fn write(mut writer: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Frame>) {
     let mut together = Zeroizing::new(Vec::with_capacity(AT_ONCE));
     while let Some(frame) = queue.recv().await {
+        // What else runs now, such as the others whose commit this was, has its say first: one system call here, and one
+        // awakening there, for all of it.
+        tokio::task::yield_now().await;
         let mut next = Some(frame);
         while let Some(frame) = next.take() {
             if together.len() + frame.len() > AT_ONCE {

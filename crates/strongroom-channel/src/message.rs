@@ -14,6 +14,7 @@ use strongroom_types::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::keys::{Replaced, VaultKey};
+use crate::transit::{Digested, Holding, Verify};
 
 /// Bytes that are wiped when dropped. No `Debug`, no `Clone`.
 pub struct SecretBytes(pub Zeroizing<Vec<u8>>);
@@ -144,35 +145,6 @@ pub struct Response {
     pub headers: Vec<Header>,
     #[n(2)]
     pub body: SecretBytes,
-}
-
-/// A signature over a body that only the vault has seen.
-#[derive(Encode, Decode)]
-pub struct Verify {
-    #[n(0)]
-    pub visit: u64,
-    /// The key's signing secret, as a MAC key.
-    #[n(1)]
-    pub key: SecretBytes,
-    /// What may stand before the body.
-    #[n(2)]
-    pub prefixes: Vec<String>,
-    #[n(3)]
-    #[cbor(with = "minicbor::bytes")]
-    pub presented: [u8; 32],
-}
-
-/// Digests of a body that only the vault has seen.
-#[derive(Encode, Decode)]
-pub struct Digested {
-    #[n(0)]
-    pub visit: u64,
-    #[n(1)]
-    #[cbor(with = "minicbor::bytes")]
-    pub sha256: Option<Vec<u8>>,
-    #[n(2)]
-    #[cbor(with = "minicbor::bytes")]
-    pub sha512: Option<Vec<u8>>,
 }
 
 /// A sealed number, as the core may know it.
@@ -311,11 +283,7 @@ pub enum ToVault {
         #[n(0)]
         visit: u64,
         #[n(1)]
-        place: Place,
-        /// Whose pool of codes it waits in.
-        #[n(2)]
-        #[cbor(with = "minicbor::bytes")]
-        organization: [u8; 12],
+        holding: Holding,
     },
     /// Put a number into the answer of a request that is a reveal of it.
     #[n(3)]
@@ -390,6 +358,7 @@ pub enum ToVault {
     },
 }
 
+/// Also of a signature or digests: `Kept` says that they fit and what was kept, `Is` the one without the other.
 #[derive(Encode, Decode)]
 pub enum FromVault {
     #[n(0)]
@@ -461,7 +430,13 @@ pub enum ToApi {
 #[derive(Encode, Decode)]
 pub enum FromApi {
     #[n(0)]
-    Response(#[n(0)] Response),
+    Response {
+        #[n(0)]
+        response: Response,
+        /// What [`ToVault::Hold`] would ask before, of a request that is answered now.
+        #[n(40)]
+        hold: Option<Holding>,
+    },
     /// One for each, in their order.
     #[n(1)]
     Needed(#[n(0)] Vec<bool>),

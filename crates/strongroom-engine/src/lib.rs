@@ -72,7 +72,9 @@ pub use payer::{Bill, Payer};
 pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
 pub use reports::ReportScan;
-pub use rotation::{KeyLevel, KeyLine, KeyPolicy, KeyStatus, Rotated, StoredKey, ceremony_message};
+pub use rotation::{
+    KeyLevel, KeyLine, KeyPolicy, KeyStatus, RootsAge, Rotated, StoredKey, ceremony_message,
+};
 pub use start::{Settings, StartError, require_root};
 pub use view::{
     AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,

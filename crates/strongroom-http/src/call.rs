@@ -26,7 +26,7 @@ use crate::pay::Shown;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
-use crate::vaulted::Transit;
+use crate::transit::Transit;
 
 /// A future on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

@@ -39,8 +39,8 @@ use crate::route::{Authorized, Door, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
+use crate::transit::Transit;
 use crate::tripwire;
-use crate::vaulted::Transit;
 use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Origin, Visit};
 
 /// The longest path and query, in bytes.

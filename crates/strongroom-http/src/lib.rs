@@ -51,6 +51,7 @@ mod signed;
 mod table;
 mod throttle;
 mod tls_metrics;
+mod transit;
 mod tripwire;
 mod v1;
 mod vaulted;

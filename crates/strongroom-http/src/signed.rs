@@ -11,8 +11,9 @@ use strongroom_httpsig::Fields;
 use strongroom_types::time::Timestamp;
 
 use crate::problem::{EdgeCode, Problem};
-use crate::route::{Route, SignatureClass};
-use crate::vaulted::{self, Transit};
+use crate::route::{Door, Route, SignatureClass};
+use crate::transit::Transit;
+use crate::vaulted;
 
 /// Longest message shown back to a test-mode key, in characters.
 const SHOWN: usize = 4_096;
@@ -103,7 +104,10 @@ impl Asked<'_> {
         }
         let key = &self.credential.signing_key;
         let verified = match self.head.extensions.get::<Transit>() {
-            Some(transit) => transit.verify(request, key, self.now).await,
+            Some(transit) => {
+                let keeping = (key.as_ref(), self.books(transit));
+                transit.verify(request, keeping, self.now).await
+            }
             None => request.verify(key, self.now).map_err(Some),
         };
         verified.map_err(|fault| {
@@ -118,6 +122,16 @@ impl Asked<'_> {
         })
     }
 
+    /// The books that the number of a signed request goes to. SECURITY: nothing is kept for who may not make tokens.
+    fn books(&self, transit: &Transit) -> Option<u32> {
+        let may = match &self.route.door {
+            Door::Guarded(guard) => guard(self.credential).is_ok(),
+            _ => false,
+        };
+        let keeps = self.route.card && transit.has_number() && may;
+        keeps.then_some(self.credential.scope.number)
+    }
+
     /// By `Signature` (RFC 9421), and the digest that it covers (RFC 9530).
     async fn check_message(&self, message: &SignedMessage<'_>) -> Result<[u8; 32], Box<Refused>> {
         let proof = message.prove(self.credential, self.now);
@@ -127,7 +141,7 @@ impl Asked<'_> {
         };
         let is_content = match self.head.extensions.get::<Transit>() {
             Some(transit) => {
-                let asked = transit.has(digests).await;
+                let asked = transit.has(digests, self.books(transit)).await;
                 asked.map_err(|_| Box::new(vault_is_away()))?
             }
             None => digests.are_of(self.body),

@@ -14,21 +14,14 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use strongroom_auth::signing::{SignatureFault, SignedRequest};
 use strongroom_auth::{Caller, Credential, Permission};
+use strongroom_channel::VaultAway;
 use strongroom_channel::link::{Serve, decoded, encoded};
 use strongroom_channel::message::{
-    self, CardShape, Digested, FromApi, FromVault, Head, Header, Kept, Place, SecretBytes, ToApi,
-    ToVault, Verify, address, octets,
+    self, FromApi, FromVault, Head, Header, Place, SecretBytes, ToApi, ToVault, address, octets,
 };
-use strongroom_channel::{Vault, VaultAway};
-use strongroom_crypto::MacKey;
-use strongroom_domain::tokens::SealedCard;
 use strongroom_engine::{ReadFault, View};
-use strongroom_httpsig::digest::Digests;
 use strongroom_types::id::TokenId;
-use strongroom_types::mode::Scope;
-use strongroom_types::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::address::client_address;
@@ -40,133 +33,11 @@ use crate::parcel::Parcel;
 use crate::problem::{EdgeCode, Problem};
 use crate::respond::{Reply, always};
 use crate::route::Route;
+use crate::transit::Transit;
 use crate::visit::{Origin, Visit};
 
 /// What this process writes on a request that it passes on, and nobody else knows.
 const PASSED: &str = "strongroom-passed";
-
-/// A request whose card is in the vault.
-#[derive(Clone)]
-pub(crate) struct Transit {
-    pub vault: Vault,
-    visit: u64,
-    pub card: CardShape,
-    /// What stands for the number in the answer of a reveal.
-    pub marker: String,
-}
-
-impl Transit {
-    /// Has the number sealed and stored for a new token.
-    ///
-    /// # Errors
-    /// 503 while the vault is away.
-    pub async fn keep(&self, scope: &Scope) -> Result<SealedCard, Problem> {
-        let keep = ToVault::Keep {
-            visit: self.visit,
-            scope: scope.number,
-        };
-        let FromVault::Kept(kept) = self.vault.ask(&keep).await? else {
-            return Err(away());
-        };
-        let Kept {
-            id,
-            brand,
-            bin,
-            last4,
-            fingerprint,
-            digest,
-        } = kept;
-        Ok(SealedCard {
-            id,
-            brand,
-            bin,
-            last4,
-            fingerprint,
-            digest,
-            sealed: None,
-        })
-    }
-
-    /// Has the security code wait for the token's first authorization. Without it, if that fails: the token is made.
-    pub async fn hold(&self, scope: &Scope, token: TokenId) {
-        let hold = ToVault::Hold {
-            visit: self.visit,
-            place: place(scope, token),
-            organization: scope.organization.0.0,
-        };
-        if self.vault.ask(&hold).await.is_err() {
-            tracing::warn!("a security code was not kept: the vault went away");
-        }
-    }
-
-    /// Has the number put into the answer.
-    ///
-    /// # Errors
-    /// 404 when there is none, 503 while the vault is away.
-    pub async fn reveal(
-        &self,
-        scope: &Scope,
-        token: TokenId,
-        digest: [u8; 32],
-    ) -> Result<(), Problem> {
-        let reveal = ToVault::Reveal {
-            visit: self.visit,
-            place: place(scope, token),
-            digest,
-        };
-        match self.vault.ask(&reveal).await? {
-            FromVault::Done => Ok(()),
-            _ => Err(Problem::not_found()),
-        }
-    }
-
-    /// Has a signature checked over the body that only the vault has seen.
-    ///
-    /// # Errors
-    /// The fault, or `None` when the vault is away.
-    pub async fn verify(
-        &self,
-        request: &SignedRequest<'_>,
-        key: &MacKey,
-        now: Timestamp,
-    ) -> Result<[u8; 32], Option<SignatureFault>> {
-        let presented = request.presented(now).map_err(Some)?;
-        let verify = ToVault::Verify(Verify {
-            visit: self.visit,
-            key: SecretBytes(Zeroizing::new(key.expose().to_vec())),
-            prefixes: request.prefixes(),
-            presented,
-        });
-        match self.vault.ask(&verify).await {
-            Ok(FromVault::Is(true)) => Ok(presented),
-            Ok(_) => Err(Some(SignatureFault::Mismatch)),
-            Err(VaultAway) => Err(None),
-        }
-    }
-}
-
-impl Transit {
-    /// Has digests held against the body that only the vault has seen.
-    ///
-    /// # Errors
-    /// 503 while the vault is away.
-    pub async fn has(&self, digests: &Digests) -> Result<bool, VaultAway> {
-        let digested = ToVault::Digested(Digested {
-            visit: self.visit,
-            sha256: digests.sha256.map(|digest| digest.to_vec()),
-            sha512: digests.sha512.map(|digest| digest.to_vec()),
-        });
-        let answer = self.vault.ask(&digested).await?;
-        Ok(matches!(answer, FromVault::Is(true)))
-    }
-}
-
-pub(crate) fn place(scope: &Scope, token: TokenId) -> Place {
-    Place {
-        scope: scope.number,
-        token,
-    }
-}
 
 impl From<VaultAway> for Problem {
     fn from(_: VaultAway) -> Problem {
@@ -301,16 +172,18 @@ impl App {
             let mut response = self.plain(&problem);
             let closing = HeaderValue::from_static("close");
             response.headers_mut().insert(CONNECTION, closing);
-            return response_of(response).await.map(FromApi::Response);
+            let response = response_of(response).await?;
+            return Some(FromApi::Response {
+                response,
+                hold: None,
+            });
         }
-        head.extensions.insert(Transit {
-            vault,
-            visit,
-            card,
-            marker,
-        });
+        let transit = Transit::new(vault, visit, card, marker);
+        head.extensions.insert(transit.clone());
         let response = self.serve(origin, &head, &mut Parcel::passing(body)).await;
-        response_of(response).await.map(FromApi::Response)
+        let response = response_of(response).await?;
+        let hold = transit.held();
+        Some(FromApi::Response { response, hold })
     }
 
     /// SECURITY: a stolen key does not empty the vault before anybody looks.

@@ -23,8 +23,6 @@ use crate::writer::{Change, Writing};
 
 /// The books of the installation, under whose key requests are marked.
 pub(crate) const INSTALLATION: u32 = 0;
-/// Rows read at once.
-const PAGE: usize = 1_000;
 
 /// Why the vault cannot do what it was asked.
 #[derive(Debug)]
@@ -207,28 +205,6 @@ impl Cards {
         self.writing.apply(Change::Remove(place)).await
     }
 
-    /// Every number's row; sealed as it is.
-    ///
-    /// # Errors
-    /// [`VaultError`] of the store.
-    pub fn each(&self, each: &mut dyn FnMut(RecordRow)) -> Result<(), VaultError> {
-        Ok(self.reader().all_records(each)?)
-    }
-
-    /// Which numbers were stored before a time, in pages.
-    ///
-    /// # Errors
-    /// [`VaultError`] of the store.
-    pub fn older_than(&self, time: Timestamp) -> Result<Vec<Vec<Place>>, VaultError> {
-        let mut places = Vec::new();
-        self.each(&mut |row| {
-            if row.time < time.0 {
-                places.extend(sealed::place(&row));
-            }
-        })?;
-        Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
-    }
-
     /// What acquirers' connectors keep, beside the numbers.
     pub(crate) fn shelf(&self, clock: Clock) -> Result<VaultShelf, VaultError> {
         Ok(VaultShelf {
@@ -369,6 +345,7 @@ fn rows(cards: &Cards, scope: u32) -> Vec<RecordRow> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::walk;
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -414,8 +391,9 @@ mod tests {
         let found = cards.open_number(place, &first.digest).unwrap().unwrap();
         assert_eq!(found.expose(), "4242424242424242");
         assert!(cards.open_number(place, &second.digest).is_err());
-        assert_eq!(cards.older_than(NOW.plus(1)).unwrap().concat().len(), 3);
-        assert!(cards.older_than(NOW).unwrap().is_empty());
+        let older = walk::older_than(&cards, NOW.plus(1)).await.unwrap();
+        assert_eq!(older.concat().len(), 3);
+        assert!(walk::older_than(&cards, NOW).await.unwrap().is_empty());
         cards.remove(place).await.unwrap();
         assert!(cards.open_number(place, &first.digest).unwrap().is_none());
         cards.stop();

@@ -8,9 +8,9 @@ use std::sync::atomic::Ordering;
 use strongroom_acquirer::{Order, PaymentAnswer, RefundAnswer};
 use strongroom_channel::link::{Frame, decoded, encoded};
 use strongroom_channel::message::{
-    AcquirerSaid, Authorize, Digested, FromVault, Matter, Ordered, Place, SecretBytes, ToVault,
-    Verify,
+    AcquirerSaid, Authorize, FromVault, Matter, Ordered, Place, SecretBytes, ToVault,
 };
+use strongroom_channel::transit::{Digested, Holding, Verify};
 use strongroom_crypto::{MacKey, equal, sha256, sha512};
 use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
 use strongroom_types::currency::Currency;
@@ -22,6 +22,7 @@ use crate::cards::VaultError;
 use crate::front;
 use crate::replace;
 use crate::serve::Vault;
+use crate::visits::Visit;
 
 /// The most that may stand before a signed body.
 const MOST_PREFIXES: usize = 64;
@@ -45,14 +46,24 @@ pub(crate) async fn answer(vault: &Vault, guest: &Guest, question: &Frame) -> Fr
 
 async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultError> {
     match question {
-        ToVault::Keep { visit, scope } => keep(vault, visit, scope).await,
-        ToVault::Verify(verify) => Ok(FromVault::Is(verified(vault, &verify))),
-        ToVault::Digested(digested) => Ok(FromVault::Is(has_digests(vault, &digested))),
-        ToVault::Hold {
-            visit,
-            place,
-            organization,
-        } => Ok(hold(vault, visit, place, organization)),
+        ToVault::Keep { visit, scope } => {
+            let kept = keep(vault, visit, scope).await?;
+            Ok(kept.unwrap_or(FromVault::Refused))
+        }
+        ToVault::Verify(verify) => {
+            let fits = verified(vault, &verify);
+            told(vault, fits, (verify.visit, verify.keep)).await
+        }
+        ToVault::Digested(digested) => {
+            let fits = has_digests(vault, &digested);
+            told(vault, fits, (digested.visit, digested.keep)).await
+        }
+        ToVault::Hold { visit, holding } => {
+            if let Some(visit) = vault.visits().find(visit) {
+                hold(vault, &visit, holding);
+            }
+            Ok(FromVault::Done)
+        }
         ToVault::Reveal {
             visit,
             place,
@@ -81,7 +92,10 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
                 false => FromVault::Refused,
             })
         }
-        ToVault::Keys { scan } => replace::keys(vault.cards(), scan).map(FromVault::Keys),
+        ToVault::Keys { scan } => {
+            let keys = replace::keys(vault.cards(), scan).await?;
+            Ok(FromVault::Keys(keys))
+        }
         ToVault::ReplaceKeys { begin } => {
             let replacing = vault.cards().replacing();
             Ok(FromVault::Replaced(match begin {
@@ -96,15 +110,29 @@ fn published(vault: &Vault) -> FromVault {
     FromVault::EncryptionKeys(vault.cards().encryption().published(vault.now()))
 }
 
-async fn keep(vault: &Vault, visit: u64, scope: u32) -> Result<FromVault, VaultError> {
+/// Keeps the number that a request brought; nothing where it brought none.
+async fn keep(vault: &Vault, visit: u64, scope: u32) -> Result<Option<FromVault>, VaultError> {
     let Some(visit) = vault.visits().find(visit) else {
-        return Ok(FromVault::Refused);
+        return Ok(None);
     };
     let Some(number) = &visit.number else {
-        return Ok(FromVault::Refused);
+        return Ok(None);
     };
     let kept = vault.cards().keep(scope, number, vault.now()).await?;
-    Ok(FromVault::Kept(kept))
+    Ok(Some(FromVault::Kept(kept)))
+}
+
+/// Whether a request is whose it says, and what was kept of it then. SECURITY: of one that is not nothing is kept.
+async fn told(
+    vault: &Vault,
+    fits: bool,
+    (visit, books): (u64, Option<u32>),
+) -> Result<FromVault, VaultError> {
+    let kept = match books.filter(|_| fits) {
+        Some(scope) => keep(vault, visit, scope).await?,
+        None => None,
+    };
+    Ok(kept.unwrap_or(FromVault::Is(fits)))
 }
 
 fn verified(vault: &Vault, verify: &Verify) -> bool {
@@ -113,6 +141,7 @@ fn verified(vault: &Vault, verify: &Verify) -> bool {
         key,
         prefixes,
         presented,
+        keep: _,
     } = verify;
     let Some(visit) = vault.visits().find(*visit) else {
         return false;
@@ -131,6 +160,7 @@ fn has_digests(vault: &Vault, digested: &Digested) -> bool {
         visit,
         sha256: short,
         sha512: long,
+        keep: _,
     } = digested;
     let Some(visit) = vault.visits().find(*visit) else {
         return false;
@@ -144,16 +174,16 @@ fn has_digests(vault: &Vault, digested: &Digested) -> bool {
     short.as_ref().is_none_or(is_short) && long.as_ref().is_none_or(is_long)
 }
 
-fn hold(vault: &Vault, visit: u64, place: Place, organization: [u8; 12]) -> FromVault {
-    let visit = vault.visits().find(visit);
-    let code = visit.and_then(|visit| visit.take_code());
-    if let Some(code) = code {
-        let Place { scope, token } = place;
-        vault
-            .codes()
-            .keep(organization, scope, token, code, vault.now());
+/// Has the security code of a request wait for a token's first authorization.
+pub(crate) fn hold(vault: &Vault, visit: &Visit, holding: Holding) {
+    let Holding {
+        place: Place { scope, token },
+        organization,
+    } = holding;
+    if let Some(code) = visit.take_code() {
+        let codes = vault.codes();
+        codes.keep(organization, scope, token, code, vault.now());
     }
-    FromVault::Done
 }
 
 /// SECURITY: only into the answer of a request that asks for this very token.

@@ -24,6 +24,7 @@ use strongroom_crypto::random;
 use strongroom_types::id::TokenId;
 use zeroize::Zeroizing;
 
+use crate::desk;
 use crate::lounge::Mark;
 use crate::redact;
 use crate::serve::Vault;
@@ -162,7 +163,10 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
         None => None,
     };
     match asked {
-        Some(FromApi::Response(mut response)) => {
+        Some(FromApi::Response { mut response, hold }) => {
+            if let Some(holding) = hold {
+                desk::hold(vault, &begun.visit, holding);
+            }
             if let Some(number) = begun.visit.shown().filter(|_| response.status == 200) {
                 response.body = filled(&response.body, &marker, number.expose());
             }

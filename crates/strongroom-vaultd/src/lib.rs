@@ -4,7 +4,7 @@
 //! reads the requests that carry a card from their connections ([`front`]), hands the API process what is left of them
 //! without the card ([`redact`], which opens encrypted fields by [`jwe`] with the keys of [`encryption`]), and does with the card what that process, once it
 //! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else; connections to an acquirer come
-//! from [`dial`]. Its keys are replaced while it serves ([`replace`]). Never here: credentials, decisions, the books, a clock.
+//! from [`dial`]. Its keys are replaced while it serves ([`replace`]); [`walk`] looks through all that is stored. Never here: credentials, decisions, the books, a clock.
 
 mod bond;
 mod cards;
@@ -26,6 +26,7 @@ mod stored;
 mod sweep;
 mod uses;
 mod visits;
+mod walk;
 mod writer;
 
 pub use cards::{Cards, VaultError};

@@ -15,7 +15,7 @@ use std::time::Duration;
 use strongroom_acquirer::Stored;
 use strongroom_channel::keys::{Replaced, VaultKey};
 use strongroom_crypto::{Hierarchy, Purpose, SealedView};
-use strongroom_store::{Id, IdRange, Reader, RecordRow};
+use strongroom_store::{Id, IdRange, KeyRow, Reader, RecordRow};
 use strongroom_types::id::Kind;
 use strongroom_types::time::Timestamp;
 use tokio::sync::Notify;
@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use crate::cards::{Cards, INSTALLATION, VaultError};
 use crate::sealed::{opened, place, sealed};
 use crate::writer::{Change, Writing};
-use crate::{bond, shelf};
+use crate::{bond, shelf, walk};
 
 /// Rows of one transaction.
 const PAGE: usize = 1_000;
@@ -232,28 +232,33 @@ pub(crate) fn forget(cards: &Cards, now: Timestamp) {
     cards.hierarchy().forget_destroyed(now.0 - GRACE);
 }
 
-/// Every key of the vault; with `scan`, and what is under each.
-pub(crate) fn keys(cards: &Cards, scan: bool) -> Result<Vec<VaultKey>, VaultError> {
-    let mut reader = cards.own_reader()?;
-    let rows = reader.keys()?;
+/// How many rows and keys each key sealed.
+pub(crate) fn counted(
+    reader: &mut dyn Reader,
+    rows: &[KeyRow],
+) -> Result<HashMap<u32, u64>, VaultError> {
     let mut sealed: HashMap<u32, u64> = HashMap::new();
-    if scan {
-        for row in &rows {
-            *sealed.entry(row.parent).or_default() += 1;
-        }
-        let scopes = scopes(&mut *reader)?;
-        for (scope, kind) in sealed_kinds(&scopes) {
-            let mut range = IdRange::default();
-            loop {
-                let page = reader.records(scope, kind, range, false, PAGE)?;
-                let Some(last) = page.last() else { break };
-                range.after = Some(last.id);
-                for key in page.iter().filter_map(key_of) {
-                    *sealed.entry(key).or_default() += 1;
-                }
+    for row in rows {
+        *sealed.entry(row.parent).or_default() += 1;
+    }
+    let scopes = scopes(&mut *reader)?;
+    for (scope, kind) in sealed_kinds(&scopes) {
+        let mut range = IdRange::default();
+        loop {
+            let page = reader.records(scope, kind, range, false, PAGE)?;
+            let Some(last) = page.last() else { break };
+            range.after = Some(last.id);
+            for key in page.iter().filter_map(key_of) {
+                *sealed.entry(key).or_default() += 1;
             }
         }
     }
+    Ok(sealed)
+}
+
+/// Every key of the vault; with `scan`, and what is under each.
+pub(crate) async fn keys(cards: &Cards, scan: bool) -> Result<Vec<VaultKey>, VaultError> {
+    let (rows, sealed) = walk::keys(cards, scan).await?;
     let held = cards.hierarchy().uses();
     let keys = rows.iter().filter_map(|row| {
         let held = held.iter().find(|held| held.number == row.number)?;
@@ -267,7 +272,9 @@ pub(crate) fn keys(cards: &Cards, scan: bool) -> Result<Vec<VaultKey>, VaultErro
             created: Timestamp(row.created),
             newest: held.newest,
             uses: held.uses,
-            sealed: scan.then(|| sealed.get(&row.number).copied().unwrap_or(0)),
+            sealed: sealed
+                .as_ref()
+                .map(|sealed| sealed.get(&row.number).copied().unwrap_or(0)),
         })
     });
     Ok(keys.collect())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use strongroom_channel::message::{FromApi, ToApi};
 
 use crate::serve::Vault;
+use crate::walk;
 
 /// How old a number is before it is asked about: by then its token is on record, or will never be.
 const GRACE: i64 = 10 * 60 * 1_000;
@@ -26,7 +27,8 @@ pub(crate) async fn run(vault: &Vault) {
 /// Removes what is not needed; says how many.
 pub(crate) async fn sweep(vault: &Vault) -> usize {
     let Some(api) = vault.api() else { return 0 };
-    let pages = match vault.cards().older_than(vault.now().plus(-GRACE)) {
+    let before = vault.now().plus(-GRACE);
+    let pages = match walk::older_than(vault.cards(), before).await {
         Ok(pages) => pages,
         Err(error) => {
             tracing::warn!(error = %error, "the vault's numbers cannot be listed");

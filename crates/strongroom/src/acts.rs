@@ -5,7 +5,7 @@ use strongroom_channel::Vault;
 use strongroom_channel::keys::Replaced;
 use strongroom_channel::message::{FromVault, PublishedKey, ToVault};
 use strongroom_crypto::{Purpose, RootKeys};
-use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, Rotated};
+use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, RootsAge, Rotated};
 use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 use strongroom_worker::{replace_vault_keys, vault_keys};
@@ -84,7 +84,9 @@ async fn status(keys: &Keys, scan: bool) -> Result<Value, String> {
     let engine = &keys.engine;
     let status = engine.key_status(scan).await;
     let status = status.map_err(|failure| words(&failure))?;
-    let mut told = status_json(engine, &status);
+    let age = engine.roots_age().await;
+    let age = age.map_err(|failure| words(&failure))?;
+    let mut told = status_json(engine, &status, age);
     if let (Some(vault), Some(members)) = (&keys.vault, told.as_object_mut()) {
         let published = ask(vault, &ToVault::EncryptionKeys).await?;
         let published = published.iter().map(encryption_json).collect();
@@ -297,11 +299,15 @@ const fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-fn status_json(engine: &Engine, status: &KeyStatus) -> Value {
+fn status_json(engine: &Engine, status: &KeyStatus, age: RootsAge) -> Value {
     let (root, shred) = status.roots;
     json!({
         "root_version": root,
         "shred_root_version": shred,
+        "roots_since": age.since.to_string(),
+        "roots_age_days": (engine.now().0 - age.since.0) / 86_400_000,
+        "roots_next_rotation": age.due.to_string(),
+        "roots_due": age.is_due,
         "keys": lines_json(engine, &status.keys),
         "subject_keys": status.subjects,
         "parts_on_old_versions": on_old(&status.keys),

@@ -61,6 +61,7 @@ pub(crate) struct Config {
 struct Keys {
     data_days: Option<u32>,
     wrapping_days: Option<u32>,
+    root_days: Option<u32>,
     max_uses: Option<u64>,
 }
 
@@ -153,9 +154,10 @@ impl Config {
         let policy = KeyPolicy {
             data_days: self.keys.data_days.unwrap_or(standard.data_days),
             wrapping_days: self.keys.wrapping_days.unwrap_or(standard.wrapping_days),
+            root_days: self.keys.root_days.unwrap_or(standard.root_days),
             max_uses: self.keys.max_uses.unwrap_or(standard.max_uses),
         };
-        if policy.data_days == 0 || policy.wrapping_days == 0 {
+        if [policy.data_days, policy.wrapping_days, policy.root_days].contains(&0) {
             return Err("`keys`: a key must be usable for a day at least".to_owned());
         }
         match (LEAST_USES..=standard.max_uses).contains(&policy.max_uses) {
@@ -339,6 +341,7 @@ admin_listen = "127.0.0.1:7071"
 # A key whose time or uses are over is replaced, and what it sealed is sealed again. Days, days, messages.
 # data_days = 365
 # wrapping_days = 365
+# root_days = 730 # people replace the roots: after these days the log and `keys status` say so
 # max_uses = 4294967296
 
 [sandbox]
@@ -420,6 +423,7 @@ mod tests {
         assert!(fault("listen = 'everywhere'").starts_with("line 3: "));
         assert!(fault("[keys]\nmax_uses = 7").contains("keys.max_uses"));
         assert!(fault("[keys]\ndata_days = 0").contains("a day at least"));
+        assert!(fault("[keys]\nroot_days = 0").contains("a day at least"));
         assert!(fault("trusted_proxies = ['10.0.0.0/99']").contains("10.0.0.0/99"));
         assert!(fault("public_origins = ['pay.example']").contains("pay.example"));
         assert!(fault("[store]\npassword_file = 'p'").contains("`store.postgres` is missing"));

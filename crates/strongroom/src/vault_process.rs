@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use crate::acquirers::AcquirerTables;
 use crate::fault::Fault;
 use crate::folder;
+use crate::hardening;
 use crate::logging;
 use crate::place::KEYRING;
 use crate::running::{system, without_runtime};
@@ -73,6 +74,12 @@ impl Plan {
     }
 }
 
+/// SECURITY: before a passphrase or a key is in memory: nobody looks into it, and none of it goes to the swap.
+pub(crate) fn guard() {
+    confine::hide();
+    tracing::info!(memory = ?hardening::lock_memory(), "the vault's memory");
+}
+
 /// Serves a vault until `stop` is ready. Call it while the process has one thread.
 pub(crate) fn serve<F: Future<Output = ()>>(
     plan: &Plan,
@@ -92,6 +99,7 @@ pub(crate) fn serve<F: Future<Output = ()>>(
     let vault = vault.map_err(|error| fault(dir, &error))?;
     let vault = vault.open_to(plan.client);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .build()
         .map_err(without_runtime)?;
@@ -118,6 +126,12 @@ pub(crate) fn serve<F: Future<Output = ()>>(
     // What tasks still hold is let go of, so that the store is closed; a thread that reads standard input may stay.
     runtime.shutdown_timeout(LEAVE);
     ended
+}
+
+/// Half of the processors: the other half are the server's, with whom the vault speaks all the time. More threads than that
+/// only wake each other up.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2))
 }
 
 /// The acquirers of a vault, and what makes connections to them.

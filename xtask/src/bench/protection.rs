@@ -16,7 +16,8 @@ use super::traffic::{Shape, requests};
 use super::{median, number, rotation, strongroom, usage};
 use crate::Outcome;
 
-const CONNECTIONS: usize = 64;
+/// Connections that send at once: as many as the payouts are measured with.
+const CONNECTIONS: [usize; 2] = [64, 256];
 const WALLETS: u64 = 1_000;
 
 /// Payouts in what is backed up.
@@ -38,17 +39,20 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     std::fs::create_dir_all(&folder)?;
     let (mut subject, credentials) = strongroom::start_with(&folder, WALLETS, None, &[])?;
     let time = Duration::from_secs(seconds);
-    let mut client = Client::connect(subject.address, CONNECTIONS)?;
     let server = subject.server.pid();
-    let (mut made, mut shown) = (Rates::default(), Rates::default());
     let mut cards = Cards::new(requests(subject.address, &credentials));
-    for _ in 0..runs.max(1) {
-        made.run(&mut client, &mut cards, time, server)?;
-        let mut reveals = Reveals::of(&mut cards, requests(subject.address, &credentials));
-        shown.run(&mut client, &mut reveals, time, server)?;
+    for connections in CONNECTIONS {
+        let mut client = Client::connect(subject.address, connections)?;
+        let (mut made, mut shown) = (Rates::default(), Rates::default());
+        for _ in 0..runs.max(1) {
+            made.run(&mut client, &mut cards, time, server)?;
+            let mut reveals = Reveals::of(&mut cards, requests(subject.address, &credentials));
+            shown.run(&mut client, &mut reveals, time, server)?;
+        }
+        let name = |what: &str| format!("{what} over HTTP, {connections} connections");
+        rows.extend(made.rows(&name("tokenize"), "tokens/s", "us/token"));
+        rows.extend(shown.rows(&name("reveal"), "reveals/s", "us/reveal"));
     }
-    rows.extend(made.rows("tokenize over HTTP", "tokens/s", "us/token"));
-    rows.extend(shown.rows("reveal over HTTP", "reveals/s", "us/reveal"));
 
     let rate = rotation::rotate_in(&subject.base, "vault")?;
     rows.push(row(
@@ -58,7 +62,8 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     ));
 
     subject.payouts.begin(Shape::Spread, 3, PAYOUTS);
-    client
+    let [connections, _] = CONNECTIONS;
+    Client::connect(subject.address, connections)?
         .drive(&mut subject.payouts, FILL_TIME)?
         .must_all_succeed()?;
     rows.extend(backup(&subject.base, &folder)?);

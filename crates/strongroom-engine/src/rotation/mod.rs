@@ -11,6 +11,7 @@ mod order;
 mod pages;
 mod rehash;
 mod reseal;
+mod roots;
 mod status;
 mod subjects;
 mod uses;
@@ -31,6 +32,7 @@ use crate::scopes::installation;
 use pages::Place;
 
 pub(crate) use order::KeyOrder;
+pub use roots::RootsAge;
 pub use status::{KeyLine, KeyStatus, StoredKey};
 pub(crate) use uses::{USES_JOB, is_uses_row, load_uses};
 
@@ -46,6 +48,8 @@ pub struct KeyPolicy {
     pub data_days: u32,
     /// Days after which the installation key and the keys of organizations are replaced.
     pub wrapping_days: u32,
+    /// Days after which the roots should be replaced, which people do: they are told.
+    pub root_days: u32,
     /// Messages after which a data key is replaced.
     pub max_uses: u64,
 }
@@ -55,6 +59,8 @@ impl Default for KeyPolicy {
         KeyPolicy {
             data_days: 365,
             wrapping_days: 365,
+            // NIST SP 800-57, part 1: two years for a key that wraps others.
+            root_days: 730,
             // NIST SP 800-38D's bound for random nonces; what XAES-256-GCM bears is far beyond it.
             max_uses: 1 << 32,
         }

@@ -39,7 +39,7 @@ use crate::problem::Problem;
 use crate::respond;
 use crate::schema;
 use crate::throttle::Standing;
-use crate::vaulted::Transit;
+use crate::transit::Transit;
 use crate::visit::Visit;
 
 use card::{Card, InHand, Sent};

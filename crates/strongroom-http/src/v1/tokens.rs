@@ -19,8 +19,9 @@ use crate::json::{FaultKind, Fields, NOBODY, parse_object, read_object};
 use crate::pages;
 use crate::problem::Problem;
 use crate::schema;
+use crate::transit::place;
 use crate::v1::wallets::expected;
-use crate::vaulted::{place, require_number};
+use crate::vaulted::require_number;
 
 /// The fields that a card number may stand in.
 pub const EXEMPT: &[&str] = &["/card/number"];
@@ -57,7 +58,7 @@ pub async fn create(caller: Caller<CreateTokens>, mut call: Call) -> Result<Answ
     match (wanted.card, &transit, made.resource()) {
         (InHand::Clear(_, code), _, _) => engine.keep_code(&caller, &made, code),
         (_, Some(transit), Some(token)) if !made.replayed() => {
-            transit.hold(&scope, TokenId(token.raw)).await;
+            transit.hold_with_answer(&scope, TokenId(token.raw));
         }
         _ => {}
     }

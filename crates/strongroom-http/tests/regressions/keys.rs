@@ -176,6 +176,25 @@ fn a_key_whose_time_is_over_is_replaced() {
 }
 
 #[test]
+fn the_time_of_the_roots_is_told_and_begins_anew_with_new_ones() {
+    let server = TestServer::start(policy(KeyPolicy {
+        root_days: 100,
+        ..KeyPolicy::default()
+    }));
+    let age = || server.wait(server.engine.roots_age()).unwrap();
+    let (made, first) = (server.engine.now(), age());
+    assert!(first.since <= made && !first.is_due, "{first:?}");
+    assert_eq!(first.due, first.since.plus(100 * DAY));
+    server.clock.advance(101 * DAY);
+    Tenant::found(&server);
+    assert!(age().is_due && age().since == first.since, "{:?}", age());
+    let next = server.root_keys().with_next().newest();
+    server.wait(server.engine.replace_roots(next)).unwrap();
+    let second = age();
+    assert!(!second.is_due && second.since > made, "{second:?}");
+}
+
+#[test]
 fn uses_are_counted_over_restarts_and_end_a_key() {
     let limited = policy(KeyPolicy {
         max_uses: 3 << 20,

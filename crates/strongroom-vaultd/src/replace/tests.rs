@@ -63,8 +63,8 @@ fn claim(scope: u32, kept: &Kept) -> Claim {
     }
 }
 
-fn versions(cards: &Cards, purpose: Purpose) -> Vec<(u32, u32, bool, u64)> {
-    let keys = keys(cards, true).unwrap().into_iter();
+async fn versions(cards: &Cards, purpose: Purpose) -> Vec<(u32, u32, bool, u64)> {
+    let keys = keys(cards, true).await.unwrap().into_iter();
     let of = keys.filter(|key| key.purpose == purpose.number());
     of.map(|key| (key.scope, key.version, key.newest, key.sealed.unwrap()))
         .collect()
@@ -100,20 +100,22 @@ async fn every_number_is_sealed_again_and_fingerprints_stay_the_same() {
     // The keys of three scopes and of the installation above; two of cards and one of the record.
     assert_eq!((replaced.made, replaced.destroyed), (7, 7), "{replaced:?}");
     assert_eq!(
-        versions(&cards, Purpose::Card),
+        versions(&cards, Purpose::Card).await,
         [(7, 2, true, 2), (8, 2, true, 1)]
     );
     assert_eq!(
-        versions(&cards, Purpose::Record),
+        versions(&cards, Purpose::Record).await,
         [(INSTALLATION, 2, true, 1)]
     );
     assert!(
         versions(&cards, Purpose::Scope)
+            .await
             .iter()
             .all(|(_, version, ..)| *version == 2)
     );
     assert!(
         versions(&cards, Purpose::CardFingerprint)
+            .await
             .iter()
             .all(|(_, version, ..)| *version == 1)
     );
@@ -166,7 +168,7 @@ async fn the_sheets_of_an_acquirer_are_sealed_again() {
     let replaced = done(&cards).await;
     assert_eq!((replaced.resealed, replaced.left), (3, 0));
     assert_eq!(
-        versions(&cards, Purpose::AcquirerExchange),
+        versions(&cards, Purpose::AcquirerExchange).await,
         [(7, 2, true, 3)]
     );
     for seat in seats {
@@ -212,7 +214,7 @@ async fn what_was_cut_short_goes_on_at_the_next_start() {
         (1, 0, 2)
     );
     assert_eq!(
-        versions(&cards, Purpose::Card),
+        versions(&cards, Purpose::Card).await,
         [(7, 2, true, 1), (8, 2, true, 1)]
     );
     assert!(cards.open_number(place, &kept.digest).unwrap().is_some());
@@ -267,7 +269,7 @@ async fn what_does_not_open_is_left_and_its_key_kept() {
     let replaced = done(&cards).await;
     assert_eq!(replaced.left, 1, "{replaced:?}");
     assert_eq!(
-        versions(&cards, Purpose::Card),
+        versions(&cards, Purpose::Card).await,
         [(7, 1, false, 1), (7, 2, true, 1)]
     );
     let place = claim(7, &kept).place;
@@ -279,8 +281,8 @@ async fn what_does_not_open_is_left_and_its_key_kept() {
 async fn uses_are_counted_over_restarts_and_never_behind_the_truth() {
     let dir = tempfile::tempdir().unwrap();
     let root = RootKeys::generate();
-    let uses = |cards: &Cards| {
-        let keys = keys(cards, false).unwrap().into_iter();
+    let uses = async |cards: &Cards| {
+        let keys = keys(cards, false).await.unwrap().into_iter();
         let card = |key: &VaultKey| key.purpose == Purpose::Card.number();
         keys.filter(card).map(|key| key.uses).sum::<u64>()
     };
@@ -291,21 +293,21 @@ async fn uses_are_counted_over_restarts_and_never_behind_the_truth() {
             .await
             .unwrap();
     }
-    assert_eq!(uses(&cards), 3);
+    assert_eq!(uses(&cards).await, 3);
     cards.save_uses(false).await.unwrap();
     // Killed: what was written ahead counts.
     close(cards);
     let cards = open(dir.path(), &root);
-    let ahead = uses(&cards);
+    let ahead = uses(&cards).await;
     assert!(ahead > 3);
     cards
         .keep(7, &number("4242424242424242"), NOW)
         .await
         .unwrap();
-    assert_eq!(uses(&cards), ahead + 1);
+    assert_eq!(uses(&cards).await, ahead + 1);
     cards.save_uses(true).await.unwrap();
     close(cards);
     let cards = open(dir.path(), &root);
-    assert!(uses(&cards) > ahead);
+    assert!(uses(&cards).await > ahead);
     close(cards);
 }

@@ -186,8 +186,7 @@ fn vault_socket(config: &Config, options: &Options) -> PathBuf {
 
 /// Serves the vault alone, until SIGTERM or Ctrl-C.
 fn serve_vault(config: &Config, options: &Options) -> Result<ExitCode, Fault> {
-    // SECURITY: before the passphrase is in memory.
-    strongroom_vaultd::confine::hide();
+    vault_process::guard();
     let roots = options.root.over(config.root());
     let place = Place::with(config.data(), config.keyring(), roots);
     let dir = config.data().join(vault_process::FOLDER);

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use clap::Args;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use strongroom_types::secret::SecretText;
-use strongroom_vaultd::confine;
 use zeroize::Zeroizing;
 
 use crate::acquirers::AcquirerTables;
@@ -41,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         true => logging::json(),
         false => logging::text(),
     }
-    confine::hide();
+    vault_process::guard();
     // SECURITY: the vault does not outlive its server, however that ends. Standard input tells it too.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let secrets = VaultSecrets::parse(&secrets()?);

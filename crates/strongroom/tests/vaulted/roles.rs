@@ -33,7 +33,13 @@ fn the_two_roles_find_each_other_again() {
     assert_eq!(made.status, 201, "{}", made.text());
     let token = made.json()["id"].as_str().unwrap().to_owned();
 
-    assert!(vault.stop(Signal::TERM).status.success());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", vault.id())).unwrap();
+    let stopped = vault.stop(Signal::TERM);
+    assert!(stopped.status.success());
+    // What it says of its memory is so: none of it goes to the swap, where the system lets that be asked for.
+    let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:"));
+    let all = stopped.err.contains("\"memory\":\"All\"");
+    assert_eq!(all, locked.unwrap().trim() != "0 kB", "{}", stopped.err);
     let reveal = || {
         api.request("POST", &format!("/v1/tokens/{token}/reveal"), &key)
             .json(&json!({ "reason": "a test" }))

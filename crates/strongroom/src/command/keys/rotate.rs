@@ -189,10 +189,18 @@ pub(crate) fn status(options: &Status) -> Result<ExitCode, Fault> {
     }
     let kept = crate::custody::kept(&place.keyring)?;
     say!(
-        "root version {}, shred root version {}, kept by {}\n",
+        "root version {}, shred root version {}, kept by {}, in use for {} days; next rotation {}\n",
         count(&status, "root_version"),
         count(&status, "shred_root_version"),
-        kept.name()
+        kept.name(),
+        count(&status, "roots_age_days"),
+        match status.get("roots_due").and_then(Value::as_bool) {
+            Some(true) => "due now: `strongroom keys ceremony`, or `keys rotate --level root`",
+            _ => status
+                .get("roots_next_rotation")
+                .and_then(Value::as_str)
+                .unwrap_or("-"),
+        }
     );
     say!(
         "{:>6}  {:<12} {:<16} {:<34} {:<12} {:>7} {:>5} {:>9} {:>12} {:>10}  next rotation",
