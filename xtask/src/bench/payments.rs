@@ -210,7 +210,7 @@ impl Desk {
             if began.elapsed() > PATIENCE {
                 return Err("the acquirer does not come to an end".into());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::park_timeout(Duration::from_millis(20));
         }
         Ok(())
     }

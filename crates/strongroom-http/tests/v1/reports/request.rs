@@ -151,7 +151,7 @@ fn a_period_that_is_not_over_is_refused_or_waited_for() {
     let asked = |kind: &str, to: &str| json!({ "type": kind, "from": FROM, "to": to });
     for kind in ["sales", "balances", "fees", "payouts", "tax", "shift"] {
         let refused = acme.post("/v1/reports", &asked(kind, "2026-01-01T00:01:00.001Z"));
-        refused.refused(422, "period_not_over");
+        let refused = refused.refused(422, "period_not_over");
         assert_eq!(refused.field("errors/0/pointer"), "/to");
         assert!(
             refused.text().contains("it is 2026-01-01T00:00:00.000Z"),

@@ -166,7 +166,7 @@ impl World<'_> {
     fn step(&mut self) {
         match self.dice.below(14) {
             0 => self.open(),
-            1 if self.dice.one_in(3) => self.close(),
+            1 if self.dice.one_in(2) => self.close(),
             1 | 2 => self.cash(),
             3..8 => self.sell(),
             8..10 => self.answer(),
@@ -215,6 +215,14 @@ impl World<'_> {
 
     fn close(&mut self) {
         let Some(id) = self.some_shift() else { return };
+        // Mostly once nothing is waited for any more.
+        if !self.dice.one_in(4) {
+            let asked = |(id, sale): (&String, &Sale)| {
+                matches!(sale.card, Card::Asked { .. }).then(|| id.clone())
+            };
+            let waiting: Vec<String> = self.model.sales.iter().filter_map(asked).collect();
+            waiting.iter().for_each(|id| self.answer_for(id));
+        }
         let counted = 100 * self.dice.between(0, 49);
         let body = json!({ "counted_cash": counted });
         let reply = self.acme.post(&format!("/v1/shifts/{id}/close"), &body);
@@ -256,8 +264,13 @@ impl World<'_> {
 
     /// The worker takes a card's payment one step further.
     fn answer(&mut self) {
-        let Some(id) = self.pick() else { return };
-        let sale = self.model.sales.get_mut(&id).unwrap();
+        if let Some(id) = self.pick() {
+            self.answer_for(&id);
+        }
+    }
+
+    fn answer_for(&mut self, id: &str) {
+        let sale = self.model.sales.get_mut(id).unwrap();
         let (card, minor) = (sale.card, sale.by_card);
         if sale.status == "voided" || !matches!(card, Card::Asked { .. } | Card::Captured) {
             return;
@@ -268,7 +281,7 @@ impl World<'_> {
             Card::Asked { good: true } => {
                 (sale.card, sale.status) = (Card::Captured, "completed");
                 self.model.pending += minor;
-                self.model.counts(&id, 1);
+                self.model.counts(id, 1);
             }
             Card::Asked { good: false } => {
                 (sale.card, sale.status) = (Card::None, "failed");
