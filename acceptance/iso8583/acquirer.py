@@ -46,7 +46,7 @@ class Acquirer:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.lock = threading.Lock()
-        self.accounts, self.originals, self.answered = {}, {}, {}
+        self.accounts, self.originals, self.captures, self.answered = {}, {}, {}, {}
         self.violations, self.heard = [], []
         self.unanswered_reversals = 1
         threading.Thread(target=self.accept, daemon=True).start()
@@ -183,6 +183,7 @@ class Acquirer:
         account["captured"] += minor
         if account["reversed"] or account["captured"] > account["minor"]:
             self.violations.append("captured what may not be: %s" % account)
+        self.captures[question["11"] + question["7"]] = (account, minor)
         return "00", None
 
     def take_020(self, question, minor):
@@ -194,6 +195,13 @@ class Acquirer:
         return "00", "R00001"
 
     def take_042(self, question, _):
+        if question["90"][:4] == "0220":
+            # A capture is undone before its authorization is.
+            account, minor = self.captures.pop(question["90"][4:20], (None, 0))
+            if account is None:
+                return "25", None
+            account["captured"] -= minor
+            return "00", None
         account = self.original(question)
         if account is None:
             return "25", None

@@ -151,8 +151,9 @@ def trade(server):
         sales.append(server.post("/v1/transactions", body)["id"])
     server.post("/v1/refunds", {"transaction_id": sales[0], "amount": 500, "reason": "torn"})
     server.post(f"/v1/shifts/{shift}/close", {"counted_cash": server.get(f"/v1/shifts/{shift}")["expected_cash"]})
-    day = datetime.timedelta(days=1)
-    period = [(now - day).isoformat(), (now + day).isoformat()]
+    # Up to a moment from now, which the first report waits for.
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    period = [(now - datetime.timedelta(days=1)).isoformat(), end.isoformat()]
     return period, sales
 
 

@@ -8,6 +8,7 @@
 mod extra;
 mod load;
 mod measure;
+mod payments;
 mod peer;
 mod probe;
 mod protection;
@@ -91,6 +92,8 @@ enum Which {
     Iso20022,
     /// How long reports take, and how much memory
     Reports,
+    /// Payments on the sandbox acquirer and refunds, beside payouts
+    Payments,
 }
 
 /// Measures, prints the table and writes `bench/results.json`, or `bench/results-postgres.json`.
@@ -135,6 +138,9 @@ pub fn run(options: &Options) -> Outcome<()> {
         report
             .extra
             .extend(rotation::measure(folder.path(), options.runs)?);
+        report
+            .extra
+            .extend(payments::measure(folder.path(), &plan)?);
         report.extra.extend(protection::measure(
             folder.path(),
             options.runs,
@@ -170,6 +176,10 @@ fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra
         let folder = folder.to_string_lossy();
         return extra::from_example("strongroom-testkit", "reports", &[movements, &folder])
             .map(Some);
+    }
+    if options.only == Some(Which::Payments) {
+        strongroom::build()?;
+        return payments::measure(folder, &options.plan(folder)).map(Some);
     }
     let protection = options.only == Some(Which::Protection);
     if options.webhooks || options.rotation || protection {

@@ -1,6 +1,6 @@
-//! `cargo xtask test`: the workspace's tests, and on request the long runs of the three that
+//! `cargo xtask test`: the workspace's tests, and on request the long runs of those that
 //! scale: kills (`--crash`), simulated histories (`--simulator`), the reference model (`--model`), the
-//! sender of webhooks (`--webhooks`). With `--postgres` the API's tests and the model run on a PostgreSQL
+//! sender of webhooks (`--webhooks`), races for one thing (`--races`). With `--postgres` the API's tests and the model run on a PostgreSQL
 //! that is started for them.
 //!
 //! The long runs are the same tests, steered by one environment variable each and built with
@@ -33,6 +33,9 @@ pub struct Options {
     /// Kills the sender of webhooks many times while receivers fail, and looks for what is missing
     #[arg(long)]
     webhooks: bool,
+    /// Lets 32 clients race for one payment, link, sale or shift, many rounds of each kind
+    #[arg(long)]
+    races: bool,
     /// Runs the API's tests and the reference model on a PostgreSQL that is started for them, and the long runs of one and
     /// two nodes on others
     #[arg(long)]
@@ -49,6 +52,9 @@ pub struct Options {
     /// Operations with --model
     #[arg(long, default_value_t = 20_000)]
     operations: u32,
+    /// Rounds of each kind with --races
+    #[arg(long, default_value_t = 200)]
+    rounds: u32,
 }
 
 /// Kills on files that the tests on PostgreSQL take a tenth of: each of four outages ten times.
@@ -148,12 +154,19 @@ fn long_runs(options: &Options) -> Vec<LongRun> {
         variable: "STRONGROOM_MODEL_OPS",
         count: options.operations,
     };
+    let races = LongRun {
+        package: "strongroom-testkit",
+        test: "races",
+        variable: "STRONGROOM_RACE_ROUNDS",
+        count: options.rounds,
+    };
     [
         (options.crash, crash),
         (options.crash, crash_on_postgres),
         (options.simulator, simulator),
         (options.model, model),
         (options.webhooks, webhooks),
+        (options.races, races),
     ]
     .into_iter()
     .filter_map(|(wanted, run)| wanted.then_some(run))

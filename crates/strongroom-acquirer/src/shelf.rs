@@ -14,10 +14,17 @@ pub enum Stored {
     Numbers,
     Payment,
     Refund,
+    /// Which approvals came too late and are still to be undone.
+    Late,
 }
 
 impl Stored {
-    pub const ALL: [Stored; 3] = [Stored::Numbers, Stored::Payment, Stored::Refund];
+    pub const ALL: [Stored; 4] = [
+        Stored::Numbers,
+        Stored::Payment,
+        Stored::Refund,
+        Stored::Late,
+    ];
 
     /// The kind of record, as it is stored.
     pub const fn code(self) -> u8 {
@@ -25,6 +32,7 @@ impl Stored {
             Stored::Numbers => 71,
             Stored::Payment => 72,
             Stored::Refund => 73,
+            Stored::Late => 110,
         }
     }
 }

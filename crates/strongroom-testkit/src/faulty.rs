@@ -25,11 +25,20 @@ pub enum Fault {
     LostAfter,
 }
 
+/// Which operations bring a fault nearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// The writer's applies and all loads.
+    All,
+    /// The writer's applies.
+    Commits,
+}
+
 #[derive(Default)]
 struct Durable {
     content: MemorySnapshot,
-    /// Operations until the fault; the writer's applies and all loads count.
-    armed: Option<(u32, Fault)>,
+    /// Operations until the fault, and which of them count.
+    armed: Option<(u32, Fault, Counted)>,
     /// The last fault that struck.
     struck: Option<Fault>,
     /// Without power nothing answers.
@@ -90,9 +99,25 @@ impl Disk {
 
     /// Lets `fault` strike at the `n`-th operation from now, counted from 0.
     pub fn arm(&self, n: u32, fault: Fault) {
+        self.arm_at((n, fault, Counted::All));
+    }
+
+    /// Lets `fault` strike at the `n`-th commit from now, counted from 0.
+    pub fn arm_commit(&self, n: u32, fault: Fault) {
+        self.arm_at((n, fault, Counted::Commits));
+    }
+
+    fn arm_at(&self, armed: (u32, Fault, Counted)) {
         let mut disk = self.lock();
-        disk.armed = Some((n, fault));
+        disk.armed = Some(armed);
         disk.struck = None;
+    }
+
+    /// Another disk that holds the same.
+    pub fn copy(&self) -> Disk {
+        let copy = Disk::default();
+        copy.lock().content = self.lock().content.clone();
+        copy
     }
 
     /// Takes a fault back that has not struck yet; says which one struck.
@@ -124,19 +149,20 @@ impl Disk {
     }
 
     /// Counts an operation; gives the fault whose turn it is.
-    fn turn(&self) -> Result<Option<Fault>, StoreError> {
+    fn turn(&self, is_commit: bool) -> Result<Option<Fault>, StoreError> {
         let mut disk = self.lock();
         if disk.off {
             return Err(StoreError::Io("no power".into()));
         }
         match disk.armed {
-            Some((0, fault)) => {
+            Some((_, _, Counted::Commits)) if !is_commit => Ok(None),
+            Some((0, fault, _)) => {
                 disk.armed = None;
                 disk.struck = Some(fault);
                 Ok(Some(fault))
             }
-            Some((n, fault)) => {
-                disk.armed = Some((n - 1, fault));
+            Some((n, fault, counted)) => {
+                disk.armed = Some((n - 1, fault, counted));
                 Ok(None)
             }
             None => Ok(None),
@@ -145,7 +171,7 @@ impl Disk {
 
     /// A turn of an operation that reads: any fault but a lock is an error of the disk.
     fn read_turn(&self) -> Result<(), StoreError> {
-        match self.turn()? {
+        match self.turn(false)? {
             None => Ok(()),
             Some(Fault::Locked) => Err(StoreError::Locked),
             Some(_) => Err(StoreError::Io("a page could not be read".into())),
@@ -216,7 +242,7 @@ impl Writer for FaultyWriter {
         if self.closed {
             return Err(StoreError::Closed);
         }
-        match self.disk.turn() {
+        match self.disk.turn(true) {
             Ok(None) => self.durable(batch),
             Ok(Some(Fault::Full)) => Err(StoreError::Full),
             Ok(Some(Fault::Locked)) => Err(StoreError::Locked),

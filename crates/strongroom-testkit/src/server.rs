@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ipnet::{IpNet, Ipv4Net};
 use strongroom_crypto::RootKeys;
-use strongroom_engine::{Clock, DueJob, DueWork, Engine, Settings};
+use strongroom_engine::{Clock, DueJob, DueWork, Engine, Failure, Settings};
 use strongroom_http::{App, EdgeSettings, serve};
 use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
@@ -115,6 +115,13 @@ impl TestServer {
         let root = RootKeys::generate();
         let place = (DataFolder::empty(), Shelf::Files);
         TestServer::on(store, root, Arc::new(FakeClock::default()), place, settings)
+    }
+
+    /// Another server of the same installation and clock, on what a store holds.
+    pub fn again_on(&self, store: &dyn Store, settings: ServerSettings) -> TestServer {
+        let clock = Arc::clone(&self.clock);
+        let place = (DataFolder::empty(), Shelf::Files);
+        TestServer::on(store, self.root_keys(), clock, place, settings)
     }
 
     /// A server on the files of one that was stopped, or on a copy of them.
@@ -241,6 +248,15 @@ impl TestServer {
 
     /// Takes one payment, refund, payout, file or report one step further, whatever else is due and whatever the clock says.
     pub fn attend(&self, scope: Scope, id: &str) {
+        let step = self.try_attend(scope, id);
+        step.unwrap_or_else(|failure| panic!("no step: {failure:?}"));
+    }
+
+    /// The same, of which it may be that there is no step, or nobody to take it.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    pub fn try_attend(&self, scope: Scope, id: &str) -> Result<(), Failure> {
         let known = AnyId::parse(id).map(|id| (id.raw, id.kind));
         let (id, work) = match known {
             Some((raw, Kind::Payment)) => (raw, DueWork::Payment),
@@ -253,8 +269,7 @@ impl TestServer {
         };
         let job = DueJob { scope, id, work };
         let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);
-        self.wait(step)
-            .unwrap_or_else(|failure| panic!("no step: {failure:?}"));
+        self.wait(step).map(drop)
     }
 
     /// Has the workers do what is due, by this acquirer, while `work` is done.

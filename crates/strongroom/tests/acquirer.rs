@@ -9,6 +9,8 @@
 
 #[path = "acquirer/bank.rs"]
 mod bank;
+#[path = "acquirer/each_step.rs"]
+mod each_step;
 #[path = "acquirer/journey.rs"]
 mod journey;
 #[path = "acquirer/killed.rs"]
@@ -18,6 +20,8 @@ mod program;
 mod refused;
 #[path = "acquirer/shop.rs"]
 mod shop;
+#[path = "acquirer/undone.rs"]
+mod undone;
 #[path = "acquirer/wire.rs"]
 mod wire;
 

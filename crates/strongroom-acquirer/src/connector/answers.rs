@@ -94,7 +94,12 @@ pub(crate) fn is_known(code: &str) -> bool {
 
 /// Whether a request is undone: now, at an earlier time, or because it never arrived.
 pub(crate) fn has_undone(code: &str) -> bool {
-    matches!(code, "00" | "25" | "94")
+    matches!(code, "00" | "94") || found_nothing(code)
+}
+
+/// Whether there was nothing to undo: it never arrived, or is still on its way.
+pub(crate) fn found_nothing(code: &str) -> bool {
+    code == "25"
 }
 
 #[cfg(test)]

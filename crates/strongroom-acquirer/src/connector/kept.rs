@@ -76,6 +76,19 @@ pub(crate) struct Advice {
     pub sent: Sent,
     #[n(1)]
     pub is_heard: bool,
+    /// Of a reversal: the acquirer had nothing to undo when it heard of it.
+    #[cbor(n(2), default)]
+    pub found_nothing: bool,
+}
+
+impl Advice {
+    pub fn new(sent: Sent) -> Advice {
+        Advice {
+            sent,
+            is_heard: false,
+            found_nothing: false,
+        }
+    }
 }
 
 /// A capture: one advice for what came since the one before.
@@ -88,6 +101,19 @@ pub(crate) struct Capture {
     pub minor: i64,
     #[n(2)]
     pub advice: Advice,
+    /// That it is undone, once it is to be.
+    #[n(3)]
+    pub reversal: Option<Advice>,
+    /// The acquirer did not take it: there is nothing to undo.
+    #[cbor(n(4), default)]
+    pub is_refused: bool,
+}
+
+impl Capture {
+    /// Whether anything is left to be asked or told before it is undone.
+    pub fn is_over(&self) -> bool {
+        self.is_refused || self.reversal.is_some_and(|reversal| reversal.is_heard)
+    }
 }
 
 /// A payment.
@@ -118,6 +144,9 @@ pub(crate) struct KeptPayment {
     pub captures: Vec<Capture>,
     #[n(10)]
     pub since: Timestamp,
+    /// The approval came after its reversal was begun: that may have found nothing.
+    #[cbor(n(11), default)]
+    pub is_late: bool,
 }
 
 /// A refund.
@@ -194,7 +223,10 @@ impl KeptRefund {
 }
 
 /// SECURITY: room is taken beforehand, so that no part of a number is left behind in memory that it grew out of.
-fn written<T: Encode<()>>(value: &T, room: usize) -> Result<Zeroizing<Vec<u8>>, ShelfFault> {
+pub(super) fn written<T: Encode<()>>(
+    value: &T,
+    room: usize,
+) -> Result<Zeroizing<Vec<u8>>, ShelfFault> {
     let mut body = Zeroizing::new(Vec::with_capacity(room));
     minicbor::encode(value, &mut *body).map_err(|_| ShelfFault)?;
     Ok(body)

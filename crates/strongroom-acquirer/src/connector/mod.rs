@@ -6,6 +6,7 @@
 
 mod answers;
 mod kept;
+mod late;
 mod line;
 #[cfg(test)]
 mod memory;
@@ -17,6 +18,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod undo;
 
 use std::sync::{Arc, Mutex};
 
@@ -35,6 +37,7 @@ use crate::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer};
 
 use answers::{Verdict, is_known, verdict};
 use kept::{KeptPayment, Said, load, seat_of};
+use late::Late;
 use line::Line;
 use numbers::Numbers;
 use settings::Settings;
@@ -58,6 +61,7 @@ pub(crate) struct Inner {
     shelf: Arc<dyn Shelf>,
     talk: Talk,
     numbers: Numbers,
+    late: Late,
     line: Line,
     groups: Vec<tokio::sync::Mutex<()>>,
 }
@@ -69,6 +73,7 @@ impl Connector {
         Connector(Arc::new(Inner {
             talk: Talk::new(&settings),
             numbers: Numbers::new(Arc::clone(&shelf), &settings.name),
+            late: Late::new(Arc::clone(&shelf), &settings.name),
             line: Line {
                 settings: Arc::clone(&settings),
                 shelf: Arc::clone(&shelf),
@@ -245,6 +250,7 @@ impl Acquirer for Connector {
             };
             tokio::select! {
                 () = inner.line.keep_up(&inner.talk, &inner.numbers) => {}
+                () = inner.undo_late() => {}
                 () = sweeping => {}
             }
         })

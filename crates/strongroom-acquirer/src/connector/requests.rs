@@ -79,6 +79,22 @@ pub(crate) fn reversal(
     Ok(message)
 }
 
+/// That a capture is undone.
+pub(crate) fn capture_reversal(
+    settings: &Settings,
+    payment: &KeptPayment,
+    (capture, reversal): (Capture, Advice),
+    is_repeated: bool,
+) -> Result<Message, Fault> {
+    let mti = of_turn(settings.reversal.mti(), is_repeated);
+    let amount = (capture.minor, payment.currency);
+    let mut message = common(settings, mti, PURCHASE, amount, reversal.sent)?;
+    let original = (Mti::FINANCIAL_ADVICE, capture.advice.sent);
+    lead(&mut message, settings, payment, original)?;
+    message.set(39, WANTED)?;
+    Ok(message)
+}
+
 /// That a part of an authorization is captured, or all of it.
 pub(crate) fn capture(
     settings: &Settings,
@@ -194,6 +210,16 @@ fn follow(
     payment: &KeptPayment,
     original: Sent,
 ) -> Result<(), Fault> {
+    lead(message, settings, payment, (Mti::AUTHORIZATION, original))
+}
+
+/// What leads from a message to one that was sent before.
+fn lead(
+    message: &mut Message,
+    settings: &Settings,
+    payment: &KeptPayment,
+    (mti, original): (Mti, Sent),
+) -> Result<(), Fault> {
     with_card(message, payment)?;
     message.set(37, &payment.rrn)?;
     let said = payment.said.as_ref();
@@ -202,7 +228,7 @@ fn follow(
     }
     let elements = format!(
         "{}{:06}{}{:0>11}{:0>11}",
-        Mti::AUTHORIZATION,
+        mti,
         original.stan,
         moment(original.at),
         settings.institution,

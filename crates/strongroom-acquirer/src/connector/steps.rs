@@ -9,7 +9,7 @@ use strongroom_types::id::RefundId;
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
 
-use super::answers::{Verdict, has_heard, has_undone, verdict};
+use super::answers::has_heard;
 use super::kept::{
     Advice, Capture, KeptDigits, KeptPayment, KeptRefund, Said, Sent, load, refund_seat, seat_of,
 };
@@ -85,6 +85,7 @@ impl Inner {
             reversal: None,
             captures: Vec::new(),
             since: sent.at,
+            is_late: false,
         };
         let Ok(message) = requests::authorization(&self.settings, &payment, sent, card) else {
             tracing::error!(payment = %order.id, "the acquirer's messages cannot hold this payment");
@@ -99,6 +100,7 @@ impl Inner {
         let seat = seat_of(order);
         let _alone = self.alone(seat.id).await;
         let mut payment = self.existing(seat)?;
+        self.if_late(order, &mut payment, &said).await?;
         payment.said = Some(said);
         payment.keep(&*self.shelf, seat).await?;
         Ok(known(&payment))
@@ -112,69 +114,8 @@ impl Inner {
         }
     }
 
-    pub(super) async fn reverse(&self, order: Order) -> Result<PaymentAnswer, ShelfFault> {
-        let seat = seat_of(order);
-        let Some((message, code)) = self.begin_reversal(order, seat).await? else {
-            return Ok(AcquirerAnswer::Reversed);
-        };
-        let Some(answer) = self.exchange(&message).await else {
-            return Ok(AcquirerAnswer::Unknown);
-        };
-        let told = answer.text(39).unwrap_or("");
-        if !has_undone(told) {
-            tracing::error!(payment = %order.id, stan = code, code = told, "the acquirer does not reverse");
-            return Ok(AcquirerAnswer::Unknown);
-        }
-        let _alone = self.alone(seat.id).await;
-        let mut payment = self.existing(seat)?;
-        if let Some(reversal) = &mut payment.reversal {
-            reversal.is_heard = true;
-        }
-        payment.keep(&*self.shelf, seat).await?;
-        Ok(AcquirerAnswer::Reversed)
-    }
-
-    /// The reversal to be sent, on the shelf, and its number; nothing where there is nothing to undo any more.
-    async fn begin_reversal(
-        &self,
-        order: Order,
-        seat: Seat,
-    ) -> Result<Option<(Message, u32)>, ShelfFault> {
-        let _alone = self.alone(seat.id).await;
-        let found = load::<KeptPayment>(&*self.shelf, seat)?;
-        let Some(mut payment) = found else {
-            // What asks for it may be on its way still: it finds this, and is not sent.
-            self.never(order).keep(&*self.shelf, seat).await?;
-            return Ok(None);
-        };
-        let said = payment.said.as_ref().map(|said| verdict(&said.code));
-        let is_declined = matches!(said, Some(Verdict::Declined(_)));
-        let is_over = payment.reversal.is_some_and(|reversal| reversal.is_heard);
-        let Some(original) = payment.sent.filter(|_| !is_declined && !is_over) else {
-            return Ok(None);
-        };
-        let is_repeated = payment.reversal.is_some();
-        let reversal = match payment.reversal {
-            Some(reversal) => reversal,
-            None => {
-                let reversal = Advice {
-                    sent: self.next().await?,
-                    is_heard: false,
-                };
-                payment.reversal = Some(reversal);
-                payment.keep(&*self.shelf, seat).await?;
-                reversal
-            }
-        };
-        let both = (original, reversal);
-        let message = requests::reversal(&self.settings, &payment, both, is_repeated);
-        message
-            .map(|message| Some((message, reversal.sent.stan)))
-            .map_err(|fault| unwritable(&fault))
-    }
-
     /// A payment that was undone before anything was sent.
-    fn never(&self, order: Order) -> KeptPayment {
+    pub(super) fn never(&self, order: Order) -> KeptPayment {
         KeptPayment {
             acquirer: self.settings.name.clone(),
             minor: 0,
@@ -187,6 +128,7 @@ impl Inner {
             reversal: None,
             captures: Vec::new(),
             since: self.shelf.now(),
+            is_late: false,
         }
     }
 
@@ -240,14 +182,12 @@ impl Inner {
             Some(index) => (index, true),
             None if told >= total => return Ok(None),
             None => {
-                let advice = Advice {
-                    sent: self.next().await?,
-                    is_heard: false,
-                };
                 payment.captures.push(Capture {
                     total,
                     minor: total.saturating_sub(told),
-                    advice,
+                    advice: Advice::new(self.next().await?),
+                    reversal: None,
+                    is_refused: false,
                 });
                 payment.keep(&*self.shelf, seat).await?;
                 (payment.captures.len().saturating_sub(1), false)
@@ -338,14 +278,14 @@ impl Inner {
         Ok(told)
     }
 
-    async fn next(&self) -> Result<Sent, ShelfFault> {
+    pub(super) async fn next(&self) -> Result<Sent, ShelfFault> {
         Ok(Sent {
             stan: self.numbers.take().await?,
             at: self.shelf.now(),
         })
     }
 
-    fn existing(&self, seat: Seat) -> Result<KeptPayment, ShelfFault> {
+    pub(super) fn existing(&self, seat: Seat) -> Result<KeptPayment, ShelfFault> {
         load(&*self.shelf, seat)?.ok_or_else(|| {
             tracing::error!("an acquirer is asked about a payment that it never had");
             ShelfFault
@@ -362,7 +302,7 @@ fn known(payment: &KeptPayment) -> PaymentAnswer {
     }
 }
 
-fn unwritable(fault: &strongroom_iso8583::Fault) -> ShelfFault {
+pub(super) fn unwritable(fault: &strongroom_iso8583::Fault) -> ShelfFault {
     tracing::error!(%fault, "the acquirer's messages cannot hold what is to be told");
     ShelfFault
 }

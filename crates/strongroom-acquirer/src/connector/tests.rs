@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod undo;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;

@@ -156,6 +156,8 @@ fn statuses(report: &StatusReport, found: &KnownFile) -> Vec<BankEntry> {
         None => (report.group, &report.reasons),
     };
     let rest = || found.payouts.iter().filter(|(id, ..)| !named.contains(id));
+    // Of a message that is taken in part the single transfers say what became of them, and of the others nothing is said.
+    let is_part = status == Some(Status::Partly) && !entries.is_empty();
     match status.map(act_of) {
         Some(act @ (EntryAct::Settle | EntryAct::Fail)) => {
             let reason = reasons.first().or(report.reasons.first());
@@ -166,11 +168,13 @@ fn statuses(report: &StatusReport, found: &KnownFile) -> Vec<BankEntry> {
                 ..blank(act)
             }));
         }
-        Some(EntryAct::Acknowledge) if rest().next().is_some() => entries.push(BankEntry {
-            file: Some(file),
-            reference: Some(report.original_message_id.clone()),
-            ..blank(EntryAct::Acknowledge)
-        }),
+        Some(EntryAct::Acknowledge) if rest().next().is_some() && !is_part => {
+            entries.push(BankEntry {
+                file: Some(file),
+                reference: Some(report.original_message_id.clone()),
+                ..blank(EntryAct::Acknowledge)
+            });
+        }
         _ => {}
     }
     entries

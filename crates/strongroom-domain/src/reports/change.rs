@@ -14,8 +14,8 @@ use crate::facts::{Facts, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::reports::{
-    Asked, ReportBody, ReportDesk, ReportFailure, ReportPart, ReportStatus, ReportType, ReportView,
-    part_key, report_desk_key,
+    AHEAD, Asked, ReportBody, ReportDesk, ReportFailure, ReportPart, ReportStatus, ReportType,
+    ReportView, part_key, report_desk_key,
 };
 use crate::tills::Digest;
 use crate::view::json;
@@ -51,6 +51,7 @@ impl Command for RequestReport {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         self.check(facts)?;
+        self.check_period(moment.now)?;
         let desk = facts.report_desk();
         if desk.waiting >= MOST_WAITING {
             let text = format!("{MOST_WAITING} reports wait already");
@@ -86,6 +87,19 @@ impl Command for RequestReport {
 }
 
 impl RequestReport {
+    /// A report never tells of a period that is not over: its figures would be others a moment later.
+    fn check_period(&self, now: Timestamp) -> Result<(), Rejection> {
+        match self.asked.ends_after(now) {
+            Some(end) if end > now.plus(AHEAD) => {
+                let text = format!(
+                    "the period ends at {end}, and it is {now}: ask once it is over, or for what is over by now"
+                );
+                Err(Rejection::at(Code::PeriodNotOver, "/to", text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What it names must be there, and must be what its type can be narrowed to.
     fn check(&self, facts: &Facts) -> Result<(), Rejection> {
         let asked = &self.asked;

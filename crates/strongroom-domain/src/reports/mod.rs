@@ -20,7 +20,7 @@ use strongroom_types::Classified;
 use strongroom_types::id::{
     AnyId, ApiKeyId, Kind, RawId, ReportId, ReportPartId, ShiftId, StoreId, WalletId,
 };
-use strongroom_types::time::{DAY, Timestamp};
+use strongroom_types::time::{DAY, SECOND, Timestamp};
 
 use crate::facts::Facts;
 use crate::record::Record;
@@ -36,6 +36,9 @@ pub use view::ReportView;
 /// How long a finished report is kept where nothing else is asked for, and at most, in milliseconds.
 pub const KEPT_FOR: i64 = 7 * DAY;
 pub const KEPT_LONGEST: i64 = 30 * DAY;
+
+/// How far ahead a period may end, in milliseconds: clocks differ, and that much is waited for.
+pub const AHEAD: i64 = 60 * SECOND;
 
 /// The most bytes of a report's content.
 pub const MOST_BYTES: usize = 16 << 20;
@@ -141,6 +144,22 @@ pub struct Asked {
     pub kept_for: i64,
 }
 
+impl Asked {
+    /// Whether it is of all time, or of one shift, whatever the period.
+    pub fn is_timeless(&self) -> bool {
+        match self.kind {
+            ReportType::Reconciliation => true,
+            ReportType::Shift => self.shift.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The end of its period, if that is to be waited for at a time.
+    fn ends_after(&self, now: Timestamp) -> Option<Timestamp> {
+        (!self.is_timeless() && self.to > now).then_some(self.to)
+    }
+}
+
 /// A report.
 #[derive(Clone, PartialEq, Encode, Decode, Classified)]
 #[part(business)]
@@ -191,10 +210,15 @@ pub struct ReportBody {
 }
 
 impl ReportBody {
-    /// When the server looks at it again: at once while it is to be made, then when its time is over.
+    /// When the server looks at it again: once its period is over while it is to be made, then when its own time is.
     pub fn waits(&self) -> Option<Option<Timestamp>> {
         match self.status {
-            ReportStatus::Queued => Some(None),
+            // One that was asked for before there was a bound is made as it was asked for.
+            ReportStatus::Queued => Some(
+                self.asked
+                    .ends_after(self.created_at)
+                    .filter(|end| *end <= self.created_at.plus(AHEAD)),
+            ),
             ReportStatus::Completed => Some(self.expires_at),
             ReportStatus::Failed | ReportStatus::Deleted | ReportStatus::Expired => None,
         }

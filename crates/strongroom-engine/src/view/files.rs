@@ -1,20 +1,26 @@
 //! Rails, payout files with their content, and bank files with their entries.
 
+use std::collections::HashSet;
+
 use strongroom_crypto::sha256;
-use strongroom_domain::bank_files::{BankEntry, BankFile, EntryStatus, Known, KnownFile, PAGE};
+use strongroom_domain::bank_files::{
+    BankEntry, BankFile, EntryAct, EntryStatus, Known, KnownFile, PAGE,
+};
 use strongroom_domain::facts::Field;
 use strongroom_domain::payout_files::{
     Content, FilePage, PayoutFile, PayoutFileStatus, end_to_end,
 };
 use strongroom_domain::payout_rails::PayoutRail;
-use strongroom_domain::payouts::{Payout, Recipient};
+use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_iso20022::{Bic, CreditTransfer, Debtor, FORMAT, Iban, Transfer, write};
+use strongroom_store::IdRange;
 use strongroom_types::id::{
     AnyId, BankFileId, FilePageId, Kind, PayoutFileId, PayoutId, PayoutRailId, RawId, WalletId,
 };
 use strongroom_types::zone::second_text;
 
+use crate::accept::BANK_FILE_JOB;
 use crate::opened::OpenFault;
 use crate::view::paging::Collector;
 use crate::view::payments::Looked;
@@ -259,6 +265,29 @@ impl View<'_> {
             .collect()
     }
 
+    /// The payouts that files of banks refuse which came before and are still being applied.
+    fn about_to_fail(&mut self) -> Result<HashSet<PayoutId>, ReadFault> {
+        let (scope, mut range) = (self.scope.number, IdRange::default());
+        let mut refused = HashSet::new();
+        loop {
+            let rows = self.reader.jobs(scope, BANK_FILE_JOB, range, CHUNK)?;
+            let Some(last) = rows.last() else {
+                return Ok(refused);
+            };
+            range.after = Some(last.id);
+            for row in &rows {
+                for page in self.bank_file(BankFileId(RawId(row.id)))?.pages {
+                    let entries = self.file_page(page)?.entries.into_iter();
+                    let fails = entries.filter(|entry| {
+                        let waits = entry.status == EntryStatus::Waiting;
+                        waits && entry.act == EntryAct::Fail && entry.mismatch.is_none()
+                    });
+                    refused.extend(fails.filter_map(|entry| entry.payout));
+                }
+            }
+        }
+    }
+
     fn file_page(&mut self, id: FilePageId) -> Result<FilePage, ReadFault> {
         match self.record(id.any())? {
             Some(Record::FilePage(page)) => Ok(page),
@@ -280,6 +309,12 @@ impl Known for View<'_> {
         for ids in self.payouts_of_file(&file)?.chunks(CHUNK) {
             let seated = self.seated(ids)?.into_iter();
             payouts.extend(seated.map(|p| (p.body.id, p.body.amount, p.body.status)));
+        }
+        let refused = self.about_to_fail()?;
+        for (payout, _, status) in &mut payouts {
+            if refused.contains(payout) {
+                *status = PayoutStatus::Failed;
+            }
         }
         Ok(Some(KnownFile { file, payouts }))
     }

@@ -201,7 +201,7 @@ fn charges() -> Value {
 fn report() -> Value {
     json!({
         "type": "balances", "format": "json",
-        "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z",
+        "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-01T00:01:00.000Z",
     })
 }
 

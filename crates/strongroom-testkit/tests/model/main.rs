@@ -14,6 +14,7 @@
 
 mod ask;
 mod reads;
+mod till;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

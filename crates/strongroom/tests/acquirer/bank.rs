@@ -9,7 +9,11 @@ use std::time::Duration;
 
 use strongroom_testkit::dice::Dice;
 
+use super::kill;
 use super::wire::Wire;
+
+/// The end of a card whose authorization is held up on its way until its reversal was answered.
+const HELD: &str = "1034";
 
 /// An authorization in its books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +31,15 @@ pub enum Mood {
     Rough,
 }
 
+/// Who is killed when a message comes: the first of a class, such as `022` for 0220 and 0221.
+#[derive(Clone, Copy, Debug)]
+struct Trap {
+    class: &'static str,
+    /// Its answer goes out first.
+    answers: bool,
+    process: u32,
+}
+
 #[derive(Clone)]
 pub struct Bank {
     pub address: SocketAddr,
@@ -40,14 +53,19 @@ struct Books {
     accounts: HashMap<String, Account>,
     /// Which approval an authorization got, by fields 7 and 11.
     approved: HashMap<(String, String), String>,
+    /// Whose capture it was, and of how much, by fields 7 and 11 of that.
+    captures: HashMap<(String, String), (String, i64)>,
+    /// An authorization that is held up on its way.
+    held: Option<Wire>,
     /// What was answered, by class, function and fields 7 and 11.
     answered: HashMap<(String, String, String), Wire>,
     violations: Vec<String>,
     /// Types, in their order.
     heard: Vec<String>,
-    /// Reversals that are heard and not answered before one is.
-    deaf_to_reversals: usize,
+    /// Messages of a class that are heard and not answered before one is.
+    deaf_to: HashMap<&'static str, usize>,
     refuses_sign_on: bool,
+    trap: Option<Trap>,
     streams: Vec<TcpStream>,
 }
 
@@ -61,11 +79,14 @@ impl Bank {
                 dice: Dice::new(seed),
                 accounts: HashMap::new(),
                 approved: HashMap::new(),
+                captures: HashMap::new(),
+                held: None,
                 answered: HashMap::new(),
                 violations: Vec::new(),
                 heard: Vec::new(),
-                deaf_to_reversals: 0,
+                deaf_to: HashMap::new(),
                 refuses_sign_on: false,
+                trap: None,
                 streams: Vec::new(),
             })),
         };
@@ -84,12 +105,27 @@ impl Bank {
         self.lock().mood = mood;
     }
 
-    pub fn deaf_to_reversals(&self, count: usize) {
-        self.lock().deaf_to_reversals = count;
+    /// So many messages of a class, such as `042`, are not answered.
+    pub fn deaf_to(&self, class: &'static str, count: usize) {
+        self.lock().deaf_to.insert(class, count);
     }
 
     pub fn refuse_sign_on(&self, refuses: bool) {
         self.lock().refuses_sign_on = refuses;
+    }
+
+    /// Has a process killed at the next message of a class: as it is heard, before it is answered, or as its answer is out.
+    pub fn set_trap(&self, class: &'static str, answers: bool, process: u32) {
+        self.lock().trap = Some(Trap {
+            class,
+            answers,
+            process,
+        });
+    }
+
+    /// Whether the trap is still set.
+    pub fn is_trapped(&self) -> bool {
+        self.lock().trap.is_some()
     }
 
     /// Ends every connection.
@@ -134,15 +170,44 @@ impl Bank {
                 return;
             }
             let question = Wire::read(&body);
-            let (answer, way) = {
+            let (answer, way, trap) = {
                 let mut books = self.lock();
                 let answer = books.take(&question);
                 let way = books.way(&question);
-                (answer, way)
+                (answer, way, books.sprung(&question))
             };
-            if send(stream, &answer, way).is_none() {
+            if let Some(trap) = trap.filter(|trap| !trap.answers) {
+                kill(trap.process);
                 return;
             }
+            let sent = send(stream, &answer, way);
+            self.let_through(stream, &answer);
+            if let Some(trap) = trap {
+                kill(trap.process);
+            }
+            if sent.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+impl Bank {
+    /// What was held up arrives once its reversal was answered, and is approved.
+    fn let_through(&self, stream: &mut TcpStream, answer: &Wire) {
+        let found_nothing = answer.mti == "0430" && answer.field(39) == "25";
+        let late = {
+            let mut books = self.lock();
+            let held = books.held.take_if(|_| found_nothing);
+            held.map(|question| {
+                let minor = question.field(4).parse().unwrap();
+                let (code, approval) = books.authorize(&question, minor);
+                reply(&question, code, approval.as_deref())
+            })
+        };
+        if let Some(late) = late {
+            // Whoever does not hear it learns of it from the acquirer's statement.
+            let _ = send(stream, &late, Way::Plain);
         }
     }
 }
@@ -194,14 +259,22 @@ fn send(stream: &mut TcpStream, answer: &Wire, way: Way) -> Option<()> {
 }
 
 impl Books {
+    fn sprung(&mut self, question: &Wire) -> Option<Trap> {
+        self.trap
+            .take_if(|trap| question.mti.starts_with(trap.class))
+    }
+
     fn way(&mut self, question: &Wire) -> Way {
         let is_network = question.mti.starts_with("08");
-        if question.mti.starts_with("04") && self.deaf_to_reversals > 0 {
-            self.deaf_to_reversals -= 1;
+        if let Some(left) = self.deaf_to.get_mut(&question.mti[..3])
+            && *left > 0
+        {
+            *left -= 1;
             return Way::NotAtAll;
         }
         // Who never answers an authorization; the rest of its life is answered.
-        let is_silent = question.mti == "0100" && question.field(2).ends_with("1018");
+        let is_silent = question.mti == "0100"
+            && (question.field(2).ends_with("1018") || question.field(2).ends_with(HELD));
         match self.mood {
             _ if is_silent => Way::NotAtAll,
             _ if is_network => Way::Plain,
@@ -238,6 +311,10 @@ impl Books {
             return answered.clone();
         }
         let minor: i64 = question.field(4).parse().unwrap();
+        if key.0 == "010" && question.field(2).ends_with(HELD) {
+            self.held = Some(question.clone());
+            return reply(question, "00", None);
+        }
         let (code, approval) = match key.0.as_str() {
             "010" => self.authorize(question, minor),
             "022" => (self.capture(question, minor), None),
@@ -286,6 +363,9 @@ impl Books {
             let text = format!("captured what may not be: {account:?}");
             self.violations.push(text);
         }
+        let known = (question.field(7).to_owned(), question.field(11).to_owned());
+        let approval = question.field(38).to_owned();
+        self.captures.insert(known, (approval, minor));
         "00"
     }
 
@@ -304,7 +384,23 @@ impl Books {
         "00"
     }
 
+    /// That a capture is undone.
+    fn give_up(&mut self, question: &Wire) -> &'static str {
+        let elements = question.field(90);
+        let known = (elements[10..20].to_owned(), elements[4..10].to_owned());
+        let Some((approval, minor)) = self.captures.remove(&known) else {
+            return "25";
+        };
+        if let Some(account) = self.accounts.get_mut(&approval) {
+            account.captured -= minor;
+        }
+        "00"
+    }
+
     fn reverse(&mut self, question: &Wire) -> &'static str {
+        if question.field(90).starts_with("0220") {
+            return self.give_up(question);
+        }
         let Some(account) = self.original(question) else {
             return "25";
         };

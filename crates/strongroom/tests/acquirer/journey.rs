@@ -114,7 +114,7 @@ fn declined(client: &Client) {
 #[test]
 fn what_is_never_answered_is_undone_and_fails_and_the_reversal_arrives() {
     let bank = Bank::start(Mood::Calm, 2);
-    bank.deaf_to_reversals(1);
+    bank.deaf_to("042", 1);
     let shop = Shop::of(&bank, 1);
     let serving = shop.installation.serve();
     let client = Client::of(&serving, &shop);

@@ -112,7 +112,7 @@ fn kill_under_load(
 }
 
 /// Waits until nothing moves any more on either side.
-fn at_rest(client: &Client, bank: &Bank) -> (Vec<Value>, Vec<Value>) {
+pub fn at_rest(client: &Client, bank: &Bank) -> (Vec<Value>, Vec<Value>) {
     wait(|| {
         let (payments, refunds) = (client.all("/v1/payments"), client.all("/v1/refunds"));
         let moving = payments.iter().find(|payment| {
@@ -133,7 +133,7 @@ fn at_rest(client: &Client, bank: &Bank) -> (Vec<Value>, Vec<Value>) {
     })
 }
 
-fn compare(payments: &[Value], bank: &Bank) {
+pub fn compare(payments: &[Value], bank: &Bank) {
     let mut accounts = bank.accounts();
     for payment in payments {
         let Some(approval) = payment["approval_code"].as_str() else {

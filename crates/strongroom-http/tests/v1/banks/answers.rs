@@ -61,6 +61,57 @@ fn a_status_report_completes_and_fails_single_payouts() {
     assert_eq!(failed["details"]["bank_file"], answered["id"]);
 }
 
+/// A message that is taken in part says nothing of the transfers that it does not name.
+#[test]
+fn what_a_report_in_part_does_not_name_is_no_entry_of_it() {
+    let acme = tenant();
+    let rail = Rail::new(&acme, 1_000);
+    let ids = [rail.collected(100), rail.collected(200)];
+    let (file, sent) = rail.sent();
+    let said = [(sent[0].0.as_str(), "ACSC", None)];
+    let report = status_report(&fresh("B"), text(&file, "message_id"), Some("PART"), &said);
+    let answered = rail.applied(&report);
+    assert_eq!(
+        answered["counts"],
+        json!({ "applied": 1, "confirmed": 0, "acknowledged": 0, "unmatched": 0 })
+    );
+    assert_eq!(answered["entries"], 1);
+    assert_eq!(rail.status(&ids[1]), "processing");
+    // That it is taken in part, and no more, is told as such.
+    let bare = status_report(&fresh("B"), text(&file, "message_id"), Some("PART"), &[]);
+    assert_eq!(rail.applied(&bare)["counts"]["acknowledged"], 1);
+}
+
+/// What a report refuses that is still being applied is no part of the sum that the bank books.
+#[test]
+fn a_sum_is_of_what_earlier_files_leave_of_its_batch() {
+    let acme = tenant();
+    let rail = Rail::new(&acme, 1_000);
+    let ids = [
+        rail.collected(100),
+        rail.collected(200),
+        rail.collected(300),
+    ];
+    let (file, sent) = rail.sent();
+    let about = text(&file, "message_id");
+    let said = [(sent[1].0.as_str(), "RJCT", Some("AC04"))];
+    let report = status_report(&fresh("B"), about, Some("PART"), &said);
+    let first = rail.upload(&report).expect(202).id();
+    let whole = Line {
+        name: None,
+        batch: Some(about.to_owned()),
+        ..Line::debit("", "4.00")
+    };
+    let day = statement("08", &fresh("S"), &rail.iban, "PHP", &[whole]);
+    let second = rail.upload(&day).expect(202).id();
+    acme.attend(&first);
+    acme.attend(&second);
+    let found: Vec<String> = ids.iter().map(|id| rail.status(id)).collect();
+    assert_eq!(found, ["completed", "failed", "completed"]);
+    assert_eq!(acme.available(&rail.wallet), 600);
+    assert_eq!(acme.balance(&rail.wallet, "reserved"), 0);
+}
+
 #[test]
 fn a_whole_file_is_accepted_or_rejected() {
     let acme = tenant();

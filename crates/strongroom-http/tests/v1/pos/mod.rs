@@ -1,6 +1,5 @@
 //! `/v1/shifts`, `/v1/transactions` at a till, refunds of them, `/v1/tills/{id}/transactions`
 
-mod model;
 mod offline;
 mod race;
 mod receipt;

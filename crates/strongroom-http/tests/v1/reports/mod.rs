@@ -7,11 +7,11 @@ mod request;
 use serde_json::{Value, json};
 use strongroom_testkit::tenant::Tenant;
 
-/// The day that the servers' clock begins with.
+/// The minute that the servers' clock begins with; what ends later cannot be asked for yet.
 pub const FROM: &str = "2026-01-01T00:00:00.000Z";
-pub const TO: &str = "2026-01-02T00:00:00.000Z";
+pub const TO: &str = "2026-01-01T00:01:00.000Z";
 
-/// A report of that day.
+/// A report of that minute.
 pub fn of(kind: &str) -> Value {
     json!({ "type": kind, "from": FROM, "to": TO })
 }

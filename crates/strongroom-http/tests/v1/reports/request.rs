@@ -133,8 +133,54 @@ fn so_many_wait_and_no_more() {
     }
     acme.post("/v1/reports", &of("sales"))
         .refused(422, "limit_reached");
+    // They wait for the end of their period.
+    assert_eq!(server.rail(), 0);
+    server.clock.advance(60_000);
     assert_eq!(server.rail(), 20);
     acme.post("/v1/reports", &of("sales")).expect(202);
+    drop(acme);
+    verified(server);
+}
+
+/// A report is made of what cannot change any more.
+#[test]
+fn a_period_that_is_not_over_is_refused_or_waited_for() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let wallet = acme.wallet("operating");
+    let asked = |kind: &str, to: &str| json!({ "type": kind, "from": FROM, "to": to });
+    for kind in ["sales", "balances", "fees", "payouts", "tax", "shift"] {
+        let refused = acme.post("/v1/reports", &asked(kind, "2026-01-01T00:01:00.001Z"));
+        let refused = refused.refused(422, "period_not_over");
+        assert_eq!(refused.field("errors/0/pointer"), "/to");
+        assert!(
+            refused.text().contains("it is 2026-01-01T00:00:00.000Z"),
+            "{}",
+            refused.text()
+        );
+    }
+    // Of all time, whatever the period says.
+    let all = asked("reconciliation", "2030-01-01T00:00:00Z");
+    acme.post("/v1/reports", &all).expect(202);
+    assert_eq!(server.rail(), 1);
+    // What happens before the end of a period is in it, also after the report was asked for.
+    let minute = acme
+        .post("/v1/reports", &asked("balances", TO))
+        .expect(202)
+        .id();
+    acme.credit(&wallet, 700);
+    assert_eq!(server.rail(), 0);
+    let path = format!("/v1/reports/{minute}");
+    assert_eq!(acme.get(&path).field("status"), "queued");
+    server.clock.advance(60_000);
+    acme.credit(&wallet, 50);
+    assert_eq!(server.rail(), 1);
+    let content = acme.get(&format!("{path}/content")).expect(200).json();
+    let lines = content["lines"].as_array().unwrap();
+    let line = lines
+        .iter()
+        .find(|line| line["account_id"] == json!(wallet));
+    assert_eq!(line.unwrap()["closing_total"], 700);
     drop(acme);
     verified(server);
 }
