@@ -179,7 +179,14 @@ pub(super) fn data<'a>(
             hash: facts.detail("approval_hash"),
         });
     }
-    if event == EventType::CustomerUpdated {
+    let lists_changes = matches!(
+        event,
+        EventType::CustomerUpdated
+            | EventType::BeneficiaryUpdated
+            | EventType::BeneficiaryAccountChanged
+            | EventType::PayoutScheduleUpdated
+    );
+    if lists_changes {
         let changed = facts.detail("changed");
         let changed = changed.split(',').filter(|name| !name.is_empty()).collect();
         return Data::Changed(ChangedData { id: about, changed });
@@ -287,7 +294,10 @@ fn payout_data<'a>(payout: &'a PayoutBody, place: &Place, event: EventType) -> P
     };
     let ended = !matches!(
         status,
-        PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+        PayoutStatus::Scheduled
+            | PayoutStatus::Initiated
+            | PayoutStatus::Pending
+            | PayoutStatus::Processing
     );
     PayoutData {
         payout_id: payout.id.any(),
