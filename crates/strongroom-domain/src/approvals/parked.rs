@@ -115,10 +115,8 @@ impl Parked {
         let recipient = match self {
             Parked::Payout(payout) => &payout.recipient,
             Parked::PayoutSchedule(schedule) => &schedule.recipient,
-            Parked::Invitation(_) | Parked::NewBeneficiary(_) => return Some(None),
-            Parked::Beneficiary(command) => {
-                let found = facts.beneficiary(command.id)?;
-                return Some(Some(found.body.subject));
+            Parked::Invitation(_) | Parked::NewBeneficiary(_) | Parked::Beneficiary(_) => {
+                return Some(None);
             }
             _ => return None,
         };

@@ -256,7 +256,7 @@ fn a_reference_finds_one_and_a_currency_bounds_it() {
         "/v1/beneficiaries?reference_id={}",
         body["reference_id"].as_str().unwrap()
     );
-    assert_eq!(acme.all(&target), [made.clone()]);
+    assert_eq!(acme.all(&target), std::slice::from_ref(&made));
     let from = acme.funded("master", 1_000);
     let payout = to_beneficiary(&from, 5, made["id"].as_str().unwrap());
     acme.post("/v1/payouts", &payout)

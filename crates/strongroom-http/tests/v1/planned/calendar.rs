@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::with;
-use crate::v1::tenant;
+use super::recurring::{PATH, daily};
+use super::{beneficiary, cools_off, with};
+use crate::v1::{refuses, tenant};
 
 #[test]
 fn days_are_held_to_where_there_are_such() {
@@ -49,4 +50,42 @@ fn days_are_held_to_where_there_are_such() {
         );
         assert_eq!(made["next_occurrence"], 1);
     }
+}
+
+#[test]
+fn what_is_no_rhythm_is_refused() {
+    let acme = tenant();
+    let (from, to) = (acme.funded("master", 1_000), acme.wallet("operating"));
+    let with = |more: Value| with(daily(&from, &to), &more).to_string();
+    let cases = [
+        (with(json!({ "interval": "hourly" })), "/interval"),
+        (with(json!({ "day": 1 })), "/day"),
+        (with(json!({ "interval": "weekly", "day": 8 })), "/day"),
+        (with(json!({ "interval": "monthly", "day": 32 })), "/day"),
+        (with(json!({ "interval": "yearly", "day": 0 })), "/day"),
+        (with(json!({ "time": "24:00" })), "/time"),
+        (with(json!({ "zone": "Mars/Olympus" })), "/zone"),
+        (with(json!({ "start_on": "2026-02-30" })), "/start_on"),
+        (with(json!({ "start_on": "2025-12-31" })), "/start_on"),
+        (with(json!({ "start_on": "2028-01-01" })), "/start_on"),
+        (with(json!({ "end_on": "2026-01-01" })), "/end_on"),
+        (
+            with(json!({ "end_on": "2026-02-01", "count": 2 })),
+            "/count",
+        ),
+        (with(json!({ "count": 0 })), "/count"),
+        (with(json!({ "missed": "both" })), "/missed"),
+    ];
+    let cases: Vec<_> = cases
+        .iter()
+        .map(|(body, at)| (body.as_str(), 422, "invalid_field", *at))
+        .collect();
+    refuses(&acme, "POST", PATH, &cases);
+    cools_off(&acme, 0);
+    let mut both = daily(&from, &to);
+    both["beneficiary_id"] = json!(beneficiary(&acme, 41));
+    acme.post(PATH, &both).refused(422, "invalid_field");
+    both.as_object_mut().unwrap().remove("recipient");
+    both["currency"] = json!("EUR");
+    acme.post(PATH, &both).refused(422, "currency_mismatch");
 }

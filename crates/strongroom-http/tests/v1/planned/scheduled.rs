@@ -61,7 +61,7 @@ fn nothing_is_held_until_its_time_and_then_it_is_done_once() {
         .refused(409, "reference_id_taken");
     assert_eq!(server.rail(), 0);
     let listed = acme.all("/v1/payouts?status=scheduled");
-    assert_eq!(listed, [planned.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&planned));
     assert_eq!(
         acme.get(&format!("/v1/payouts/{id}")).expect(200).json(),
         planned
@@ -355,7 +355,7 @@ fn a_server_that_was_away_does_it_when_it_is_back() {
         let started = std::time::Instant::now();
         while planned.iter().any(|id| status(&acme, id) != "completed") {
             assert!(started.elapsed().as_secs() < 300, "they are never done");
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::yield_now();
         }
     });
     assert_eq!((acme.available(&from), acme.available(&to)), (1_000, 4_000));
