@@ -315,15 +315,8 @@ impl Record {
             Kind::PayoutFile => Record::PayoutFile(decode(business)?),
             Kind::BankFile => Record::BankFile(decode(business)?),
             Kind::FilePage => Record::FilePage(decode(business)?),
-            Kind::Beneficiary => Record::Beneficiary(Beneficiary {
-                body: decode::<BeneficiaryBody>(business)?,
-                account: only::<BankAccount>(personal)?,
-            }),
+            Kind::Beneficiary | Kind::PayoutSchedule => of_accounts(kind, business, personal)?,
             Kind::PayoutSettings => Record::PayoutSettings(decode(business)?),
-            Kind::PayoutSchedule => Record::PayoutSchedule(PayoutSchedule {
-                body: decode::<PayoutScheduleBody>(business)?,
-                bank: only::<BankAccount>(personal)?,
-            }),
             Kind::Fees => Record::Fees(decode(business)?),
             Kind::FeeSchedule => Record::FeeSchedules(decode(business)?),
             Kind::Report => Record::Report(decode(business)?),
@@ -358,6 +351,20 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+/// Who is paid by an id, or again and again.
+fn of_accounts(kind: Kind, business: &[u8], personal: &[PersonalPart]) -> Result<Record, String> {
+    Ok(match kind {
+        Kind::Beneficiary => Record::Beneficiary(Beneficiary {
+            body: decode::<BeneficiaryBody>(business)?,
+            account: only::<BankAccount>(personal)?,
+        }),
+        _ => Record::PayoutSchedule(PayoutSchedule {
+            body: decode::<PayoutScheduleBody>(business)?,
+            bank: only::<BankAccount>(personal)?,
+        }),
+    })
 }
 
 /// A person, or a session of one.

@@ -179,14 +179,7 @@ pub(super) fn data<'a>(
             hash: facts.detail("approval_hash"),
         });
     }
-    let lists_changes = matches!(
-        event,
-        EventType::CustomerUpdated
-            | EventType::BeneficiaryUpdated
-            | EventType::BeneficiaryAccountChanged
-            | EventType::PayoutScheduleUpdated
-    );
-    if lists_changes {
+    if lists_changes(event) {
         let changed = facts.detail("changed");
         let changed = changed.split(',').filter(|name| !name.is_empty()).collect();
         return Data::Changed(ChangedData { id: about, changed });
@@ -227,6 +220,17 @@ pub(super) fn data<'a>(
         }),
         _ => Data::Resource(ResourceData { id: about }),
     }
+}
+
+/// Whether it names the fields that changed.
+fn lists_changes(event: EventType) -> bool {
+    matches!(
+        event,
+        EventType::CustomerUpdated
+            | EventType::BeneficiaryUpdated
+            | EventType::BeneficiaryAccountChanged
+            | EventType::PayoutScheduleUpdated
+    )
 }
 
 fn link_data(facts: &EntryFacts, about: AnyId) -> PaymentLinkData<'_> {
