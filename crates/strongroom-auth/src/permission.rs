@@ -99,6 +99,9 @@ permissions! {
     SendPayoutFiles = "send:payout_files";
     ReadBankFiles = "read:bank_files";
     CreateBankFiles = "create:bank_files";
+    ReadBeneficiaries = "read:beneficiaries";
+    WriteBeneficiaries = "write:beneficiaries";
+    ManagePayoutSettings = "manage:payout_settings";
     ReadFeeSchedules = "read:fee_schedules";
     ManageFeeSchedules = "manage:fee_schedules";
     ReadReports = "read:reports";
@@ -252,6 +255,7 @@ const OPERATOR: &[&str] = &[
     "read:payment_links",
     "create:payment_links",
     "cancel:payment_links",
+    "read:beneficiaries",
     "read:payout_rails",
     "read:payout_files",
     "read:bank_files",
@@ -284,6 +288,7 @@ const ADMIN: &[&str] = &[
     "manage:shifts",
     "void:transactions",
     "cancel:payment_links",
+    "write:beneficiaries",
     "manage:payout_rails",
     "send:payout_files",
     "manage:fee_schedules",
@@ -313,6 +318,7 @@ const VIEWER: &[&str] = &[
     "read:shifts",
     "read:users",
     "read:payment_links",
+    "read:beneficiaries",
     "read:payout_rails",
     "read:payout_files",
     "read:bank_files",

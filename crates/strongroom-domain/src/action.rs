@@ -158,6 +158,17 @@ actions! {
     PayoutFileSent = 371, "payout_file_sent";
     BankFileReceived = 372, "bank_file_received";
     BankEntryApplied = 373, "bank_file_entry_applied";
+    PayoutExecuted = 440, "payout_executed";
+    BeneficiaryCreated = 441, "beneficiary_created";
+    BeneficiaryUpdated = 442, "beneficiary_updated";
+    BeneficiaryAccountChanged = 443, "beneficiary_account_changed";
+    BeneficiaryDeleted = 444, "beneficiary_deleted";
+    PayoutSettingsUpdated = 445, "payout_settings_updated";
+    PayoutScheduleCreated = 446, "payout_schedule_created";
+    PayoutScheduleUpdated = 447, "payout_schedule_updated";
+    PayoutScheduleSkipped = 448, "payout_schedule_skipped";
+    PayoutScheduleEnded = 449, "payout_schedule_ended";
+    PayoutScheduleAmended = 450, "payout_schedule_amended";
     FeeScheduleCreated = 395, "fee_schedule_created";
     FeeScheduleDeleted = 396, "fee_schedule_deleted";
     ReportRequested = 400, "report_requested";

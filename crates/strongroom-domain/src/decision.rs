@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
-    AnyId, ApprovalId, BankFileId, Kind, PaymentId, PaymentLinkId, PayoutFileId, PayoutId, RawId,
-    RefundId, ReportId, SubjectId, TokenId,
+    AnyId, ApprovalId, BankFileId, Kind, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
+    PayoutScheduleId, RawId, RefundId, ReportId, SubjectId, TokenId,
 };
 use strongroom_types::time::Timestamp;
 
@@ -86,6 +86,12 @@ pub enum Job {
     /// Make this report, or end it, at the given time.
     Report(ReportId, Timestamp),
     ReportDone(ReportId),
+    /// Do this payout at the given time.
+    ScheduledPayout(PayoutId, Timestamp),
+    ScheduledPayoutDone(PayoutId),
+    /// Make the next payout of this schedule at the given time.
+    PayoutSchedule(PayoutScheduleId, Timestamp),
+    PayoutScheduleDone(PayoutScheduleId),
     /// Send an endpoint what a stretch of the log holds for it.
     Lane(RawId, Lane),
     /// Send an endpoint one event.

@@ -8,11 +8,11 @@ mod data;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::Serialize;
 use strongroom_auth::permission::{
-    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadCustomers, ReadFeeSchedules,
-    ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles, ReadPayoutRails,
-    ReadPayouts, ReadPolicies, ReadProducts, ReadRateLimits, ReadRefunds, ReadReports, ReadRoles,
-    ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions, ReadUsers, ReadWallets,
-    ReadWebhooks,
+    Permission, ReadAlerts, ReadApprovals, ReadBankFiles, ReadBeneficiaries, ReadCustomers,
+    ReadFeeSchedules, ReadKeys, ReadOauthClients, ReadPaymentLinks, ReadPayments, ReadPayoutFiles,
+    ReadPayoutRails, ReadPayouts, ReadPolicies, ReadProducts, ReadRateLimits, ReadRefunds,
+    ReadReports, ReadRoles, ReadShifts, ReadStores, ReadTills, ReadTokens, ReadTransactions,
+    ReadUsers, ReadWallets, ReadWebhooks,
 };
 use strongroom_types::id::EventId;
 use strongroom_types::mode::Mode;
@@ -154,6 +154,15 @@ events! {
     PayoutFileSent = 226, "payout_file.sent";
     BankFileReceived = 227, "bank_file.received";
     BankFileCompleted = 228, "bank_file.completed";
+    BeneficiaryCreated = 145, "beneficiary.created";
+    BeneficiaryUpdated = 146, "beneficiary.updated";
+    BeneficiaryAccountChanged = 147, "beneficiary.account_changed";
+    BeneficiaryDeleted = 148, "beneficiary.deleted";
+    PayoutScheduled = 149, "payout.scheduled";
+    PayoutSettingsUpdated = 150, "payout_settings.updated";
+    PayoutScheduleCreated = 151, "payout_schedule.created";
+    PayoutScheduleUpdated = 152, "payout_schedule.updated";
+    PayoutScheduleEnded = 153, "payout_schedule.ended";
     FeeScheduleCreated = 233, "fee_schedule.created";
     FeeScheduleDeleted = 234, "fee_schedule.deleted";
     ReportRequested = 235, "report.requested";
@@ -179,7 +188,8 @@ impl EventType {
     /// What one must hold to be told of it by a webhook: the right to read what it is about.
     pub fn permission(self) -> &'static str {
         match self.as_str().split_once('.').map(|(resource, _)| resource) {
-            Some("payout") => ReadPayouts::NAME,
+            Some("payout" | "payout_schedule") => ReadPayouts::NAME,
+            Some("beneficiary" | "payout_settings") => ReadBeneficiaries::NAME,
             Some("wallet") => ReadWallets::NAME,
             Some("transfer") => ReadTransactions::NAME,
             Some("webhook") => ReadWebhooks::NAME,

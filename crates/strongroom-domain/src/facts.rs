@@ -5,23 +5,19 @@ use std::sync::Arc;
 use strongroom_ledger::Account;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AlertId, AnyId, ApprovalId, BankFileId, CustomerId, FilePageId, Kind, OauthClientId,
-    OauthGrantId, OauthTokenId, OrganizationId, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
-    PayoutRailId, ProductId, RawId, RefundId, RoleId, SaleId, SessionId, ShiftId, StoreId, TillId,
-    TokenId, UserId, WalletId, WebhookId,
+    AlertId, AnyId, ApprovalId, CustomerId, Kind, OauthClientId, OauthGrantId, OauthTokenId,
+    OrganizationId, PaymentId, PaymentLinkId, PayoutId, ProductId, RawId, RefundId, RoleId, SaleId,
+    SessionId, ShiftId, StoreId, TillId, TokenId, UserId, WalletId, WebhookId,
 };
 
 use crate::alerts::Alert;
 use crate::api_keys::ApiKey;
 use crate::approvals::{Approval, Policies, policies_key};
-use crate::bank_files::BankFile;
 use crate::customers::Customer;
 use crate::oauth::{OauthClient, OauthGrant, OauthToken};
 use crate::organizations::Tenant;
 use crate::payment_links::PaymentLink;
 use crate::payments::PaymentBody;
-use crate::payout_files::{FilePage, PayoutFile};
-use crate::payout_rails::PayoutRail;
 use crate::payouts::Payout;
 use crate::products::ProductBody;
 use crate::rate_limits::{RateLimits, rate_limits_key};
@@ -71,6 +67,8 @@ pub enum Field {
     /// The bytes of a bank's file, and the message in it.
     BankFileHash,
     BankFileMessage,
+    BeneficiaryReference,
+    PayoutScheduleReference,
     /// A role that is not deleted.
     RoleName,
 }
@@ -99,6 +97,8 @@ impl Field {
         Field::PayoutRailIban,
         Field::BankFileHash,
         Field::BankFileMessage,
+        Field::BeneficiaryReference,
+        Field::PayoutScheduleReference,
         Field::RoleName,
     ];
 
@@ -126,6 +126,8 @@ impl Field {
             Field::PayoutRailIban => 60,
             Field::BankFileHash => 61,
             Field::BankFileMessage => 62,
+            Field::BeneficiaryReference => 70,
+            Field::PayoutScheduleReference => 71,
             Field::RoleName => 55,
         }
     }
@@ -269,34 +271,6 @@ impl Facts {
     pub fn payout(&self, id: PayoutId) -> Option<&Payout> {
         match self.record(id.any()).map(Arc::as_ref) {
             Some(Record::Payout(payout)) => Some(payout),
-            _ => None,
-        }
-    }
-
-    pub fn payout_rail(&self, id: PayoutRailId) -> Option<&PayoutRail> {
-        match self.record(id.any()).map(Arc::as_ref) {
-            Some(Record::PayoutRail(rail)) => Some(rail),
-            _ => None,
-        }
-    }
-
-    pub fn payout_file(&self, id: PayoutFileId) -> Option<&PayoutFile> {
-        match self.record(id.any()).map(Arc::as_ref) {
-            Some(Record::PayoutFile(file)) => Some(file),
-            _ => None,
-        }
-    }
-
-    pub fn bank_file(&self, id: BankFileId) -> Option<&BankFile> {
-        match self.record(id.any()).map(Arc::as_ref) {
-            Some(Record::BankFile(file)) => Some(file),
-            _ => None,
-        }
-    }
-
-    pub fn file_page(&self, id: FilePageId) -> Option<&FilePage> {
-        match self.record(id.any()).map(Arc::as_ref) {
-            Some(Record::FilePage(page)) => Some(page),
             _ => None,
         }
     }

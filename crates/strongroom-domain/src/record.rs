@@ -10,6 +10,7 @@ use crate::alerts::Alert;
 use crate::api_keys::{Allowance, ApiKey};
 use crate::approvals::{Approval, ApprovalBody, PersonalRequest, Policies};
 use crate::bank_files::BankFile;
+use crate::beneficiaries::{Beneficiary, BeneficiaryBody, PayoutSettings};
 use crate::customers::{Customer, CustomerBody, Person};
 use crate::entry::{decode, encode};
 use crate::fees::FeeSchedules;
@@ -19,6 +20,7 @@ use crate::payment_links::{LinkCustomer, PaymentLink, PaymentLinkBody};
 use crate::payments::PaymentBody;
 use crate::payout_files::{FilePage, PayoutFile};
 use crate::payout_rails::PayoutRail;
+use crate::payout_schedules::{PayoutSchedule, PayoutScheduleBody};
 use crate::payouts::{BankAccount, Payout, PayoutBody};
 use crate::products::ProductBody;
 use crate::rate_limits::RateLimits;
@@ -67,6 +69,9 @@ pub enum Record {
     PayoutFile(PayoutFile),
     BankFile(BankFile),
     FilePage(FilePage),
+    Beneficiary(Beneficiary),
+    PayoutSettings(PayoutSettings),
+    PayoutSchedule(PayoutSchedule),
     Fees(Account),
     FeeSchedules(FeeSchedules),
     Report(ReportBody),
@@ -118,6 +123,9 @@ impl Record {
             Record::PayoutFile(_) => Kind::PayoutFile,
             Record::BankFile(_) => Kind::BankFile,
             Record::FilePage(_) => Kind::FilePage,
+            Record::Beneficiary(_) => Kind::Beneficiary,
+            Record::PayoutSettings(_) => Kind::PayoutSettings,
+            Record::PayoutSchedule(_) => Kind::PayoutSchedule,
             Record::Fees(_) => Kind::Fees,
             Record::FeeSchedules(_) => Kind::FeeSchedule,
             Record::Report(_) => Kind::Report,
@@ -169,7 +177,9 @@ impl Record {
             Record::PayoutRail(rail) => u8::from(!rail.active),
             Record::PayoutFile(file) => file.status.code(),
             Record::BankFile(file) => u8::from(file.is_done()),
-            Record::FilePage(_) => 0,
+            Record::FilePage(_) | Record::PayoutSettings(_) => 0,
+            Record::Beneficiary(beneficiary) => beneficiary.body.status.code(),
+            Record::PayoutSchedule(schedule) => schedule.body.status.code(),
             Record::OauthClient(client) => client.status_code(),
             Record::OauthToken(token) => token.status_code(),
             Record::OauthGrant(grant) => grant.status_code(),
@@ -210,6 +220,9 @@ impl Record {
             Record::PayoutFile(value) => encode(value, out),
             Record::BankFile(value) => encode(value, out),
             Record::FilePage(value) => encode(value, out),
+            Record::Beneficiary(value) => encode(&value.body, out),
+            Record::PayoutSettings(value) => encode(value, out),
+            Record::PayoutSchedule(value) => encode(&value.body, out),
             Record::Fees(value) => encode(value, out),
             Record::FeeSchedules(value) => encode(value, out),
             Record::Report(value) => encode(value, out),
@@ -239,6 +252,11 @@ impl Record {
                 .body
                 .subject
                 .map_or_else(Vec::new, |s| part(s, approval.personal.as_ref())),
+            Record::PayoutSchedule(schedule) => schedule
+                .body
+                .subject()
+                .map_or_else(Vec::new, |s| part(s, schedule.bank.as_ref())),
+            Record::Beneficiary(found) => part(found.body.subject, found.account.as_ref()),
             Record::Customer(customer) => part(customer.body.subject, customer.person.as_ref()),
             Record::User(user) => part(user.body.subject, user.profile.as_ref()),
             Record::Session(session) => part(session.body.subject, session.trace.as_ref()),
@@ -297,6 +315,8 @@ impl Record {
             Kind::PayoutFile => Record::PayoutFile(decode(business)?),
             Kind::BankFile => Record::BankFile(decode(business)?),
             Kind::FilePage => Record::FilePage(decode(business)?),
+            Kind::Beneficiary | Kind::PayoutSchedule => of_accounts(kind, business, personal)?,
+            Kind::PayoutSettings => Record::PayoutSettings(decode(business)?),
             Kind::Fees => Record::Fees(decode(business)?),
             Kind::FeeSchedule => Record::FeeSchedules(decode(business)?),
             Kind::Report => Record::Report(decode(business)?),
@@ -331,6 +351,20 @@ impl Record {
             other => return Err(format!("no record is of kind `{}`", other.prefix())),
         })
     }
+}
+
+/// Who is paid by an id, or again and again.
+fn of_accounts(kind: Kind, business: &[u8], personal: &[PersonalPart]) -> Result<Record, String> {
+    Ok(match kind {
+        Kind::Beneficiary => Record::Beneficiary(Beneficiary {
+            body: decode::<BeneficiaryBody>(business)?,
+            account: only::<BankAccount>(personal)?,
+        }),
+        _ => Record::PayoutSchedule(PayoutSchedule {
+            body: decode::<PayoutScheduleBody>(business)?,
+            bank: only::<BankAccount>(personal)?,
+        }),
+    })
 }
 
 /// A person, or a session of one.

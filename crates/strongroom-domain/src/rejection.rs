@@ -142,6 +142,9 @@ codes! {
     BankFileForeign = 179, "bank_file_foreign", Forbidden, "The file is about another's accounts";
     BankFileInvalid = 180, "bank_file_invalid", Invalid, "The file cannot be read";
     PeriodNotOver = 270, "period_not_over", State, "The period is not over";
+    BeneficiaryNotFound = 255, "beneficiary_not_found", Missing, "No such beneficiary";
+    BeneficiaryCoolingOff = 256, "beneficiary_cooling_off", State, "The beneficiary's account is too new";
+    BeneficiaryChanged = 257, "beneficiary_changed", Conflict, "The beneficiary's account has changed meanwhile";
     ReportNotReady = 200, "report_not_ready", Conflict, "The report has no content";
     AlreadySettled = 117, "already_settled", Conflict, "The payment is settled";
     OauthGrantRefused = 130, "oauth_grant_refused", Forbidden, "The client may not have tokens in this way";

@@ -17,6 +17,7 @@ use crate::cache::Slot;
 use crate::commit::Commit;
 use crate::draft::{Dirty, Draft, EntryParts, spent_column};
 use crate::envelope::{Committed, Failure};
+use crate::jobs::{PAYOUT_SCHEDULE_JOB, SCHEDULED_PAYOUT_JOB};
 use crate::queue::Pending;
 use crate::seal::{BUSINESS, BodyWriter, CARD, ClearRecord, PERSONAL, SALT, Seat};
 use crate::sealers::{KeySlot, SealTools, seal_personal};
@@ -395,6 +396,10 @@ impl Commit {
             Job::BankFileDone(file) => done(draft, key(BANK_FILE_JOB, file.0)),
             Job::Report(report, due) => self.at(draft, key(REPORT_JOB, report.0), due),
             Job::ReportDone(report) => done(draft, key(REPORT_JOB, report.0)),
+            Job::ScheduledPayout(id, due) => self.at(draft, key(SCHEDULED_PAYOUT_JOB, id.0), due),
+            Job::ScheduledPayoutDone(id) => done(draft, key(SCHEDULED_PAYOUT_JOB, id.0)),
+            Job::PayoutSchedule(id, due) => self.at(draft, key(PAYOUT_SCHEDULE_JOB, id.0), due),
+            Job::PayoutScheduleDone(id) => done(draft, key(PAYOUT_SCHEDULE_JOB, id.0)),
             Job::Lane(id, lane) => self.send(draft, scope, id, WebhookWork::Lane(lane)),
             Job::Delivery(id, delivery) => {
                 self.send(draft, scope, id, WebhookWork::Delivery(delivery));

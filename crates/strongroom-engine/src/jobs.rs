@@ -13,6 +13,11 @@ use crate::engine::Engine;
 use crate::envelope::Failure;
 use crate::scopes::installation;
 
+/// Kinds of further jobs; with the others' numbers in `accept`: one does a payout at its time, one makes the next of a
+/// schedule.
+pub(crate) const SCHEDULED_PAYOUT_JOB: u8 = 44;
+pub(crate) const PAYOUT_SCHEDULE_JOB: u8 = 45;
+
 /// A job that is due: what is to be done for the resource with this number in this scope.
 #[derive(Clone, Copy, Debug)]
 pub struct DueJob {
@@ -42,6 +47,10 @@ pub enum DueWork {
     BankFile,
     /// Make a report, or write down that its time is over.
     Report,
+    /// Do a payout whose time has come.
+    ScheduledPayout,
+    /// Make the next payout of a schedule.
+    PayoutSchedule,
 }
 
 impl DueWork {
@@ -56,6 +65,8 @@ impl DueWork {
             DueWork::PayoutFile => PAYOUT_FILE_JOB,
             DueWork::BankFile => BANK_FILE_JOB,
             DueWork::Report => REPORT_JOB,
+            DueWork::ScheduledPayout => SCHEDULED_PAYOUT_JOB,
+            DueWork::PayoutSchedule => PAYOUT_SCHEDULE_JOB,
         }
     }
 
@@ -70,6 +81,8 @@ impl DueWork {
             DueWork::PayoutFile,
             DueWork::BankFile,
             DueWork::Report,
+            DueWork::ScheduledPayout,
+            DueWork::PayoutSchedule,
         ];
         all.into_iter().find(|work| work.kind() == kind)
     }

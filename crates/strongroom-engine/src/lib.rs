@@ -77,10 +77,10 @@ pub use rotation::{
 };
 pub use start::{Settings, StartError, require_root};
 pub use view::{
-    AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, CustomerFilter, Listing, PageQuery,
-    PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter, ProductFilter, ReadFault,
-    RefundFilter, ReportFilter, SaleFilter, ShiftFilter, TillFilter, TransactionFilter, View,
-    WalletFilter, file_content,
+    AlertFilter, ApprovalFilter, AuditFilter, BankFileFilter, BeneficiaryFilter, CustomerFilter,
+    Listing, PageQuery, PaymentFilter, PaymentLinkFilter, PayoutFileFilter, PayoutFilter,
+    PayoutScheduleFilter, ProductFilter, ReadFault, RefundFilter, ReportFilter, SaleFilter,
+    ShiftFilter, TillFilter, TransactionFilter, View, WalletFilter, file_content,
 };
 pub use webhooks::{
     Endpoint, News, OutEvent, Outbox, RowId, ShownDelivery, Signer, WebhookWork,

@@ -224,6 +224,9 @@ impl Commit {
                     (Action::UserPasswordResetStarted | Action::UserPasswordReset, _) => {
                         about(Rule::PasswordReset, subject)
                     }
+                    (Action::BeneficiaryAccountChanged, _) => {
+                        about(Rule::BeneficiaryAccountChanged, subject)
+                    }
                     (Action::WebhookDisabled, _) if told(EventType::WebhookDisabled) => {
                         about(Rule::WebhookDisabled, subject)
                     }

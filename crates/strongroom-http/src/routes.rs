@@ -10,6 +10,7 @@ mod links;
 mod log;
 mod oauth;
 mod people;
+mod planned;
 mod rates;
 mod reports;
 mod roles;
@@ -38,6 +39,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(money_rows());
         rows.extend(payout_rows());
         rows.extend(banks::rows());
+        rows.extend(planned::rows());
         rows.extend(token_rows());
         rows.extend(payment_rows());
         rows.extend(refund_rows());

@@ -200,6 +200,7 @@ pub fn payout(source: WalletId, target: WalletId, minor: i64) -> CreatePayout {
         reference_id: None,
         description: None,
         metadata: Metadata::default(),
+        later: None,
     }
 }
 

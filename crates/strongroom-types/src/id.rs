@@ -257,6 +257,12 @@ registry! {
     PayoutFile = 76, "pfile", PayoutFileId;
     /// What a bank says of payouts and accounts.
     BankFile = 77, "bfile", BankFileId;
+    /// A bank account that an organization pays, under a name.
+    Beneficiary = 79, "ben", BeneficiaryId;
+    /// A payout that is made again and again.
+    PayoutSchedule = 105, "psched", PayoutScheduleId;
+    /// What an organization bounds its payouts by; the number zero.
+    PayoutSettings = 106, "pset", PayoutSettingsId;
     /// A page of the list that a file is made of.
     FilePage = 78, "fpage", FilePageId;
     /// What came in as fees of one currency; its number is the currency's code.

@@ -14,6 +14,7 @@ pub mod metadata;
 pub mod mode;
 pub mod money;
 pub mod reference;
+pub mod rhythm;
 pub mod secret;
 pub mod time;
 pub mod zone;

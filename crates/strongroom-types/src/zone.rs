@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use minicbor::{Decode, Encode};
 
@@ -76,6 +76,14 @@ impl DailyTime {
             day = day.tomorrow().ok()?;
         }
         None
+    }
+
+    /// The moment of a day there that the clock shows it; as far from midnight where the day has no such time.
+    pub(crate) fn on(&self, day: Date) -> Option<Timestamp> {
+        let (hour, minute) = self.clock();
+        let time = Time::new(hour, minute, 0, 0).ok()?;
+        let at = day.to_datetime(time).to_zoned(self.found()?).ok()?;
+        Some(Timestamp(at.timestamp().as_millisecond()))
     }
 
     fn clock(&self) -> (i8, i8) {

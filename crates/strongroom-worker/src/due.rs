@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::payments::Attended;
 use crate::till::{Connected, Till};
-use crate::{approvals, files, payment_links, payments, rail, reports, tokens};
+use crate::{approvals, files, payment_links, payments, planned, rail, reports, tokens};
 
 /// Jobs taken at once.
 const TAKE: usize = 200;
@@ -227,7 +227,11 @@ fn asks(work: DueWork) -> bool {
 fn is_kept(work: DueWork) -> bool {
     matches!(
         work,
-        DueWork::Refund | DueWork::PayoutFile | DueWork::BankFile
+        DueWork::Refund
+            | DueWork::PayoutFile
+            | DueWork::BankFile
+            | DueWork::ScheduledPayout
+            | DueWork::PayoutSchedule
     )
 }
 
@@ -288,6 +292,8 @@ async fn attend_at(
 ) -> Result<Attended, Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
+        DueWork::ScheduledPayout => planned::execute(engine, job).await,
+        DueWork::PayoutSchedule => planned::run(engine, job).await,
         DueWork::PaymentLink => payment_links::expire(engine, job).await,
         DueWork::Report => reports::attend(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,

@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod payment_links;
 mod payments;
+mod planned;
 mod rail;
 mod reconciling;
 mod reports;

@@ -67,6 +67,8 @@ named! {
     FailedLogins = 40, "failed_logins";
     /// An account is recorded to hold something else than its postings add up to.
     BooksDiffer = 88, "books_differ";
+    /// Somebody has changed where a beneficiary's money goes.
+    BeneficiaryAccountChanged = 79, "beneficiary_account_changed";
     /// Somebody started to reset a person's password, or has done it.
     PasswordReset = 45, "password_reset";
 }
@@ -97,6 +99,7 @@ impl Rule {
             | Rule::ReplayedSignature
             | Rule::SecretKeyInBrowser
             | Rule::PrivilegeProbing
+            | Rule::BeneficiaryAccountChanged
             | Rule::FailedLogins => Severity::High,
             Rule::AddressRefused
             | Rule::WebhookTargetRefused

@@ -13,6 +13,7 @@ use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
+use crate::payouts::PayoutStatus;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::roles::{bind, with_rights};
@@ -141,8 +142,13 @@ pub(crate) fn bounded(
         Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
         _ => Allowance::default().on(moment.now.day()),
     };
-    // A payment counted against the day when it was made.
-    let counts = action != Action::PaymentCaptured;
+    // A payment counted against the day when it was made, and what is for later counts when it is done.
+    let is_later = decision
+        .payout
+        .as_ref()
+        .is_some_and(|payout| payout.status == PayoutStatus::Scheduled);
+    let is_later = is_later || plans(action);
+    let counts = action != Action::PaymentCaptured && !is_later;
     let used = match counts {
         true => allowance.used(amount.currency),
         false => 0,
@@ -167,11 +173,21 @@ fn direction(action: Action) -> Option<Direction> {
         | Action::TransactionUploaded => Some(Direction::In),
         Action::WalletDebited
         | Action::PayoutCreated
+        | Action::PayoutScheduleCreated
+        | Action::PayoutScheduleAmended
         | Action::RefundCreated
         | Action::TransactionVoided => Some(Direction::Out),
         Action::TransferCreated => Some(Direction::Internal),
         _ => None,
     }
+}
+
+/// Whether an act says what moves again and again: what each one moves counts when it does.
+const fn plans(action: Action) -> bool {
+    matches!(
+        action,
+        Action::PayoutScheduleCreated | Action::PayoutScheduleAmended
+    )
 }
 
 /// What an act moves, for what is held against a limit or a threshold.
@@ -200,6 +216,7 @@ pub(crate) fn moved(action: Action, decision: &Decision) -> Option<Money> {
         let changed = decision.changes.iter().map(|(_, record)| record.as_ref());
         changed.into_iter().find_map(|record| match record {
             Record::PaymentLink(link) => Some(link.body.amount),
+            Record::PayoutSchedule(schedule) if plans(action) => Some(schedule.body.amount),
             _ => None,
         })
     };

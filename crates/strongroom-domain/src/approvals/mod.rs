@@ -73,6 +73,8 @@ named! {
     ApprovalPolicy = 7, "approval_policy";
     /// Another role for a person, and other rights for a role.
     RoleChange = 20, "role_change";
+    /// Where beneficiaries have their money, and how long an account of one cools off.
+    BeneficiaryChange = 79, "beneficiary_change";
 }
 
 named! {

@@ -3,7 +3,8 @@
 use minicbor::{Decode, Encode};
 use serde_json::{Value, json};
 use strongroom_auth::permission::{
-    CreateDebits, CreatePayouts, CreateRefunds, Permission, VoidSales,
+    CreateDebits, CreatePayouts, CreateRefunds, ManagePayoutSettings, Permission, VoidSales,
+    WriteBeneficiaries,
 };
 use strongroom_types::id::{ApprovalPolicyId, SubjectId};
 use strongroom_types::mode::Scope;
@@ -11,11 +12,13 @@ use strongroom_types::money::Money;
 
 use crate::action::Action;
 use crate::approvals::{Act, ChangePolicies};
+use crate::beneficiaries::{ChangePayoutSettings, CreateBeneficiary, UpdateBeneficiary};
 use crate::command::{Command, Moment};
 use crate::decision::Decision;
 use crate::facts::{Facts, Field, Keys};
 use crate::funding::{Debit, Funding};
-use crate::payouts::{CreatePayout, NewRecipient};
+use crate::payout_schedules::{CreatePayoutSchedule, UpdatePayoutSchedule};
+use crate::payouts::{BankAccount, CreatePayout, NewRecipient};
 use crate::refunds::CreateRefund;
 use crate::rejection::{Code, Rejection};
 use crate::sales::VoidSale;
@@ -40,6 +43,16 @@ pub enum Parked {
     /// A sale that is to be taken back, and what it came to.
     #[n(41)]
     Void(#[n(0)] VoidSale, #[n(1)] Money),
+    #[n(79)]
+    NewBeneficiary(#[n(0)] CreateBeneficiary),
+    #[n(80)]
+    Beneficiary(#[n(0)] UpdateBeneficiary),
+    #[n(81)]
+    PayoutSettings(#[n(0)] ChangePayoutSettings),
+    #[n(82)]
+    PayoutSchedule(#[n(0)] Box<CreatePayoutSchedule>),
+    #[n(83)]
+    PayoutScheduleChange(#[n(0)] UpdatePayoutSchedule),
 }
 
 impl Parked {
@@ -50,12 +63,17 @@ impl Parked {
 
     pub fn act(&self) -> Act {
         match self {
-            Parked::Payout(_) => Act::Payout,
+            Parked::Payout(_) | Parked::PayoutSchedule(_) | Parked::PayoutScheduleChange(_) => {
+                Act::Payout
+            }
             Parked::Debit(_) => Act::Debit,
             Parked::Refund(_) | Parked::Void(..) => Act::Refund,
             Parked::Policies(_) => Act::ApprovalPolicy,
             Parked::Again(act, _) => *act,
             Parked::Invitation(_) => Act::ApiKeyCreate,
+            Parked::NewBeneficiary(_) | Parked::Beneficiary(_) | Parked::PayoutSettings(_) => {
+                Act::BeneficiaryChange
+            }
         }
     }
 
@@ -73,6 +91,11 @@ impl Parked {
                 "reason": reason,
             }),
             Parked::Policies(change) => change.asked(),
+            Parked::PayoutSchedule(command) => command.asked(payout_asked(&command.payout())),
+            Parked::PayoutScheduleChange(command) => command.asked(),
+            Parked::NewBeneficiary(command) => command.asked(),
+            Parked::Beneficiary(command) => command.asked(),
+            Parked::PayoutSettings(command) => command.asked(),
             Parked::Again(_, asked) | Parked::Invitation(asked) => {
                 serde_json::from_str(asked).unwrap_or_default()
             }
@@ -89,12 +112,15 @@ impl Parked {
 
     /// Whether it tells of a person, and who that is if he is known already.
     pub(super) fn subject(&self, facts: &Facts) -> Option<Option<SubjectId>> {
-        let payout = match self {
-            Parked::Payout(payout) => payout,
-            Parked::Invitation(_) => return Some(None),
+        let recipient = match self {
+            Parked::Payout(payout) => &payout.recipient,
+            Parked::PayoutSchedule(schedule) => &schedule.recipient,
+            Parked::Invitation(_) | Parked::NewBeneficiary(_) | Parked::Beneficiary(_) => {
+                return Some(None);
+            }
             _ => return None,
         };
-        let text = payout.recipient.index_text()?;
+        let text = recipient.index_text()?;
         let known = facts.holder(Field::BankAccount, &text);
         Some(known.map(|id| SubjectId(id.raw)))
     }
@@ -106,6 +132,11 @@ impl Parked {
             Parked::Refund(command) => command.action(),
             Parked::Void(command, _) => command.action(),
             Parked::Policies(command) => command.action(),
+            Parked::PayoutSchedule(command) => command.action(),
+            Parked::PayoutScheduleChange(command) => command.action(),
+            Parked::NewBeneficiary(command) => command.action(),
+            Parked::Beneficiary(command) => command.action(),
+            Parked::PayoutSettings(command) => command.action(),
             Parked::Again(..) | Parked::Invitation(_) => Action::ApprovalApproved,
         }
     }
@@ -113,11 +144,15 @@ impl Parked {
     /// What its maker must hold, then as now.
     pub(super) fn permission(&self) -> &'static str {
         match self {
-            Parked::Payout(_) => CreatePayouts::NAME,
+            Parked::Payout(_) | Parked::PayoutSchedule(_) | Parked::PayoutScheduleChange(_) => {
+                CreatePayouts::NAME
+            }
             Parked::Debit(_) => CreateDebits::NAME,
             Parked::Refund(_) => CreateRefunds::NAME,
             Parked::Void(..) => VoidSales::NAME,
             Parked::Policies(_) => <ChangePolicies as Command>::Permission::NAME,
+            Parked::NewBeneficiary(_) | Parked::Beneficiary(_) => WriteBeneficiaries::NAME,
+            Parked::PayoutSettings(_) => ManagePayoutSettings::NAME,
             // The edge asks, when it is sent again.
             Parked::Again(..) | Parked::Invitation(_) => "",
         }
@@ -130,6 +165,11 @@ impl Parked {
             Parked::Refund(command) => command.keys(facts, scope),
             Parked::Void(command, _) => command.keys(facts, scope),
             Parked::Policies(command) => command.keys(facts, scope),
+            Parked::PayoutSchedule(command) => command.keys(facts, scope),
+            Parked::PayoutScheduleChange(command) => command.keys(facts, scope),
+            Parked::NewBeneficiary(command) => command.keys(facts, scope),
+            Parked::Beneficiary(command) => command.keys(facts, scope),
+            Parked::PayoutSettings(command) => command.keys(facts, scope),
             Parked::Again(..) | Parked::Invitation(_) => Keys::default(),
         }
     }
@@ -141,6 +181,11 @@ impl Parked {
             Parked::Refund(command) => command.decide(facts, moment),
             Parked::Void(command, _) => command.decide(facts, moment),
             Parked::Policies(command) => command.decide(facts, moment),
+            Parked::PayoutSchedule(command) => command.decide(facts, moment),
+            Parked::PayoutScheduleChange(command) => command.decide(facts, moment),
+            Parked::NewBeneficiary(command) => command.decide(facts, moment),
+            Parked::Beneficiary(command) => command.decide(facts, moment),
+            Parked::PayoutSettings(command) => command.decide(facts, moment),
             Parked::Again(..) | Parked::Invitation(_) => {
                 let text = "its maker sends it again";
                 Err(Rejection::new(Code::InvalidState, text))
@@ -157,26 +202,47 @@ fn payout_asked(payout: &CreatePayout) -> Value {
         reference_id,
         description,
         metadata,
+        later,
     } = payout;
-    let recipient = match recipient {
-        NewRecipient::Wallet(id) => json!({"type": "wallet", "id": id}),
-        NewRecipient::Bank { bank_code, account } => json!({
+    let mut asked = json!({
+        "amount": amount.minor,
+        "currency": amount.currency,
+        "source_wallet_id": source,
+        "recipient": recipient_asked(recipient),
+        "reference_id": reference_id,
+        "description": description,
+        "metadata": metadata,
+    });
+    // Only where it is for later: the text of others stays what was agreed to.
+    if let (Some(later), Some(fields)) = (later, asked.as_object_mut()) {
+        fields.insert("execute_at".into(), json!(later.at));
+    }
+    asked
+}
+
+/// Whom money goes to, accounts in full: that is what others agree to.
+fn recipient_asked(recipient: &NewRecipient) -> Value {
+    let bank = |bank_code: &Option<String>, account: &BankAccount| {
+        json!({
             "type": "bank_account",
             "account_name": account.account_name,
             "bank_code": bank_code,
             "account_number": account.account_number,
             "iban": account.iban,
-        }),
+        })
     };
-    json!({
-        "amount": amount.minor,
-        "currency": amount.currency,
-        "source_wallet_id": source,
-        "recipient": recipient,
-        "reference_id": reference_id,
-        "description": description,
-        "metadata": metadata,
-    })
+    match recipient {
+        NewRecipient::Wallet(id) => json!({"type": "wallet", "id": id}),
+        NewRecipient::Bank { bank_code, account } => bank(bank_code, account),
+        NewRecipient::Beneficiary { id, seen } => {
+            let seen = seen.as_ref();
+            let mut asked = seen.map_or(json!({}), |seen| bank(&seen.bank_code, &seen.account));
+            if let Some(fields) = asked.as_object_mut() {
+                fields.insert("beneficiary_id".into(), json!(id));
+            }
+            asked
+        }
+    }
 }
 
 fn funding_asked(funding: &Funding) -> Value {

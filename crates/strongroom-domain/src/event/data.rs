@@ -179,7 +179,7 @@ pub(super) fn data<'a>(
             hash: facts.detail("approval_hash"),
         });
     }
-    if event == EventType::CustomerUpdated {
+    if lists_changes(event) {
         let changed = facts.detail("changed");
         let changed = changed.split(',').filter(|name| !name.is_empty()).collect();
         return Data::Changed(ChangedData { id: about, changed });
@@ -220,6 +220,17 @@ pub(super) fn data<'a>(
         }),
         _ => Data::Resource(ResourceData { id: about }),
     }
+}
+
+/// Whether it names the fields that changed.
+fn lists_changes(event: EventType) -> bool {
+    matches!(
+        event,
+        EventType::CustomerUpdated
+            | EventType::BeneficiaryUpdated
+            | EventType::BeneficiaryAccountChanged
+            | EventType::PayoutScheduleUpdated
+    )
 }
 
 fn link_data(facts: &EntryFacts, about: AnyId) -> PaymentLinkData<'_> {
@@ -287,7 +298,10 @@ fn payout_data<'a>(payout: &'a PayoutBody, place: &Place, event: EventType) -> P
     };
     let ended = !matches!(
         status,
-        PayoutStatus::Initiated | PayoutStatus::Pending | PayoutStatus::Processing
+        PayoutStatus::Scheduled
+            | PayoutStatus::Initiated
+            | PayoutStatus::Pending
+            | PayoutStatus::Processing
     );
     PayoutData {
         payout_id: payout.id.any(),

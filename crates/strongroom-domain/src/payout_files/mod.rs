@@ -10,6 +10,7 @@
 
 mod close;
 mod collect;
+mod loaded;
 mod steps;
 
 use minicbor::{Decode, Encode};

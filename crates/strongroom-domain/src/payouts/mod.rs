@@ -2,16 +2,23 @@
 //!
 //! `initiated → pending → processing → completed`; `failed`, `cancelled` (before processing) and `reversed` (after
 //! completed) end it. To a bank, the money is held (available → reserved) until the rail has answered: the sandbox, or a
-//! bank that payouts go to in files ([`crate::payout_files`]).
+//! bank that payouts go to in files ([`crate::payout_files`]). One that is for later is `scheduled` first, and holds
+//! nothing ([`later`]).
 
+mod begin;
 mod create;
+mod later;
 mod on_file;
+mod recurring;
 mod steps;
+pub(crate) mod view;
 
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
-use strongroom_types::id::{PayoutId, SubjectId, WalletId};
+use strongroom_types::id::{
+    ApiKeyId, BeneficiaryId, PayoutId, PayoutScheduleId, SubjectId, WalletId,
+};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -21,8 +28,11 @@ use crate::fees::PayoutFee;
 use crate::payout_files::Seat;
 
 pub(crate) use create::check_wallet;
-pub use create::{CreatePayout, NewRecipient};
+pub use create::{CreatePayout, NewRecipient, SeenAccount};
+pub(crate) use later::makers_keys;
+pub use later::{ExecutePayout, FARTHEST};
 pub(crate) use on_file::{begin_processing, fail, give_back, settle};
+pub(crate) use recurring::{Planned, Recurring, occur};
 pub(crate) use steps::step_keys;
 pub use steps::{AdvancePayout, CancelPayout, ReversePayout, sandbox_outcome};
 
@@ -58,6 +68,7 @@ statuses! {
     Failed = 4, "failed";
     Cancelled = 5, "cancelled";
     Reversed = 6, "reversed";
+    Scheduled = 40, "scheduled";
 }
 
 /// Why a rail refused.
@@ -90,6 +101,23 @@ pub enum PayoutFailure {
     TooLate,
     #[n(11)]
     BankRefused,
+    /// What follows, the books say of what was to be done later.
+    #[n(40)]
+    WalletUnavailable,
+    #[n(41)]
+    BeneficiaryUnavailable,
+    #[n(42)]
+    BeneficiaryCoolingOff,
+    #[n(43)]
+    BeneficiaryChanged,
+    #[n(44)]
+    LimitExceeded,
+    #[n(45)]
+    NotPermitted,
+    #[n(46)]
+    NoRail,
+    #[n(47)]
+    NotExecutable,
 }
 
 impl PayoutFailure {
@@ -106,6 +134,14 @@ impl PayoutFailure {
         PayoutFailure::RecipientRefused,
         PayoutFailure::TooLate,
         PayoutFailure::BankRefused,
+        PayoutFailure::WalletUnavailable,
+        PayoutFailure::BeneficiaryUnavailable,
+        PayoutFailure::BeneficiaryCoolingOff,
+        PayoutFailure::BeneficiaryChanged,
+        PayoutFailure::LimitExceeded,
+        PayoutFailure::NotPermitted,
+        PayoutFailure::NoRail,
+        PayoutFailure::NotExecutable,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -122,6 +158,14 @@ impl PayoutFailure {
             PayoutFailure::InsufficientFunds => "insufficient_funds",
             PayoutFailure::InvalidAccount => "invalid_account",
             PayoutFailure::BankUnavailable => "bank_unavailable",
+            PayoutFailure::WalletUnavailable => "wallet_unavailable",
+            PayoutFailure::BeneficiaryUnavailable => "beneficiary_unavailable",
+            PayoutFailure::BeneficiaryCoolingOff => "beneficiary_cooling_off",
+            PayoutFailure::BeneficiaryChanged => "beneficiary_changed",
+            PayoutFailure::LimitExceeded => "limit_exceeded",
+            PayoutFailure::NotPermitted => "not_permitted",
+            PayoutFailure::NoRail => "no_rail",
+            PayoutFailure::NotExecutable => "not_executable",
         }
     }
 }
@@ -185,9 +229,56 @@ pub struct PayoutBody {
     #[n(20)]
     #[class(sensitive)]
     pub fee: Option<PayoutFee>,
+    #[n(40)]
+    #[class(operational)]
+    pub payee: Option<Payee>,
+    /// When it was to be done, and by whose word; kept once it was.
+    #[n(41)]
+    #[class(operational)]
+    pub later: Option<Later>,
+    #[n(42)]
+    #[class(operational)]
+    pub occurrence: Option<Occurrence>,
+}
+
+/// The beneficiary that a payout goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Payee {
+    #[n(0)]
+    pub id: BeneficiaryId,
+    /// The only account of it that may be paid: of what others agreed to, the one that they saw.
+    #[n(1)]
+    pub only: Option<u32>,
+}
+
+/// A time to come, and who asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Later {
+    #[n(0)]
+    pub at: Timestamp,
+    #[n(1)]
+    pub maker: ApiKeyId,
+}
+
+/// Which one of a schedule's payouts it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Occurrence {
+    #[n(0)]
+    pub schedule: PayoutScheduleId,
+    /// Counts from one.
+    #[n(1)]
+    pub number: u32,
 }
 
 impl PayoutBody {
+    /// When it is to be done, while it is for later.
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        let later = self
+            .later
+            .filter(|_| self.status == PayoutStatus::Scheduled);
+        later.map(|later| later.at)
+    }
+
     /// Whether the rail's worker has to look at it again. On a file rail, its file is looked at instead once it is in one.
     pub fn is_on_rail(&self) -> bool {
         let is_collected = self.seat.is_some_and(|seat| seat.place.is_some());

@@ -53,7 +53,7 @@ fn release(source: WalletId, amount: i64) -> [Leg; 2] {
     ]
 }
 
-fn existing(facts: &Facts, id: PayoutId) -> Result<&Payout, Rejection> {
+pub(super) fn existing(facts: &Facts, id: PayoutId) -> Result<&Payout, Rejection> {
     facts
         .payout(id)
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such payout"))
@@ -210,6 +210,9 @@ impl Command for CancelPayout {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payout = existing(facts, self.id)?;
+        if payout.body.status == PayoutStatus::Scheduled {
+            return called_off(facts, moment, payout);
+        }
         if !matches!(
             payout.body.status,
             PayoutStatus::Initiated | PayoutStatus::Pending
@@ -231,6 +234,19 @@ impl Command for CancelPayout {
             None => decision,
         })
     }
+}
+
+/// One that nothing is held for yet.
+fn called_off(facts: &Facts, moment: &mut Moment, payout: &Payout) -> Result<Decision, Rejection> {
+    let step = Step {
+        action: Action::PayoutCancelled,
+        status: PayoutStatus::Cancelled,
+        failure: None,
+        kind: None,
+        events: vec![EventType::PayoutCancelled],
+        job: Some(Job::ScheduledPayoutDone(payout.body.id)),
+    };
+    step.take(facts, moment, payout)
 }
 
 /// `POST /v1/payouts/{id}/reverse`: after completion; the money comes back.

@@ -27,6 +27,7 @@ pub fn approval() -> Approval {
         reference_id: ReferenceId::parse("p-7"),
         description: None,
         metadata: metadata(),
+        later: None,
     });
     let text = "{}".into();
     Approval {

@@ -36,6 +36,9 @@ pub fn payout(recipient: Recipient) -> PayoutBody {
         failure: Some(PayoutFailure::BankUnavailable),
         seat: None,
         fee: None,
+        payee: None,
+        later: None,
+        occurrence: None,
     }
 }
 

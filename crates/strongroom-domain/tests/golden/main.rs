@@ -12,6 +12,7 @@ mod keys;
 mod links;
 mod oauth;
 mod people;
+mod planned;
 mod reports;
 mod roles;
 mod shop;
@@ -255,6 +256,7 @@ fn records() -> Vec<(&'static str, Record)> {
     all.extend(reports::records());
     all.extend(oauth::records());
     all.extend(roles::records());
+    all.extend(planned::records());
     all
 }
 

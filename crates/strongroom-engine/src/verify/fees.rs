@@ -6,6 +6,7 @@ use strongroom_domain::action::Action;
 use strongroom_domain::entry::{EntryFacts, Transaction, TransactionKind};
 use strongroom_domain::fees::{FeeOn, FeeSchedules, FeeTerms, PaymentFees, PayoutFee};
 use strongroom_domain::payments::PaymentBody;
+use strongroom_domain::payouts::{PayoutBody, PayoutStatus};
 use strongroom_domain::record::Record;
 use strongroom_types::id::{AnyId, Kind, PaymentId, RawId};
 use strongroom_types::money::Money;
@@ -86,7 +87,16 @@ impl Fees {
             });
         };
         let payout = facts.payout.as_ref();
-        if let Some(payout) = payout.filter(|_| facts.action == Action::PayoutCreated) {
+        // One that is for later, or came to nothing at once, is charged nothing in the entry that makes it.
+        let begins = |payout: &&PayoutBody| match facts.action {
+            Action::PayoutCreated => !matches!(
+                payout.status,
+                PayoutStatus::Scheduled | PayoutStatus::Failed
+            ),
+            Action::PayoutExecuted => true,
+            _ => false,
+        };
+        if let Some(payout) = payout.filter(begins) {
             let terms = Terms::Payout(payout.fee);
             fixed(payout.id.any(), payout.amount, terms);
         }

@@ -21,12 +21,14 @@ use crate::accept::{
     APPROVAL_JOB, BANK_FILE_JOB, PAYMENT_JOB, PAYMENT_LINK_JOB, PAYOUT_FILE_JOB, RAIL_JOB,
     REFUND_JOB, REPORT_JOB, TOKEN_JOB,
 };
+use crate::jobs::{PAYOUT_SCHEDULE_JOB, SCHEDULED_PAYOUT_JOB};
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::verify::claim::{Claim, Claimed};
 use crate::verify::due::{Due, is_plausible};
 use crate::verify::files;
 use crate::verify::keys::Keys;
+use crate::verify::planned;
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
 use crate::verify::{roles, shop};
@@ -120,7 +122,10 @@ impl Claims {
             }
             other => {
                 let claims = shop::claims(other).into_iter().chain(roles::claims(other));
-                for (field, text, id) in claims.chain(files::claims(other)) {
+                for (field, text, id) in claims
+                    .chain(files::claims(other))
+                    .chain(planned::claims(other))
+                {
                     claim(field, Some(&text), id);
                 }
             }
@@ -307,6 +312,7 @@ impl Jobs {
                     let key = (scope, RAIL_JOB, payout.body.id.0.0);
                     self.expected.insert(key, Due::Soon(changed));
                 }
+                self.expected.extend(planned::payout_job(scope, payout));
             }
             Record::Webhook(webhook) => {
                 let followed = webhook.status != WebhookStatus::Deleted;
@@ -349,6 +355,9 @@ impl Jobs {
                     let key = (scope, TOKEN_JOB, token.body.id.0.0);
                     self.expected.insert(key, Due::At(end.0));
                 }
+            }
+            Record::PayoutSchedule(schedule) => {
+                self.expected.extend(planned::schedule_job(scope, schedule));
             }
             other => self.expected.extend(files::job(scope, other, changed)),
         }
@@ -407,6 +416,8 @@ impl Jobs {
                 PAYOUT_FILE_JOB => "payout file",
                 BANK_FILE_JOB => "bank file",
                 REPORT_JOB => "report",
+                SCHEDULED_PAYOUT_JOB => "scheduled payout",
+                PAYOUT_SCHEDULE_JOB => "payout schedule",
                 _ => "refund",
             };
             damages.note(format!(

@@ -192,6 +192,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             payments,
             fees,
             shop,
+            planned,
             runs,
             points,
             ..
@@ -204,6 +205,7 @@ impl<'v, 'a> Walk<'v, 'a> {
         };
         books.fold(log, entry.seq, facts, unread, damages);
         payments.fold(log, facts);
+        planned.fold(log, facts);
         let place = (entry.seq, entry.time);
         fees.fold(log, place, facts, unread, damages);
         shop.fold(log, entry.seq, facts, damages);

@@ -17,6 +17,7 @@ mod log;
 mod numbers;
 mod open;
 mod payments;
+mod planned;
 mod points;
 mod records;
 mod report;
@@ -50,6 +51,7 @@ use keys::{KeyPlace, Keys};
 use log::Walk;
 use open::Prints;
 use payments::Payments;
+use planned::Planned;
 use records::{Changes, Checked, open_records};
 use report::Damages;
 use reports::Reports;
@@ -109,6 +111,7 @@ pub fn verify(
         shop: Shop::default(),
         files: Files::default(),
         roles: Roles::default(),
+        planned: Planned::default(),
         runs,
         points: HashMap::new(),
         report: VerifyReport::default(),
@@ -194,6 +197,7 @@ struct Verifier<'a> {
     shop: Shop,
     files: Files,
     roles: Roles,
+    planned: Planned,
     runs: Runs,
     /// Roots that logs must have had, by log.
     points: HashMap<u32, Vec<Point>>,
@@ -279,6 +283,7 @@ impl Verifier<'_> {
         self.shop.record(scope, record);
         self.files.record(scope, record);
         self.roles.record(scope, record);
+        self.planned.record(scope, record);
         match record {
             Record::Token(token) => self.card(scope, token, logs),
             Record::Books(books) => {
@@ -374,6 +379,7 @@ impl Verifier<'_> {
         self.shop.finish(&unread, &mut damages);
         self.files.finish(&unread, &mut damages);
         self.roles.finish(&unread, &mut damages);
+        self.planned.finish(&unread, &mut damages);
         report.latest = latest;
         report.accounts = self.books.len();
         report.postings = self.books.postings;

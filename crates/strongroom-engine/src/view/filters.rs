@@ -10,7 +10,9 @@ use strongroom_domain::payouts::PayoutStatus;
 use strongroom_domain::refunds::RefundStatus;
 use strongroom_domain::wallets::{WalletStatus, WalletType};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, ApiKeyId, PaymentId, PayoutId, SaleId, WalletId};
+use strongroom_types::id::{
+    AnyId, ApiKeyId, BeneficiaryId, PaymentId, PayoutId, PayoutScheduleId, SaleId, WalletId,
+};
 use strongroom_types::time::Timestamp;
 
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct PayoutFilter {
     pub status: Option<PayoutStatus>,
     /// As source or as recipient.
     pub wallet: Option<WalletId>,
+    pub beneficiary: Option<BeneficiaryId>,
+    pub schedule: Option<PayoutScheduleId>,
     pub reference_id: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,

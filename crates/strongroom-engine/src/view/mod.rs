@@ -6,6 +6,7 @@
 mod alerts;
 mod approvals;
 mod audit;
+mod beneficiaries;
 mod events;
 mod fees;
 mod files;
@@ -16,6 +17,7 @@ mod oauth;
 mod paging;
 mod payment_links;
 mod payments;
+mod payout_schedules;
 mod payouts;
 mod people;
 mod reports;
@@ -41,6 +43,7 @@ use crate::load::{Unread, open_with};
 use crate::opened::{OpenFault, OpenedEntry, Opener};
 use crate::shared::Shared;
 
+pub use beneficiaries::BeneficiaryFilter;
 pub use files::{BankFileFilter, PayoutFileFilter, content as file_content};
 pub use filters::{
     AlertFilter, ApprovalFilter, AuditFilter, PaymentFilter, PaymentLinkFilter, PayoutFilter,
@@ -48,6 +51,7 @@ pub use filters::{
 };
 pub(crate) use paging::Collector;
 pub use paging::{Listing, PageQuery};
+pub use payout_schedules::PayoutScheduleFilter;
 pub use reports::ReportFilter;
 pub use sales::{SaleFilter, ShiftFilter};
 pub use shop::{CustomerFilter, ProductFilter, TillFilter};

@@ -142,5 +142,11 @@ fn matches_payout(filter: &PayoutFilter, payout: &Payout) -> bool {
     let names = |wallet| body.source == wallet || body.recipient == Recipient::Wallet(wallet);
     filter.status.is_none_or(|status| status == body.status)
         && filter.wallet.is_none_or(names)
+        && filter
+            .beneficiary
+            .is_none_or(|wanted| body.payee.is_some_and(|payee| payee.id == wanted))
+        && filter
+            .schedule
+            .is_none_or(|wanted| body.occurrence.is_some_and(|of| of.schedule == wanted))
         && within(body.created_at, filter.created_after, filter.created_before)
 }

@@ -290,6 +290,7 @@ impl Author {
             reference_id: None,
             description: None,
             metadata: Metadata::default(),
+            later: None,
         };
         PayoutId(self.run(self.books.run(command)).resource().unwrap().raw)
     }

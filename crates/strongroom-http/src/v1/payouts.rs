@@ -4,13 +4,14 @@ use serde_json::{Value as Schema, json};
 use strongroom_auth::permission::{CancelPayouts, CreatePayouts, ReadPayouts, ReversePayouts};
 use strongroom_auth::{Caller, Dialect};
 use strongroom_domain::payouts::{
-    BankAccount, CancelPayout, CreatePayout, NewRecipient, PayoutFailure, PayoutStatus,
+    BankAccount, CancelPayout, CreatePayout, Later, NewRecipient, PayoutFailure, PayoutStatus,
     ReversePayout,
 };
 use strongroom_domain::view::{self, PayoutView};
 use strongroom_engine::PayoutFilter;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PayoutId, WalletId};
+use strongroom_types::id::{ApiKeyId, BeneficiaryId, PayoutId, PayoutScheduleId, WalletId};
+use strongroom_types::time::Timestamp;
 
 use crate::call::{Answer, Call};
 use crate::json::{FaultKind, Fields, NOBODY, read_object};
@@ -31,8 +32,8 @@ pub async fn create(caller: Caller<CreatePayouts>, call: Call) -> Result<Answer,
     let source =
         named_wallet(&body, "source_wallet_id").or_else(|| named_wallet(&body, "wallet_id"));
     let currency = call.currency(&caller, &body, source).await?;
-    let dialect = call.dialect();
-    let command = read_object(&body, |fields| new_payout(fields, currency, dialect))?;
+    let (dialect, maker) = (call.dialect(), call.credential().id);
+    let command = read_object(&body, |fields| new_payout(fields, currency, dialect, maker))?;
     call.execute(&caller, command).await
 }
 
@@ -80,14 +81,14 @@ fn new_payout(
     fields: &mut Fields<'_, '_>,
     currency: Option<Currency>,
     dialect: Dialect,
+    maker: ApiKeyId,
 ) -> Option<CreatePayout> {
     let _checked = fields.currency("currency");
     let amount = fields.amount("amount", currency, dialect);
     let amount = fields.required("amount", amount);
     let source = source(fields);
-    let inner = fields.object("recipient");
-    let recipient = inner.and_then(recipient);
-    let recipient = fields.required("recipient", recipient);
+    let recipient = paid_to(fields);
+    let at = fields.parsed("execute_at", WHEN, moment);
     let reference_id = fields.reference_id();
     let description = fields.text("description", 500);
     let metadata = fields.metadata();
@@ -98,11 +99,49 @@ fn new_payout(
         reference_id,
         description,
         metadata: metadata.unwrap_or_default(),
+        later: at.map(|at| Later { at, maker }),
+    })
+}
+
+const WHEN: &str = "an RFC 3339 time, or a date such as `2026-01-15`";
+
+/// A moment, or the first of a day in UTC.
+fn moment(text: &str) -> Option<Timestamp> {
+    let is_date = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    match is_date {
+        true => Timestamp::parse(&format!("{text}T00:00:00Z")),
+        false => Timestamp::parse(text),
+    }
+}
+
+/// Whom it goes to: somebody described here, or a beneficiary by its id.
+pub(super) fn paid_to(fields: &mut Fields<'_, '_>) -> Option<NewRecipient> {
+    let beneficiary = beneficiary_id(fields);
+    let inner = fields.object("recipient");
+    match (fields.value("beneficiary_id").is_some(), inner) {
+        (true, Some(mut inner)) => {
+            inner.ignore_rest();
+            fields.invalid("beneficiary_id", "and `recipient` exclude each other");
+            None
+        }
+        (true, None) => beneficiary.map(|id| NewRecipient::Beneficiary { id, seen: None }),
+        (false, inner) => {
+            let recipient = inner.and_then(recipient);
+            fields.required("recipient", recipient)
+        }
+    }
+}
+
+/// A beneficiary's id. Text that is none becomes an id that nobody has.
+fn beneficiary_id(fields: &mut Fields<'_, '_>) -> Option<BeneficiaryId> {
+    fields.parsed("beneficiary_id", "a beneficiary's id", |text| {
+        let parsed = || BeneficiaryId::parse(text).unwrap_or(BeneficiaryId(NOBODY));
+        (text.len() <= 64).then(parsed)
     })
 }
 
 /// The source under either of its names; two different ones are a fault.
-fn source(fields: &mut Fields<'_, '_>) -> Option<WalletId> {
+pub(super) fn source(fields: &mut Fields<'_, '_>) -> Option<WalletId> {
     let source = fields.wallet("source_wallet_id");
     let alias = fields.wallet("wallet_id");
     if source.is_some() && alias.is_some() && source != alias {
@@ -163,6 +202,12 @@ fn filter(query: &Query) -> Result<PayoutFilter, Problem> {
     Ok(PayoutFilter {
         status: query.choice("status", PayoutStatus::parse)?,
         wallet: query.wallet("wallet_id")?,
+        beneficiary: query.id("beneficiary_id", |text| {
+            BeneficiaryId::parse(text).unwrap_or(BeneficiaryId(NOBODY))
+        })?,
+        schedule: query.id("payout_schedule_id", |text| {
+            PayoutScheduleId::parse(text).unwrap_or(PayoutScheduleId(NOBODY))
+        })?,
         reference_id: query.reference_id()?,
         created_after: query.time("created_after")?,
         created_before: query.time("created_before")?,
@@ -177,6 +222,7 @@ const STATUSES: &[&str] = &[
     "failed",
     "cancelled",
     "reversed",
+    "scheduled",
 ];
 
 /// The parameters of `GET /v1/payouts` beside the page and the time range.
@@ -187,26 +233,40 @@ pub const FILTERS: &[Parameter] = &[
         "Only payouts in this state.",
     ),
     Parameter::text("wallet_id", "Only payouts from or to this wallet."),
+    Parameter::text("beneficiary_id", "Only payouts to this beneficiary."),
+    Parameter::text("payout_schedule_id", "Only payouts of this schedule."),
     Parameter::text("reference_id", "The payout of this reference id."),
 ];
 
 pub fn create_schema() -> Schema {
-    schema::object(
-        &["amount", "recipient"],
+    let mut whole = schema::object(
+        &["amount"],
         vec![
             ("amount", schema::amount()),
             ("currency", schema::currency()),
             ("source_wallet_id", schema::id("wallet")),
             ("wallet_id", schema::id("wallet")),
-            (
-                "recipient",
-                json!({"oneOf": [wallet_recipient(), bank_recipient()]}),
-            ),
+            ("recipient", recipient_schema()),
+            ("beneficiary_id", schema::id("ben")),
+            ("execute_at", schema::text()),
             ("reference_id", schema::reference_id()),
             ("description", schema::line(500)),
             ("metadata", schema::metadata()),
         ],
-    )
+    );
+    if let Some(words) = whole.as_object_mut() {
+        words.insert("anyOf".to_owned(), one_of_both());
+    }
+    whole
+}
+
+/// Either says whom it goes to.
+pub(super) fn one_of_both() -> Schema {
+    json!([{"required": ["recipient"]}, {"required": ["beneficiary_id"]}])
+}
+
+pub(super) fn recipient_schema() -> Schema {
+    json!({"oneOf": [wallet_recipient(), bank_recipient()]})
 }
 
 fn wallet_recipient() -> Schema {
@@ -241,10 +301,7 @@ pub fn schema() -> Schema {
         ("amount_decimal", schema::text()),
         ("currency", schema::currency()),
         ("source_wallet_id", schema::id("wallet")),
-        (
-            "recipient",
-            json!({"oneOf": [wallet_recipient(), shown_account()]}),
-        ),
+        ("recipient", shown_recipient()),
         ("reference_id", schema::nullable(schema::reference_id())),
         ("description", schema::nullable(schema::text())),
         ("metadata", schema::metadata()),
@@ -262,6 +319,16 @@ pub fn schema() -> Schema {
     let payout = fees.into_iter().fold(payout, |payout, (name, field)| {
         schema::optional(payout, name, field)
     });
+    // Of what was planned, or goes to a beneficiary.
+    let planned = [
+        ("execute_at", schema::time()),
+        ("beneficiary_id", schema::id("ben")),
+        ("payout_schedule_id", schema::id("psched")),
+        ("occurrence", json!({"type": "integer", "minimum": 1})),
+    ];
+    let payout = planned.into_iter().fold(payout, |payout, (name, field)| {
+        schema::optional(payout, name, field)
+    });
     let payout = schema::optional(payout, "payout_file_id", schema::id("pfile"));
     schema::named("payout", payout)
 }
@@ -269,6 +336,10 @@ pub fn schema() -> Schema {
 fn failure_codes() -> Schema {
     let all: Vec<&str> = PayoutFailure::ALL.iter().map(|f| f.as_str()).collect();
     schema::one_of(&all)
+}
+
+pub(super) fn shown_recipient() -> Schema {
+    json!({"oneOf": [wallet_recipient(), shown_account()]})
 }
 
 fn shown_account() -> Schema {
@@ -294,7 +365,9 @@ mod tests {
     fn create(body: &str) -> Result<CreatePayout, Vec<(&'static str, String)>> {
         let object = parse_object(body.as_bytes()).unwrap();
         let php = Currency::parse("PHP");
-        read_object(&object, |fields| new_payout(fields, php, Dialect::Nextapi)).map_err(|faults| {
+        let maker = ApiKeyId(NOBODY);
+        let read = |fields: &mut Fields<'_, '_>| new_payout(fields, php, Dialect::Nextapi, maker);
+        read_object(&object, read).map_err(|faults| {
             faults
                 .into_iter()
                 .map(|fault| (fault.kind.code(), fault.pointer))
@@ -357,6 +430,48 @@ mod tests {
             r#"{"amount":1,"recipient":{}}"#,
             &[("field_required", "/recipient/type")],
         );
+    }
+
+    #[test]
+    fn a_beneficiary_stands_for_a_recipient() {
+        let with = |inner: &str| format!(r#"{{"amount":1,"beneficiary_id":"ben_1"{inner}}}"#);
+        let command = create(&with("")).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let nobody = BeneficiaryId(NOBODY);
+        assert!(
+            matches!(command.recipient, NewRecipient::Beneficiary { id, seen: None } if id == nobody)
+        );
+        refused(
+            &with(r#","recipient":{"type":"wallet","id":"x"}"#),
+            &[("invalid_field", "/beneficiary_id")],
+        );
+        refused(
+            r#"{"amount":1,"beneficiary_id":7}"#,
+            &[("invalid_field", "/beneficiary_id")],
+        );
+    }
+
+    #[test]
+    fn a_time_is_a_moment_or_a_day() {
+        let at = |text: &str| {
+            let body = format!(r#"{{"amount":1,"beneficiary_id":"ben_1","execute_at":"{text}"}}"#);
+            create(&body).map(|command| command.later.unwrap().at.to_string())
+        };
+        let day = "2026-01-15T00:00:00.000Z";
+        assert_eq!(at("2026-01-15").as_deref(), Ok(day));
+        assert_eq!(at("2026-01-15T01:00:00+01:00").as_deref(), Ok(day));
+        for odd in [
+            "soon",
+            "2026-02-30",
+            "2026-1-5",
+            "15-01-2026",
+            "2026-01-15T10:00",
+        ] {
+            assert_eq!(
+                at(odd),
+                Err(vec![("invalid_field", "/execute_at".to_owned())]),
+                "{odd}"
+            );
+        }
     }
 
     #[test]

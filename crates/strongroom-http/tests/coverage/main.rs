@@ -14,6 +14,7 @@ mod banks;
 mod bodies;
 mod changes;
 mod matrix;
+mod planned;
 mod replies;
 mod sample;
 mod schema;

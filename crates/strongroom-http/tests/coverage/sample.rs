@@ -168,6 +168,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
         path if path.starts_with("/v1/audit-logs/") => newest(acme, "/v1/audit-logs"),
         path if crate::shop::is_of_it(path) => crate::shop::resource(path, acme),
         path if crate::banks::is_of_it(path) => crate::banks::resource(path, acme),
+        path if crate::planned::is_of_it(path) => crate::planned::resource(path, acme),
         path => panic!("no sample for `{path}`: say here how it is used well"),
     }
 }
@@ -276,6 +277,9 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
     }
     if crate::banks::is_of_it(route.path) {
         return Some(crate::banks::body(route.verb, route.path, acme));
+    }
+    if crate::planned::is_of_it(route.path) {
+        return Some(crate::planned::body(route.verb, route.path, acme));
     }
     Some(match (route.verb, route.path) {
         (Verb::Post, "/v1/wallets") => json!({ "type": "master", "metadata": { "a": "b" } }),

@@ -16,6 +16,7 @@ mod payment_links;
 mod payments;
 mod payouts;
 mod people;
+mod planned;
 mod pos;
 mod products;
 mod rate_limits;

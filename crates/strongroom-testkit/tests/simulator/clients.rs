@@ -219,6 +219,7 @@ fn send(
                 reference_id: reference_id(&new.reference),
                 description: None,
                 metadata: note(new.note.as_ref()),
+                later: None,
             };
             run(engine, scope, command, envelope)
         }

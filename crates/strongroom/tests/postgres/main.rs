@@ -17,6 +17,7 @@ mod nodes;
 mod outages;
 mod pair;
 mod patroni;
+mod planned;
 #[path = "../program/mod.rs"]
 mod program;
 #[path = "../listening/proxy.rs"]

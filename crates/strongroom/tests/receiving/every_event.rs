@@ -58,6 +58,7 @@ pub fn bodies(demo: &Demo) -> Vec<String> {
     crate::receiving::reports::reported(demo);
     crate::receiving::oauth::clients(demo);
     crate::receiving::roles::changed(demo);
+    crate::receiving::planned::planned(demo);
     let all = EventType::ALL.iter().map(|event| event.as_str());
     let wanted: BTreeSet<&str> = all.filter(|name| !TAKES_MORE.contains(name)).collect();
     let started = std::time::Instant::now();

@@ -7,6 +7,7 @@ pub mod every_event;
 pub mod every_link;
 pub mod foreign;
 pub mod oauth;
+pub mod planned;
 pub mod reports;
 pub mod roles;
 pub mod shop;

@@ -41,6 +41,7 @@ impl Shop<'_> {
             reference_id: None,
             description: None,
             metadata: Metadata::default(),
+            later: None,
         }
     }
 
