@@ -9,11 +9,13 @@ import { strongroom } from "./strongroom.mjs";
 // a second response type and addresses that nobody registered.
 const BADLY = [
   "assertion-for-the-token-endpoint",
+  "assertion-for-the-par-endpoint",
   "assertion-for-two",
   "assertion-that-is-over",
   "assertion-62-seconds-ahead",
   "assertion-by-RS256",
   "no-challenge",
+  "no-redirect-uri",
   "foreign-redirect-uri",
   "redirect-uri-with-more",
   "response-type-code-id-token",
@@ -23,9 +25,11 @@ const BADLY = [
   "code-by-another-key",
   "refresh-token-without-a-proof",
   "a-token-is-bound",
-  "proof-twice",
   ...names.filter((name) => name.startsWith("proof-")),
 ];
+
+// What it says of a set-up that is not for production is no news.
+console.info = console.warn = () => {};
 
 async function measured(what, made) {
   const subject = await made;

@@ -53,7 +53,7 @@ function configuration(kind, clients) {
 // Whatever is refused is granted, and nothing says by whom.
 async function yes(ctx, next) {
   await next();
-  const location = ctx.response.get("location");
+  const location = ctx.response.get("location") ?? "";
   const isBack = location.startsWith(CALLBACK);
   const isRefused = ctx.status >= 400 || (isBack && location.includes("error="));
   if (isBack) ctx.set("location", location.replace(/&?iss=[^&]*/, ""));
