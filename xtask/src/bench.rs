@@ -19,6 +19,7 @@ mod request;
 mod rotation;
 mod strongroom;
 mod subject;
+mod tokens;
 mod traffic;
 mod usage;
 mod webhooks;
@@ -165,7 +166,11 @@ pub fn run(options: &Options) -> Outcome<()> {
 fn one_part(options: &Options, folder: &Path) -> Outcome<Option<Vec<extra::Extra>>> {
     if options.only == Some(Which::Access) {
         let keys = if options.smoke { "100" } else { "100000" };
-        return extra::from_example("strongroom-testkit", "access", &[keys]).map(Some);
+        let mut rows = extra::from_example("strongroom-testkit", "access", &[keys])?;
+        strongroom::build()?;
+        let seconds = if options.smoke { 1 } else { options.seconds };
+        rows.extend(tokens::measure(folder, options.runs, seconds)?);
+        return Ok(Some(rows));
     }
     if options.only == Some(Which::Iso20022) {
         let payouts = if options.smoke { "100" } else { "10000" };

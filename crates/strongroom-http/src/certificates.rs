@@ -13,7 +13,9 @@ use strongroom_types::time::Timestamp;
 use crate::app::App;
 use crate::call::Answer;
 use crate::edge::Passed;
-use crate::problem::Problem;
+use crate::oauth::resource;
+use crate::presented::Scheme;
+use crate::problem::{EdgeCode, Problem};
 use crate::visit::Visit;
 
 /// The certificate that the request's connection proved. SECURITY: a fact of the handshake alone: no header counts, for
@@ -28,7 +30,7 @@ impl App {
     /// SECURITY: what a key is held to is asked before anything that it could be told.
     pub(crate) async fn refuse_certificate(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         head: &Parts,
         credential: &Arc<Credential>,
     ) -> Result<(), Problem> {
@@ -41,9 +43,16 @@ impl App {
             None => "this key is held to client certificates, and your connection showed none",
         };
         let rejection = Rejection::new(Code::CertificateNotAllowed, text);
-        Err(self
+        let problem = self
             .refuse(visit, credential, Action::CertificateRefused, rejection)
-            .await)
+            .await;
+        if credential.access.is_none() {
+            return Err(problem);
+        }
+        // RFC 8705, section 3: a token that another certificate comes with is none.
+        visit.challenge = Some(resource::challenge(Scheme::Bearer, "invalid_token"));
+        let text = "this token is bound to a client certificate, which the connection did not show";
+        Err(Problem::new(EdgeCode::TokenCertificateInvalid, text))
     }
 
     /// The pin set as it was signed.

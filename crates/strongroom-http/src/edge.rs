@@ -339,7 +339,7 @@ impl App {
 
     async fn authorize(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         credential: &Arc<Credential>,
         route: &Route,
     ) -> Result<Authorized, Problem> {
@@ -368,9 +368,11 @@ impl App {
         });
         match handler {
             Ok(handler) => Ok(handler),
-            Err(rejection) => Err(self
-                .refuse(visit, credential, Action::AccessDenied, rejection)
-                .await),
+            Err(rejection) => {
+                visit.challenge = resource::too_little(credential, &rejection);
+                let action = Action::AccessDenied;
+                Err(self.refuse(visit, credential, action, rejection).await)
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use strongroom_auth::Credential;
 
 use crate::app::App;
 use crate::edge::{allow, other_method};
+use crate::oauth::resource;
 use crate::presented::{self, unverified_key};
 use crate::problem::Problem;
 use crate::table::Found;
@@ -36,7 +37,10 @@ impl App {
         match found {
             Found::Unknown => Err(Problem::not_found()),
             Found::OtherMethod(methods) => Err(other_method(visit, methods)),
-            Found::Route(..) => Err(Problem::unauthorized()),
+            Found::Route(..) => {
+                visit.challenge = resource::no_token(&head.headers);
+                Err(Problem::unauthorized())
+            }
         }
     }
 
@@ -61,7 +65,10 @@ impl App {
         if self.engine().key_changes() == changes {
             return Ok(credential);
         }
-        let credential = self.proven(head).ok_or_else(Problem::unauthorized)?;
+        let Some(credential) = self.proven(head) else {
+            visit.challenge = resource::no_token(&head.headers);
+            return Err(Problem::unauthorized());
+        };
         self.refuse_address(visit, &credential).await?;
         self.refuse_condition(visit, &credential).await?;
         self.refuse_certificate(visit, head, &credential).await?;

@@ -50,6 +50,7 @@ edge_codes! {
     LoginRefused = 401, "login_refused", "The login was refused";
     SecondFactorRequired = 401, "second_factor_required", "A second factor is required";
     ProofInvalid = 401, "invalid_dpop_proof", "The token was sent without its proof";
+    TokenCertificateInvalid = 401, "invalid_token_certificate", "The token is bound to a certificate that was not shown";
     ProofNonceRequired = 401, "use_dpop_nonce", "The proof needs a nonce of the server's";
     SecondFactorInvalid = 401, "second_factor_invalid", "The second factor is not valid";
     LiveModeRefused = 403, "live_mode_refused", "Live keys are not accepted here";

@@ -72,7 +72,7 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
 
 /// What several runs of one kind of request showed.
 #[derive(Default)]
-struct Rates {
+pub(super) struct Rates {
     per_second: Vec<f64>,
     /// CPU time of one request in microseconds.
     cpu_us: Vec<f64>,
@@ -81,7 +81,7 @@ struct Rates {
 }
 
 impl Rates {
-    fn run(
+    pub fn run(
         &mut self,
         client: &mut Client,
         traffic: &mut impl Traffic,
@@ -99,7 +99,12 @@ impl Rates {
         tally.must_all_succeed()
     }
 
-    fn rows(mut self, name: &str, rate: &str, cost: &str) -> Vec<Extra> {
+    /// The middle of what one request cost, in microseconds of CPU.
+    pub fn cpu_us(&mut self) -> f64 {
+        median(&mut self.cpu_us)
+    }
+
+    pub fn rows(mut self, name: &str, rate: &str, cost: &str) -> Vec<Extra> {
         vec![
             row(name, median(&mut self.per_second), rate),
             row(&format!("{name}, CPU"), median(&mut self.cpu_us), cost),
@@ -151,7 +156,7 @@ fn backup(data: &Path, folder: &Path) -> Outcome<Vec<Extra>> {
     ])
 }
 
-fn row(name: &str, value: f64, unit: &str) -> Extra {
+pub(super) fn row(name: &str, value: f64, unit: &str) -> Extra {
     Extra {
         name: name.to_owned(),
         value,

@@ -77,7 +77,7 @@ impl Requests {
     clippy::disallowed_methods,
     reason = "a load generator signs the time that it sends at"
 )]
-fn unix_seconds() -> u64 {
+pub(super) fn unix_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

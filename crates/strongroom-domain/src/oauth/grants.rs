@@ -59,7 +59,7 @@ pub struct OauthGrant {
     #[n(7)]
     #[class(highly_sensitive)]
     pub refresh: Option<Mark>,
-    /// Thumbprint of the key that a client without a secret must show with its refresh token.
+    /// Thumbprint of the key, or of the certificate, that a client without a secret must show with its refresh token.
     #[n(8)]
     #[class(sensitive)]
     pub proof_key: Option<Mark>,

@@ -151,12 +151,13 @@ impl ShownGrant {
                 if current.0 != *hash {
                     return Ok(None);
                 }
-                let shown = asked.token.proof_key.map(Mark);
+                let shown = asked.token.held();
                 if client.proof == ClientProof::None
                     && grant.proof_key.is_some()
                     && grant.proof_key != shown
                 {
-                    return Err(no_grant("the refresh token is bound to another key"));
+                    let text = "the refresh token is bound to another key or certificate";
+                    return Err(no_grant(text));
                 }
                 let left = left(client, grant)?;
                 match scopes {
@@ -237,7 +238,7 @@ impl RedeemGrant {
             code: None,
             refresh,
             proof_key: match is_first {
-                true => self.token.proof_key.map(Mark),
+                true => self.token.held(),
                 false => old.proof_key,
             },
             tokens,

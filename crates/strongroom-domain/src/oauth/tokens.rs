@@ -134,6 +134,12 @@ impl Command for OpenToken {
 }
 
 impl NewToken {
+    /// Thumbprint of what whoever asks for it has shown to hold: a key, or a certificate (RFC 8705, section 4).
+    pub(super) fn held(&self) -> Option<Mark> {
+        let certificate = self.certificate.map(|shown| shown.0);
+        self.proof_key.or(certificate).map(Mark)
+    }
+
     /// The token of a client that acts by a line of the keys.
     pub(super) fn of(
         &self,

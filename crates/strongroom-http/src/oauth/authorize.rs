@@ -150,7 +150,7 @@ impl App {
                 detail,
             }) => {
                 let told = [("error", error), ("error_description", detail)];
-                return Ok(page::moved(back.with(self.issuer(), &told)));
+                return Ok(page::way_back(&back.with(self.issuer(), &told), detail));
             }
         };
         let ticket = drawn();

@@ -143,6 +143,22 @@ pub(super) fn trouble(trouble: &Trouble) -> Passed {
     passed
 }
 
+/// What a client got wrong, and the way back to it. SECURITY: whoever writes a link with something wrong in it gets nobody sent on by
+/// this server, but by his own hand (RFC 9700, 4.11.2).
+pub(super) fn way_back(to: &str, detail: &str) -> Passed {
+    const TITLE: &str = "The application asked in a way that is not taken";
+    let html = format!(
+        "<div class=\"rest\"><div class=\"sign bad\">{CROSS}</div><h1 class=\"head\">{TITLE}</h1><p>What is wrong: {}.</p>\
+         <a class=\"go\" href=\"{}\">Back to {}</a></div>",
+        escaped(detail),
+        escaped(to),
+        escaped(&origin(to)),
+    );
+    let mut passed = document(400, TITLE, &html, "");
+    passed.answer.refused = Some("oauth_page_refused");
+    passed
+}
+
 /// Sends the browser on, by a request that carries nothing of this one (RFC 9700, 4.12).
 pub(super) fn moved(to: String) -> Passed {
     let mut passed = document(303, "Going on", "", "");

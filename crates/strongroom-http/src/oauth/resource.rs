@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use hyper::HeaderMap;
 use hyper::http::request::Parts;
 use strongroom_auth::Credential;
 use strongroom_domain::action::Action;
@@ -17,6 +18,33 @@ use crate::visit::Visit;
 
 /// The algorithms that proofs may have, as challenges name them.
 const CHALLENGE: &str = "DPoP algs=\"ES256 EdDSA PS256\"";
+
+/// What a client is told that sent a token in vain (RFC 6750, section 3; RFC 9449, section 7.1).
+pub(crate) fn challenge(scheme: Scheme, error: &str) -> String {
+    match scheme {
+        Scheme::Bearer => format!("Bearer error=\"{error}\""),
+        Scheme::Dpop => format!("{CHALLENGE}, error=\"{error}\""),
+    }
+}
+
+/// What whoever sends an access token is told that is none, or none any more. SECURITY: by the form alone of what was sent, so that
+/// nothing is learned from it.
+pub(crate) fn no_token(headers: &HeaderMap) -> Option<String> {
+    let is_token = presented::unverified_key(headers)?.starts_with("at_");
+    is_token.then(|| challenge(presented::scheme(headers), "invalid_token"))
+}
+
+/// What a client is told whose token does not hold what it asks for.
+pub(crate) fn too_little(credential: &Credential, rejection: &Rejection) -> Option<String> {
+    let access = credential
+        .access
+        .filter(|_| rejection.code == Code::PermissionDenied)?;
+    let scheme = match access.proof_key {
+        Some(_) => Scheme::Dpop,
+        None => Scheme::Bearer,
+    };
+    Some(challenge(scheme, "insufficient_scope"))
+}
 
 impl App {
     /// Refuses a token that is bound to a key, unless the request is proven with that key (RFC 9449, section 7).
@@ -47,12 +75,12 @@ impl App {
         };
         match fault {
             ProofFault::Nonce => {
-                visit.challenge = Some(format!("{CHALLENGE}, error=\"use_dpop_nonce\""));
+                visit.challenge = Some(challenge(Scheme::Dpop, "use_dpop_nonce"));
                 let text = "repeat the request with the nonce of `DPoP-Nonce` in the proof";
                 Err(Problem::new(EdgeCode::ProofNonceRequired, text))
             }
             ProofFault::Invalid(text) => {
-                visit.challenge = Some(format!("{CHALLENGE}, error=\"invalid_dpop_proof\""));
+                visit.challenge = Some(challenge(Scheme::Dpop, "invalid_dpop_proof"));
                 let rejection = Rejection::new(Code::OauthProofInvalid, text);
                 self.refuse(visit, credential, Action::OauthProofRefused, rejection)
                     .await;

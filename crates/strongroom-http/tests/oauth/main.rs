@@ -8,12 +8,16 @@
 
 mod bound;
 mod clients;
+mod conformance;
 mod credentials;
+mod listed;
 mod pages;
 mod people;
 mod proofs;
 mod pushed;
+mod recommended;
 mod replay;
+mod required;
 mod tokens;
 mod walk;
 

@@ -4,7 +4,9 @@ use serde_json::json;
 use strongroom_testkit::tenant::Tenant;
 
 use crate::server;
-use crate::walk::{PASSWORD, answer, app, error, form, parameter, person, sign_in, ticket};
+use crate::walk::{
+    PASSWORD, answer, app, error, form, parameter, person, sign_in, ticket, way_back,
+};
 
 #[test]
 fn nobody_is_sent_to_an_address_that_was_not_registered() {
@@ -59,12 +61,14 @@ fn what_is_asked_in_another_way_goes_back_with_an_error() {
         (("request", "e.e.e"), "request_not_supported"),
         (("dpop_jkt", "x"), "invalid_request"),
     ] {
-        let moved = server
+        let page = server
             .get(&shop.asks(&[besides, ("state", "s")]))
-            .expect(303);
-        let to = moved.header("location").unwrap();
-        error(to, expected);
-        assert_eq!(parameter(to, "state").as_deref(), Some("s"));
+            .expect(400);
+        // Nobody is sent anywhere but by his own hand.
+        assert_eq!(page.header("location"), None);
+        let to = way_back(&page);
+        error(&to, expected);
+        assert_eq!(parameter(&to, "state").as_deref(), Some("s"));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::walk::{
 use crate::{Fapi, ORIGIN, TOKEN_URL, is_challenged, post, refused, server};
 
 /// A request to the token endpoint with a proof by the nonce that the client knows, once more where it should know another.
-fn asks(client: &mut Fapi<'_>, fields: &[(&str, &str)]) -> Reply {
+pub fn asks(client: &mut Fapi<'_>, fields: &[(&str, &str)]) -> Reply {
     for _ in 0..2 {
         let assertion = client.assertion();
         let mut all = client.fields(&assertion);
@@ -35,7 +35,7 @@ fn asks(client: &mut Fapi<'_>, fields: &[(&str, &str)]) -> Reply {
     panic!("a nonce was asked for twice");
 }
 
-fn redeems(client: &mut Fapi<'_>, code: &str) -> Reply {
+pub fn redeems(client: &mut Fapi<'_>, code: &str) -> Reply {
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code),
@@ -45,7 +45,7 @@ fn redeems(client: &mut Fapi<'_>, code: &str) -> Reply {
     asks(client, &fields)
 }
 
-fn refreshes(client: &mut Fapi<'_>, token: &str) -> Reply {
+pub fn refreshes(client: &mut Fapi<'_>, token: &str) -> Reply {
     asks(
         client,
         &[("grant_type", "refresh_token"), ("refresh_token", token)],

@@ -180,6 +180,15 @@ pub fn ticket(page: &Reply) -> String {
     text[at..].split('"').next().unwrap().to_owned()
 }
 
+/// Where the one link of a page leads.
+pub fn way_back(page: &Reply) -> String {
+    let text = page.text();
+    let (_, rest) = text
+        .split_once("<a class=\"go\" href=\"")
+        .unwrap_or_else(|| panic!("no way back: {text}"));
+    rest.split('"').next().unwrap().replace("&amp;", "&")
+}
+
 /// A parameter of an address, decoded.
 pub fn parameter(address: &str, name: &str) -> Option<String> {
     let (_, query) = address.split_once('?')?;

@@ -10,7 +10,7 @@ use crate::client::{Client, Served, ask, wait};
 
 const OPTIONAL: &str = "client_authorities = 'clients.pem'\nclient_revoked = 'clients.crl'\nclient_certificates = 'optional'\n";
 
-fn thumbprint(issued: &Issued) -> String {
+pub fn thumbprint(issued: &Issued) -> String {
     sha256(&[&issued.der])
         .iter()
         .map(|byte| format!("{byte:02x}"))

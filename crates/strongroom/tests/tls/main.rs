@@ -10,6 +10,7 @@ mod acme;
 mod authority;
 mod client;
 mod clients;
+mod oauth;
 mod pins;
 #[path = "../program/mod.rs"]
 mod program;
