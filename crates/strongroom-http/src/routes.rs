@@ -14,6 +14,7 @@ mod rates;
 mod reports;
 mod roles;
 mod shop;
+mod sign_in;
 mod watch;
 
 use std::sync::LazyLock;
@@ -63,6 +64,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(reports::report_rows());
         rows.extend(oauth::client_rows());
         rows.extend(oauth::endpoint_rows());
+        rows.extend(sign_in::rows());
         rows.extend(log::log_rows());
         rows
     });

@@ -9,6 +9,7 @@
 mod bound;
 mod clients;
 mod credentials;
+mod factors;
 mod pages;
 mod people;
 mod proofs;
