@@ -13,7 +13,7 @@ mkdir -p target/oauth
 npm install --silent --no-audit --no-fund --prefix target/oauth openid-client oauth4webapi playwright-core
 if [ ! -x target/oauth/python/bin/python ]; then
     python3 -m venv target/oauth/python
-    target/oauth/python/bin/pip install --quiet --disable-pip-version-check Authlib requests cryptography
+    target/oauth/python/bin/pip install --quiet --disable-pip-version-check Authlib requests
 fi
 cargo build --quiet --manifest-path acceptance/oauth/rust/Cargo.toml --target-dir target/oauth/rust
 cp acceptance/oauth/*.mjs target/oauth/

@@ -238,7 +238,7 @@ async function plain(ben) {
     await looked(page, "c-second-step", false);
     await page.getByLabel("Security code").fill(second);
     await press(page, "Continue");
-    await page.getByText("Recovery codes").waitFor(WAIT);
+    await heading(page, "Recovery codes");
     await looked(page, "d-trusted", false);
     await press(page, "Sign out");
     await page.getByLabel("Password").waitFor(WAIT);

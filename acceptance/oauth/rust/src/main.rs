@@ -130,15 +130,12 @@ fn public(told: &Told) -> Outcome<()> {
 fn confidential(told: &Told) -> Outcome<()> {
     let Told { base, callback, .. } = told;
     let issuer = IssuerUrl::new(base.clone())?;
-    let over_tls = base.replacen("http://", "https://", 1);
     let keys = CoreJsonWebKeySet::new(Vec::new());
     let client = CoreClient::new(ClientId::new(told.client.clone()), issuer, keys)
         .set_client_secret(ClientSecret::new(told.secret.clone()))
         .set_auth_uri(AuthUrl::new(format!("{base}/oauth/authorize"))?)
         .set_token_uri(TokenUrl::new(format!("{base}/oauth/token"))?)
-        .set_introspection_url(IntrospectionUrl::new(format!(
-            "{over_tls}/oauth/introspect"
-        ))?)
+        .set_introspection_url(IntrospectionUrl::new(format!("{base}/oauth/introspect"))?)
         .set_redirect_uri(RedirectUrl::new(callback.clone())?)
         // There are no identity tokens here.
         .disable_openid_scope();
