@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { bound } from "./bound.mjs";
 import { fapi } from "./fapi.mjs";
 import { plain } from "./plain.mjs";
+import { rust } from "./rust.mjs";
 
 const demo = spawn(process.argv[2], ["demo", "--json", "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
 const ended = new Promise((resolve) => demo.once("exit", resolve));
@@ -31,7 +33,9 @@ try {
   await api("POST", "/v1/invitations/accept", { token: invited.invitation_token, password });
   const world = { base, api, email, password };
   await fapi(world);
+  await bound(world);
   await plain(world);
+  await rust(world, process.env.RUST_CLIENT);
   const key = await api("POST", "/v1/oauth/clients", {
     name: "Authlib, with a secret",
     profile: "classic",

@@ -6,9 +6,7 @@ import urllib.request
 
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from authlib.jose import JsonWebKey
+from joserfc.jwk import ECKey
 
 # The demo is on this machine, without TLS.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -25,9 +23,8 @@ secret = OAuth2Session(os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"], tok
 secret.fetch_token(endpoint, grant_type="client_credentials")
 account(secret)
 
-key = ec.generate_private_key(ec.SECP256R1())
-public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-jwk = JsonWebKey.import_key(public, {"kty": "EC"}).as_dict()
+key = ECKey.generate_key("P-256")
+jwk = key.as_dict(private=False)
 body = {
     "name": "Authlib, by a key",
     "profile": "oauth21",
@@ -39,8 +36,7 @@ headers = {"Authorization": f"Bearer {os.environ['SECRET_KEY']}", "Content-Type"
 request = urllib.request.Request(f"{base}/v1/oauth/clients", json.dumps(body).encode(), headers)
 registered = json.load(urllib.request.urlopen(request))
 
-private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-signed = OAuth2Session(registered["id"], private.decode(), token_endpoint_auth_method="private_key_jwt")
+signed = OAuth2Session(registered["id"], key, token_endpoint_auth_method="private_key_jwt")
 signed.register_client_auth_method(PrivateKeyJWT(endpoint, claims={"aud": base}, alg="ES256"))
 signed.fetch_token(endpoint, grant_type="client_credentials")
 account(signed)

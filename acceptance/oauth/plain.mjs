@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { answered } from "./browser.mjs";
 
-const CALLBACK = "http://127.0.0.1:9/cb";
+const CALLBACK = "http://127.0.0.1:4180/cb";
 
 export async function plain(world) {
   await open(world);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Signs requests with PyPI `http-message-signatures` for a server of ours, and checks with it what `strongroom sign`, and has
-# `strongroom verify-signature` check what it signed. Installs it by name under target/signing. Starts a server of its own.
+# `strongroom verify-signature` check what it signed; and with the documents' `signRequest` in Node. Installs it by name under target/signing. Starts a server of its own.
 #
 #     acceptance/signing/run.sh [PROGRAM]        a built `strongroom`; target/debug/strongroom when absent
 set -eu

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::http::request::Parts;
 use strongroom_auth::{Caller, Credential, Dialect, Permission, Thumbprint};
 use strongroom_channel::Vault;
 use strongroom_domain::alerts::Rule;
@@ -17,16 +18,20 @@ use strongroom_types::currency::Currency;
 use strongroom_types::id::{SessionId, UserId, WalletId};
 use strongroom_types::mode::Mode;
 
+use crate::app::App;
+use crate::certificates;
 use crate::feed::{Feed, Feeds};
 use crate::json::{NOBODY, Object, Value, parse_object, read_object};
 use crate::limits::Ceilings;
 use crate::lockout::Entrance;
 use crate::own_limits::OwnLimits;
 use crate::pay::Shown;
+use crate::presented;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::signature_page::Page;
 use crate::transit::Transit;
+use crate::visit::Visit;
 
 /// A future on the heap.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -114,6 +119,50 @@ pub struct Call {
     /// What the operator's file bounds rates by, and the counters of those that organizations set.
     pub(crate) ceilings: Ceilings,
     pub(crate) own_limits: Arc<OwnLimits>,
+}
+
+/// What of a request is proven and read when its handler is called.
+pub(crate) struct Proven {
+    pub credential: Arc<Credential>,
+    /// The path's parameter as received.
+    pub id: String,
+    pub query: Query,
+    pub body: Bytes,
+    pub envelope: Envelope,
+}
+
+impl App {
+    /// What a handler gets.
+    pub(crate) fn call(&self, visit: &Visit, head: &Parts, proven: Proven) -> Call {
+        let Proven {
+            credential,
+            id,
+            query,
+            body,
+            envelope,
+        } = proven;
+        Call {
+            engine: self.engine().clone(),
+            outbound: self.settings().outbound.clone(),
+            webhook_challenge: self.settings().webhook_challenge,
+            link_origin: self.settings().link_origin(),
+            address: visit.address,
+            certificate: certificates::shown(head, visit.time),
+            credential,
+            id,
+            query,
+            body,
+            envelope,
+            transit: head.extensions.get::<Transit>().cloned(),
+            vault: self.settings().vault.clone(),
+            wants_pdf: presented::wants_pdf(&head.headers),
+            last_event: presented::last_event(&head.headers),
+            feeds: Arc::clone(&self.inner().feeds),
+            entrance: Arc::clone(&self.inner().entrance),
+            ceilings: Ceilings::of_file(self.settings()),
+            own_limits: Arc::clone(&self.inner().own_limits),
+        }
+    }
 }
 
 impl Call {

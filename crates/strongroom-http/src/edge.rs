@@ -23,12 +23,10 @@ use crate::app::App;
 use crate::arriving::Spill;
 use crate::body;
 use crate::browsing;
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, Proven};
 use crate::cards;
 use crate::caught::Caught;
-use crate::certificates;
 use crate::idempotency;
-use crate::limits::Ceilings;
 use crate::oauth::resource;
 use crate::parcel::Parcel;
 use crate::presented;
@@ -149,27 +147,14 @@ impl App {
         let query = Query::parse(head.uri.query(), &route.query)?;
         // 10. The handler: it reads the body's fields and asks the engine.
         let envelope = enveloped(visit, head, idempotency, signature);
-        let call = Call {
-            engine: self.engine().clone(),
-            outbound: self.settings().outbound.clone(),
-            webhook_challenge: self.settings().webhook_challenge,
-            link_origin: self.settings().link_origin(),
-            address: visit.address,
-            certificate: certificates::shown(head, visit.time),
+        let proven = Proven {
             credential,
             id,
             query,
             body,
             envelope,
-            transit: head.extensions.get::<Transit>().cloned(),
-            vault: self.settings().vault.clone(),
-            wants_pdf: presented::wants_pdf(&head.headers),
-            last_event: presented::last_event(&head.headers),
-            feeds: Arc::clone(&self.inner().feeds),
-            entrance: Arc::clone(&self.inner().entrance),
-            ceilings: Ceilings::of_file(self.settings()),
-            own_limits: Arc::clone(&self.inner().own_limits),
         };
+        let call = self.call(visit, head, proven);
         Ok(Passed::of(self.run(handler, call).await?, route))
     }
 
@@ -337,7 +322,7 @@ impl App {
         }
     }
 
-    async fn authorize(
+    pub(crate) async fn authorize(
         &self,
         visit: &mut Visit,
         credential: &Arc<Credential>,
@@ -429,7 +414,7 @@ impl App {
         ))
     }
 
-    async fn run(&self, handler: Authorized, call: Call) -> Result<Answer, Problem> {
+    pub(crate) async fn run(&self, handler: Authorized, call: Call) -> Result<Answer, Problem> {
         // SECURITY: asked again, since the body may have taken longer than the lease lasts.
         self.engine().owned()?;
         match Caught(handler(call)).await {

@@ -4,6 +4,7 @@
 //! file per resource; [`problem`] and [`refusal`] say how failures look. Requests come by [`server`].
 //! Never here: SQL, cryptographic primitives, decisions, a readable card number but between its field and its type.
 
+mod account;
 mod address;
 mod admin;
 mod app;
@@ -29,6 +30,7 @@ mod json;
 mod leaks;
 mod limits;
 mod lockout;
+mod login;
 mod metrics;
 mod oauth;
 mod open;

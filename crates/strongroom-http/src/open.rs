@@ -44,6 +44,10 @@ impl App {
             Door::Leaks => Some(self.leak(visit, head, body).await),
             Door::EncryptionKeys => Some(self.encryption_keys(visit).await),
             Door::Oauth(part) => Some(Box::pin(self.oauth(visit, head, body, (route, part))).await),
+            Door::Account(part) => {
+                let page = self.account(visit, head, body, (route, part));
+                Some(Ok(Box::pin(page).await))
+            }
             Door::Pay(part) => Some(Ok(Box::pin(self.pay(visit, head, body, (part, id))).await)),
             _ => Some(self.open(visit, route)),
         }
@@ -78,6 +82,7 @@ impl App {
                 | Door::EncryptionKeys
                 | Door::Pay(_)
                 | Door::Oauth(_)
+                | Door::Account(_)
                 | Door::Guarded(_)
                 | Door::Personal(_)
                 | Door::Visitor(_),

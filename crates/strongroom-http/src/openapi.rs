@@ -129,7 +129,10 @@ fn content(route: &Route) -> Value {
     match (&route.door, route.reply) {
         (Door::Pay(Part::Code), _) => json!({"image/svg+xml": {"schema": schema::text()}}),
         (
-            Door::Page(_) | Door::Pay(_) | Door::Oauth(oauth::Part::Page | oauth::Part::Answer),
+            Door::Page(_)
+            | Door::Pay(_)
+            | Door::Account(_)
+            | Door::Oauth(oauth::Part::Page | oauth::Part::Answer),
             _,
         ) => json!({"text/html": {"schema": schema::text()}}),
         (_, ReplyKind::Stream) => {
@@ -164,7 +167,7 @@ pub(crate) fn page_schema() -> Value {
 
 fn request_body(route: &Route, body: &Value) -> Value {
     let kind = match route.door {
-        Door::Pay(_) | Door::Oauth(_) => "application/x-www-form-urlencoded",
+        Door::Pay(_) | Door::Oauth(_) | Door::Account(_) => "application/x-www-form-urlencoded",
         _ if route.xml => "application/xml",
         _ => "application/json",
     };

@@ -9,6 +9,7 @@ use serde_json::Value as Schema;
 use strongroom_auth::permission::OwnAccount;
 use strongroom_auth::{Caller, Credential, Denied, Permission};
 
+use crate::account;
 use crate::call::{Answer, BoxFuture, Call};
 use crate::oauth;
 use crate::pay::Part;
@@ -95,6 +96,8 @@ pub enum Door {
     Pay(Part),
     /// The authorization server.
     Oauth(oauth::Part),
+    /// The page where people sign in.
+    Account(account::Part),
     Guarded(Guard),
     /// For people who have signed in, about what is their own.
     Personal(PersonalGuard),

@@ -15,6 +15,7 @@ mod rates;
 mod reports;
 mod roles;
 mod shop;
+mod sign_in;
 mod watch;
 
 use std::sync::LazyLock;
@@ -65,6 +66,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(reports::report_rows());
         rows.extend(oauth::client_rows());
         rows.extend(oauth::endpoint_rows());
+        rows.extend(sign_in::rows());
         rows.extend(log::log_rows());
         rows
     });

@@ -50,6 +50,19 @@ impl Visitor {
 }
 
 impl App {
+    /// Somebody at the door of a page, whose form was read already.
+    pub(crate) fn visitor(&self, visit: &Visit) -> Visitor {
+        Visitor {
+            engine: self.engine().clone(),
+            entrance: Arc::clone(&self.inner().entrance),
+            network: network(visit.address),
+            time: visit.time,
+            is_private: visit.live_allowed,
+            body: Bytes::new(),
+            envelope: visit.envelope(),
+        }
+    }
+
     /// Lets a visitor speak, as often as the limit allows it.
     pub(crate) async fn receive<B>(
         &self,
@@ -74,13 +87,8 @@ impl App {
         }
         self.engine().owned()?;
         let visitor = Visitor {
-            engine: self.engine().clone(),
-            entrance: Arc::clone(&self.inner().entrance),
-            network: network(visit.address),
-            time: visit.time,
-            is_private: visit.live_allowed,
             body,
-            envelope: visit.envelope(),
+            ..self.visitor(visit)
         };
         match Caught(reception(visitor)).await {
             Ok(outcome) => outcome.map(|answer| Passed {

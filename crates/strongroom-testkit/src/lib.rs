@@ -4,6 +4,7 @@
 //! because a test that cannot be set up has nothing to say.
 #![expect(clippy::panic, reason = "a fixture that cannot be made ends its test")]
 
+pub mod authenticator;
 pub mod bank;
 pub mod books;
 pub mod clock;

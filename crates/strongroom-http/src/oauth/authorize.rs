@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use hyper::body::Body;
 use hyper::http::request::Parts;
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom_auth::Caller;
 use strongroom_crypto::{random, sha256};
 use strongroom_domain::oauth::{AuthorizationCode, GrantAccess, NotePushed, Profile};
@@ -19,17 +19,17 @@ use strongroom_domain::rejection::Code;
 use strongroom_domain::sessions::EndSession;
 use strongroom_domain::users::Mark;
 use strongroom_engine::{Failure, GrantKind, RegisteredClient};
-use strongroom_types::id::{OauthClientId, OauthGrantId, SessionId, UserId};
-use strongroom_types::secret::SecretText;
+use strongroom_types::id::{OauthClientId, OauthGrantId};
 use strongroom_types::time::Timestamp;
 
 use crate::address::network;
 use crate::app::App;
 use crate::edge::{Passed, allow};
+use crate::login::{FOREIGN, NOT_NOW, Trouble, UNSAFE, moved};
 use crate::oauth::client::Asked;
 use crate::oauth::fault::OauthFault;
 use crate::oauth::form::Form;
-use crate::oauth::page::{self, Asking, OVER, Trouble};
+use crate::oauth::page::{self, Asking, OVER};
 use crate::oauth::proof::ProofFault;
 use crate::oauth::waiting::{Open, PUSHED_LIFE, Signed, Wish};
 use crate::oauth::wish::{Back, WishFault, wish};
@@ -38,42 +38,13 @@ use crate::parcel::Parcel;
 use crate::problem::Problem;
 use crate::route::Route;
 use crate::tripwire;
-use crate::v1::sessions::{self, Entry};
 use crate::visit::Visit;
-use crate::visitor::Visitor;
+
+/// What the log of requests says of a page that was refused.
+const REFUSED: &str = "oauth_page_refused";
 
 /// What the name of a pushed request begins with (RFC 9126).
 const PUSHED: &str = "urn:ietf:params:oauth:request_uri:";
-
-impl From<Problem> for Trouble {
-    fn from(problem: Problem) -> Trouble {
-        let retry = problem.retry_seconds();
-        let (title, text) = match problem.status() {
-            429 => (
-                "Too many attempts",
-                "Wait some minutes, then go back to the application and begin again.",
-            ),
-            500.. => (
-                "This page is not reachable right now",
-                "Wait a moment, then go back to the application and begin again.",
-            ),
-            _ => (
-                "The form could not be read",
-                "Go back to the application that sent you here, and begin again.",
-            ),
-        };
-        Trouble {
-            retry,
-            ..Trouble::new(problem.status(), title, text)
-        }
-    }
-}
-
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Trouble {
-        Trouble::from(Problem::from(failure))
-    }
-}
 
 /// SECURITY: who sends people here with something odd is not sent anything back.
 fn unsure(text: &'static str) -> Trouble {
@@ -84,11 +55,11 @@ fn unsure(text: &'static str) -> Trouble {
     )
 }
 
-fn hashed(text: &str) -> [u8; 32] {
+pub(super) fn hashed(text: &str) -> [u8; 32] {
     sha256(&[text.as_bytes()])
 }
 
-fn drawn() -> String {
+pub(super) fn drawn() -> String {
     URL_SAFE_NO_PAD.encode(random::<32>())
 }
 
@@ -131,7 +102,7 @@ impl App {
     pub(super) async fn asked_of_somebody(&self, visit: &mut Visit, head: &Parts) -> Passed {
         match self.begin(visit, head).await {
             Ok(passed) => passed,
-            Err(trouble) => page::trouble(&trouble),
+            Err(trouble) => trouble.page(REFUSED),
         }
     }
 
@@ -163,15 +134,11 @@ impl App {
     }
 
     /// SECURITY: no password travels in clear beyond this machine.
-    fn for_people(&self, visit: &Visit) -> Result<(), Trouble> {
+    pub(crate) fn for_people(&self, visit: &Visit) -> Result<(), Trouble> {
         self.engine().owned()?;
         match visit.live_allowed {
             true => Ok(()),
-            false => Err(Trouble::new(
-                403,
-                "This page is not safe here",
-                "People sign in over TLS or from this machine only.",
-            )),
+            false => Err(UNSAFE),
         }
     }
 
@@ -206,7 +173,10 @@ impl App {
         }
     }
 
-    async fn organization(&self, registered: &RegisteredClient) -> Result<String, Trouble> {
+    pub(super) async fn organization(
+        &self,
+        registered: &RegisteredClient,
+    ) -> Result<String, Trouble> {
         let name = self.engine().organization_name(registered.scope).await;
         Ok(name?)
     }
@@ -225,7 +195,7 @@ impl App {
     {
         match self.go_on(visit, head, body, route).await {
             Ok(passed) => passed,
-            Err(trouble) => page::trouble(&trouble),
+            Err(trouble) => trouble.page(REFUSED),
         }
     }
 
@@ -245,11 +215,7 @@ impl App {
         allow(visit, limits.unauthenticated.count(counted, visit.time))?;
         self.for_people(visit)?;
         if !crate::pay::is_own_form(&head.headers) {
-            return Err(Trouble::new(
-                403,
-                "This form came from elsewhere",
-                "Go back to the application that sent you here, and begin again.",
-            ));
+            return Err(FOREIGN);
         }
         let body = body.read(self.settings().body_time).await?;
         if let Some(hit) = tripwire::check(head, &body, route) {
@@ -263,60 +229,8 @@ impl App {
         }
     }
 
-    /// Somebody signs in.
-    async fn sign(&self, visit: &Visit, form: &Form, ticket: &str) -> Result<Passed, Trouble> {
-        let now = visit.time;
-        let before = hashed(ticket);
-        let open = self.inner().waiting.tried(&before, now).ok_or(OVER)?;
-        let registered = self.client_of(&open)?;
-        let organization = self.organization(&registered).await?;
-        let email = form.get("email").unwrap_or_default();
-        let entry = Entry {
-            email: email.to_owned(),
-            password: SecretText::new(form.get("password").unwrap_or_default().to_owned()),
-            code: form
-                .get("code")
-                .map(|code| SecretText::new(code.to_owned())),
-            scope: registered.scope,
-        };
-        let asking = asking(&registered, &organization, ticket, &open.wish);
-        let entered = match sessions::enter_for(self.visitor(visit), entry).await {
-            Ok(entered) => entered,
-            Err(problem) => {
-                return match problem.status() {
-                    401 | 422 => Ok(page::sign_in(&asking, Some(said(&problem)), email)),
-                    429 => Ok(page::sign_in(&asking, Some(TOO_OFTEN), email)),
-                    _ => Err(problem.into()),
-                };
-            }
-        };
-        let signed = signed(&entered).ok_or_else(|| Trouble::from(Problem::internal()))?;
-        let next = drawn();
-        let waiting = &self.inner().waiting;
-        let open = waiting
-            .sign(&before, hashed(&next), signed, now)
-            .ok_or(OVER)?;
-        let asking = Asking {
-            ticket: &next,
-            ..asking
-        };
-        Ok(page::consent(&asking, email, open.wish.scopes))
-    }
-
-    fn visitor(&self, visit: &Visit) -> Visitor {
-        Visitor {
-            engine: self.engine().clone(),
-            entrance: Arc::clone(&self.inner().entrance),
-            network: network(visit.address),
-            time: visit.time,
-            is_private: visit.live_allowed,
-            body: Bytes::new(),
-            envelope: visit.envelope(),
-        }
-    }
-
     /// The client of a request, which may have been deleted since it was opened.
-    fn client_of(&self, open: &Open) -> Result<RegisteredClient, Trouble> {
+    pub(super) fn client_of(&self, open: &Open) -> Result<RegisteredClient, Trouble> {
         self.engine()
             .registered_client(open.wish.client)
             .ok_or(OVER)
@@ -339,7 +253,7 @@ impl App {
         let back = Back::of(&open.wish);
         let told = |error: &str, detail: &str| {
             let told = [("error", error), ("error_description", detail)];
-            page::moved(back.with(self.issuer(), &told))
+            moved(back.with(self.issuer(), &told))
         };
         if !allowed {
             let end = EndSession {
@@ -375,33 +289,11 @@ impl App {
         let code = self
             .engine()
             .grant_text(GrantKind::Code, registered.scope, grant, &secret);
-        Ok(page::moved(
-            back.with(self.issuer(), &[("code", code.expose())]),
-        ))
+        Ok(moved(back.with(self.issuer(), &[("code", code.expose())])))
     }
 }
 
-/// What a person is told whose role forbids it.
-const NOT_NOW: Trouble = Trouble::new(
-    403,
-    "This is not allowed now",
-    "Your role does not let you answer from here, or at this time.",
-);
-
-const TOO_OFTEN: &str = "Too many logins failed from here. Try again later.";
-
-/// What a person is told whose login was none.
-fn said(problem: &Problem) -> &'static str {
-    match problem.code() {
-        "second_factor_required" => {
-            "The password is right. Type it again, with the code of your authenticator or a recovery code."
-        }
-        "second_factor_invalid" => "The security code does not fit, or was used before.",
-        _ => "The e-mail address or the password is not right.",
-    }
-}
-
-fn asking<'a>(
+pub(super) fn asking<'a>(
     registered: &'a RegisteredClient,
     organization: &'a str,
     ticket: &'a str,
@@ -431,15 +323,4 @@ fn granting(wish: &Wish, signed: &Signed, hash: [u8; 32]) -> GrantAccess {
             proof_key: wish.proof_key.map(Mark),
         },
     }
-}
-
-/// Who signed in, from what he would have been told.
-fn signed(reply: &[u8]) -> Option<Signed> {
-    let told: Value = serde_json::from_slice(reply).ok()?;
-    let text = |name: &str| told.get(name).and_then(Value::as_str);
-    Some(Signed {
-        user: UserId::parse(text("user_id")?)?,
-        session: SessionId::parse(text("id")?)?,
-        token: Arc::new(SecretText::new(text("token")?.to_owned())),
-    })
 }

@@ -14,6 +14,7 @@ mod proof;
 pub(crate) mod resource;
 pub(crate) mod schemas;
 mod server;
+mod signing_in;
 mod token;
 mod waiting;
 mod wish;

@@ -66,6 +66,8 @@ pub(crate) fn page_form() -> Schema {
         ("ticket", schema::text()),
         ("email", schema::text()),
         ("password", schema::text()),
+        ("halfway", schema::text()),
+        ("passkey", schema::text()),
         ("code", schema::text()),
         ("answer", schema::one_of(&["allow", "refuse"])),
     ];

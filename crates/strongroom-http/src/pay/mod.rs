@@ -45,7 +45,8 @@ use crate::visit::Visit;
 use card::{Card, InHand, Sent};
 use page::{Faults, Trouble};
 
-pub(crate) use text::escaped;
+pub(crate) use qr::drawn;
+pub(crate) use text::{escaped, moment};
 
 /// What of the page a route answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

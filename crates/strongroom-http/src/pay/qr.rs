@@ -15,7 +15,7 @@ const QUIET: usize = 4;
 
 /// The code; `None` for a text that is too long for one.
 pub(super) fn code(text: &str) -> Option<Passed> {
-    let svg = drawn(text)?;
+    let svg = drawn(text, "QR code of the payment page")?;
     Some(Passed {
         status: 200,
         answer: Answer {
@@ -32,7 +32,8 @@ pub(super) fn code(text: &str) -> Option<Passed> {
     })
 }
 
-fn drawn(text: &str) -> Option<String> {
+/// A text as a drawing; `label` is what it is to those who do not see it.
+pub(crate) fn drawn(text: &str, label: &str) -> Option<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
     let width = code.width();
     let mut path = String::new();
@@ -56,7 +57,7 @@ fn drawn(text: &str) -> Option<String> {
     let size = width + 2 * QUIET;
     Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {size}\" width=\"{0}\" height=\"{0}\" \
-         role=\"img\" aria-label=\"QR code of the payment page\" shape-rendering=\"crispEdges\">\
+         role=\"img\" aria-label=\"{label}\" shape-rendering=\"crispEdges\">\
          <path fill=\"#fff\" d=\"M0 0h{size}v{size}H0z\"/><path d=\"{path}\"/></svg>\n",
         size * 8
     ))

@@ -36,7 +36,7 @@ pub(super) fn grouped(amount: Money) -> String {
 }
 
 /// `2026-01-31 09:30 UTC`.
-pub(super) fn moment(time: Timestamp) -> String {
+pub(crate) fn moment(time: Timestamp) -> String {
     let text = time.to_string();
     let minutes = text.get(..16).unwrap_or(&text).replace('T', " ");
     format!("{minutes} UTC")

@@ -17,6 +17,7 @@ pub mod checkpoints;
 mod conditions;
 pub mod contact;
 pub mod customers;
+pub(crate) mod entering;
 pub mod events;
 pub mod fee_schedules;
 pub mod funding;

@@ -61,25 +61,35 @@ fn shown(passkey: &Passkey) -> serde_json::Value {
 pub async fn registration(_: Caller<OwnAccount>, call: Call) -> Result<Answer, Problem> {
     let party = party(&call)?;
     let me = myself(&call).await?;
-    let (user, scope) = (me.body.id, call.credential().scope);
-    let challenge = call.engine().ask(&scope, user, Question::Registration);
-    let profile = me.profile.as_ref();
+    let scope = call.credential().scope;
+    let options = creation_options(call.engine(), &party, &scope, &me);
+    Ok(Answer::json(view::json(&json!({ "publicKey": options }))))
+}
+
+/// What an authenticator is told that makes a passkey.
+pub fn creation_options(
+    engine: &Engine,
+    party: &RelyingParty,
+    scope: &Scope,
+    user: &User,
+) -> serde_json::Value {
+    let id = user.body.id;
+    let profile = user.profile.as_ref();
     let parameters = ALGORITHMS.map(|alg| json!({"type": "public-key", "alg": alg}));
-    let options = json!({
+    json!({
         "rp": {"id": party.id, "name": "Strongroom"},
         "user": {
-            "id": URL_SAFE_NO_PAD.encode(user.0.0),
+            "id": URL_SAFE_NO_PAD.encode(id.0.0),
             "name": profile.map_or("", |p| p.email.as_str()),
             "displayName": profile.map_or("", |p| p.name.as_str()),
         },
-        "challenge": challenge,
+        "challenge": engine.ask(scope, id, Question::Registration),
         "pubKeyCredParams": parameters,
         "timeout": PATIENCE,
-        "excludeCredentials": descriptors(&me.body),
+        "excludeCredentials": descriptors(&user.body),
         "authenticatorSelection": {"residentKey": "discouraged", "userVerification": "preferred"},
         "attestation": "none",
-    });
-    Ok(Answer::json(view::json(&json!({ "publicKey": options }))))
+    })
 }
 
 /// `GET /v1/me/passkeys/assertion`: what `navigator.credentials.get` takes, for stepping up.
@@ -180,9 +190,13 @@ pub async fn remove(caller: Caller<OwnAccount>, call: Call) -> Result<Answer, Pr
 
 /// What somebody shows who signs in or steps up by a passkey: the browser's own `toJSON()`.
 pub fn read(fields: &mut Fields<'_, '_>) -> Option<Assertion> {
-    let mut passkey = fields.object("passkey")?;
+    answer(&mut fields.object("passkey")?)
+}
+
+/// The same where nothing else is shown.
+pub fn answer(passkey: &mut Fields<'_, '_>) -> Option<Assertion> {
     passkey.ignore_rest();
-    let credential = bytes(&mut passkey, "id");
+    let credential = bytes(passkey, "id");
     let mut response = passkey.object("response")?;
     response.ignore_rest();
     let client_data = bytes(&mut response, "clientDataJSON");

@@ -1,8 +1,10 @@
 //! Sessions: begun with an address, a password and whatever second factor is enrolled; listed and ended.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Schema, json};
+use strongroom_auth::Caller;
 use strongroom_auth::permission::OwnAccount;
-use strongroom_auth::{Caller, password};
 use strongroom_domain::rejection::Code;
 use strongroom_domain::sessions::{EndSession, LONGEST, OpenSession, Session, SessionView, Trace};
 use strongroom_domain::users::{Factor, User, UserBody};
@@ -35,9 +37,9 @@ struct Login {
 }
 
 /// Which of the accounts of one address.
-struct Meant {
-    organization: Option<OrganizationId>,
-    mode: Option<Mode>,
+pub(crate) struct Meant {
+    pub organization: Option<OrganizationId>,
+    pub mode: Option<Mode>,
 }
 
 /// A second factor as it was typed.
@@ -48,14 +50,14 @@ pub enum Shown {
 }
 
 /// Somebody whose password was right.
-struct Proven {
-    scope: Scope,
-    person: User,
+pub(super) struct Proven {
+    pub scope: Scope,
+    pub person: User,
     /// The tag of his password, as it was read.
-    verified: [u8; 32],
-    network: [u8; 32],
+    pub verified: [u8; 32],
+    pub network: [u8; 32],
     /// What his tries are counted for.
-    name: [u8; 16],
+    pub name: [u8; 16],
 }
 
 /// `POST /v1/sessions`. SECURITY: what is asked of an account that does not exist takes the same steps and the same time.
@@ -69,49 +71,25 @@ pub async fn create(visitor: Visitor) -> Result<Answer, Problem> {
     })
 }
 
-/// Somebody who signs in for one purpose, in the books that it is about.
-pub struct Entry {
-    pub email: String,
-    pub password: SecretText,
-    /// Of an authenticator, or a recovery code.
-    pub code: Option<SecretText>,
-    pub scope: Scope,
-}
-
-/// Opens a session for one purpose; the reply holds its text.
-///
-/// # Errors
-/// As `POST /v1/sessions`.
-pub async fn enter_for(visitor: Visitor, entry: Entry) -> Result<Vec<u8>, Problem> {
-    in_private(&visitor)?;
-    // Longer than any password, and not worth hashing.
-    if entry.password.expose().chars().count() > password::LONGEST {
-        return Err(refused());
-    }
-    let is_totp = |text: &str| text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let factor = entry.code.map(|code| match is_totp(code.expose()) {
-        true => Shown::Totp(code.expose().to_owned()),
-        false => Shown::Recovery(code),
-    });
-    let login = Login {
-        email: entry.email,
-        password: entry.password,
-        meant: Meant {
-            organization: Some(entry.scope.organization),
-            mode: Some(entry.scope.mode),
-        },
-        factor,
-        by_cookie: false,
-    };
-    let (committed, _) = enter(visitor, login).await?;
-    Ok(committed.body())
-}
-
 /// Opens a session, and the cookie that holds it if it goes into one.
 async fn enter(visitor: Visitor, login: Login) -> Result<(Committed, Option<String>), Problem> {
-    let (factor, by_cookie) = (login.factor, login.by_cookie);
-    let account = account(&visitor.engine, &login.email, &login.meant);
+    let (engine, entrance) = (visitor.engine.clone(), Arc::clone(&visitor.entrance));
+    let account = account(&engine, &login.email, &login.meant);
     let proven = by_password(&visitor, &login.email, account, login.password).await?;
+    let shown = (login.factor, login.by_cookie);
+    let entered = by_factor(visitor, &proven, shown).await;
+    entered.map_err(|problem| match is_asked_for_more(&problem) {
+        true => asking(&engine, &entrance, &proven, problem),
+        false => problem,
+    })
+}
+
+/// Lets in who has shown the password, if he shows a second factor, too, or has none.
+pub(super) async fn by_factor(
+    visitor: Visitor,
+    proven: &Proven,
+    (factor, by_cookie): (Option<Shown>, bool),
+) -> Result<(Committed, Option<String>), Problem> {
     let engine = visitor.engine.clone();
     let (scope, user) = (proven.scope, proven.person.body.id);
     let mut envelope = visitor.envelope;
@@ -129,7 +107,7 @@ async fn enter(visitor: Visitor, login: Login) -> Result<(Committed, Option<Stri
             return Err(problem);
         }
     };
-    let (command, cookie) = opening(&engine, &proven, factor, (by_cookie, &envelope));
+    let (command, cookie) = opening(&engine, proven, factor, (by_cookie, &envelope));
     let caller = Caller::entering(user, scope);
     let lockout = &visitor.entrance.lockout;
     match engine.execute(&caller, command, envelope).await {
@@ -139,17 +117,21 @@ async fn enter(visitor: Visitor, login: Login) -> Result<(Committed, Option<Stri
         }
         Err(failure) => {
             let problem = explain(failure, Some(&proven.person.body));
-            if problem.code() != EdgeCode::SecondFactorRequired.code() {
-                return Err(problem);
+            if is_asked_for_more(&problem) {
+                lockout.was_no_guess(proven.name, visitor.network);
             }
-            lockout.was_no_guess(proven.name, visitor.network);
-            Err(asking(&engine, &visitor.entrance, &proven, problem))
+            Err(problem)
         }
     }
 }
 
+/// Whether the password was right and a second factor is missing.
+pub(super) fn is_asked_for_more(problem: &Problem) -> bool {
+    problem.code() == EdgeCode::SecondFactorRequired.code()
+}
+
 /// Counts the try and checks the password; what does not fit is put on record where there is an account.
-async fn by_password(
+pub(super) async fn by_password(
     visitor: &Visitor,
     email: &str,
     account: Option<(Scope, UserId)>,
@@ -292,13 +274,13 @@ pub fn factor(
     }
 }
 
-fn wrong_factor() -> Problem {
+pub(super) fn wrong_factor() -> Problem {
     let text = "the second factor does not fit, or was used before";
     Problem::new(EdgeCode::SecondFactorInvalid, text)
 }
 
 /// The one account that is meant; nobody's where several could be.
-fn account(engine: &Engine, email: &str, meant: &Meant) -> Option<(Scope, UserId)> {
+pub(super) fn account(engine: &Engine, email: &str, meant: &Meant) -> Option<(Scope, UserId)> {
     let all = engine.accounts(&engine.login_name(email));
     let is_meant = |(scope, _): &&(Scope, UserId)| {
         meant.organization.is_none_or(|id| id == scope.organization)
@@ -323,13 +305,17 @@ async fn find(engine: &Engine, account: Option<(Scope, UserId)>) -> Result<Optio
     }
 }
 
-fn network_mark(engine: &Engine, account: Option<(Scope, UserId)>, visitor: &Visitor) -> [u8; 32] {
+pub(super) fn network_mark(
+    engine: &Engine,
+    account: Option<(Scope, UserId)>,
+    visitor: &Visitor,
+) -> [u8; 32] {
     let network = visitor.network.to_string();
     account.map_or([0; 32], |(scope, _)| engine.network_mark(&scope, &network))
 }
 
 /// The one answer to every login that is not let in.
-fn refused() -> Problem {
+pub(super) fn refused() -> Problem {
     let text = "the e-mail address or the password is not right, or several accounts fit: then name `organization_id` and `mode`";
     Problem::new(EdgeCode::LoginRefused, text)
 }

@@ -11,6 +11,7 @@ mod clients;
 mod conformance;
 mod credentials;
 mod listed;
+mod factors;
 mod pages;
 mod people;
 mod proofs;

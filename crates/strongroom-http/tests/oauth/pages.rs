@@ -1,6 +1,5 @@
 //! What people see, and what an application gets back when it asks in a way that is not taken.
 
-use serde_json::json;
 use strongroom_testkit::tenant::Tenant;
 
 use crate::server;
@@ -142,52 +141,4 @@ fn a_request_is_over_after_ten_minutes_or_ten_tries() {
         sign_in(&server, &page, &email, "not the password", "").expect(422);
     }
     sign_in(&server, &page, &ana.email, PASSWORD, "").expect(400);
-}
-
-#[test]
-fn a_second_factor_is_asked_for_where_there_is_one_and_spent() {
-    let server = server();
-    let acme = Tenant::found(&server);
-    let (ana, shop) = (
-        person(&acme, "viewer"),
-        app(&acme, "oauth21", "none", &["read"]),
-    );
-    let session = ana.session();
-    let own = |target: &str, body| {
-        let request = server.request("POST", target).bearer(&session);
-        request.json(&body).send()
-    };
-    let secret = own("/v1/me/totp", json!({})).expect(201).field("secret");
-    let secret = base32(&secret);
-    let code = || strongroom_auth::totp::code_at(&secret, server.engine.now());
-    own("/v1/me/totp/confirm", json!({ "code": code() })).expect(200);
-    server.clock.advance(30_000);
-    let page = server.get(&shop.asks(&[])).expect(200);
-    let asked = sign_in(&server, &page, &ana.email, PASSWORD, "").expect(422);
-    assert!(
-        asked.text().contains("The password is right"),
-        "{}",
-        asked.text()
-    );
-    sign_in(&server, &page, &ana.email, PASSWORD, "000000").expect(422);
-    let used = code();
-    let asked = sign_in(&server, &page, &ana.email, PASSWORD, &used).expect(200);
-    answer(&server, &asked, "allow");
-    let page = server.get(&shop.asks(&[])).expect(200);
-    sign_in(&server, &page, &ana.email, PASSWORD, &used).expect(422);
-}
-
-fn base32(text: &str) -> Vec<u8> {
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let (mut bits, mut count, mut out) = (0_u32, 0, Vec::new());
-    for letter in text.bytes().filter(|letter| *letter != b'=') {
-        let value = letters.iter().position(|known| *known == letter).unwrap();
-        bits = bits << 5 | u32::try_from(value).unwrap();
-        count += 5;
-        if count >= 8 {
-            count -= 8;
-            out.push(u8::try_from(bits >> count & 255).unwrap());
-        }
-    }
-    out
 }

@@ -127,7 +127,7 @@ impl App<'_> {
     }
 }
 
-/// Signs in on a page, and gives the page that follows.
+/// Signs in on a page, with a code where one is asked for, and gives the page that follows.
 pub fn sign_in(
     server: &TestServer,
     page: &Reply,
@@ -136,14 +136,26 @@ pub fn sign_in(
     code: &str,
 ) -> Reply {
     let ticket = ticket(page);
-    let mut fields = vec![
+    let fields = [
         ("ticket", ticket.as_str()),
         ("email", email),
         ("password", password),
     ];
-    if !code.is_empty() {
-        fields.push(("code", code));
+    let asked = form(server, &fields);
+    match code {
+        "" => asked,
+        code => confirms(server, &asked, ("code", code)),
     }
+}
+
+/// The second factor, on the page that asks for one.
+pub fn confirms(server: &TestServer, page: &Reply, factor: (&str, &str)) -> Reply {
+    let (ticket, halfway) = (ticket(page), field(page, "halfway"));
+    let fields = [
+        ("ticket", ticket.as_str()),
+        ("halfway", halfway.as_str()),
+        factor,
+    ];
     form(server, &fields)
 }
 
@@ -171,11 +183,16 @@ pub fn answer(server: &TestServer, page: &Reply, word: &str) -> String {
 
 /// What a page's form holds.
 pub fn ticket(page: &Reply) -> String {
+    field(page, "ticket")
+}
+
+/// A hidden field of a page.
+pub fn field(page: &Reply, name: &str) -> String {
     let text = page.text();
-    let start = "name=\"ticket\" value=\"";
+    let start = format!("name=\"{name}\" value=\"");
     let at = text
-        .find(start)
-        .unwrap_or_else(|| panic!("no ticket: {text}"))
+        .find(&start)
+        .unwrap_or_else(|| panic!("no {name}: {text}"))
         + start.len();
     text[at..].split('"').next().unwrap().to_owned()
 }

@@ -5,6 +5,7 @@ mod invite;
 mod lockout;
 mod manage;
 mod own;
+mod page;
 mod passkeys;
 mod queued;
 mod reset;
@@ -125,7 +126,7 @@ impl<'s> Session<'s> {
 }
 
 /// Base 32 (RFC 4648) back to bytes.
-fn decoded(text: &str) -> Vec<u8> {
+pub fn decoded(text: &str) -> Vec<u8> {
     let bits: String = text
         .bytes()
         .map(|letter| match letter {

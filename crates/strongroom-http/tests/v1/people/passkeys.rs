@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use strongroom_crypto::{SigningKey, sha256};
+use strongroom_crypto::SigningKey;
+use strongroom_testkit::authenticator::Authenticator;
 use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::server::{DataFolder, ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, fresh, texts};
@@ -13,86 +14,14 @@ use crate::v1::tenant;
 
 const OURS: &str = "https://pay.example";
 
-fn settings() -> ServerSettings {
+pub fn settings() -> ServerSettings {
     let mut settings = ServerSettings::default();
     settings.edge.public_origins = vec![OURS.into()];
     settings
 }
 
-/// What a browser and an authenticator do together, and what each could say wrongly.
-struct Authenticator {
-    key: SigningKey,
-    id: Vec<u8>,
-    origin: String,
-    party: String,
-    counter: u32,
-}
-
-impl Authenticator {
-    fn new(seed: u8) -> Authenticator {
-        Authenticator {
-            key: SigningKey::from_seed(&[seed; 32]),
-            id: vec![seed; 16],
-            origin: OURS.into(),
-            party: "pay.example".into(),
-            counter: 1,
-        }
-    }
-
-    fn client_data(&self, kind: &str, challenge: &str) -> Vec<u8> {
-        let data = json!({ "type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false });
-        data.to_string().into_bytes()
-    }
-
-    fn data(&self, flags: u8, rest: &[u8]) -> Vec<u8> {
-        let party = sha256(&[self.party.as_bytes()]);
-        [&party[..], &[flags], &self.counter.to_be_bytes(), rest].concat()
-    }
-
-    /// Answers `navigator.credentials.create`.
-    fn create(&self, options: &Value) -> Value {
-        let challenge = options["publicKey"]["challenge"].as_str().unwrap();
-        let cose = [
-            &[0xa4, 1, 1, 3, 0x27, 0x20, 6, 0x21, 0x58, 32][..],
-            &self.key.public(),
-        ]
-        .concat();
-        let data = self.data(0x41, &[&[0; 16][..], &[0, 16], &self.id, &cose].concat());
-        let length = u8::try_from(data.len()).unwrap();
-        let attestation = [
-            &b"\xa3cfmtdnonegattStmt\xa0hauthData\x58"[..],
-            &[length],
-            &data,
-        ]
-        .concat();
-        json!({
-            "id": URL_SAFE_NO_PAD.encode(&self.id), "rawId": URL_SAFE_NO_PAD.encode(&self.id), "type": "public-key",
-            "clientExtensionResults": {},
-            "response": {
-                "clientDataJSON": URL_SAFE_NO_PAD.encode(self.client_data("webauthn.create", challenge)),
-                "attestationObject": URL_SAFE_NO_PAD.encode(attestation), "transports": ["internal"],
-            },
-        })
-    }
-
-    /// Answers `navigator.credentials.get`, and counts.
-    fn get(&mut self, options: &Value) -> Value {
-        self.counter += 1;
-        let challenge = options["publicKey"]["challenge"].as_str().unwrap();
-        let client_data = self.client_data("webauthn.get", challenge);
-        let data = self.data(1, &[]);
-        let signature = self
-            .key
-            .sign(&[&data[..], &sha256(&[&client_data])].concat());
-        json!({
-            "id": URL_SAFE_NO_PAD.encode(&self.id), "rawId": URL_SAFE_NO_PAD.encode(&self.id), "type": "public-key",
-            "response": {
-                "clientDataJSON": URL_SAFE_NO_PAD.encode(client_data),
-                "authenticatorData": URL_SAFE_NO_PAD.encode(data),
-                "signature": URL_SAFE_NO_PAD.encode(signature), "userHandle": null,
-            },
-        })
-    }
+pub fn authenticator(seed: u8) -> Authenticator {
+    Authenticator::new(seed, OURS, "pay.example")
 }
 
 fn register(session: &Session<'_>, key: &Authenticator) -> (Value, Reply) {
@@ -129,7 +58,7 @@ fn one_is_registered_used_and_removed() {
     let server = TestServer::start(settings());
     let acme = Tenant::found(&server);
     let person = join(&acme, "owner");
-    let mut key = Authenticator::new(5);
+    let mut key = authenticator(5);
     let session = person.enter();
     let mark = acme.mark();
     let (body, reply) = register(&session, &key);
@@ -200,7 +129,7 @@ fn what_was_made_for_others_is_not_taken() {
         |key| key.key = SigningKey::from_seed(&[9; 32]),
     ];
     for spoil in &wrong[..3] {
-        let mut key = Authenticator::new(5);
+        let mut key = authenticator(5);
         spoil(&mut key);
         let (_, reply) = register(&session, &key);
         let reply = reply.refused(403, "second_factor_invalid");
@@ -215,19 +144,19 @@ fn what_was_made_for_others_is_not_taken() {
         .expect(200)
         .json();
     for options in [&made_up, &kind, &theirs] {
-        let body = json!({ "name": "x", "credential": Authenticator::new(5).create(options) });
+        let body = json!({ "name": "x", "credential": authenticator(5).create(options) });
         session
             .post("/v1/me/passkeys", &body)
             .refused(403, "second_factor_invalid");
     }
-    let mut key = Authenticator::new(5);
+    let mut key = authenticator(5);
     register(&session, &key).1.expect(201);
     for spoil in wrong {
-        let mut bad = Authenticator::new(5);
+        let mut bad = authenticator(5);
         bad.counter = 100;
         spoil(&mut bad);
         enter(&person, &bad.get(&question(&person))).refused(401, "second_factor_invalid");
-        let mut answer = Authenticator::new(5);
+        let mut answer = authenticator(5);
         answer.counter = 100;
         let mut good = answer.get(&question(&person));
         good["response"]["clientDataJSON"] = json!(URL_SAFE_NO_PAD.encode(b"{}"));
@@ -238,7 +167,7 @@ fn what_was_made_for_others_is_not_taken() {
         drop(entered);
     }
     // One that lags behind is a copy; one that waited too long is stale.
-    let mut copy = Authenticator::new(5);
+    let mut copy = authenticator(5);
     enter(&person, &copy.get(&question(&person))).refused(401, "second_factor_invalid");
     let asked = question(&person);
     server.clock.advance(5 * 60_000);
@@ -251,7 +180,7 @@ fn an_answer_stays_spent_after_a_crash() {
     let server = TestServer::start_in_files(settings());
     let acme = Tenant::found(&server);
     let person = join(&acme, "viewer");
-    let mut key = Authenticator::new(5);
+    let mut key = authenticator(5);
     register(&person.enter(), &key).1.expect(201);
     let answer = key.get(&question(&person));
     enter(&person, &answer).expect(201);
