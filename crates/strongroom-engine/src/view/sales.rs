@@ -38,18 +38,16 @@ impl View<'_> {
     /// # Errors
     /// [`ReadFault::NotFound`].
     pub fn shift(&mut self, id: ShiftId) -> Result<(ShiftBody, i64), ReadFault> {
-        let Some(Record::Shift(shift)) = self.record(id.any())? else {
-            return Err(ReadFault::NotFound);
-        };
-        let held = self.drawer(id)?;
-        Ok((shift, held))
-    }
-
-    fn drawer(&mut self, id: ShiftId) -> Result<i64, ReadFault> {
-        Ok(match self.record(cash_key(id))? {
-            Some(Record::Cash(account)) => account.balances.available,
-            _ => 0,
-        })
+        // One set, and so one moment: else it could be closed between the two, and seem open and empty.
+        let (mut found, mut held) = (None, 0);
+        for (_, record) in self.records(&[id.any(), cash_key(id)])? {
+            match record {
+                Record::Shift(shift) => found = Some(shift),
+                Record::Cash(account) => held = account.balances.available,
+                _ => {}
+            }
+        }
+        found.map(|shift| (shift, held)).ok_or(ReadFault::NotFound)
     }
 
     /// One transaction of a till.
@@ -92,8 +90,7 @@ impl View<'_> {
         let found = found.finish(|shift| shift.id.to_string());
         let mut items = Vec::with_capacity(found.items.len());
         for shift in found.items {
-            let held = self.drawer(shift.id)?;
-            items.push((shift, held));
+            items.push(self.shift(shift.id)?);
         }
         Ok(Listing {
             items,
