@@ -25,6 +25,7 @@ mod failures;
 #[doc(hidden)]
 pub mod fuzzing;
 mod grants;
+mod held;
 mod jobs;
 pub mod journal;
 mod load;

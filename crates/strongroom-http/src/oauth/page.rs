@@ -9,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hyper::header::HeaderValue;
-use strongroom_auth::Scopes;
 use strongroom_crypto::sha256;
 
 use crate::call::Answer;
 use crate::edge::Passed;
+use crate::oauth::details;
+use crate::oauth::waiting::Wish;
 use crate::pay::{Shown, escaped};
 
 const STYLE: &str = include_str!("../pay/style.css");
@@ -85,16 +86,24 @@ pub(super) fn sign_in(asking: &Asking<'_>, fault: Option<&str>, email: &str) -> 
 }
 
 /// The page that asks.
-pub(super) fn consent(asking: &Asking<'_>, person: &str, scopes: Scopes) -> Passed {
+pub(super) fn consent(asking: &Asking<'_>, person: &str, wish: &Wish) -> Passed {
     let client = escaped(asking.client);
     let mut html = head(asking, "Allow access?");
     let _ = write!(html, "<div class=\"rest\"><h2>{client} wants to</h2><ul>");
-    for name in scopes.names() {
+    for name in wish.scopes.names() {
         let _ = write!(html, "<li>{}</li>", words(name));
+    }
+    html.push_str("</ul>");
+    if let Some(limits) = &wish.limits {
+        html.push_str("<h2>Of your money it moves</h2><ul>");
+        for line in details::lines(limits) {
+            let _ = write!(html, "<li>{}</li>", escaped(&line));
+        }
+        html.push_str("</ul>");
     }
     let _ = write!(
         html,
-        "</ul><p>It acts for you, never with more rights than you have yourself, for 90 days at most. Signing out \
+        "<p>It acts for you, never with more rights than you have yourself, for 90 days at most. Signing out \
          everywhere ends it.</p><p class=\"small\">Signed in as {}. The answer is sent to {}.</p>\
          <form method=\"post\" action=\"/oauth/authorize\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
          <button type=\"submit\" name=\"answer\" value=\"allow\">Allow</button>\
@@ -205,6 +214,9 @@ fn origin(address: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_auth::Scopes;
+    use strongroom_types::id::{OauthClientId, RawId};
+
     use super::*;
 
     #[test]
@@ -240,10 +252,19 @@ mod tests {
             ticket: "\"><b>",
             redirect_uri: "https://shop.example/cb",
         };
-        let scopes = Scopes::of(Scopes::all()).unwrap();
+        let wish = Wish {
+            client: OauthClientId(RawId::ZERO),
+            redirect_uri: asking.redirect_uri.to_owned(),
+            redirect_was_named: true,
+            scopes: Scopes::of(Scopes::all()).unwrap(),
+            limits: None,
+            state: None,
+            challenge: None,
+            proof_key: None,
+        };
         for page in [
             sign_in(&asking, Some("<i>"), "\"><img>"),
-            consent(&asking, "<u>ana</u>", scopes),
+            consent(&asking, "<u>ana</u>", &wish),
         ] {
             let html = String::from_utf8(page.answer.body.to_vec()).unwrap();
             for markup in ["<script", "<b>", "<img", "<u>", "<i>\""] {

@@ -9,6 +9,9 @@
 mod bound;
 mod clients;
 mod credentials;
+mod leave;
+mod limits;
+mod mine;
 mod pages;
 mod people;
 mod proofs;
