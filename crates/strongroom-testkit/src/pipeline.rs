@@ -18,7 +18,9 @@ pub fn all(requests: &[Outgoing]) -> Vec<Reply> {
     let share = requests.len().div_ceil(CONNECTIONS).max(1);
     thread::scope(|scope| {
         let parts = requests.chunks(share);
-        let parts: Vec<_> = parts.map(|part| scope.spawn(move || in_order(part))).collect();
+        let parts: Vec<_> = parts
+            .map(|part| scope.spawn(move || in_order(part)))
+            .collect();
         let answered = parts.into_iter().map(|part| match part.join() {
             Ok(replies) => replies,
             Err(fault) => std::panic::resume_unwind(fault),
