@@ -1,11 +1,14 @@
 //! What an access token adds to the rights that it acts by: which one it is, whose, and what it is bound to.
 
-use strongroom_types::id::{OauthClientId, OauthTokenId, UserId};
+use std::sync::Arc;
 
+use strongroom_types::id::{OauthClientId, OauthGrantId, OauthTokenId, UserId};
+
+use crate::restrictions::MoneyLimits;
 use crate::scope::Scopes;
 
 /// An access token in use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Access {
     pub token: OauthTokenId,
     pub client: OauthClientId,
@@ -16,4 +19,8 @@ pub struct Access {
     pub proof_key: Option<[u8; 32]>,
     /// Whether it is of no use without a key or a certificate of the client's.
     pub is_bound: bool,
+    /// What he allowed it by, if somebody did.
+    pub grant: Option<OauthGrantId>,
+    /// What money it may move of what he may, if not all.
+    pub limits: Option<Arc<MoneyLimits>>,
 }

@@ -189,11 +189,64 @@ impl MoneyLimits {
         }
         Ok(())
     }
+
+    /// Whether whatever these limits let pass passes those others, too.
+    pub fn within(&self, wider: &MoneyLimits) -> bool {
+        let at_most = |own: Option<i64>, most: Option<i64>| match (own, most) {
+            (_, None) => true,
+            (Some(own), Some(most)) => own <= most,
+            (None, Some(_)) => false,
+        };
+        at_most(self.per_transaction, wider.per_transaction)
+            && at_most(self.per_day, wider.per_day)
+            && among(&self.currencies, &wider.currencies)
+            && among(&self.directions, &wider.directions)
+    }
+}
+
+/// Whether all of some are among others, where none means all there are.
+fn among<T: PartialEq>(some: &[T], others: &[T]) -> bool {
+    let named = !some.is_empty() && some.iter().all(|one| others.contains(one));
+    others.is_empty() || named
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn narrower_limits_lie_within_wider_ones() {
+        let wide = MoneyLimits {
+            per_transaction: Some(100),
+            per_day: Some(250),
+            currencies: vec![Currency::parse("PHP").unwrap()],
+            directions: vec![Direction::Out, Direction::In],
+        };
+        let narrow = MoneyLimits {
+            per_transaction: Some(99),
+            directions: vec![Direction::Out],
+            ..wide.clone()
+        };
+        let none = MoneyLimits {
+            per_transaction: None,
+            per_day: None,
+            currencies: Vec::new(),
+            directions: Vec::new(),
+        };
+        assert!(wide.within(&wide) && narrow.within(&wide) && wide.within(&none));
+        assert!(!wide.within(&narrow) && !none.within(&wide));
+        let usd = vec![Currency::parse("USD").unwrap()];
+        let usd = MoneyLimits {
+            currencies: usd,
+            ..narrow.clone()
+        };
+        assert!(!usd.within(&wide), "another currency is more");
+        let all_ways = MoneyLimits {
+            directions: Vec::new(),
+            ..narrow
+        };
+        assert!(!all_ways.within(&wide), "all directions are more");
+    }
 
     fn php(minor: i64) -> Money {
         Money {

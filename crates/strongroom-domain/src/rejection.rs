@@ -158,6 +158,8 @@ codes! {
     RoleBuiltIn = 154, "role_built_in", Conflict, "The role is built in";
     ResetInvalid = 155, "reset_invalid", Missing, "The reset of the password is not valid";
     RoleInUse = 153, "role_in_use", Conflict, "The role is held by somebody";
+    ConsentExceeded = 245, "consent_limit_exceeded", Forbidden, "The person did not allow the application that much";
+    OauthDetailsRefused = 246, "oauth_details_refused", Forbidden, "The client may not have these limits";
 }
 
 /// A refused command.

@@ -113,6 +113,8 @@ impl Credentials {
             scopes,
             proof_key: token.proof_key.map(|key| key.0),
             is_bound: token.proof_key.is_some() || token.certificate.is_some(),
+            grant: token.grant,
+            limits: token.limits.clone().map(Arc::new),
         };
         let credential = Credential {
             id: line.id,
@@ -131,7 +133,7 @@ impl Credentials {
             status: line.status,
             networks: line.networks.clone(),
             certificates: token.certificate.map(|certificate| vec![certificate]),
-            is_limited: line.limits.is_some(),
+            is_limited: line.limits.is_some() || token.limits.is_some(),
             presence: None,
             access: Some(access),
         };
@@ -226,7 +228,7 @@ impl Credentials {
     pub fn current(&self, held: &Credential) -> Option<Arc<Credential>> {
         let all = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         let session = |of: &Credential| of.presence.as_ref().map(|presence| presence.session);
-        let token = |of: &Credential| of.access.map(|access| access.token);
+        let token = |of: &Credential| of.access.as_ref().map(|access| access.token);
         let is_same = |found: &&Arc<Credential>| {
             found.id == held.id
                 && found.scope.number == held.scope.number

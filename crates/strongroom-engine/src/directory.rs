@@ -126,12 +126,22 @@ impl Directory {
         });
     }
 
-    /// The line of a person who is there, and the entry of the log that what he lets others do is counted from.
-    pub fn rights(&self, scope: Scope, line: ApiKeyId) -> Option<(ApiKey, u64)> {
+    /// Does something with the line of a person who is there, and the entry of the log that what he lets others do is counted from.
+    /// SECURITY: until it is done neither changes, and no role does ([`Shared::put_role`]): what is made by rights as they were read would
+    /// outlive them.
+    pub fn with_rights<T>(
+        &self,
+        scope: Scope,
+        line: ApiKeyId,
+        work: impl FnOnce(Option<(ApiKey, u64)>) -> T,
+    ) -> T {
         self.with(|people| {
-            let person = people.by_line.get(&(scope.number, line))?;
-            let rights = person.line.clone().filter(|_| person.active)?;
-            Some((rights, person.sessions_from))
+            let person = people.by_line.get(&(scope.number, line));
+            let rights = person.and_then(|person| {
+                let rights = person.line.clone().filter(|_| person.active)?;
+                Some((rights, person.sessions_from))
+            });
+            work(rights)
         })
     }
 

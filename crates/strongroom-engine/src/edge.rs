@@ -281,9 +281,11 @@ impl Who {
     pub fn proven(credential: &Credential) -> Who {
         let presence = credential.presence.as_ref();
         let session = presence.map(|presence| presence.session.any());
-        let token = credential.access.map(|access| Carried {
+        let token = credential.access.as_ref().map(|access| Carried {
             token: access.token,
             line: credential.id,
+            client: access.client,
+            person: access.person,
         });
         let carried = token.map(|carried| carried.token.any());
         Who {

@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use strongroom_auth::permission::Operate;
-use strongroom_auth::{Actor, Caller, Credential, SystemActor};
+use strongroom_auth::{Actor, Caller, SystemActor};
 use strongroom_crypto::RootKeys;
 use strongroom_domain::action::Action;
-use strongroom_domain::api_keys::Limited;
-use strongroom_domain::approvals::Gated;
 use strongroom_domain::command::Command;
 use strongroom_domain::housekeeping::Note;
 use strongroom_domain::organizations::{CreateOrganization, OpenBooks};
@@ -23,8 +21,9 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::clock::Clock;
 use crate::edge::{Who, actor_line};
 use crate::envelope::{Committed, Envelope, Failure};
+use crate::held::held_to;
 use crate::journal::Journals;
-use crate::queue::{Decide, Item, Pending, answer};
+use crate::queue::{Item, Pending, answer};
 use crate::refusals::RefusalKey;
 use crate::rotation::KeyPolicy;
 use crate::scopes::installation;
@@ -436,36 +435,6 @@ impl Engine {
                     .unwrap_or_else(PoisonError::into_inner),
             ),
         }
-    }
-}
-
-/// The command within what its key is held to: its limits, the conditions of its role, and what others have to agree to.
-fn held_to<C: Command>(
-    key: Option<&Credential>,
-    command: C,
-    envelope: &Envelope,
-) -> Box<dyn Decide> {
-    let gated = command.act().is_some();
-    let approval = envelope.approval;
-    match key {
-        None => Box::new(command),
-        Some(key) if key.is_limited || key.asks_books() => {
-            let command = Limited {
-                command,
-                key: key.id,
-            };
-            Box::new(Gated {
-                command,
-                maker: key.id,
-                approval,
-            })
-        }
-        Some(key) if gated => Box::new(Gated {
-            command,
-            maker: key.id,
-            approval,
-        }),
-        Some(_) => Box::new(command),
     }
 }
 

@@ -63,11 +63,11 @@ impl Grants {
         });
     }
 
-    /// Whether a token is not known to be over.
-    pub fn holds(&self, number: u32, carried: Carried) -> bool {
+    /// The entry of the log that a token is counted from; nothing of one that is known to be over.
+    pub fn began_at(&self, number: u32, carried: Carried) -> Option<u64> {
         self.with(|given| {
-            let of_line = given.tokens.get(&(number, carried.line));
-            of_line.is_some_and(|tokens| tokens.contains_key(&carried.token))
+            let of_line = given.tokens.get(&(number, carried.line))?;
+            Some(of_line.get(&carried.token)?.body.began_at)
         })
     }
 
@@ -109,11 +109,11 @@ impl Shared {
     }
 
     pub fn put_token(&self, scope: Scope, token: &OauthToken) {
-        let (now, rights) = (self.now(), self.rights(scope, token.key));
+        let now = self.now();
         self.grants.put_token(scope, token);
-        self.grants.with(|given| {
+        self.with_rights(scope, token.key, |given, rights| {
             let is_on = |rights: &&Rights| !given.is_over(token, rights, now);
-            match rights.as_ref().filter(is_on) {
+            match rights.filter(is_on) {
                 Some((line, _)) => {
                     let scopes = given.scopes(token);
                     self.credentials.put_token(scope, line, token, scopes);
@@ -127,28 +127,34 @@ impl Shared {
         });
     }
 
-    /// The line of a client, or of a person who is there.
-    fn rights(&self, scope: Scope, line: ApiKeyId) -> Option<Rights> {
-        let own = self
-            .grants
-            .with(|given| given.lines.get(&(scope.number, line)).cloned());
-        match own {
-            Some(line) => Some((line, 0)),
-            None => self.directory.rights(scope, line),
-        }
+    /// Does something with the line of a client, or of a person who is there. SECURITY: both stay as they are until it is done, so that no
+    /// credential is made of what its holder has lost meanwhile.
+    fn with_rights<T>(
+        &self,
+        scope: Scope,
+        line: ApiKeyId,
+        work: impl FnOnce(&mut Given, Option<&Rights>) -> T,
+    ) -> T {
+        self.directory.with_rights(scope, line, |person| {
+            self.grants.with(|given| {
+                let own = given.lines.get(&(scope.number, line)).cloned();
+                let rights = own.map(|line| (line, 0)).or(person);
+                work(given, rights.as_ref())
+            })
+        })
     }
 
     /// Makes the credentials of the tokens anew that act by a line; those that are over are forgotten.
     pub fn renew_tokens(&self, scope: Scope, line: ApiKeyId) {
-        let (now, rights) = (self.now(), self.rights(scope, line));
-        self.grants.with(|given| {
+        let now = self.now();
+        self.with_rights(scope, line, |given, rights| {
             let key = (scope.number, line);
             let Some(mut tokens) = given.tokens.remove(&key) else {
                 return;
             };
             tokens.retain(|_, token| {
                 let is_on = |rights: &&Rights| !given.is_over(&token.body, rights, now);
-                match rights.as_ref().filter(is_on) {
+                match rights.filter(is_on) {
                     Some((line, _)) => {
                         let (scope, body) = (token.scope, &token.body);
                         let scopes = given.scopes(body);

@@ -26,6 +26,7 @@ mod failures;
 pub mod fuzzing;
 mod grants;
 mod halfway;
+mod held;
 mod jobs;
 pub mod journal;
 mod load;

@@ -161,7 +161,7 @@ impl Engine {
         token: &Credential,
         envelope: Envelope,
     ) -> Result<(), Failure> {
-        let Some(access) = token.access else {
+        let Some(access) = &token.access else {
             return Ok(());
         };
         let caller = Caller::system(SystemActor::Leaks, token.scope);

@@ -13,7 +13,9 @@ use strongroom_domain::decision::Decision;
 use strongroom_domain::facts::{Facts, Keys};
 use strongroom_domain::rejection::Rejection;
 use strongroom_store::Batch;
-use strongroom_types::id::{AnyId, ApiKeyId, OauthTokenId, OrganizationId, SessionId, UserId};
+use strongroom_types::id::{
+    AnyId, ApiKeyId, OauthClientId, OauthTokenId, OrganizationId, SessionId, UserId,
+};
 use strongroom_types::mode::Scope;
 use tokio::sync::oneshot;
 
@@ -54,11 +56,13 @@ pub(crate) struct ActorLine {
     pub part: ClearPart,
 }
 
-/// An access token, and the line that holds the rights of whoever it acts for.
+/// An access token, the client that carries it, and the line that holds the rights of whoever it acts for.
 #[derive(Clone, Copy)]
 pub(crate) struct Carried {
     pub token: OauthTokenId,
     pub line: ApiKeyId,
+    pub client: OauthClientId,
+    pub person: Option<UserId>,
 }
 
 /// A session, its person, and the line of the keys that he acts by.

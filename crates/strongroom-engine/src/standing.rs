@@ -59,11 +59,30 @@ impl Commit {
         !directory.goes_on((number, line), session, (began_at, from), self.shared.now())
     }
 
+    /// SECURITY: in this batch its client may have been deleted, and its person signed out everywhere: neither changes the token.
     fn is_token_over(&self, number: u32, carried: Carried) -> bool {
         let now = self.shared.now();
-        match self.known(number, carried.token.any()) {
-            Some(Record::OauthToken(token)) if token.is_over(now) => true,
-            _ => !self.shared.grants.holds(number, carried),
+        let is_revoked = match self.known(number, carried.token.any()) {
+            Some(Record::OauthToken(token)) => token.is_over(now),
+            _ => false,
+        };
+        let is_orphaned = match self.known(number, carried.client.any()) {
+            Some(Record::OauthClient(client)) => !client.is_active(),
+            _ => false,
+        };
+        let began_at = self.shared.grants.began_at(number, carried);
+        let Some(began_at) = began_at.filter(|_| !is_revoked && !is_orphaned) else {
+            return true;
+        };
+        let person = carried
+            .person
+            .and_then(|user| self.known(number, user.any()));
+        match person {
+            Some(Record::User(user)) => {
+                let body = &user.body;
+                body.status == UserStatus::Deactivated || began_at < body.sessions_from
+            }
+            _ => false,
         }
     }
 

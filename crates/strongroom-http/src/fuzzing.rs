@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use crate::query::{CREATED, PAGE, Parameter, Query};
 use crate::routes::routes;
-use crate::{address, front, idempotency, leaks, presented, tripwire};
+use crate::{address, front, idempotency, leaks, oauth, presented, tripwire};
 
 /// A query string, with all that lists read of it.
 pub fn query(raw: &str) {
@@ -55,13 +55,16 @@ pub fn headers(lines: &[u8]) {
     }
 }
 
-/// A body before the tripwire of each route that takes one, and the one body that is read without a credential.
+/// A body before the tripwire of each route that takes one, and what is read without a credential: keys that were found, and limits that clients of OAuth ask for.
 pub fn body(bytes: &[u8]) {
     let (head, ()) = Request::new(()).into_parts();
     for route in routes().iter().filter(|route| route.is_mutating()) {
         let _ = tripwire::check(&head, bytes, route);
     }
     let _ = leaks::read(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        oauth::check_details(text);
+    }
 }
 
 fn map(lines: &[u8]) -> HeaderMap {

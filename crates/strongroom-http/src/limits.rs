@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use strongroom_auth::Credential;
 use strongroom_domain::rate_limits::{RateLimits, Rates};
-use strongroom_types::id::{ApiKeyId, OrganizationId, RawId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, OrganizationId, RawId};
 use strongroom_types::time::Timestamp;
 
 use crate::address::network;
@@ -40,6 +40,8 @@ enum Class {
 /// The counters of all limits.
 pub(crate) struct Limits {
     pub unauthenticated: Throttle<Network>,
+    /// Clients of OAuth that have nothing to show, each per network.
+    pub public_clients: Throttle<(Network, OauthClientId)>,
     keys: Option<Gcra<ApiKeyId>>,
     reads: Option<Gcra<(ApiKeyId, Class)>>,
     writes: Option<Gcra<(ApiKeyId, Class)>>,
@@ -119,6 +121,7 @@ impl Limits {
                 settings.unauthenticated_limit,
                 window,
             ),
+            public_clients: Throttle::new("client", settings.unauthenticated_limit, window),
             keys: settings
                 .key_limit
                 .map(|limit| Gcra::new("key", limit, RATE_WINDOW)),

@@ -5,6 +5,7 @@
 mod access;
 mod banks;
 mod fees;
+mod grants;
 mod hooks;
 mod links;
 mod log;
@@ -55,6 +56,7 @@ pub fn routes() -> &'static [Route] {
         rows.extend(roles::reset_rows());
         rows.extend(people::own_rows());
         rows.extend(people::factor_rows());
+        rows.extend(grants::rows());
         rows.extend(watch::approval_rows());
         rows.extend(watch::policy_rows());
         rows.extend(watch::alert_rows());

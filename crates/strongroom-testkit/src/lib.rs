@@ -14,6 +14,7 @@ pub mod exchange;
 pub mod faulty;
 pub mod holder;
 pub mod messages;
+pub mod pipeline;
 pub mod receiver;
 pub mod reference;
 pub mod script;

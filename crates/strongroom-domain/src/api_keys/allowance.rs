@@ -1,7 +1,7 @@
 //! The money limits of a key: asked within the decision, so that no two commands pass them together.
 
 use minicbor::{Decode, Encode};
-use strongroom_auth::{Beyond, Direction};
+use strongroom_auth::{Beyond, Direction, MoneyLimits};
 use strongroom_types::Classified;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{AnyId, ApiKeyId, Kind};
@@ -13,6 +13,7 @@ use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::Decision;
 use crate::facts::{Facts, Keys};
+use crate::oauth::Leave;
 use crate::payouts::PayoutStatus;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
@@ -77,10 +78,12 @@ fn allowance_key(key: ApiKeyId) -> AnyId {
     }
 }
 
-/// A command of a key with limits, or of a role with conditions: decided by the command, bounded by the key.
+/// A command of a key with limits, of a role with conditions, or by a token of somebody who set limits: decided by the command, bounded
+/// by the key, and by what that person allowed.
 pub struct Limited<C> {
     pub command: C,
     pub key: ApiKeyId,
+    pub leave: Option<Leave>,
 }
 
 impl<C: Command> Command for Limited<C> {
@@ -101,12 +104,20 @@ impl<C: Command> Command for Limited<C> {
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
         let keys = self.command.keys(facts, scope);
         let keys = with_rights(keys, facts, self.key.any());
-        allowance_keys(self.action(), self.key, keys)
+        let keys = allowance_keys(self.action(), self.key, keys);
+        match &self.leave {
+            Some(leave) => leave.allowance_keys(self.action(), keys),
+            None => keys,
+        }
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let decision = self.command.decide(facts, moment)?;
-        bounded(self.action(), self.key, decision, facts, moment)
+        let decision = bounded(self.action(), self.key, decision, facts, moment)?;
+        match &self.leave {
+            Some(leave) => leave.bounded(self.action(), decision, facts, moment),
+            None => Ok(decision),
+        }
     }
 }
 
@@ -129,16 +140,30 @@ pub(crate) fn bounded(
     let missing = || Rejection::new(Code::NotFound, "there is no such key");
     let held = facts.api_key(key.any()).ok_or_else(missing)?;
     bind(action, held, &decision, facts)?;
+    match &held.limits {
+        Some(limits) => {
+            let counted = (limits, allowance_key(key));
+            admitted(action, counted, decision, facts, moment).map_err(refusal)
+        }
+        None => Ok(decision),
+    }
+}
+
+/// A decision within limits, and counted against them where there is a count.
+pub(crate) fn admitted(
+    action: Action,
+    (limits, counted): (&MoneyLimits, AnyId),
+    decision: Decision,
+    facts: &Facts,
+    moment: &Moment,
+) -> Result<Decision, Beyond> {
     let Some(direction) = direction(action) else {
-        return Ok(decision);
-    };
-    let Some(limits) = &held.limits else {
         return Ok(decision);
     };
     let Some(amount) = moved(action, &decision) else {
         return Ok(decision);
     };
-    let allowance = match facts.record(allowance_key(key)).map(AsRef::as_ref) {
+    let allowance = match facts.record(counted).map(AsRef::as_ref) {
         Some(Record::Allowance(allowance)) => allowance.on(moment.now.day()),
         _ => Allowance::default().on(moment.now.day()),
     };
@@ -153,17 +178,17 @@ pub(crate) fn bounded(
         true => allowance.used(amount.currency),
         false => 0,
     };
-    limits.admit(direction, amount, used).map_err(refusal)?;
+    limits.admit(direction, amount, used)?;
     if !counts {
         return Ok(decision);
     }
     let allowance = Record::Allowance(allowance.with(amount));
-    Ok(decision.change(allowance_key(key), allowance))
+    Ok(decision.change(counted, allowance))
 }
 
 /// Which way an act moves money, if it moves any on the caller's word. What is taken back gives nothing back: a limit is
 /// about what leaves, not about what stays away.
-fn direction(action: Action) -> Option<Direction> {
+pub(crate) fn direction(action: Action) -> Option<Direction> {
     match action {
         Action::WalletCredited
         | Action::PaymentCreated

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod change;
+mod held;
 mod leak;
 mod touch;
 mod waiting;
@@ -32,11 +33,12 @@ use crate::roles::with_rights;
 use crate::view;
 
 pub use allowance::{Allowance, Limited, Used};
-pub(crate) use allowance::{allowance_keys, bounded, moved};
+pub(crate) use allowance::{admitted, allowance_keys, bounded, direction, moved};
 pub use change::UpdateApiKey;
+pub use held::Held;
 pub use leak::RevokeLeaked;
 pub use touch::TouchApiKeys;
-pub(crate) use waiting::{person_of, with_maker, with_role};
+pub(crate) use waiting::{makers, with_maker, with_role};
 
 /// A key as stored.
 #[derive(Clone, Encode, Decode, Classified)]
@@ -123,32 +125,10 @@ pub struct ApiKey {
     #[n(24)]
     #[class(operational)]
     pub role_id: Option<RoleId>,
-}
-
-/// What the key that makes or changes another holds itself.
-#[derive(Clone)]
-pub struct Held {
-    pub id: ApiKeyId,
-    pub permissions: PermissionSet,
-    /// Whether it is held to networks, certificates or limits.
-    pub is_restricted: bool,
-}
-
-impl Held {
-    /// Refuses to hand on what is not held, or what is held within bounds only.
-    pub(crate) fn covers(&self, permissions: &PermissionSet) -> Result<(), Rejection> {
-        if let Some(lacking) = permissions.beyond(&self.permissions).next() {
-            let text = format!("you do not hold `{lacking}` yourself");
-            return Err(Rejection::at(Code::PermissionNotHeld, "/permissions", text));
-        }
-        // SECURITY: many keys of one limit each would be no limit.
-        if self.is_restricted {
-            let text =
-                "a key that is held to networks, certificates or limits makes and changes no keys";
-            return Err(Rejection::new(Code::PermissionNotHeld, text));
-        }
-        Ok(())
-    }
+    /// For whom it stands besides, as far as approvals go: who has had its text in hand, or widened what it may do.
+    #[n(60)]
+    #[class(operational)]
+    pub others: Option<Vec<ApiKeyId>>,
 }
 
 impl ApiKey {
@@ -226,8 +206,8 @@ impl Command for CreateApiKey {
         Some(Parked::again(Act::ApiKeyCreate, &self.asked()))
     }
 
-    fn keys(&self, _: &Facts, scope: Scope) -> Keys {
-        let keys = with_maker(self.held.as_ref()).record(scope.organization.any());
+    fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
+        let keys = with_maker(facts, self.held.as_ref()).record(scope.organization.any());
         role_key(keys, self.role_id)
     }
 
@@ -246,8 +226,8 @@ impl Command for CreateApiKey {
         let tenant = tenant(facts, moment.scope)?;
 
         // From here it must succeed.
-        let mut key = self.key(ApiKeyId(moment.fresh()), moment.now);
-        key.person = person_of(facts, self.held.as_ref());
+        let key = self.key(ApiKeyId(moment.fresh()), moment.now);
+        let key = key.made_by(makers(facts, self.held.as_ref()));
         let change = i32::from(key.is_lasting_owner());
         let event = EventFact {
             event: EventType::ApiKeyCreated,
@@ -301,6 +281,7 @@ impl CreateApiKey {
             user: None,
             client: None,
             role_id: self.role_id,
+            others: None,
             signed_by: Some(self.signed_by.clone()).filter(|by| *by != SignedBy::default()),
         }
     }
@@ -368,7 +349,7 @@ impl Command for RollApiKey {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        with_rights(with_maker(self.held.as_ref()), facts, self.id.any())
+        with_rights(with_maker(facts, self.held.as_ref()), facts, self.id.any())
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -395,8 +376,12 @@ impl Command for RollApiKey {
             created_at: moment.now,
             last_used_at: None,
             rolled_from: Some(self.id),
-            person: person_of(facts, self.held.as_ref()).or(Some(old.person())),
             ..old.clone()
+        };
+        // SECURITY: whoever rolls it knows the new text, and whoever had the old one is given it.
+        let key = match makers(facts, self.held.as_ref()) {
+            makers if makers.is_empty() => key.made_by(old.persons(facts)),
+            makers => key.made_by(makers).known_to(old.persons(facts)),
         };
         let event = EventFact {
             event: EventType::ApiKeyRolled,

@@ -7,26 +7,63 @@ use strongroom_types::id::{ApiKeyId, RoleId};
 
 use crate::api_keys::{ApiKey, CreateApiKey, Held, RollApiKey, UpdateApiKey};
 use crate::facts::{Facts, Keys};
+use crate::roles::with_rights;
 
-/// The key that makes another.
-pub(crate) fn with_maker(held: Option<&Held>) -> Keys {
+/// The key that makes another, and what says for whom it stands.
+pub(crate) fn with_maker(facts: &Facts, held: Option<&Held>) -> Keys {
     let keys = Keys::default();
     match held {
-        Some(held) => keys.record(held.id.any()),
+        Some(held) => with_rights(keys, facts, held.id.any()),
         None => keys,
     }
 }
 
-/// SECURITY: whoever makes a key knows its text, so as an approver it is he again.
-pub(crate) fn person_of(facts: &Facts, held: Option<&Held>) -> Option<ApiKeyId> {
-    let maker = held?.id;
-    Some(facts.api_key(maker.any()).map_or(maker, ApiKey::person))
+/// SECURITY: whoever makes a key knows its text, so as an approver it is he again, and so is everybody for whom the key stands that he made
+/// it with. Nobody for the operator at the command line.
+pub(crate) fn makers(facts: &Facts, held: Option<&Held>) -> Vec<ApiKeyId> {
+    let Some(held) = held else {
+        return Vec::new();
+    };
+    let maker = facts.api_key(held.id.any());
+    maker.map_or_else(|| vec![held.id], |maker| maker.persons(facts))
 }
 
 impl ApiKey {
     /// The key that stands for the person it belongs to.
     pub fn person(&self) -> ApiKeyId {
         self.person.unwrap_or(self.id)
+    }
+
+    /// Everybody for whom it stands: whose it is, who knows it besides or answers for what it may do, and who widened its role by himself.
+    pub(crate) fn persons(&self, facts: &Facts) -> Vec<ApiKeyId> {
+        let role = self.role_id.and_then(|id| facts.role(id));
+        let widened = role.map(|role| role.widened_by.iter());
+        let others = self.others.iter().flatten();
+        let all = others.chain(widened.into_iter().flatten()).copied();
+        std::iter::once(self.person()).chain(all).collect()
+    }
+
+    /// A new key, as its makers' own.
+    pub(crate) fn made_by(self, makers: Vec<ApiKeyId>) -> ApiKey {
+        let mut makers = makers.into_iter();
+        let own = ApiKey {
+            person: makers.next(),
+            others: None,
+            ..self
+        };
+        own.known_to(makers)
+    }
+
+    /// The same key, for which these stand from now on, too: nobody who does so already is washed clean by it.
+    pub(crate) fn known_to(mut self, people: impl IntoIterator<Item = ApiKeyId>) -> ApiKey {
+        let mut others = self.others.take().unwrap_or_default();
+        for person in people {
+            if person != self.person() && !others.contains(&person) {
+                others.push(person);
+            }
+        }
+        self.others = Some(others).filter(|others| !others.is_empty());
+        self
     }
 }
 

@@ -15,6 +15,7 @@ use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
+use crate::oauth::Leave;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::roles::{RoleBody, with_rights};
@@ -25,6 +26,8 @@ pub struct Gated<C> {
     pub command: C,
     pub maker: ApiKeyId,
     pub approval: Option<ApprovalId>,
+    /// By whose leave it is asked for, where a client asks for a person.
+    pub leave: Option<Leave>,
 }
 
 impl<C: Command> Command for Gated<C> {
@@ -106,6 +109,7 @@ impl<C: Command> Gated<C> {
             ended_at: None,
             ended_by: None,
             reason: None,
+            leave: self.leave.clone(),
         };
         let text = canonical::text(&body, &command).unwrap_or_default();
         body.hash = sha256(text.as_bytes());
@@ -194,6 +198,7 @@ fn vouched(mut decision: Decision) -> Decision {
         if let Record::ApiKey(key) = record.as_ref() {
             let key = ApiKey {
                 person: None,
+                others: None,
                 ..key.clone()
             };
             *record = std::sync::Arc::new(Record::ApiKey(key));
@@ -208,6 +213,7 @@ fn answered(mut decision: Decision, facts: &Facts) -> Decision {
         let agreed = match (record.as_ref(), facts.record(*id).map(AsRef::as_ref)) {
             (Record::ApiKey(key), Some(Record::ApiKey(old))) => Record::ApiKey(ApiKey {
                 person: old.person,
+                others: old.others.clone(),
                 ..key.clone()
             }),
             (Record::Role(role), Some(Record::Role(old))) => Record::Role(RoleBody {

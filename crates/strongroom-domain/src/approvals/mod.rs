@@ -23,6 +23,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::api_keys::ApiKey;
 use crate::facts::Facts;
+use crate::oauth::Leave;
 use crate::rejection::Rejection;
 
 pub use gate::Gated;
@@ -169,6 +170,10 @@ pub struct ApprovalBody {
     #[n(17)]
     #[class(sensitive)]
     pub reason: Option<String>,
+    /// By whose leave it was asked for, where a client asked for a person.
+    #[n(60)]
+    #[class(operational)]
+    pub leave: Option<Leave>,
 }
 
 /// The request as its approvers see it, and as it is done.
@@ -270,14 +275,6 @@ fn is_good(key: &ApiKey, now: Timestamp) -> bool {
 
 fn may_approve(key: &ApiKey, facts: &Facts, now: Timestamp) -> bool {
     is_good(key, now) && key.may(facts).allows(ApproveApprovals::NAME).is_some()
-}
-
-/// Whom a key stands for: the person it belongs to, and whoever widened its role by himself.
-fn persons(key: &ApiKey, facts: &Facts) -> Vec<ApiKeyId> {
-    let role = key.role_id.and_then(|id| facts.role(id));
-    let widened = role.map(|role| role.widened_by.iter().copied());
-    let own = std::iter::once(key.person());
-    own.chain(widened.into_iter().flatten()).collect()
 }
 
 fn meet(some: &[ApiKeyId], others: &[ApiKeyId]) -> bool {

@@ -67,6 +67,7 @@ impl<'a> ApprovalView<'a> {
             ended_at,
             ended_by,
             reason,
+            leave: _,
         } = &approval.body;
         let request = approval.request();
         let vote = |vote: &super::Vote| VoteView {

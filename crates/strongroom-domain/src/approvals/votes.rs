@@ -10,7 +10,7 @@ use crate::api_keys::{ApiKey, allowance_keys, bounded};
 use crate::approvals::gate::{changed, expired};
 use crate::approvals::{
     Approval, ApprovalBody, ApprovalStatus, ApprovalView, Asked, Parked, Policies, Vote, is_good,
-    meet, persons, policies_key,
+    meet, policies_key,
 };
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Job, Movement, Reply};
@@ -64,7 +64,11 @@ impl Command for Approve {
         if let Some(request) = approval.request() {
             keys = request.command.keys(facts, scope);
             keys = with_rights(keys, facts, self.key.any()).record(policies_key());
-            keys = allowance_keys(request.command.action(), approval.body.maker, keys);
+            let action = request.command.action();
+            keys = allowance_keys(action, approval.body.maker, keys);
+            if let Some(leave) = &approval.body.leave {
+                keys = leave.allowance_keys(action, leave.standing_keys(facts, keys));
+            }
         }
         for vote in &approval.body.votes {
             keys = with_rights(keys, facts, vote.key.any());
@@ -76,7 +80,7 @@ impl Command for Approve {
         let approval = existing(facts, self.id)?;
         is_pending(approval, moment.now)?;
         let key = approver(facts, self.key, approval, moment.now)?;
-        let own = persons(key, facts);
+        let own = key.persons(facts);
         let is_his = |vote: &Vote| meet(&own, &voters(vote, facts));
         if approval.body.votes.iter().any(is_his) {
             let text = "the same person has approved it already";
@@ -243,7 +247,7 @@ fn approver<'a>(
 ) -> Result<&'a ApiKey, Rejection> {
     let key = key_of(facts, id)?;
     let body = &approval.body;
-    if meet(&persons(key, facts), &makers_persons(body, facts)) {
+    if meet(&key.persons(facts), &makers_persons(body, facts)) {
         let text = "whoever asked for it, made this key or widened its role does not approve it";
         return Err(Rejection::new(Code::SamePerson, text));
     }
@@ -258,7 +262,7 @@ fn approver<'a>(
 /// Whom the maker stands for.
 fn makers_persons(body: &ApprovalBody, facts: &Facts) -> Vec<ApiKeyId> {
     let maker = facts.api_key(body.maker.any());
-    let mut all = maker.map_or_else(Vec::new, |maker| persons(maker, facts));
+    let mut all = maker.map_or_else(Vec::new, |maker| maker.persons(facts));
     all.push(body.maker_person);
     all
 }
@@ -266,7 +270,7 @@ fn makers_persons(body: &ApprovalBody, facts: &Facts) -> Vec<ApiKeyId> {
 /// Whom the giver of a vote stands for, then and now.
 fn voters(vote: &Vote, facts: &Facts) -> Vec<ApiKeyId> {
     let key = facts.api_key(vote.key.any());
-    let mut all = key.map_or_else(Vec::new, |key| persons(key, facts));
+    let mut all = key.map_or_else(Vec::new, |key| key.persons(facts));
     all.push(vote.person);
     all
 }
@@ -303,7 +307,11 @@ fn counted(facts: &Facts, approval: Approval, now: Timestamp) -> Decision {
 fn execute(facts: &Facts, moment: &mut Moment, voted: &Approval, command: &Parked) -> Decision {
     let done = makers(facts, voted, command, moment.now).and_then(|maker| {
         let decision = command.decide(facts, moment)?;
-        bounded(command.action(), maker, decision, facts, moment)
+        let decision = bounded(command.action(), maker, decision, facts, moment)?;
+        match &voted.body.leave {
+            Some(leave) => leave.bounded(command.action(), decision, facts, moment),
+            None => Ok(decision),
+        }
     });
     let decision = match done {
         Ok(decision) => decision,
@@ -333,7 +341,9 @@ fn makers(
 ) -> Result<ApiKeyId, Rejection> {
     let maker = key_of(facts, approval.body.maker)?;
     let holds = maker.may(facts).allows(command.permission()).is_some();
-    match is_good(maker, now) && holds {
+    let leave = approval.body.leave.as_ref();
+    let is_let = leave.is_none_or(|leave| leave.holds(command.permission(), facts, now));
+    match is_good(maker, now) && holds && is_let {
         true => Ok(maker.id),
         false => {
             let text = "whoever asked for it may not do it any more";

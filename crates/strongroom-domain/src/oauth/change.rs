@@ -7,7 +7,7 @@ use strongroom_types::id::OauthClientId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_maker};
+use crate::api_keys::{ApiKey, Held, makers, with_maker};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -59,7 +59,7 @@ impl Command for UpdateOauthClient {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        both(with_maker(Some(&self.held)), facts, self.id)
+        both(with_maker(facts, Some(&self.held)), facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -73,15 +73,15 @@ impl Command for UpdateOauthClient {
 
         // From here it must succeed.
         // SECURITY: whoever says what it shows who it is by can act as it does: as an approver it is he again.
-        let person = match self.keys.is_some() || self.certificates.is_some() {
-            true => person_of(facts, Some(&self.held)).or(line.person),
-            false => line.person,
+        let knowing = match self.keys.is_some() || self.certificates.is_some() {
+            true => makers(facts, Some(&self.held)),
+            false => Vec::new(),
         };
         let line = ApiKey {
             permissions: client.own_permissions(),
-            person,
             ..line.clone()
         };
+        let line = line.known_to(knowing);
         let reply = view::json(&OauthClientView::new(&client, moment.scope.mode));
         let (action, event) = (Action::OauthClientUpdated, EventType::OauthClientUpdated);
         Ok(told(facts, action, event, self.id)
@@ -194,7 +194,7 @@ impl Command for RotateOauthSecret {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        both(with_maker(Some(&self.held)), facts, self.id)
+        both(with_maker(facts, Some(&self.held)), facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -208,10 +208,7 @@ impl Command for RotateOauthSecret {
 
         // From here it must succeed.
         // SECURITY: whoever makes the secret knows it, so as an approver the client is he again.
-        let line = ApiKey {
-            person: person_of(facts, Some(&self.held)).or(line.person),
-            ..line.clone()
-        };
+        let line = line.clone().known_to(makers(facts, Some(&self.held)));
         let mut client = old.clone();
         let end = moment.now.plus(self.overlap);
         client

@@ -1,8 +1,9 @@
 //! What a person lets a client do for him: given on the consent page, and taken back.
 
 use minicbor::{Decode, Encode};
+use serde_json::json;
 use strongroom_auth::permission::{Operate, OwnAccount};
-use strongroom_auth::{CredentialStatus, Scopes};
+use strongroom_auth::{CredentialStatus, MoneyLimits, Scopes};
 use strongroom_types::Classified;
 use strongroom_types::id::{
     ApiKeyId, OauthClientId, OauthGrantId, OauthTokenId, SessionId, UserId,
@@ -16,6 +17,7 @@ use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
+use crate::oauth::own::{MOST_GRANTS, going_on as going_on_of, with_grants};
 use crate::oauth::{LONGEST_TOKEN, OauthToken, existing};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
@@ -77,6 +79,10 @@ pub struct OauthGrant {
     #[n(12)]
     #[class(operational)]
     pub ends_at: Timestamp,
+    /// How much money he lets it move, if not all that he may.
+    #[n(60)]
+    #[class(operational)]
+    pub limits: Option<MoneyLimits>,
 }
 
 /// A code, and what must be shown with it.
@@ -137,6 +143,7 @@ pub struct GrantAccess {
     /// It was begun to ask him, and ends with his answer.
     pub session: SessionId,
     pub scopes: Scopes,
+    pub limits: Option<MoneyLimits>,
     pub code: AuthorizationCode,
 }
 
@@ -147,11 +154,12 @@ impl Command for GrantAccess {
         Action::OauthGrantCreated
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default()
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = Keys::default()
             .record(self.client.any())
             .record(self.user.any())
-            .record(self.session.any())
+            .record(self.session.any());
+        with_grants(keys, facts, self.user)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -170,6 +178,12 @@ impl Command for GrantAccess {
         if moment.scope.mode.is_live() && session.body.second_factor_at.is_none() {
             let text = "with live money this takes a second factor: enrol one first";
             return Err(Rejection::new(Code::StepUpRequired, text));
+        }
+        let mut allowed = going_on_of(facts, &user.body, moment.now);
+        if allowed.len() >= MOST_GRANTS {
+            let text =
+                format!("{MOST_GRANTS} applications act for you already: take one back first");
+            return Err(Rejection::new(Code::LimitReached, text));
         }
 
         // From here it must succeed.
@@ -190,12 +204,22 @@ impl Command for GrantAccess {
             began_at: moment.sequence,
             created_at: moment.now,
             ends_at: moment.now.plus(GRANT_LIFE),
+            limits: self.limits.clone(),
         };
+        allowed.push(grant.id);
+        let mut user = user.clone();
+        user.body.grants = Some(allowed);
         let (action, event) = (Action::OauthGrantCreated, EventType::OauthGrantCreated);
-        Ok(told(facts, action, event, &grant)
+        let decision = told(facts, action, event, &grant);
+        let decision = match &grant.limits {
+            Some(limits) => decision.detail("limits", json!(limits).to_string()),
+            None => decision,
+        };
+        Ok(decision
             .detail("scopes", grant.scopes.to_string())
             .reply(Reply::Empty)
             .change(self.session.any(), Record::Session(ended(session)))
+            .change(self.user.any(), Record::User(user))
             .change(grant.id.any(), Record::OauthGrant(grant)))
     }
 }

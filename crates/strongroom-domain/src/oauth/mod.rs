@@ -6,6 +6,8 @@
 
 mod change;
 mod grants;
+mod leave;
+mod own;
 mod redeem;
 mod register;
 mod tokens;
@@ -32,6 +34,8 @@ use crate::users::Mark;
 
 pub use change::{DeleteOauthClient, RotateOauthSecret, UpdateOauthClient};
 pub use grants::{AuthorizationCode, GrantAccess, NotePushed, OauthGrant, RevokeGrant};
+pub use leave::Leave;
+pub use own::{OauthGrantView, TakeBackGrant};
 pub use redeem::{RedeemGrant, Redeemed, ShownGrant};
 pub use register::{CreateOauthClient, Wanted};
 pub use tokens::{NewToken, NoteIntrospection, OauthToken, OpenToken, RevokeToken};
@@ -314,6 +318,7 @@ impl OauthClient {
             signed_by: None,
             client: Some(self.id),
             role_id: None,
+            others: None,
         }
     }
 }

@@ -4,8 +4,9 @@
 //! from somewhere it should not be: then the grant is over, and with it all that came of it. The same holds of two at once: they are
 //! decided one after another.
 
-use strongroom_auth::Scopes;
+use minicbor::{Decode, Encode};
 use strongroom_auth::permission::Operate;
+use strongroom_auth::{MoneyLimits, Scopes};
 use strongroom_types::id::{OauthClientId, OauthGrantId, OauthTokenId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -47,40 +48,38 @@ pub struct RedeemGrant {
     pub grant: OauthGrantId,
     pub shown: ShownGrant,
     pub token: NewToken,
+    /// Less than what was allowed, if anything.
+    pub limits: Option<MoneyLimits>,
     /// Keyed hash of the refresh token that it would be given.
     pub refresh: [u8; 32],
 }
 
 /// What became of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Redeemed {
-    /// There is an access token of these scopes; whether there is a new refresh token, too.
-    Given { scopes: Scopes, refreshed: bool },
+    /// There is an access token of these scopes, within these limits; whether there is a new refresh token, too.
+    #[n(0)]
+    Given {
+        #[n(0)]
+        scopes: Scopes,
+        #[n(1)]
+        refreshed: bool,
+        #[n(2)]
+        limits: Option<MoneyLimits>,
+    },
     /// Something was shown that was used before: all is over.
+    #[n(1)]
     Revoked,
 }
 
 impl Redeemed {
     /// Reads what the decision left in its reply.
     pub fn read(reply: &[u8]) -> Option<Redeemed> {
-        let (scopes, refreshed) = std::str::from_utf8(reply).ok()?.split_once('|')?;
-        match scopes {
-            "" => Some(Redeemed::Revoked),
-            scopes => Some(Redeemed::Given {
-                scopes: Scopes::parse(scopes)?,
-                refreshed: refreshed == "refreshed",
-            }),
-        }
+        minicbor::decode(reply).ok()
     }
 
-    fn reply(self) -> Reply {
-        let text = match self {
-            Redeemed::Given { scopes, refreshed } => {
-                format!("{scopes}|{}", if refreshed { "refreshed" } else { "" })
-            }
-            Redeemed::Revoked => "|".to_owned(),
-        };
-        Reply::Secret(text.into_bytes())
+    fn reply(&self) -> Reply {
+        Reply::Secret(minicbor::to_vec(self).unwrap_or_default())
     }
 }
 
@@ -116,8 +115,10 @@ impl Command for RedeemGrant {
             return Ok(revoked(facts, grant, moment).reply(Redeemed::Revoked.reply()));
         };
 
+        let limits = self.narrowed(grant)?;
+
         // From here it must succeed.
-        Ok(self.given(facts, (client, grant), scopes, moment))
+        Ok(self.given(facts, (client, grant), (scopes, limits), moment))
     }
 }
 
@@ -208,15 +209,29 @@ impl AuthorizationCode {
 }
 
 impl RedeemGrant {
+    /// What was allowed, or the less that is asked for.
+    fn narrowed(&self, grant: &OauthGrant) -> Result<Option<MoneyLimits>, Rejection> {
+        match (&self.limits, &grant.limits) {
+            (None, allowed) => Ok(allowed.clone()),
+            (Some(asked), Some(allowed)) if !asked.within(allowed) => {
+                let text = "more was asked for than was allowed";
+                Err(Rejection::new(Code::OauthDetailsRefused, text))
+            }
+            (Some(asked), _) => Ok(Some(asked.clone())),
+        }
+    }
+
     fn given(
         &self,
         facts: &Facts,
         (client, old): (&OauthClient, &OauthGrant),
-        scopes: Scopes,
+        (scopes, limits): (Scopes, Option<MoneyLimits>),
         moment: &mut Moment,
     ) -> Decision {
         let token = OauthToken {
             began_at: old.began_at,
+            limits: limits.clone(),
+            grant: Some(old.id),
             ..self
                 .token
                 .of(client, (old.key, Some(old.user)), scopes, moment)
@@ -244,6 +259,11 @@ impl RedeemGrant {
             tokens,
             ..old.clone()
         };
+        let given = Redeemed::Given {
+            scopes,
+            refreshed,
+            limits,
+        };
         let about = token.id.any();
         let (action, none) = (Action::OauthTokenIssued, Movement::none());
         let decision = Decision::new(facts, action, about, none, Vec::new())
@@ -251,7 +271,7 @@ impl RedeemGrant {
             .detail("user", grant.user.to_string())
             .detail("grant", grant.id.to_string())
             .detail("scopes", scopes.to_string())
-            .reply(Redeemed::Given { scopes, refreshed }.reply())
+            .reply(given.reply())
             .change(about, Record::OauthToken(token))
             .change(grant.id.any(), Record::OauthGrant(grant));
         without(facts, decision, &oldest)

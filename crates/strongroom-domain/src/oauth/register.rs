@@ -7,7 +7,7 @@ use strongroom_types::id::{ApiKeyId, OauthClientId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_maker};
+use crate::api_keys::{Held, makers, with_maker};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -58,8 +58,8 @@ impl Command for CreateOauthClient {
         Some(Parked::again(Act::ApiKeyCreate, &self.asked()))
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        with_maker(Some(&self.held))
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        with_maker(facts, Some(&self.held))
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -67,10 +67,8 @@ impl Command for CreateOauthClient {
         self.held.covers(&client.own_permissions())?;
 
         // From here it must succeed.
-        let line = ApiKey {
-            person: person_of(facts, Some(&self.held)),
-            ..client.line(&self.minted)
-        };
+        let line = client.line(&self.minted);
+        let line = line.made_by(makers(facts, Some(&self.held)));
         let shown = OauthClientView::with_secret(&client, moment.scope.mode, &self.minted.secret);
         let reply = view::json(&shown);
         let (action, event) = (Action::OauthClientCreated, EventType::OauthClientCreated);

@@ -2,9 +2,9 @@
 
 use minicbor::{Decode, Encode};
 use strongroom_auth::permission::Operate;
-use strongroom_auth::{CredentialStatus, Scopes, Thumbprint};
+use strongroom_auth::{CredentialStatus, MoneyLimits, Scopes, Thumbprint};
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, OauthClientId, OauthTokenId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, OauthGrantId, OauthTokenId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -63,6 +63,14 @@ pub struct OauthToken {
     #[n(11)]
     #[class(operational)]
     pub began_at: u64,
+    /// How much money it may move of what its holder may, if not all.
+    #[n(60)]
+    #[class(operational)]
+    pub limits: Option<MoneyLimits>,
+    /// What somebody allowed it by.
+    #[n(61)]
+    #[class(operational)]
+    pub grant: Option<OauthGrantId>,
 }
 
 impl OauthToken {
@@ -161,6 +169,8 @@ impl NewToken {
             expires_at: moment.now.plus(client.profile.token_life()),
             person,
             began_at: moment.sequence,
+            limits: None,
+            grant: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use strongroom_types::id::RoleId;
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{Held, person_of, with_maker};
+use crate::api_keys::{Held, makers, with_maker};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -47,8 +47,8 @@ impl Command for UpdateRole {
         changes_rights.then(|| Parked::again(Act::RoleChange, &self.asked()))
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        let keys = with_maker(Some(&self.held)).record(self.id.any());
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = with_maker(facts, Some(&self.held)).record(self.id.any());
         match &self.name {
             Some(name) => keys.holder(Field::RoleName, &name_text(name)),
             None => keys,
@@ -72,11 +72,12 @@ impl Command for UpdateRole {
         let mut role = self.changed(old);
         role.updated_at = moment.now;
         // SECURITY: whoever widens what others may do answers for them: they are no second pair of eyes for him.
-        if widens(old, &role)
-            && let Some(person) = person_of(facts, Some(&self.held))
-            && !role.widened_by.contains(&person)
-        {
-            role.widened_by.push(person);
+        if widens(old, &role) {
+            for person in makers(facts, Some(&self.held)) {
+                if !role.widened_by.contains(&person) {
+                    role.widened_by.push(person);
+                }
+            }
         }
         let id = self.id;
         let mut decision = told(facts, Action::RoleUpdated, EventType::RoleUpdated, id)

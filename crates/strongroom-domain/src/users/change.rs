@@ -7,7 +7,7 @@ use strongroom_types::id::{SessionId, UserId};
 use strongroom_types::mode::Scope;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_role};
+use crate::api_keys::{ApiKey, Held, makers, with_role};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -15,8 +15,8 @@ use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
-use crate::roles::Grant;
 use crate::roles::holding::{conditions, counted, given, role_key};
+use crate::roles::{Grant, with_rights};
 use crate::sessions::{Session, SessionBody};
 use crate::users::staff::staff;
 use crate::users::{
@@ -98,7 +98,7 @@ impl Command for UpdateUser {
         let keys = keys_of(facts, self.id);
         let keys = role_key(keys, self.rights.as_ref().and_then(|grant| grant.role_id));
         match &self.held {
-            Some(held) => keys.record(held.id.any()),
+            Some(held) => with_rights(keys, facts, held.id.any()),
             None => keys,
         }
     }
@@ -120,19 +120,18 @@ impl Command for UpdateUser {
 
         // From here it must succeed.
         // SECURITY: whoever widens what somebody may do answers for it: he is no second pair of eyes for him, even if others agreed to
-        // the invitation. A line has room for one, and whoever has seen the invitation stays: he could be him, and another who widens
-        // must not wash him clean. A stop-gap: that other is not held to be the same until a line holds several, as a role does.
-        let person = match widens(facts, &user.body, &body) {
-            true => line.person.or_else(|| person_of(facts, self.held.as_ref())),
-            false => line.person,
+        // the invitation. Whoever has seen the invitation stays: he could be him, and another who widens does not wash him clean.
+        let answering = match widens(facts, &user.body, &body) {
+            true => makers(facts, self.held.as_ref()),
+            false => Vec::new(),
         };
         let line = ApiKey {
             role: body.role,
             permissions: body.permissions.clone(),
             role_id: body.role_id,
-            person,
             ..line.clone()
         };
+        let line = line.known_to(answering);
         let staff = staff(facts).after(Some(&user.body), Some(&body));
         let mut profile = user.profile.clone();
         if let (Some(profile), Some(name)) = (&mut profile, &self.name) {

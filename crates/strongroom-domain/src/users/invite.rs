@@ -10,7 +10,7 @@ use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_maker, with_role};
+use crate::api_keys::{ApiKey, Held, makers, with_maker, with_role};
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
@@ -68,8 +68,8 @@ impl Command for InviteUser {
         Some(Parked::Invitation(self.asked().to_string()))
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        let keys = with_maker(self.held.as_ref())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = with_maker(facts, self.held.as_ref())
             .record(staff_key())
             .holder(Field::UserEmail, &self.email);
         role_key(keys, self.role_id)
@@ -94,10 +94,8 @@ impl Command for InviteUser {
         let user = self.user(moment);
         let id = user.body.id;
         let secret = self.minted.line_secret.expose().to_owned();
-        let line = ApiKey {
-            person: person_of(facts, self.held.as_ref()),
-            ..user.body.line(self.minted.line_hash, secret)
-        };
+        let line = user.body.line(self.minted.line_hash, secret);
+        let line = line.made_by(makers(facts, self.held.as_ref()));
         let shown = user.shown(facts);
         let reply = view::json(&UserView::invited(&shown, &self.minted.invitation));
         let (role, staff_key) = (line.role_name(), staff_key());
@@ -140,6 +138,7 @@ impl InviteUser {
             created_at: moment.now,
             role_id: self.role_id,
             reset: None,
+            grants: None,
         };
         let profile = Some(Profile {
             name: self.name.clone(),

@@ -15,7 +15,7 @@ mod view;
 use minicbor::{Decode, Encode};
 use strongroom_auth::{CredentialStatus, Dialect, KeyType, PermissionSet, Role, SigningPolicy};
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, RoleId, SubjectId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthGrantId, RoleId, SubjectId, UserId};
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
@@ -149,6 +149,10 @@ pub struct UserBody {
     #[n(25)]
     #[class(highly_sensitive)]
     pub reset: Option<Reset>,
+    /// What he lets clients of OAuth do, and has not taken back as far as was known when he allowed the last of it; the newest last.
+    #[n(60)]
+    #[class(operational)]
+    pub grants: Option<Vec<OauthGrantId>>,
 }
 
 /// Who a person is.
@@ -270,6 +274,7 @@ impl UserBody {
             user: Some(self.id),
             role_id: self.role_id,
             signed_by: None,
+            others: None,
             client: None,
         }
     }

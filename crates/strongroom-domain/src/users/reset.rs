@@ -9,7 +9,7 @@ use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
-use crate::api_keys::{ApiKey, Held, person_of, with_maker};
+use crate::api_keys::{ApiKey, Held, makers, with_maker};
 use crate::command::{Command, Moment};
 use crate::decision::{Decision, Reply};
 use crate::event::EventType;
@@ -32,6 +32,9 @@ pub struct Reset {
     /// Who has seen the text: nobody for the operator at the command line.
     #[n(2)]
     pub by: Option<ApiKeyId>,
+    /// For whom his key stands besides.
+    #[n(60)]
+    pub others: Option<Vec<ApiKeyId>>,
 }
 
 /// `POST /v1/users/{id}/password-reset`. One that was started before is over.
@@ -54,7 +57,7 @@ impl Command for StartReset {
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let Keys { records, indexes } = keys_of(facts, self.id);
-        let mut keys = with_maker(self.held.as_ref());
+        let mut keys = with_maker(facts, self.held.as_ref());
         keys.records.extend(records);
         keys.indexes.extend(indexes);
         keys
@@ -69,11 +72,13 @@ impl Command for StartReset {
 
         // From here it must succeed.
         let expires_at = moment.now.plus(self.lasts);
+        let mut makers = makers(facts, self.held.as_ref()).into_iter();
         let mut begun = user.clone();
         begun.body.reset = Some(Reset {
             hash: self.hash,
             expires_at,
-            by: person_of(facts, self.held.as_ref()),
+            by: makers.next(),
+            others: Some(makers.collect()).filter(|others: &Vec<_>| !others.is_empty()),
         });
         let shown = begun.shown(facts);
         let reply = view::json(&UserView::resetting(&shown, &self.token));
@@ -124,14 +129,16 @@ impl Command for CompleteReset {
 
         // From here it must succeed.
         // SECURITY: who has seen the text could be he who used it; where no second factor stands in the way, he is no second pair
-        // of eyes from now on.
-        let person = match user.body.has_factor() {
-            true => line.person,
-            false => reset.by,
-        };
-        let line = ApiKey {
-            person,
-            ..line.clone()
+        // of eyes from now on. Whoever let him in knows nothing of the new password; who widened his rights answers for them all the same.
+        let line = match user.body.has_factor() {
+            true => line.clone(),
+            false => {
+                let of_who_reset = ApiKey {
+                    person: reset.by,
+                    ..line.clone()
+                };
+                of_who_reset.known_to(reset.others.iter().flatten().copied())
+            }
         };
         let body = UserBody {
             password: Some(self.password.clone()),

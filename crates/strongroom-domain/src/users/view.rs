@@ -60,6 +60,7 @@ impl<'a> UserView<'a> {
             created_at,
             role_id,
             reset,
+            grants: _,
         } = &user.body;
         let profile = user.profile.as_ref();
         let factors = [("totp", totp.is_some()), ("passkey", !passkeys.is_empty())];

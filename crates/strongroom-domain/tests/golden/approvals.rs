@@ -6,9 +6,12 @@ use strongroom_domain::approvals::{
     Act, Approval, ApprovalBody, ApprovalPolicy, ApprovalStatus, Asked, ChangePolicies, Parked,
     PersonalRequest, Policies, PolicyChange, Request, Vote,
 };
+use strongroom_domain::oauth::Leave;
 use strongroom_domain::payouts::{CreatePayout, NewRecipient};
 use strongroom_domain::rejection::{Code, Rejection};
-use strongroom_types::id::{ApiKeyId, ApprovalId, ApprovalPolicyId, SubjectId, WalletId};
+use strongroom_types::id::{
+    ApiKeyId, ApprovalId, ApprovalPolicyId, OauthClientId, OauthGrantId, SubjectId, WalletId,
+};
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
@@ -79,6 +82,7 @@ pub fn plain_approval() -> Approval {
         expires_at: Timestamp(50),
         ended_at: Some(Timestamp(7)),
         ended_by: None,
+        leave: None,
         reason: None,
     };
     Approval {
@@ -106,5 +110,29 @@ pub fn owned_key() -> ApiKey {
     ApiKey {
         person: Some(ApiKeyId(raw(8))),
         ..api_key()
+    }
+}
+
+/// One that several people have had in their hands.
+pub fn shared_key() -> ApiKey {
+    ApiKey {
+        others: Some(vec![ApiKeyId(raw(6)), ApiKeyId(raw(7))]),
+        ..owned_key()
+    }
+}
+
+/// One that a client asked for in a person's name.
+pub fn delegated_approval() -> Approval {
+    let leave = Leave {
+        client: OauthClientId(raw(40)),
+        grant: OauthGrantId(raw(41)),
+        limits: None,
+    };
+    Approval {
+        body: ApprovalBody {
+            leave: Some(leave),
+            ..plain_approval().body
+        },
+        personal: None,
     }
 }

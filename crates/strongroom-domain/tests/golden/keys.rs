@@ -68,5 +68,6 @@ pub fn api_key() -> ApiKey {
         signed_by: None,
         client: None,
         role_id: None,
+        others: None,
     }
 }

@@ -20,7 +20,7 @@ mod wallets;
 mod webhooks;
 
 use alerts::{alert, raised};
-use approvals::{approval, owned_key, plain_approval, policies};
+use approvals::{approval, delegated_approval, owned_key, plain_approval, policies, shared_key};
 use banks::{account, payout};
 use cards::{linked_payment, paid, payment, refund, token};
 use keys::{allowance, api_key, certified_key, restricted_key};
@@ -248,6 +248,8 @@ fn records() -> Vec<(&'static str, Record)> {
         ("approval_plain", Record::Approval(plain_approval())),
         ("approval_policies", Record::Policies(policies())),
         ("api_key_owned", Record::ApiKey(owned_key())),
+        ("api_key_shared", Record::ApiKey(shared_key())),
+        ("approval_delegated", Record::Approval(delegated_approval())),
         ("payment_linked", Record::Payment(linked_payment())),
         ("payment_link", Record::PaymentLink(payment_link())),
     ];

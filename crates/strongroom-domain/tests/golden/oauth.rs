@@ -1,17 +1,18 @@
 //! Clients of OAuth and their tokens.
 
-use strongroom_auth::{CredentialStatus, Scopes, Thumbprint};
+use strongroom_auth::{CredentialStatus, Direction, MoneyLimits, Scopes, Thumbprint};
 use strongroom_domain::api_keys::ApiKey;
 use strongroom_domain::oauth::{
     AuthorizationCode, ClientProof, ClientStatus, Constraint, Grants, OauthClient, OauthGrant,
     OauthToken, Profile, Secret,
 };
 use strongroom_domain::record::Record;
-use strongroom_domain::users::Mark;
+use strongroom_domain::users::{Mark, User};
 use strongroom_types::id::{ApiKeyId, OauthClientId, OauthGrantId, OauthTokenId, UserId};
 use strongroom_types::time::Timestamp;
 
-use crate::{api_key, raw};
+use crate::people::user;
+use crate::{api_key, php, raw};
 
 pub fn records() -> Vec<(&'static str, Record)> {
     let line = ApiKey {
@@ -23,6 +24,9 @@ pub fn records() -> Vec<(&'static str, Record)> {
         ("oauth_client", Record::OauthClient(client())),
         ("oauth_token", Record::OauthToken(token())),
         ("oauth_grant", Record::OauthGrant(grant())),
+        ("oauth_grant_of_limits", Record::OauthGrant(limited_grant())),
+        ("user_with_grants", Record::User(user_with_grants())),
+        ("oauth_token_of_limits", Record::OauthToken(limited_token())),
     ]
 }
 
@@ -80,6 +84,37 @@ fn grant() -> OauthGrant {
         began_at: 78,
         created_at: Timestamp(5),
         ends_at: Timestamp(9),
+        limits: None,
+    }
+}
+
+fn limits() -> MoneyLimits {
+    MoneyLimits {
+        per_transaction: Some(500),
+        per_day: Some(1_000),
+        currencies: vec![php()],
+        directions: vec![Direction::Out],
+    }
+}
+
+fn user_with_grants() -> User {
+    let mut user = user();
+    user.body.grants = Some(vec![OauthGrantId(raw(34)), OauthGrantId(raw(36))]);
+    user
+}
+
+fn limited_grant() -> OauthGrant {
+    OauthGrant {
+        limits: Some(limits()),
+        ..grant()
+    }
+}
+
+fn limited_token() -> OauthToken {
+    OauthToken {
+        limits: Some(limits()),
+        grant: Some(OauthGrantId(raw(34))),
+        ..token()
     }
 }
 
@@ -97,5 +132,7 @@ fn token() -> OauthToken {
         expires_at: Timestamp(605_000),
         person: Some(UserId(raw(33))),
         began_at: 77,
+        limits: None,
+        grant: None,
     }
 }

@@ -60,6 +60,7 @@ pub fn user() -> User {
         created_at: Timestamp(15),
         role_id: None,
         reset: None,
+        grants: None,
     };
     let profile = Some(Profile {
         name: "Ana Cruz".into(),

@@ -24,6 +24,7 @@ pub fn records() -> Vec<(&'static str, Record)> {
         hash: [3; 32],
         expires_at: Timestamp(9),
         by: Some(ApiKeyId(raw(9))),
+        others: None,
     });
     vec![
         ("role", Record::Role(role())),

@@ -1,9 +1,11 @@
 //! Clients of OAuth.
 
-use strongroom_domain::oauth::OauthClient;
+use strongroom_domain::oauth::{OauthClient, OauthGrant};
 use strongroom_domain::record::Record;
+use strongroom_domain::users::UserBody;
 use strongroom_store::IdRange;
 use strongroom_types::id::{Kind, OauthClientId};
+use strongroom_types::time::Timestamp;
 
 use crate::view::paging::Collector;
 use crate::view::{Listing, PageQuery, ReadFault, View};
@@ -18,6 +20,30 @@ impl View<'_> {
             Some(Record::OauthClient(client)) if client.is_active() => Ok(client),
             _ => Err(ReadFault::NotFound),
         }
+    }
+
+    /// What a person lets clients do that go on, newest first, each with its client.
+    ///
+    /// # Errors
+    /// As every read.
+    pub fn grants_of(
+        &mut self,
+        user: &UserBody,
+        now: Timestamp,
+    ) -> Result<Vec<(OauthGrant, OauthClient)>, ReadFault> {
+        let mut found = Vec::new();
+        for id in user.grants.iter().flatten().rev() {
+            let Some(Record::OauthGrant(grant)) = self.record(id.any())? else {
+                continue;
+            };
+            let Some(Record::OauthClient(client)) = self.record(grant.client.any())? else {
+                continue;
+            };
+            if grant.is_on(user, now) && client.is_active() {
+                found.push((grant, client));
+            }
+        }
+        Ok(found)
     }
 
     /// Clients that were not deleted, newest first.

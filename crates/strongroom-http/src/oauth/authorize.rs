@@ -277,7 +277,9 @@ impl App {
             Ok(done) => done.resource().map(|id| OauthGrantId(id.raw)),
             Err(Failure::Rejected { rejection, .. }) => {
                 return Ok(match rejection.code {
-                    Code::StepUpRequired => told("access_denied", &rejection.detail),
+                    Code::StepUpRequired | Code::LimitReached => {
+                        told("access_denied", &rejection.detail)
+                    }
                     Code::OauthScopeRefused => told("invalid_scope", &rejection.detail),
                     Code::OauthGrantRefused => told("unauthorized_client", &rejection.detail),
                     _ => return Err(OVER),
@@ -314,6 +316,7 @@ fn granting(wish: &Wish, signed: &Signed, hash: [u8; 32]) -> GrantAccess {
         user: signed.user,
         session: signed.session,
         scopes: wish.scopes,
+        limits: wish.limits.clone(),
         code: AuthorizationCode {
             hash: Mark(hash),
             expires_at: Timestamp(0),

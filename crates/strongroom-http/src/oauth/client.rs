@@ -92,8 +92,9 @@ impl App {
         visit.identified(&client.line);
         match client.client.is_confidential() {
             true => self.limit(visit, &client.line, route)?,
-            // SECURITY: its id is known to everybody, and what is its organization's is not everybody's to spend.
-            false => self.count_network(visit)?,
+            // SECURITY: its id is known to everybody, and what is its organization's is not everybody's to spend. Nor is what a network may
+            // fail by spent by what does not fail: there may be an office behind it.
+            false => self.count_public(visit, client.client.id)?,
         }
         if form.is_json && client.client.profile != Profile::Classic {
             let text = "parameters are sent as a form: `application/x-www-form-urlencoded`";
@@ -140,10 +141,17 @@ impl App {
     }
 
     /// Counts a request that nobody has shown himself by, as often as the limit allows.
-    fn count_network(&self, visit: &mut Visit) -> Result<(), Problem> {
+    pub(super) fn count_network(&self, visit: &mut Visit) -> Result<(), Problem> {
         let network = self.network_of(visit.address);
         let failures = &self.inner().limits.unauthenticated;
         allow(visit, failures.count(network, visit.time))
+    }
+
+    /// Counts a request of a client that has nothing to show, by its network.
+    fn count_public(&self, visit: &mut Visit, client: OauthClientId) -> Result<(), Problem> {
+        let who = (self.network_of(visit.address), client);
+        let public = &self.inner().limits.public_clients;
+        allow(visit, public.count(who, visit.time))
     }
 
     /// The client, and what the commit spends of what it has shown.

@@ -6,7 +6,7 @@ use strongroom_engine::Failure;
 use strongroom_oauth::Fault;
 
 use crate::edge::Passed;
-use crate::oauth;
+use crate::oauth::{self, details};
 use crate::problem::Problem;
 use crate::visit::Visit;
 
@@ -84,6 +84,16 @@ impl OauthFault {
         OauthFault::new(400, "use_dpop_nonce", text)
     }
 
+    /// Whether it was the client's doing. That another nonce is asked for is nobody's.
+    pub fn is_failure(&self) -> bool {
+        (400..500).contains(&self.status) && self.error != "use_dpop_nonce"
+    }
+
+    /// What is asked for beside scopes is not taken.
+    pub fn details() -> OauthFault {
+        OauthFault::new(400, details::INVALID, details::WHAT_IS_TAKEN)
+    }
+
     pub fn answer(self, visit: &mut Visit) -> Passed {
         // RFC 6749, section 5.2: the texts are of ASCII, without quotes.
         let plain = |letter: char| match letter {
@@ -136,6 +146,9 @@ impl From<Failure> for OauthFault {
                 Code::NotFound => OauthFault::client("there is no such client"),
                 Code::OauthGrantInvalid => OauthFault::grant(rejection.detail.clone()),
                 Code::OauthScopeRefused => OauthFault::scope(rejection.detail.clone()),
+                Code::OauthDetailsRefused => {
+                    OauthFault::new(400, details::INVALID, rejection.detail.clone())
+                }
                 Code::OauthGrantRefused => {
                     OauthFault::unauthorized_client(rejection.detail.clone())
                 }

@@ -6,6 +6,7 @@
 
 mod authorize;
 mod client;
+mod details;
 mod fault;
 mod form;
 mod nonces;
@@ -81,12 +82,23 @@ impl App {
             _ => {}
         }
         let answered = match self.ask(visit, head, body, route).await {
-            Ok(asked) => match part {
-                Part::Push => self.push(visit, head, asked).await,
-                Part::Token => self.token(visit, head, asked).await,
-                Part::Revoke => self.revoke(visit, asked).await,
-                _ => self.introspect(visit, asked).await,
-            },
+            Ok(asked) => {
+                let is_shown = asked.client.client.is_confidential();
+                let answered = match part {
+                    Part::Push => self.push(visit, head, asked).await,
+                    Part::Token => self.token(visit, head, asked).await,
+                    Part::Revoke => self.revoke(visit, asked).await,
+                    _ => self.introspect(visit, asked).await,
+                };
+                match answered {
+                    // SECURITY: whoever tries codes and refresh tokens has to name a client, and anybody can name one of these.
+                    Err(fault) if !is_shown && fault.is_failure() => self
+                        .count_network(visit)
+                        .map_err(OauthFault::from)
+                        .and(Err(fault)),
+                    answered => answered,
+                }
+            }
             Err(fault) => Err(fault),
         };
         Ok(answered.unwrap_or_else(|fault| fault.answer(visit)))
@@ -103,6 +115,14 @@ impl App {
 
     fn issuer(&self) -> &str {
         self.origins().first().map_or("", String::as_str)
+    }
+}
+
+/// For the fuzz target of bodies: what is taken of these details is told again as it was read.
+pub(crate) fn check_details(text: &str) {
+    if let Ok(limits) = details::of_text(text) {
+        let again = details::of_text(&details::told(&limits).to_string());
+        assert!(again.is_ok_and(|again| again == limits), "{text}");
     }
 }
 

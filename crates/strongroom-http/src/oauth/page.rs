@@ -3,11 +3,12 @@
 
 use std::fmt::Write;
 
-use strongroom_auth::Scopes;
 
 use crate::edge::Passed;
 use crate::login::forms::{Target, alert};
 use crate::login::{CROSS, Trouble, document, origin};
+use crate::oauth::details;
+use crate::oauth::waiting::Wish;
 use crate::pay::escaped;
 use crate::v1::entering::Methods;
 
@@ -68,16 +69,24 @@ pub(super) fn second_factor(
 }
 
 /// The page that asks.
-pub(super) fn consent(asking: &Asking<'_>, person: &str, scopes: Scopes) -> Passed {
+pub(super) fn consent(asking: &Asking<'_>, person: &str, wish: &Wish) -> Passed {
     let client = escaped(asking.client);
     let mut html = head(asking, "Allow access?");
     let _ = write!(html, "<div class=\"rest\"><h2>{client} wants to</h2><ul>");
-    for name in scopes.names() {
+    for name in wish.scopes.names() {
         let _ = write!(html, "<li>{}</li>", words(name));
+    }
+    html.push_str("</ul>");
+    if let Some(limits) = &wish.limits {
+        html.push_str("<h2>Of your money it moves</h2><ul>");
+        for line in details::lines(limits) {
+            let _ = write!(html, "<li>{}</li>", escaped(&line));
+        }
+        html.push_str("</ul>");
     }
     let _ = write!(
         html,
-        "</ul><p>It acts for you, never with more rights than you have yourself, for 90 days at most. Signing out \
+        "<p>It acts for you, never with more rights than you have yourself, for 90 days at most. Signing out \
          everywhere ends it.</p><p class=\"small\">Signed in as {}. The answer is sent to {}.</p>\
          <form method=\"post\" action=\"{ACTION}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
          <button type=\"submit\" name=\"answer\" value=\"allow\">Allow</button>\
@@ -131,6 +140,8 @@ pub(super) fn way_back(to: &str, detail: &str) -> Passed {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use strongroom_auth::Scopes;
+    use strongroom_types::id::{OauthClientId, RawId};
 
     use super::*;
 
@@ -143,7 +154,16 @@ mod tests {
             ticket: "\"><b>",
             redirect_uri: "https://shop.example/cb",
         };
-        let scopes = Scopes::of(Scopes::all()).unwrap();
+        let wish = Wish {
+            client: OauthClientId(RawId::ZERO),
+            redirect_uri: asking.redirect_uri.to_owned(),
+            redirect_was_named: true,
+            scopes: Scopes::of(Scopes::all()).unwrap(),
+            limits: None,
+            state: None,
+            challenge: None,
+            proof_key: None,
+        };
         let methods = Methods {
             code: true,
             passkey: Some(json!({"rpId": "\"><img>"})),
@@ -151,7 +171,7 @@ mod tests {
         for (page, scripts) in [
             (sign_in(&asking, Some("<i>"), "\"><img>"), 0),
             (second_factor(&asking, Some("<i>"), ("\"><b>", &methods)), 1),
-            (consent(&asking, "<u>ana</u>", scopes), 0),
+            (consent(&asking, "<u>ana</u>", &wish), 0),
         ] {
             let html = String::from_utf8(page.answer.body.to_vec()).unwrap();
             assert_eq!(html.matches("<script").count(), scripts);

@@ -54,7 +54,10 @@ impl App {
         head: &Parts,
         credential: &Arc<Credential>,
     ) -> Result<(), Problem> {
-        let bound = credential.access.and_then(|access| access.proof_key);
+        let bound = credential
+            .access
+            .as_ref()
+            .and_then(|access| access.proof_key);
         let scheme = presented::scheme(&head.headers);
         let fault = match (bound, scheme) {
             (None, Scheme::Bearer) => return Ok(()),
@@ -96,7 +99,7 @@ impl App {
 /// # Errors
 /// [`Code::OauthTokenTooWeak`].
 pub(crate) fn strong_enough(credential: &Credential, route: &Route) -> Result<(), Rejection> {
-    let Some(access) = credential.access else {
+    let Some(access) = &credential.access else {
         return Ok(());
     };
     let is_live = credential.scope.mode.is_live();

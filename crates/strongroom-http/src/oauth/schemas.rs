@@ -3,6 +3,7 @@
 use serde_json::{Value as Schema, json};
 
 use crate::schema;
+use crate::v1::restrictions::limits_schema;
 
 /// How a client shows who it is, in the body.
 fn shown() -> Vec<(&'static str, Schema)> {
@@ -35,6 +36,7 @@ pub(crate) fn token_request() -> Schema {
         ("redirect_uri", schema::text()),
         ("code_verifier", schema::text()),
         ("refresh_token", schema::text()),
+        ("authorization_details", schema::text()),
     ];
     form(&["grant_type"], fields)
 }
@@ -49,6 +51,7 @@ pub(crate) fn pushed_request() -> Schema {
         ("code_challenge", schema::text()),
         ("code_challenge_method", schema::one_of(&["S256"])),
         ("dpop_jkt", schema::text()),
+        ("authorization_details", schema::text()),
     ];
     form(&["response_type"], fields)
 }
@@ -89,7 +92,18 @@ pub(crate) fn token() -> Schema {
         ("expires_in", json!({"type": "integer"})),
         ("scope", schema::text()),
     ]);
-    schema::optional(token, "refresh_token", schema::text())
+    let token = schema::optional(token, "refresh_token", schema::text());
+    schema::optional(token, "authorization_details", details())
+}
+
+/// What somebody allowed beside scopes (RFC 9396).
+fn details() -> Schema {
+    let mut detail = limits_schema();
+    let fields = detail.get_mut("properties").and_then(Schema::as_object_mut);
+    if let Some(fields) = fields {
+        fields.insert("type".to_owned(), schema::constant("payment_limit"));
+    }
+    schema::list(detail)
 }
 
 pub(crate) fn nothing() -> Schema {
@@ -106,6 +120,7 @@ pub(crate) fn introspection() -> Schema {
         ("sub", schema::text()),
         ("iss", schema::text()),
         ("cnf", json!({"type": "object"})),
+        ("authorization_details", details()),
     ];
     schema::object(&["active"], fields)
 }
@@ -129,6 +144,7 @@ pub(crate) fn metadata() -> Schema {
         ("request_parameter_supported", json!({"type": "boolean"})),
         ("grant_types_supported", texts()),
         ("scopes_supported", texts()),
+        ("authorization_details_types_supported", texts()),
         ("token_endpoint_auth_methods_supported", texts()),
         ("token_endpoint_auth_signing_alg_values_supported", texts()),
         ("revocation_endpoint_auth_methods_supported", texts()),

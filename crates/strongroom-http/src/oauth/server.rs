@@ -13,6 +13,7 @@ use strongroom_types::id::OauthTokenId;
 use crate::app::App;
 use crate::json::NOBODY;
 use crate::oauth::client::Asked;
+use crate::oauth::details;
 use crate::oauth::fault::OauthFault;
 use crate::oauth::{Answered, json};
 use crate::visit::Visit;
@@ -51,6 +52,7 @@ impl App {
                 "refresh_token",
             ],
             "scopes_supported": scopes,
+            "authorization_details_types_supported": details::TYPES,
             "token_endpoint_auth_methods_supported": with_none,
             "token_endpoint_auth_signing_alg_values_supported": algorithms,
             "revocation_endpoint_auth_methods_supported": with_none,
@@ -103,7 +105,7 @@ impl App {
         let text = asked.form.required("token")?;
         let client = asked.client.client.id;
         let found = self.engine().access_token(text);
-        let found = found.and_then(|token| token.access.map(|access| (token, access)));
+        let found = found.and_then(|token| token.access.clone().map(|access| (token, access)));
         Ok(found.filter(|(_, access)| access.client == client))
     }
 
@@ -133,6 +135,10 @@ impl App {
         };
         if let (Some(bound), Some(members)) = (bound, told.as_object_mut()) {
             members.insert("cnf".to_owned(), bound);
+        }
+        if let (Some(limits), Some(members)) = (&access.limits, told.as_object_mut()) {
+            let details = details::told(limits);
+            members.insert("authorization_details".to_owned(), details);
         }
         told
     }

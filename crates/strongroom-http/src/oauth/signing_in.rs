@@ -102,12 +102,12 @@ impl App {
         let (before, next) = (hashed(asking.ticket), drawn());
         let waiting = &self.inner().waiting;
         let open = waiting.sign(&before, hashed(&next), signed, visit.time);
-        let scopes = open.ok_or(OVER)?.wish.scopes;
+        let open = open.ok_or(OVER)?;
         let asking = Asking {
             ticket: &next,
             ..*asking
         };
-        Ok(page::consent(&asking, email, scopes))
+        Ok(page::consent(&asking, email, &open.wish))
     }
 }
 

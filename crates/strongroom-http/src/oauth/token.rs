@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::http::request::Parts;
 use serde_json::json;
-use strongroom_auth::{Scopes, Thumbprint};
+use strongroom_auth::{MoneyLimits, Scopes, Thumbprint};
 use strongroom_crypto::random;
 use strongroom_domain::oauth::{
     Constraint, NewToken, OauthClient, OpenToken, RedeemGrant, Redeemed, ShownGrant,
@@ -15,6 +15,7 @@ use strongroom_types::id::OauthGrantId;
 
 use crate::app::App;
 use crate::oauth::client::Asked;
+use crate::oauth::details;
 use crate::oauth::fault::OauthFault;
 use crate::oauth::proof::ProofFault;
 use crate::oauth::{Answered, json};
@@ -64,6 +65,10 @@ impl App {
 
     async fn client_credentials(&self, visit: &mut Visit, head: &Parts, asked: Asked) -> Answered {
         let client = Arc::clone(&asked.client.client);
+        // What nobody allowed nobody bounds: a client that acts for itself has the limits of no person.
+        if limits(&asked)?.is_some() {
+            return Err(OauthFault::details());
+        }
         let scopes = scopes(&asked, &client)?;
         let bound = self.bound(visit, head, &asked)?;
         let (text, hash) = self.engine().mint_access_token(asked.client.scope.mode);
@@ -128,9 +133,11 @@ impl App {
     ) -> Answered {
         let bound = self.bound(visit, head, &asked)?;
         let (client, scope) = (Arc::clone(&asked.client.client), asked.client.scope);
+        let limits = limits(&asked)?;
         let (text, hash) = self.engine().mint_access_token(scope.mode);
         let secret = random();
         let command = RedeemGrant {
+            limits,
             client: client.id,
             grant,
             shown,
@@ -138,8 +145,12 @@ impl App {
             refresh: self.engine().grant_secret_hash(&secret),
         };
         let done = asked.execute(self, command).await?;
-        let (scopes, refreshed) = match Redeemed::read(&done.body()) {
-            Some(Redeemed::Given { scopes, refreshed }) => (scopes, refreshed),
+        let (scopes, refreshed, limits) = match Redeemed::read(&done.body()) {
+            Some(Redeemed::Given {
+                scopes,
+                refreshed,
+                limits,
+            }) => (scopes, refreshed, limits),
             Some(Redeemed::Revoked) | None => {
                 let text = "it was used before: what came of it is revoked";
                 return Err(OauthFault::grant(text));
@@ -156,6 +167,10 @@ impl App {
                 .engine()
                 .grant_text(GrantKind::Refresh, scope, grant, &secret);
             members.insert("refresh_token".to_owned(), json!(refresh.expose()));
+        }
+        if let (Some(limits), Some(members)) = (&limits, told.as_object_mut()) {
+            let details = details::told(limits);
+            members.insert("authorization_details".to_owned(), details);
         }
         Ok(json(200, told))
     }
@@ -193,6 +208,11 @@ impl App {
             }),
         }
     }
+}
+
+/// The limits that a token is to have, if the request names any.
+fn limits(asked: &Asked) -> Result<Option<MoneyLimits>, OauthFault> {
+    details::read(&asked.form).map_err(|_| OauthFault::details())
 }
 
 /// What is asked for, or all that the client may have.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_auth::Scopes;
+use strongroom_auth::{MoneyLimits, Scopes};
 use strongroom_types::id::{OauthClientId, SessionId, UserId};
 use strongroom_types::secret::SecretText;
 use strongroom_types::time::Timestamp;
@@ -33,6 +33,8 @@ pub(crate) struct Wish {
     /// Whether the request named it, or it is the only one.
     pub redirect_was_named: bool,
     pub scopes: Scopes,
+    /// How much money it may move, if it asked for less than all.
+    pub limits: Option<MoneyLimits>,
     pub state: Option<String>,
     pub challenge: Option<String>,
     /// Thumbprint of the key that the code must be redeemed with.
@@ -205,6 +207,7 @@ mod tests {
             redirect_uri: "https://shop.example/cb".to_owned(),
             redirect_was_named: true,
             scopes: Scopes::default(),
+            limits: None,
             state: None,
             challenge: None,
             proof_key: None,

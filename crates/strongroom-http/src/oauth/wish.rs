@@ -5,6 +5,7 @@ use strongroom_auth::Scopes;
 use strongroom_domain::oauth::{OauthClient, Profile};
 use strongroom_oauth::is_challenge;
 
+use crate::oauth::details;
 use crate::oauth::fault::OauthFault;
 use crate::oauth::form::Form;
 use crate::oauth::waiting::Wish;
@@ -127,6 +128,8 @@ pub(super) fn wish(client: &OauthClient, form: &Form) -> Result<Wish, WishFault>
     let scopes =
         scopes.ok_or_else(|| told("invalid_scope", "the client may not have these scopes"))?;
     let challenge = challenge(client, form).map_err(|detail| told("invalid_request", detail))?;
+    let limits = details::read(form);
+    let limits = limits.map_err(|_| told(details::INVALID, details::WHAT_IS_TAKEN))?;
     let proof_key = match form.get("dpop_jkt").map(thumbprint) {
         None => None,
         Some(Some(key)) => Some(key),
@@ -137,6 +140,7 @@ pub(super) fn wish(client: &OauthClient, form: &Form) -> Result<Wish, WishFault>
         redirect_uri: back.redirect_uri.clone(),
         redirect_was_named,
         scopes,
+        limits,
         state: back.state.clone(),
         challenge,
         proof_key,

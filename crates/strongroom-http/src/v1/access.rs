@@ -166,7 +166,7 @@ struct Explanation {
     permission: &'static str,
     resource: Option<AnyId>,
     allowed: bool,
-    rule: Option<String>,
+    rule: String,
     checks: Vec<Check>,
 }
 
@@ -198,9 +198,9 @@ impl Explanation {
         is_there: Option<bool>,
         now: Timestamp,
     ) -> Explanation {
-        let rule = rule(credential, permission);
+        let allowing = rule(credential, permission);
         let mut checks = vec![state(credential, now)];
-        checks.push(match &rule {
+        checks.push(match &allowing {
             Some(rule) => check("permission", "passes", format!("`{rule}` allows it")),
             None => check(
                 "permission",
@@ -229,7 +229,7 @@ impl Explanation {
             permission,
             resource,
             allowed,
-            rule,
+            rule: allowing.unwrap_or_else(|| format!("role:{}:none", credential.role_name())),
             checks,
         }
     }
@@ -463,7 +463,7 @@ pub fn explain_schema() -> Schema {
         ("permission", schema::text()),
         ("resource", schema::nullable(schema::text())),
         ("allowed", json!({"type": "boolean"})),
-        ("rule", schema::nullable(schema::text())),
+        ("rule", schema::text()),
         ("checks", schema::list(check)),
     ])
 }

@@ -67,6 +67,11 @@ pub fn certificates_schema() -> Schema {
 
 /// How much money the key may move.
 pub fn limits(mut fields: Fields<'_, '_>) -> Option<MoneyLimits> {
+    money_limits(&mut fields)
+}
+
+/// The same, of an object that says something besides.
+pub fn money_limits(fields: &mut Fields<'_, '_>) -> Option<MoneyLimits> {
     let per_transaction = fields.integer("per_transaction", 0, MOST_MINOR);
     let per_day = fields.integer("per_day", 0, MOST_MINOR);
     let currencies = fields.texts("currencies", 50).unwrap_or_default();

@@ -20,7 +20,7 @@ fn on_rail(acme: &Tenant<'_>) -> (String, String) {
 }
 
 /// A wallet whose file has a payout in it.
-fn waiting(acme: &Tenant<'_>) -> String {
+pub fn waiting(acme: &Tenant<'_>) -> String {
     let (wallet, _) = on_rail(acme);
     let body = payout(&wallet, 50, &iban(7));
     let id = acme.post("/v1/payouts", &body).expect(201).id();

@@ -120,7 +120,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/transfers", &body).expect(201).id()
         }
         "/v1/webhooks/{id}/challenge" => {
-            let mut hook = hook();
+            let mut hook = hook(acme);
             hook["challenge"] = json!(true);
             acme.post("/v1/webhooks", &hook).expect(201).id()
         }
@@ -138,7 +138,7 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
             acme.post("/v1/payment-links", &body).expect(201).id()
         }
         path if path.starts_with("/v1/webhooks/") => {
-            acme.post("/v1/webhooks", &hook()).expect(201).id()
+            acme.post("/v1/webhooks", &hook(acme)).expect(201).id()
         }
         path if path.starts_with("/v1/api-keys/") => acme.key(Role::Viewer).id,
         "/v1/users/{id}/password-reset" => member(acme),
@@ -174,8 +174,13 @@ fn resource(route: &Route, acme: &Tenant<'_>) -> String {
 }
 
 /// An endpoint that nothing is ever sent to: the shared server has no sender.
-fn hook() -> Value {
-    json!({ "url": "http://127.0.0.1:9/hook", "events": ["*"] })
+fn hook(acme: &Tenant<'_>) -> Value {
+    // In live mode addresses are of `https`.
+    let url = match acme.books.scope.mode.is_live() {
+        true => "https://shop.example/hook",
+        false => "http://127.0.0.1:9/hook",
+    };
+    json!({ "url": url, "events": ["*"] })
 }
 
 /// A client of OAuth with a secret.
@@ -307,7 +312,7 @@ fn body(route: &Route, acme: &Tenant<'_>) -> Option<Value> {
         }
         (_, "/v1/tokens") => strongroom_testkit::tenant::card(VISA),
         (_, "/v1/tokens/{id}/reveal") => json!({ "reason": "chargeback 7" }),
-        (Verb::Post, "/v1/webhooks") => hook(),
+        (Verb::Post, "/v1/webhooks") => hook(acme),
         (Verb::Patch, "/v1/webhooks/{id}") => json!({ "description": "till" }),
         (_, "/v1/webhooks/{id}/replay") => json!({ "failed": true }),
         (_, "/v1/approvals/{id}/approve") => {

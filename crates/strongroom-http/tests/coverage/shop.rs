@@ -25,7 +25,7 @@ pub fn till(acme: &Tenant<'_>) -> String {
 }
 
 /// A till that sells: an open shift, and a lease for when the connection is away.
-fn selling(acme: &Tenant<'_>) -> (String, String) {
+pub fn selling(acme: &Tenant<'_>) -> (String, String) {
     let key = SigningKey::from_seed(&SEED);
     let public: String = key.public().iter().map(|b| format!("{b:02x}")).collect();
     let store = acme.post("/v1/stores", &json!({ "name": "Makati" }));
@@ -61,7 +61,7 @@ fn signed(till: &str) -> Value {
 }
 
 /// A transaction that a card pays, captured and not settled.
-fn sold(acme: &Tenant<'_>) -> String {
+pub fn sold(acme: &Tenant<'_>) -> String {
     acme.wallet("operating");
     let token = acme.token(VISA).expect(201).id();
     let items = json!([{ "name": "Tea", "quantity": 1, "unit_amount": 500 }]);

@@ -43,7 +43,7 @@ fn a_decision_is_explained_by_the_rule_that_makes_it() {
     let told = explain(&acme, &operator.id, "create:webhooks", "");
     assert_eq!(
         (&told["allowed"], &told["rule"]),
-        (&json!(false), &Value::Null)
+        (&json!(false), &json!("role:operator:none"))
     );
     let told = explain(&acme, &acme.owner.id, "create:webhooks", "");
     assert_eq!(told["rule"], "role:owner:*");

@@ -6,6 +6,7 @@ mod end;
 mod money;
 mod policies;
 mod race;
+mod shared;
 
 use serde_json::{Value, json};
 use strongroom_auth::Role;
