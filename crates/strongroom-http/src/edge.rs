@@ -37,7 +37,6 @@ use crate::route::{Authorized, Door, Route};
 use crate::signed;
 use crate::table::Found;
 use crate::throttle::Standing;
-use crate::transit::Transit;
 use crate::tripwire;
 use crate::visit::{ADDRESS_OUTSIDE_NETWORKS, Origin, Visit};
 

@@ -208,7 +208,7 @@ impl App {
     /// A form of somebody who has signed in.
     async fn own_form(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         head: &Parts,
         credential: &Arc<Credential>,
         sent: &Sent,
@@ -241,7 +241,7 @@ impl App {
     /// Does what the API does at this address, for whoever has signed in, and asks of him what it asks.
     async fn as_row(
         &self,
-        visit: &Visit,
+        visit: &mut Visit,
         head: &Parts,
         credential: &Arc<Credential>,
         asked: Asked,

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-
 use crate::edge::Passed;
 use crate::login::forms::{Target, alert};
 use crate::login::{CROSS, Trouble, document, origin};

@@ -38,6 +38,7 @@ pub(crate) fn no_token(headers: &HeaderMap) -> Option<String> {
 pub(crate) fn too_little(credential: &Credential, rejection: &Rejection) -> Option<String> {
     let access = credential
         .access
+        .as_ref()
         .filter(|_| rejection.code == Code::PermissionDenied)?;
     let scheme = match access.proof_key {
         Some(_) => Scheme::Dpop,
