@@ -18,21 +18,21 @@ impl Bound<'_, '_> {
         Draft::proof(&self.plan.one, ("GET", ACCOUNT_URL), Some(&self.token))
     }
 
-    fn proof_key(&self) -> &Holder {
+    fn holder(&self) -> &Holder {
         &self.plan.one.proof_key
     }
 
     fn claim(&self, name: &str, value: Value) -> String {
-        self.draft().claim(name, value).signed(self.proof_key())
+        self.draft().claim(name, value).signed(self.holder())
     }
 
     fn head(&self, name: &str, value: Value) -> String {
-        self.draft().head(name, value).signed(self.proof_key())
+        self.draft().head(name, value).signed(self.holder())
     }
 
     /// Its parts changed after it was signed.
     fn parts(&self, change: impl Fn(&str, &str, &str) -> String) -> String {
-        let good = self.draft().signed(self.proof_key());
+        let good = self.draft().signed(self.holder());
         let parts: Vec<&str> = good.split('.').collect();
         change(parts[0], parts[1], parts[2])
     }
@@ -40,7 +40,7 @@ impl Bound<'_, '_> {
 
 /// What is wrong with the header, the key and the signature.
 fn of_the_message(bound: &Bound<'_, '_>) -> Vec<(&'static str, String)> {
-    let mut private = bound.proof_key().jwk();
+    let mut private = bound.holder().jwk();
     private["d"] = json!("AAAA");
     let other = Holder::ed25519(9);
     vec![
@@ -173,7 +173,7 @@ fn module_dpop_negative_tests() {
         let add = |request: crate::Outgoing, proof: &String| request.header("DPoP", proof);
         proofs.iter().fold(request, add).send()
     };
-    let proof = || bound.draft().signed(bound.proof_key());
+    let proof = || bound.draft().signed(bound.holder());
     for reply in [
         by("DPoP", &[]),
         by("Bearer", &[]),
@@ -211,7 +211,7 @@ fn taken_all_the_same(bound: &Bound<'_, '_>) {
         ),
         ("one claim more", bound.claim("more", json!({ "a": [1] }))),
         ("one member more", bound.head("more", json!("x"))),
-        ("nothing unusual", bound.draft().signed(bound.proof_key())),
+        ("nothing unusual", bound.draft().signed(bound.holder())),
     ] {
         let reply = account(&bound.plan.one, &bound.token, &proof);
         assert_eq!(reply.status, 200, "{what}: {}", reply.text());
