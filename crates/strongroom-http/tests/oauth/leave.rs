@@ -135,6 +135,7 @@ fn payout(purse: &Purse) -> CreatePayout {
         reference_id: None,
         description: None,
         metadata: Metadata::default(),
+        later: None,
     }
 }
 
