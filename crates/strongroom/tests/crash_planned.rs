@@ -99,7 +99,7 @@ fn what_falls_due_around_a_kill_is_done_once() {
         let pause = u64::try_from(dice.below(4_000)).unwrap();
         // Nobody says anything: it is the time that counts.
         let (_nobody, said) = channel::<()>();
-        drop(said.recv_timeout(Duration::from_millis(pause)));
+        let _ = said.recv_timeout(Duration::from_millis(pause));
         demo.running.kill();
         assert_clean(dir.path());
         demo = Demo::start(Some(dir.path()));

@@ -42,6 +42,9 @@ fn token(shop: &App<'_>, ana: &Person<'_>) -> (String, String) {
     (given.field("access_token"), given.field("refresh_token"))
 }
 
+/// One way in which an application may not act for somebody any more; the text is its refresh token.
+type End<'e> = &'e dyn Fn(&Person<'_>, &App<'_>, &str);
+
 /// What an application has asked for in somebody's name is done while it may act for him, and not any more once it may not.
 #[test]
 fn a_request_that_waits_does_not_outlive_what_lets_the_application_ask() {
@@ -49,7 +52,7 @@ fn a_request_that_waits_does_not_outlive_what_lets_the_application_ask() {
     let acme = Tenant::found(&server);
     four_eyes(&acme);
     let purse = Purse::of(&acme);
-    let ends: [&dyn Fn(&Person<'_>, &App<'_>, &str); 4] = [
+    let ends: [End<'_>; 4] = [
         &|_, shop, _| {
             let request = acme.request("DELETE", &format!("/v1/oauth/clients/{}", shop.id));
             request.body("{}").send().expect(200);

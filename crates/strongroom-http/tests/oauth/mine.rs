@@ -60,7 +60,7 @@ fn a_person_sees_what_he_allowed_and_takes_one_back() {
     uses(&kept.field("access_token")).expect(200);
     assert_eq!(
         texts(&listed(&server, &mine), "client_id"),
-        [till.id.clone()]
+        std::slice::from_ref(&till.id)
     );
     // What ends otherwise is not listed, either.
     let request = acme.request("DELETE", &format!("/v1/oauth/clients/{}", till.id));

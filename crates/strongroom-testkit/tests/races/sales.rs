@@ -184,7 +184,7 @@ impl Race for TakenBack<'_> {
     const NAME: &'static str = "void and refund of a sale";
 
     fn is_for_one(round: u64) -> bool {
-        round % 2 == 0
+        round.is_multiple_of(2)
     }
 
     fn begin(&mut self, round: u64, dice: &mut Dice) -> (Stands, Vec<Call>) {
@@ -192,7 +192,7 @@ impl Race for TakenBack<'_> {
         let mut wanted = |n: usize| match (round % 2, n) {
             (_, 0..4) => Call::Look,
             // Either takes the whole of it: whoever is first.
-            (0, _) if n % 2 == 0 => Call::Void,
+            (0, _) if n.is_multiple_of(2) => Call::Void,
             (0, _) => Call::Refund(AMOUNT),
             (_, 4) => Call::Close,
             (_, 5..7) => Call::Void,

@@ -153,7 +153,7 @@ impl Race for Closing<'_> {
     const NAME: &'static str = "shift close";
 
     fn is_for_one(round: u64) -> bool {
-        round % 3 == 0
+        round.is_multiple_of(3)
     }
 
     fn begin(&mut self, round: u64, dice: &mut Dice) -> (Stands, Vec<Call>) {
