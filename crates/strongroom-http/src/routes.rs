@@ -463,6 +463,9 @@ mod tests {
                 "/oauth/clients",
                 "roles",
                 "fee-schedules",
+                "beneficiaries",
+                "payout-schedules",
+                "payout-settings",
             ];
             let leaves = words.iter().any(|word| route.path.contains(word));
             assert_eq!(

@@ -99,8 +99,8 @@ fn another_mode_s_ids_are_404() {
     for route in guarded().filter(|route| route.path.contains("{id}")) {
         let sample = sample(route, &acme);
         let mark = acme.mark();
-        // A number is shown for a signed request alone, whatever it asks for.
-        let (status, code) = match route.path.ends_with("/reveal") {
+        // What steps up is answered to a signed request alone, whatever it asks for.
+        let (status, code) = match route.step_up {
             true => (401, "signature_missing"),
             false => (404, missing(route)),
         };

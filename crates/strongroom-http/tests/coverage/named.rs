@@ -12,6 +12,7 @@ use strongroom_testkit::pipeline;
 use strongroom_testkit::tenant::{Tenant, VISA, fresh, payout};
 
 use crate::banks;
+use crate::planned;
 use crate::sample::{guarded, name, sample, tenant};
 use crate::shop;
 use crate::strangers::{Pair, is_as_if_it_were_not_there, nobody_s, shape};
@@ -109,6 +110,7 @@ fn thing(place: &Place, acme: &Tenant<'_>) -> String {
         ("POST /v1/refunds", "txn") => cash_sale(acme, &shop::selling(acme).0),
         ("POST /v1/wallets", _) => acme.wallet("master"),
         (_, "wallet") => acme.funded("master", 1_000),
+        (_, "ben") => planned::payable(acme),
         (_, "tok") => acme.token(VISA).expect(201).id(),
         (_, "pay") => acme.paid(&acme.wallet("master"), 500),
         (_, "till") => shop::selling(acme).0,
@@ -167,6 +169,10 @@ fn filled(place: &Place, acme: &Tenant<'_>, id: &str) -> Value {
         ("POST /v1/payout-rails", _) => rail(id, &fresh_iban()),
         ("POST /v1/payouts", "/recipient/id") => payout(&wallet(), id, 5),
         ("POST /v1/payouts", "/source_wallet_id") => payout(id, &wallet(), 5),
+        ("POST /v1/payouts", "/beneficiary_id") => {
+            json!({ "amount": 5, "source_wallet_id": wallet(), "beneficiary_id": id })
+        }
+        ("POST /v1/payout-schedules", pointer) => planned::scheduled(acme, pointer, id),
         ("POST /v1/payouts", _) => {
             let recipient = json!({ "type": "wallet", "id": wallet() });
             json!({ "amount": 5, "wallet_id": id, "recipient": recipient })
@@ -306,6 +312,10 @@ fn filter(named: &str, acme: &Tenant<'_>) -> String {
         }
         "after" | "before" | "resource" | "resource_id" | "wallet_id" | "parent_id" => "wallet",
         "payment_id" => "pay",
+        "beneficiary_id" => "ben",
+        "payout_schedule_id" => {
+            return planned::resource("/v1/payout-schedules/{id}", acme);
+        }
         "transaction_id" => return shop::sold(acme),
         "till_id" => "till",
         "store_id" => "store",

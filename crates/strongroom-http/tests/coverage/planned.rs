@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_http::Verb;
 use strongroom_testkit::bank::iban;
-use strongroom_testkit::tenant::Tenant;
+use strongroom_testkit::tenant::{Tenant, fresh};
 
 pub fn is_of_it(path: &str) -> bool {
     [
@@ -27,6 +27,32 @@ fn schedule(acme: &Tenant<'_>) -> Value {
         "interval": "monthly", "day": 31, "time": "09:00", "zone": "Asia/Manila",
         "start_on": "2026-01-31", "count": 12, "missed": "skip",
     })
+}
+
+/// A beneficiary of an organization where accounts do not cool off.
+pub fn payable(acme: &Tenant<'_>) -> String {
+    let request = acme.request("PATCH", "/v1/payout-settings");
+    let none = request.json(&json!({ "beneficiary_cooling_off": 0 }));
+    none.idempotent(&fresh("payable")).send().expect(200);
+    resource("/v1/beneficiaries/{id}", acme)
+}
+
+/// A schedule with this id in its place.
+pub fn scheduled(acme: &Tenant<'_>, pointer: &str, id: &str) -> Value {
+    let mut body = schedule(acme);
+    match pointer {
+        "/recipient/id" => body["recipient"]["id"] = json!(id),
+        "/beneficiary_id" => {
+            body.as_object_mut().unwrap().remove("recipient");
+            body["beneficiary_id"] = json!(id);
+        }
+        "/wallet_id" => {
+            body.as_object_mut().unwrap().remove("source_wallet_id");
+            body["wallet_id"] = json!(id);
+        }
+        pointer => body[&pointer[1..]] = json!(id),
+    }
+    body
 }
 
 pub fn resource(path: &str, acme: &Tenant<'_>) -> String {

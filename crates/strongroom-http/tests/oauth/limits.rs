@@ -11,7 +11,7 @@ use strongroom_types::time::DAY;
 
 use crate::walk::{
     App, CALLBACK, PASSWORD, VERIFIER, ahead, allow, answer, app, error, fapi, page_of, parameter,
-    person, sign_in,
+    person, sign_in, way_back,
 };
 use crate::{Fapi, TOKEN_URL, is_challenged, post, refused, server};
 
@@ -237,11 +237,8 @@ fn details_that_are_not_understood_are_refused_everywhere() {
         r#"[{"type":"payment_limit","per_day":5,"currencies":["PHP"],"payee":"x"}]"#,
     ] {
         let details = ("authorization_details", odd);
-        let back = server.get(&shop.asks(&[details])).expect(303);
-        error(
-            back.header("location").unwrap(),
-            "invalid_authorization_details",
-        );
+        let page = server.get(&shop.asks(&[details])).expect(400);
+        error(&way_back(&page), "invalid_authorization_details");
         let mut fields = ahead();
         fields.push(details);
         let pushed = client.asks("/oauth/par", &fields);

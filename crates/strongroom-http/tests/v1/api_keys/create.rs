@@ -33,7 +33,7 @@ fn its_texts_are_shown_once() {
             "create:transfers", "cancel:payouts", "read:payments", "create:payments", "capture:payments",
             "void:payments", "read:refunds", "read:approvals", "withdraw:approvals", "read:customers", "create:customers",
             "read:products", "read:stores", "read:tills", "read:shifts", "read:payment_links", "create:payment_links",
-            "cancel:payment_links", "read:payout_rails",
+            "cancel:payment_links", "read:beneficiaries", "read:payout_rails",
             "read:payout_files", "read:bank_files", "read:fee_schedules", "read:reports", "manage:reports",
         ],
         "dialect": "nextapi", "signing": "never", "signing_scheme": "any", "public_keys": [], "status": "active",

@@ -26,7 +26,7 @@ fn a_key_learns_what_it_is() {
                 "void:payments", "cancel:payouts", "create:payouts", "read:payouts", "read:refunds",
                 "create:transfers", "read:transactions", "read:wallets", "read:customers", "create:customers", "read:products",
                 "read:stores", "read:tills", "read:shifts", "read:payout_rails",
-                "read:payout_files", "read:bank_files", "read:fee_schedules", "read:reports", "manage:reports",
+                "read:payout_files", "read:bank_files", "read:beneficiaries", "read:fee_schedules", "read:reports", "manage:reports",
             ],
         })
     );
