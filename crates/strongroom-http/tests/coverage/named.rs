@@ -149,7 +149,7 @@ fn filled(place: &Place, acme: &Tenant<'_>, id: &str) -> Value {
     let report = |kind: &str, pointer: &str| {
         let mut body = json!({
             "type": kind, "format": "json",
-            "from": "2026-01-01T00:00:00.000Z", "to": "2026-01-02T00:00:00.000Z",
+            "from": "2025-12-31T00:00:00.000Z", "to": "2026-01-01T00:00:00.000Z",
         });
         body[&pointer[1..]] = json!(id);
         body

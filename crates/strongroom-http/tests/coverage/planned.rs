@@ -29,11 +29,13 @@ fn schedule(acme: &Tenant<'_>) -> Value {
     })
 }
 
-/// A beneficiary of an organization where accounts do not cool off.
+/// A beneficiary that can be paid at once; in live mode none can.
 pub fn payable(acme: &Tenant<'_>) -> String {
-    let request = acme.request("PATCH", "/v1/payout-settings");
-    let none = request.json(&json!({ "beneficiary_cooling_off": 0 }));
-    none.idempotent(&fresh("payable")).send().expect(200);
+    if !acme.books.scope.mode.is_live() {
+        let request = acme.request("PATCH", "/v1/payout-settings");
+        let none = request.json(&json!({ "beneficiary_cooling_off": 0 }));
+        none.idempotent(&fresh("payable")).send().expect(200);
+    }
     resource("/v1/beneficiaries/{id}", acme)
 }
 
