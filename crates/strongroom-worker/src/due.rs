@@ -26,6 +26,10 @@ const MOST_BUSY: usize = 256;
 const MOST_ASKING: usize = 192;
 /// Places that must be free again before more is begun.
 const ROOM: usize = 32;
+/// Jobs that cannot be begun: with more of them a look costs more than it finds, and is not taken at each commit.
+const MANY: usize = 1_000;
+/// How many times as long as such a look took is waited for the next.
+const TIMES: u32 = 10;
 /// The longest nap between two looks, so that a clock set forward is noticed; and how long a job that failed rests.
 const NAP: Duration = Duration::from_secs(5);
 /// The nap while something is due that cannot be begun now.
@@ -49,7 +53,6 @@ pub(crate) async fn run(
         acquirer,
         vault,
         step,
-        take: TAKE,
         under_way: JoinSet::new(),
         keys: HashMap::new(),
         busy: HashSet::new(),
@@ -63,13 +66,21 @@ pub(crate) async fn run(
             Err(Failure::Halted | Failure::Stopped) => return,
             Err(failure) => {
                 tracing::warn!(failure = ?failure, "what is due could not be looked up");
-                NAP
+                Nap::UntilMore(NAP)
             }
         };
         if desk.wait(nap, &mut stopped).await.is_break() {
             return desk.leave().await;
         }
     }
+}
+
+/// How long there is nothing to do.
+enum Nap {
+    /// Unless a commit brings more.
+    UntilMore(Duration),
+    /// Whatever is committed, unless places become free.
+    Whole(Duration),
 }
 
 /// A job among all.
@@ -81,7 +92,6 @@ struct Desk {
     acquirer: Arc<dyn Acquirer>,
     vault: Option<(Vault, Connected)>,
     step: i64,
-    take: usize,
     under_way: JoinSet<Result<Attended, Failure>>,
     keys: HashMap<Id, Key>,
     busy: HashSet<Key>,
@@ -94,30 +104,58 @@ struct Desk {
 
 impl Desk {
     /// Begins what is due, the longest waiting first. Says how long there is nothing to do.
-    async fn take_up(&mut self) -> Result<Duration, Failure> {
+    async fn take_up(&mut self) -> Result<Nap, Failure> {
         let now = Instant::now();
         self.resting.retain(|_, until| *until > now);
-        let jobs = self.engine.due_jobs(self.take).await?;
+        // What is left where it is does not hide what comes after it.
+        let hiding = self.hiding();
+        let take = MOST.min(TAKE + hiding);
+        let jobs = self.engine.due_jobs(take).await?;
         let (found, mut begun) = (jobs.len(), 0);
         for job in jobs {
             begun += usize::from(self.begin(job));
         }
-        let more = found == self.take;
-        // What is left where it is does not hide what comes after it.
-        self.take = MOST.min(TAKE + found - begun);
-        match (found, more && begun > 0) {
-            (0, _) => Ok(until_next(&self.engine).await),
-            (_, true) => Ok(Duration::ZERO),
-            _ => Ok(SOON),
+        if hiding > MANY {
+            let least = now.elapsed().saturating_mul(TIMES);
+            return Ok(Nap::Whole(least.max(SOON)));
         }
+        // Who else could be begun is looked for if these take long.
+        if self.free().1 == 0 {
+            return Ok(Nap::Whole(SOON));
+        }
+        Ok(Nap::UntilMore(match found {
+            0 => until_next(&self.engine).await,
+            _ if found == take && begun > 0 => Duration::ZERO,
+            _ => SOON,
+        }))
+    }
+
+    /// How many jobs that are due may stand before one that can be begun.
+    fn hiding(&self) -> usize {
+        match self.asking >= MOST_ASKING || self.is_vault_away() {
+            true => MOST,
+            false => self.busy.len() + self.resting.len(),
+        }
+    }
+
+    fn is_vault_away(&self) -> bool {
+        self.vault.as_ref().is_some_and(|(vault, _)| !vault.is_up())
+    }
+
+    /// Places of each sort that are free.
+    fn free(&self) -> (usize, usize) {
+        (
+            MOST_BUSY.saturating_sub(self.busy.len()),
+            MOST_ASKING.saturating_sub(self.asking),
+        )
     }
 
     fn begin(&mut self, job: DueJob) -> bool {
         let key = (job.scope.number, job.id, job.work);
         let asks = asks(job.work);
-        let is_away =
-            is_carried(job.work) && self.vault.as_ref().is_some_and(|(vault, _)| !vault.is_up());
-        let is_full = self.busy.len() >= MOST_BUSY || (asks && self.asking >= MOST_ASKING);
+        let is_away = is_carried(job.work) && self.is_vault_away();
+        let (places, to_ask) = self.free();
+        let is_full = places == 0 || (asks && to_ask == 0);
         // One report at a time: each reads as fast as it can.
         let is_full = is_full
             || (job.work == DueWork::Report && self.busy.iter().any(|key| key.2 == job.work));
@@ -139,18 +177,18 @@ impl Desk {
     }
 
     /// Waits until there is something to begin, or the server stops.
-    async fn wait(
-        &mut self,
-        nap: Duration,
-        stopped: &mut watch::Receiver<bool>,
-    ) -> ControlFlow<()> {
+    async fn wait(&mut self, nap: Nap, stopped: &mut watch::Receiver<bool>) -> ControlFlow<()> {
+        let (nap, is_whole) = match nap {
+            Nap::UntilMore(nap) => (nap, false),
+            Nap::Whole(nap) => (nap, true),
+        };
         let until = Instant::now() + nap;
         // With no place free, several are waited for: each look costs a read.
-        let mut is_full = self.busy.len() >= MOST_BUSY;
+        let (places, to_ask) = self.free();
         loop {
             tokio::select! {
-                () = sleep_until(until), if !is_full => return ControlFlow::Continue(()),
-                () = self.engine.jobs_changed(), if !is_full => return ControlFlow::Continue(()),
+                () = sleep_until(until), if places > 0 => return ControlFlow::Continue(()),
+                () = self.engine.jobs_changed(), if places > 0 && !is_whole => return ControlFlow::Continue(()),
                 Some(ended) = self.under_way.join_next_with_id() => {
                     let done = match ended {
                         Ok((id, done)) => self.ended(id, done),
@@ -162,8 +200,8 @@ impl Desk {
                     if done.is_break() {
                         return ControlFlow::Break(());
                     }
-                    let room = is_full && self.busy.len() <= MOST_BUSY - ROOM;
-                    is_full &= !room;
+                    let free = self.free();
+                    let room = (places == 0 && free.0 >= ROOM) || (to_ask == 0 && free.1 >= ROOM);
                     if room || self.busy.is_empty() {
                         return ControlFlow::Continue(());
                     }
