@@ -191,7 +191,7 @@ fn run_long(run: &LongRun) -> Outcome<()> {
 }
 
 /// Programs that some tests drive, with the Debian package that brings each.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("postgres", "postgresql"),
     ("patroni", "patroni"),
     ("etcd", "etcd-server"),
@@ -200,6 +200,11 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("openssl", "openssl"),
     ("softhsm2-util", "softhsm2"),
     ("python3", "python3-venv"),
+    ("chromium", "chromium"),
+    ("curl", "curl"),
+    ("gdb", "gdb"),
+    ("pebble", "pebble"),
+    ("testssl", "testssl.sh"),
 ];
 
 fn install_missing() -> Outcome<()> {

@@ -44,12 +44,14 @@ pub fn measure(folder: &Path, runs: u32, seconds: u64) -> Outcome<Vec<Extra>> {
     for connections in CONNECTIONS {
         let mut client = Client::connect(subject.address, connections)?;
         let (mut made, mut shown) = (Rates::default(), Rates::default());
+        let name = |what: &str| format!("{what} over HTTP, {connections} connections");
         for _ in 0..runs.max(1) {
             made.run(&mut client, &mut cards, time, server)?;
+            println!("{}: {}", name("tokenize"), made.last());
             let mut reveals = Reveals::of(&mut cards, requests(subject.address, &credentials));
             shown.run(&mut client, &mut reveals, time, server)?;
+            println!("{}: {}", name("reveal"), shown.last());
         }
-        let name = |what: &str| format!("{what} over HTTP, {connections} connections");
         rows.extend(made.rows(&name("tokenize"), "tokens/s", "us/token"));
         rows.extend(shown.rows(&name("reveal"), "reveals/s", "us/reveal"));
     }
@@ -97,6 +99,17 @@ impl Rates {
         self.p99_ms
             .push(number(tally.latency_us.value_at_quantile(0.99)) / 1e3);
         tally.must_all_succeed()
+    }
+
+    /// What the last run showed.
+    fn last(&self) -> String {
+        let last = |all: &[f64]| all.last().copied().unwrap_or(0.0);
+        format!(
+            "{:.0}/s, {:.0} us of cpu each, p99 {:.1} ms",
+            last(&self.per_second),
+            last(&self.cpu_us),
+            last(&self.p99_ms)
+        )
     }
 
     /// The middle of what one request cost, in microseconds of CPU.

@@ -215,17 +215,7 @@ impl PayoutSchedule {
     /// The payout that it makes, to be decided by the facts of now; nothing where the account was erased.
     fn order(&self) -> Option<CreatePayout> {
         let body = &self.body;
-        let recipient = match (&body.recipient, body.payee) {
-            (Recipient::Wallet(wallet), _) => NewRecipient::Wallet(*wallet),
-            (Recipient::BankAccount { .. }, Some(payee)) => NewRecipient::Beneficiary {
-                id: payee.id,
-                seen: None,
-            },
-            (Recipient::BankAccount { bank_code, .. }, None) => NewRecipient::Bank {
-                bank_code: bank_code.clone(),
-                account: self.bank.clone()?,
-            },
-        };
+        let recipient = NewRecipient::as_planned(&body.recipient, body.payee, self.bank.as_ref())?;
         Some(CreatePayout {
             amount: body.amount,
             source: Some(body.source),

@@ -47,6 +47,27 @@ pub enum NewRecipient {
     },
 }
 
+impl NewRecipient {
+    /// Whom a planned payout goes to, to be decided by the facts of now; nothing where the account was erased.
+    pub(crate) fn as_planned(
+        recipient: &Recipient,
+        payee: Option<Payee>,
+        account: Option<&BankAccount>,
+    ) -> Option<NewRecipient> {
+        Some(match (recipient, payee) {
+            (Recipient::Wallet(wallet), _) => NewRecipient::Wallet(*wallet),
+            (Recipient::BankAccount { .. }, Some(payee)) => NewRecipient::Beneficiary {
+                id: payee.id,
+                seen: None,
+            },
+            (Recipient::BankAccount { bank_code, .. }, None) => NewRecipient::Bank {
+                bank_code: bank_code.clone(),
+                account: account?.clone(),
+            },
+        })
+    }
+}
+
 /// A beneficiary's account as approvers see it.
 #[derive(Clone, Encode, Decode)]
 pub struct SeenAccount {

@@ -26,9 +26,7 @@ use crate::view;
 use super::begin::{begin, carried};
 use super::create::{Target, check_wallet, claimed, unchanged};
 use super::steps::{Step, existing, wrong_state};
-use super::{
-    CreatePayout, Later, NewRecipient, Payout, PayoutBody, PayoutFailure, PayoutStatus, Recipient,
-};
+use super::{CreatePayout, Later, NewRecipient, Payout, PayoutBody, PayoutFailure, PayoutStatus};
 
 /// How far ahead a payout can be planned, in milliseconds.
 pub const FARTHEST: i64 = 366 * DAY;
@@ -133,17 +131,7 @@ fn waiting(payout: &Payout) -> Option<(&Payout, Later)> {
 /// What was asked for, to be decided by the facts of now; nothing where the account was erased.
 fn order(payout: &Payout) -> Option<CreatePayout> {
     let body = &payout.body;
-    let recipient = match (&body.recipient, body.payee) {
-        (Recipient::Wallet(wallet), _) => NewRecipient::Wallet(*wallet),
-        (Recipient::BankAccount { .. }, Some(payee)) => NewRecipient::Beneficiary {
-            id: payee.id,
-            seen: None,
-        },
-        (Recipient::BankAccount { bank_code, .. }, None) => NewRecipient::Bank {
-            bank_code: bank_code.clone(),
-            account: payout.bank.clone()?,
-        },
-    };
+    let recipient = NewRecipient::as_planned(&body.recipient, body.payee, payout.bank.as_ref())?;
     Some(CreatePayout {
         amount: body.amount,
         source: Some(body.source),
