@@ -57,6 +57,7 @@ pub(crate) async fn run(
         keys: HashMap::new(),
         busy: HashSet::new(),
         asking: 0,
+        reports: 0,
         resting: HashMap::new(),
         elsewhere: HashSet::new(),
     };
@@ -96,6 +97,8 @@ struct Desk {
     keys: HashMap<Id, Key>,
     busy: HashSet<Key>,
     asking: usize,
+    /// Reports that wait for the one that is made, as the last look found them.
+    reports: usize,
     /// Jobs that failed, and until when they are left alone.
     resting: HashMap<Key, Instant>,
     /// Payments whose number is in no vault of this server.
@@ -112,8 +115,12 @@ impl Desk {
         let take = MOST.min(TAKE + hiding);
         let jobs = self.engine.due_jobs(take).await?;
         let (found, mut begun) = (jobs.len(), 0);
+        self.reports = 0;
         for job in jobs {
-            begun += usize::from(self.begin(job));
+            let is_report = job.work == DueWork::Report;
+            let has_begun = self.begin(job);
+            begun += usize::from(has_begun);
+            self.reports += usize::from(is_report && !has_begun);
         }
         if hiding > MANY {
             let least = now.elapsed().saturating_mul(TIMES);
@@ -134,7 +141,7 @@ impl Desk {
     fn hiding(&self) -> usize {
         match self.asking >= MOST_ASKING || self.is_vault_away() {
             true => MOST,
-            false => self.busy.len() + self.resting.len(),
+            false => self.busy.len() + self.resting.len() + self.reports,
         }
     }
 
