@@ -143,6 +143,13 @@ impl Bank {
         books.accounts.clone()
     }
 
+    /// How many messages of a class came, those that were repeated once.
+    pub fn different(&self, class: &str) -> usize {
+        let books = self.lock();
+        let keys = books.answered.keys();
+        keys.filter(|(known, ..)| known == class).count()
+    }
+
     pub fn heard(&self) -> Vec<String> {
         self.lock().heard.clone()
     }
