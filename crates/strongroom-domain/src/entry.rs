@@ -4,7 +4,7 @@
 //! version came to be). Audit records, events and replies are rendered from these and stored nowhere else.
 //! Format: one version byte, then CBOR arrays; fields are only ever added at the end.
 
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode};
 use strongroom_ledger::Posting;
 use strongroom_types::id::{AnyId, AuditId, EventId, RawId, TransactionId, UserId};
 use strongroom_types::money::Money;
@@ -120,10 +120,27 @@ pub struct Transaction {
 }
 
 /// Of the `facts` part, what moved: what a reader of movements decodes, who has no use for the rest.
-#[derive(Clone, Debug, PartialEq, Decode)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EntryMoves {
-    #[n(3)]
     pub transactions: Vec<Transaction>,
+}
+
+/// Where they stand among the fields of [`EntryFacts`].
+const MOVES: u64 = 3;
+
+impl<'b, C> Decode<'b, C> for EntryMoves {
+    /// What comes after them is not looked at: whoever reads a whole log has no time for it.
+    fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let fields = d.array()?.unwrap_or(u64::MAX);
+        if fields <= MOVES {
+            return Err(minicbor::decode::Error::missing_value(3));
+        }
+        for _ in 0..MOVES {
+            d.skip()?;
+        }
+        let transactions = d.decode_with(context)?;
+        Ok(EntryMoves { transactions })
+    }
 }
 
 /// What a movement was for.

@@ -32,6 +32,11 @@ impl Envelope {
             approval: None,
         }
     }
+
+    /// Whether it came from nowhere outside.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.address.is_empty() && self.request.0 == RawId::ZERO
+    }
 }
 
 /// Keyed hashes of an idempotency key (with its endpoint) and of the request sent under it.

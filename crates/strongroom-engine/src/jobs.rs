@@ -24,6 +24,8 @@ pub struct DueJob {
     pub scope: Scope,
     pub id: RawId,
     pub work: DueWork,
+    /// Since when.
+    pub due: Timestamp,
 }
 
 /// What a job is for.
@@ -105,6 +107,7 @@ impl Engine {
                 scope: self.shared().scope(row.scope)?,
                 id: RawId(row.id),
                 work: DueWork::of(row.kind)?,
+                due: Timestamp(row.due),
             })
         });
         Ok(due.collect())
@@ -119,6 +122,11 @@ impl Engine {
             .with_view(installation(), |view| Ok(view.reader.next_job()?))
             .await?;
         Ok(next.map(Timestamp))
+    }
+
+    /// Whether what is due gives way to clients: it does unless it has waited long already.
+    pub fn give_way_to_clients(&self, gives_way: bool) {
+        self.shared().queue.hold_back(gives_way);
     }
 
     /// Waits until a commit has scheduled work.

@@ -210,22 +210,32 @@ impl Opener {
         scope: &Scope,
         row: &EntryRow,
     ) -> Result<Vec<Transaction>, OpenFault> {
-        let name = || format!("the facts of entry {}", row.seq);
-        let heads = decode_parts(&row.head).map_err(|_| OpenFault::Malformed(name()))?;
+        let name = FactsOf(row.seq);
+        let malformed = || OpenFault::Malformed(name.to_string());
+        let heads = decode_parts(&row.head).map_err(|_| malformed())?;
         let columns = entry_columns(row.action, row.first_event, row.event_count, &row.spent);
         let mut rest = row.parts.as_slice();
         for head in &heads {
-            let (blob, after) = read_framed(rest).ok_or_else(|| OpenFault::Malformed(name()))?;
+            let (blob, after) = read_framed(rest).ok_or_else(malformed)?;
             rest = after;
             if head.tag == tag::FACTS {
                 let seat = Seat::entry(scope, row.seq, head.tag, columns);
-                let salted = self.blob(blob, &seat, &name(), &mut |_| None)?;
+                let salted = self.blob(blob, &seat, &name, &mut |_| None)?;
                 let plain = salted.get(32..).unwrap_or(&[]);
-                let moves: EntryMoves = decode(plain).map_err(|_| OpenFault::Malformed(name()))?;
+                let moves: EntryMoves = decode(plain).map_err(|_| malformed())?;
                 return Ok(moves.transactions);
             }
         }
-        Err(OpenFault::Malformed(name()))
+        Err(malformed())
+    }
+}
+
+/// How faults name what did not open; written only then.
+struct FactsOf(u64);
+
+impl fmt::Display for FactsOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the facts of entry {}", self.0)
     }
 }
 

@@ -3,8 +3,13 @@
 //! The last eighth of its places is for those who wait with little: whoever holds more than an even share of the queue gets
 //! none of them, so that one organization that floods it is told so before the others are. What is taken for a batch is taken
 //! evenly as well, each organization's commands in their order.
+//!
+//! Clients come first: while any of them wait, what the server wants of itself – the next step of a payment, the outcome of a
+//! delivery – has a share of each batch, and the rest of it waits. The share keeps it going, and once what is due has waited
+//! too long nothing of it gives way any more ([`Queue::hold_back`]): a burst is taken first, a flood is not.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use strongroom_domain::action::Action;
@@ -124,6 +129,43 @@ impl Item {
             _ => None,
         }
     }
+
+    /// Whether somebody outside of the server waits for it.
+    fn is_clients(&self) -> bool {
+        match self {
+            Item::Command(Pending {
+                actor, envelope, ..
+            }) => actor.credential.is_some() || !envelope.is_internal(),
+            _ => false,
+        }
+    }
+}
+
+/// So many of the clients' commands let one of the server's own into their batch.
+const CLIENTS_TO_ONE: usize = 4;
+
+/// What comes now and what waits for another batch. The server's own things keep their order: none overtakes another.
+fn clients_first(items: Vec<Item>, most: usize) -> (Vec<Item>, Vec<Item>) {
+    let clients = items.iter().filter(|item| item.is_clients()).count();
+    if clients == 0 {
+        return (items, Vec::new());
+    }
+    let mut share = clients.min(most).div_ceil(CLIENTS_TO_ONE);
+    let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
+    for item in items {
+        if item.is_clients() {
+            now.push(item);
+            continue;
+        }
+        let is_command = matches!(item, Item::Command(_));
+        let has_place = later.is_empty() && (share > 0 || !is_command);
+        share -= usize::from(has_place && is_command);
+        match has_place {
+            true => now.push(item),
+            false => later.push(item),
+        }
+    }
+    (now, later)
 }
 
 /// One place of so many is kept for those who hold little.
@@ -177,6 +219,8 @@ pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
     limit: usize,
+    /// Whether clients come first.
+    holds_back: AtomicBool,
 }
 
 impl Queue {
@@ -185,7 +229,13 @@ impl Queue {
             waiting: Mutex::default(),
             arrived: Condvar::new(),
             limit,
+            holds_back: AtomicBool::new(true),
         }
+    }
+
+    /// Whether the server's own commands give way to those of clients from now on.
+    pub fn hold_back(&self, gives_way: bool) {
+        self.holds_back.store(gives_way, Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -248,7 +298,7 @@ impl Queue {
         }
     }
 
-    /// Waits for items and takes up to `most` of them, oldest first.
+    /// Waits for items and takes up to `most` of them: clients first, each organization's oldest first.
     pub fn take(&self, most: usize) -> Vec<Item> {
         let mut waiting = self.lock();
         while waiting.items.is_empty() {
@@ -257,12 +307,18 @@ impl Queue {
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if waiting.items.len() <= most {
-            waiting.held.clear();
-            return std::mem::take(&mut waiting.items);
-        }
         let items = std::mem::take(&mut waiting.items);
-        let (taken, rest) = shared_out(items, most, waiting.held.len());
+        let (items, later) = match self.holds_back.load(Ordering::Relaxed) {
+            true => clients_first(items, most),
+            false => (items, Vec::new()),
+        };
+        if items.len() <= most {
+            waiting.held.clear();
+            waiting.items = later;
+            return items;
+        }
+        let (taken, mut rest) = shared_out(items, most, waiting.held.len());
+        rest.extend(later);
         waiting.items = rest;
         for organization in taken.iter().filter_map(Item::organization) {
             if let Some(held) = waiting.held.get_mut(&organization) {
@@ -294,5 +350,109 @@ impl Queue {
 
     pub fn len(&self) -> usize {
         self.lock().items.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_domain::housekeeping::Note;
+    use strongroom_types::id::{Kind, RawId};
+    use strongroom_types::mode::Mode;
+
+    use super::*;
+
+    const CLIENT: &str = "192.0.2.7";
+
+    /// A command that came from an address, or the server's own.
+    fn command(address: &str) -> Item {
+        let note = Note {
+            action: Action::ServerStarted,
+            details: Vec::new(),
+        };
+        let id = AnyId {
+            kind: Kind::ApiKey,
+            raw: RawId([1; 12]),
+        };
+        let is_own = address.is_empty();
+        Item::Command(Pending {
+            command: Box::new(note),
+            scope: Scope {
+                organization: OrganizationId(RawId([7; 12])),
+                mode: Mode::Test,
+                number: 1,
+            },
+            actor: ActorLine {
+                credential: (!is_own).then_some(id),
+                attended: None,
+                token: None,
+                part: ClearPart::new(0, [0; 32], |_| {}),
+            },
+            envelope: Envelope {
+                address: address.to_owned(),
+                ..Envelope::internal()
+            },
+            answer: oneshot::channel().0,
+        })
+    }
+
+    fn queue(items: impl IntoIterator<Item = Item>) -> Queue {
+        let queue = Queue::new(10_000);
+        queue.lock().items.extend(items);
+        queue
+    }
+
+    fn many(count: usize, address: &str) -> impl Iterator<Item = Item> {
+        std::iter::repeat_with(move || command(address)).take(count)
+    }
+
+    fn clients(items: &[Item]) -> usize {
+        items.iter().filter(|item| item.is_clients()).count()
+    }
+
+    #[test]
+    fn clients_come_first_and_the_server_has_its_share() {
+        for (own, waiting, gives_way, taken) in [
+            (100, 8, true, (8, 2)),
+            (100, 200, true, (200, 50)),
+            (10, 200, true, (200, 10)),
+            (100, 1, true, (1, 1)),
+            (100, 0, true, (0, 100)),
+            (0, 5, true, (5, 0)),
+            (100, 8, false, (8, 100)),
+        ] {
+            let queue = queue(many(own, "").chain(many(waiting, CLIENT)));
+            queue.hold_back(gives_way);
+            let first = queue.take(1_000);
+            let found = (clients(&first), first.len() - clients(&first));
+            assert_eq!(found, taken, "{own} and {waiting}");
+            assert_eq!(queue.len(), own - taken.1, "what waits is not lost");
+        }
+    }
+
+    #[test]
+    fn a_batch_never_holds_more_than_it_may() {
+        let queue = queue(many(300, "").chain(many(300, CLIENT)));
+        let (mut own, mut from_clients) = (0, 0);
+        while own + from_clients < 600 {
+            let taken = queue.take(100);
+            assert!(taken.len() <= 100);
+            from_clients += clients(&taken);
+            own += taken.len() - clients(&taken);
+        }
+        assert_eq!((own, from_clients), (300, 300));
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn the_server_s_own_things_keep_their_order() {
+        let stop = std::iter::once(Item::Stop);
+        let queue = queue(many(20, "").chain(stop).chain(many(4, CLIENT)));
+        let first = queue.take(1_000);
+        assert_eq!(first.len(), 5, "4 of clients and one of its own");
+        let is_stop = |item: &Item| matches!(item, Item::Stop);
+        assert!(!first.iter().any(is_stop));
+        let then = queue.take(1_000);
+        assert_eq!(then.len(), 20);
+        assert!(then.last().is_some_and(is_stop), "behind what it was behind");
     }
 }

@@ -1,8 +1,8 @@
 //! Reports while they are made: how far each is, and reading for one in slices between which others read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use strongroom_auth::Caller;
@@ -15,7 +15,7 @@ use strongroom_domain::record::Record;
 use strongroom_domain::reports::{Asked, ReportFailure, Sheet, Stretch};
 use strongroom_domain::shifts::cash_key;
 use strongroom_domain::tills::Digest;
-use strongroom_store::{EntryRow, IdRange, MAX_SEQ};
+use strongroom_store::{EntryRow, IdRange, MAX_SEQ, Reader};
 use strongroom_types::id::{AnyId, Kind, RawId, ReportId, ShiftId, WalletId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -32,7 +32,7 @@ const PAGES: usize = 8;
 /// Records read at once, and pages of one slice.
 const RECORDS: usize = 500;
 const RECORD_PAGES: usize = 4;
-/// Threads that open entries beside the one that reads them.
+/// Threads that read and open entries, one page after another.
 const THREADS: usize = 2;
 
 /// What is known of reports in memory alone.
@@ -264,49 +264,40 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Reads entries and opens them, the next page while the one before is opened. Says how far it came.
+    /// Reads entries and opens them, a page on each thread. Says how far it came.
     fn log_slice(&mut self, sheet: &mut Sheet, next: u64, last: u64) -> Result<u64, ReadFault> {
-        let (log, scope, opener) = (self.scope.number, self.scope, self.opener.clone());
-        if next > last {
-            return Ok(last);
-        }
-        let mut rows = self.reader.entries(log, next, last, false, PAGE)?;
-        for page in 1..=PAGES {
-            let Some(reached) = rows.last().map(|row| row.seq) else {
-                return Ok(last);
-            };
-            let more = reached < last && page < PAGES;
-            let (moved, following) = thread::scope(|threads| {
-                let share = rows.len().div_ceil(THREADS).max(1);
-                let opener = &opener;
-                let running: Vec<_> = rows
-                    .chunks(share)
-                    .map(|rows| threads.spawn(move || opened(opener, &scope, rows)))
-                    .collect();
-                let following = match more {
-                    true => self.reader.entries(log, reached + 1, last, false, PAGE),
-                    false => Ok(Vec::new()),
-                };
-                let moved: Vec<_> = running
-                    .into_iter()
-                    .map(|thread| match thread.join() {
-                        Ok(moved) => moved,
-                        Err(panic) => std::panic::resume_unwind(panic),
-                    })
-                    .collect();
-                (moved, following)
-            });
-            for share in moved {
-                for (sequence, time, transactions) in share? {
-                    sheet.entry(sequence, time, &transactions);
-                }
+        let (scope, opener) = (self.scope, &self.opener);
+        let pages = Mutex::new(Pages {
+            reader: &mut *self.reader,
+            log: scope.number,
+            next,
+            last,
+            taken: 0,
+        });
+        let folded = Mutex::new(Folded {
+            sheet,
+            next: 0,
+            early: BTreeMap::new(),
+        });
+        let turn = || -> Result<(), ReadFault> {
+            while let Some((page, rows)) = locked(&pages).take()? {
+                let moved = opened(opener, &scope, &rows)?;
+                locked(&folded).take(page, moved);
             }
-            if !more {
-                return Ok(reached);
-            }
-            rows = following?;
-        }
-        Ok(rows.first().map_or(last, |row| row.seq.saturating_sub(1)))
+            Ok(())
+        };
+        thread::scope(|threads| {
+            let running: Vec<_> = (0..THREADS).map(|_| threads.spawn(turn)).collect();
+            running
+                .into_iter()
+                .map(|thread| match thread.join() {
+                    Ok(ended) => ended,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
+                .collect::<Result<(), ReadFault>>()
+        })?;
+        let reached = locked(&pages).next.saturating_sub(1);
+        Ok(reached)
     }
 
     fn read_records(
@@ -391,6 +382,57 @@ impl View<'_> {
         };
         Ok(())
     }
+}
+
+/// A slice's entries, page by page, for whichever thread is free.
+struct Pages<'a> {
+    reader: &'a mut dyn Reader,
+    log: u32,
+    next: u64,
+    last: u64,
+    taken: usize,
+}
+
+impl Pages<'_> {
+    /// The next page and its place; `None` at the end of the slice.
+    fn take(&mut self) -> Result<Option<(usize, Vec<EntryRow>)>, ReadFault> {
+        if self.next > self.last || self.taken >= PAGES {
+            return Ok(None);
+        }
+        let rows = self
+            .reader
+            .entries(self.log, self.next, self.last, false, PAGE)?;
+        let Some(end) = rows.last().map(|row| row.seq) else {
+            self.next = self.last.saturating_add(1);
+            return Ok(None);
+        };
+        self.next = end.saturating_add(1);
+        self.taken += 1;
+        Ok(Some((self.taken - 1, rows)))
+    }
+}
+
+/// A sheet that takes pages in their order, in whichever they are opened.
+struct Folded<'a> {
+    sheet: &'a mut Sheet,
+    next: usize,
+    early: BTreeMap<usize, Vec<Moved>>,
+}
+
+impl Folded<'_> {
+    fn take(&mut self, page: usize, moved: Vec<Moved>) {
+        self.early.insert(page, moved);
+        while let Some(moved) = self.early.remove(&self.next) {
+            for (sequence, time, transactions) in moved {
+                self.sheet.entry(sequence, time, &transactions);
+            }
+            self.next += 1;
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 type Moved = (u64, Timestamp, Vec<Transaction>);

@@ -267,7 +267,13 @@ impl TestServer {
             Some((raw, Kind::Report)) => (raw, DueWork::Report),
             _ => panic!("`{id}` is nothing that a worker looks after"),
         };
-        let job = DueJob { scope, id, work };
+        let due = self.engine.now();
+        let job = DueJob {
+            scope,
+            id,
+            work,
+            due,
+        };
         let step = strongroom_worker::attend(&self.engine, &self.acquirer, RAIL_STEP, job);
         self.wait(step).map(drop)
     }

@@ -4,6 +4,7 @@
 //! against the maintenance agency's own list where that file is at hand.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::{Serialize, Serializer};
@@ -15,12 +16,8 @@ pub struct Currency(iso_currency::Currency);
 impl Currency {
     /// Parses a three-letter code in either case.
     pub fn parse(text: &str) -> Option<Currency> {
-        if text.len() != 3 {
-            return None;
-        }
-        let code = text.to_ascii_uppercase();
-        let currency = iso_currency::Currency::from_code(&code)?;
-        currency.exponent().map(|_| Currency(currency))
+        let place = place(text)?;
+        BY_PLACE.get(place).copied().flatten()
     }
 
     pub fn code(self) -> &'static str {
@@ -36,6 +33,31 @@ impl Currency {
     pub fn exponent(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
+}
+
+/// Currencies by the places of their codes: a code is read for each amount in the log, and the crate's own look-up compares it with
+/// one after another.
+static BY_PLACE: LazyLock<Vec<Option<Currency>>> = LazyLock::new(|| {
+    let letters = || (b'A'..=b'Z').map(char::from);
+    let pairs = letters().flat_map(|first| letters().map(move |second| [first, second]));
+    let codes = pairs.flat_map(|[first, second]| letters().map(move |third| [first, second, third]));
+    codes
+        .map(|code| iso_currency::Currency::from_code(&String::from_iter(code)))
+        .map(|known| known.filter(|currency| currency.exponent().is_some()))
+        .map(|known| known.map(Currency))
+        .collect()
+});
+
+const LETTERS: usize = 26;
+
+/// Where three letters stand among all, whatever their case.
+fn place(code: &str) -> Option<usize> {
+    let letters: &[u8; 3] = code.as_bytes().try_into().ok()?;
+    letters.iter().try_fold(0, |place, letter| {
+        let letter = letter.to_ascii_uppercase();
+        let number = letter.is_ascii_uppercase().then(|| letter - b'A')?;
+        Some(place * LETTERS + usize::from(number))
+    })
 }
 
 impl fmt::Display for Currency {

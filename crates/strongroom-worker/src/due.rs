@@ -38,6 +38,8 @@ const SOON: Duration = Duration::from_millis(100);
 const ELSEWHERE: Duration = Duration::from_secs(1);
 /// How long one rests that the acquirer did not confirm: it is told again.
 const UNHEARD: Duration = Duration::from_secs(1);
+/// How long what is due gives way to clients, in milliseconds: a burst is taken first, and done with after it.
+const GIVES_WAY: i64 = 10_000;
 /// How long what is under way has to end when the server stops. What does not is asked about later.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -115,12 +117,18 @@ impl Desk {
         let take = MOST.min(TAKE + hiding);
         let jobs = self.engine.due_jobs(take).await?;
         let (found, mut begun) = (jobs.len(), 0);
+        let in_time = self.engine.now().plus(-GIVES_WAY);
+        let mut is_late = false;
         self.reports = 0;
         for job in jobs {
             let is_report = job.work == DueWork::Report;
             let has_begun = self.begin(job);
             begun += usize::from(has_begun);
+            is_late |= has_begun && job.due < in_time;
             self.reports += usize::from(is_report && !has_begun);
+        }
+        if begun > 0 || found == 0 {
+            self.engine.give_way_to_clients(!is_late);
         }
         if hiding > MANY {
             let least = now.elapsed().saturating_mul(TIMES);
