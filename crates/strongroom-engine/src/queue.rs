@@ -4,9 +4,10 @@
 //! none of them, so that one organization that floods it is told so before the others are. What is taken for a batch is taken
 //! evenly as well, each organization's commands in their order.
 //!
-//! Clients come first: while any of them wait, what the server wants of itself – the next step of a payment, the outcome of a
-//! delivery – has a share of each batch, and the rest of it waits. The share keeps it going, and once what is due has waited
-//! too long nothing of it gives way any more ([`Queue::hold_back`]): a burst is taken first, a flood is not.
+//! Clients come first: while they come, what the server wants of itself – the next step of a payment, the outcome of a
+//! delivery – has a share of each batch, and the rest of it waits. A batch between two of clients is a small one: those who were
+//! just answered ask again while it is under way. The share keeps the server's own work going, and once what is due has waited too
+//! long nothing of it gives way any more ([`Queue::hold_back`]): a burst is taken first, a flood is not.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,14 +144,16 @@ impl Item {
 
 /// So many of the clients' commands let one of the server's own into their batch.
 const CLIENTS_TO_ONE: usize = 4;
+/// The most of those in a batch without clients, unless so many came before it that nobody is to be expected.
+const OWN_BETWEEN: usize = 8;
+const CALM_AFTER: usize = 8;
 
 /// What comes now and what waits for another batch. The server's own things keep their order: none overtakes another.
-fn clients_first(items: Vec<Item>, most: usize) -> (Vec<Item>, Vec<Item>) {
-    let clients = items.iter().filter(|item| item.is_clients()).count();
-    if clients == 0 {
-        return (items, Vec::new());
-    }
-    let mut share = clients.min(most).div_ceil(CLIENTS_TO_ONE);
+fn clients_first(items: Vec<Item>, clients: usize, most: usize) -> (Vec<Item>, Vec<Item>) {
+    let mut share = match clients {
+        0 => OWN_BETWEEN,
+        _ => clients.min(most).div_ceil(CLIENTS_TO_ONE),
+    };
     let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
     for item in items {
         if item.is_clients() {
@@ -210,6 +213,8 @@ struct Waiting {
     held: HashMap<OrganizationId, usize>,
     /// Idempotency keys between `push` and the answer, with their scope.
     in_flight: HashSet<(u32, [u8; 16])>,
+    /// Batches in which clients are still to be expected.
+    busy: usize,
     /// What everybody is told from then on.
     closed: Option<Failure>,
 }
@@ -308,8 +313,14 @@ impl Queue {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         let items = std::mem::take(&mut waiting.items);
-        let (items, later) = match self.holds_back.load(Ordering::Relaxed) {
-            true => clients_first(items, most),
+        let clients = items.iter().filter(|item| item.is_clients()).count();
+        waiting.busy = match clients {
+            0 => waiting.busy.saturating_sub(1),
+            _ => CALM_AFTER,
+        };
+        let gives_way = waiting.busy > 0 && self.holds_back.load(Ordering::Relaxed);
+        let (items, later) = match gives_way {
+            true => clients_first(items, clients, most),
             false => (items, Vec::new()),
         };
         if items.len() <= most {
@@ -430,6 +441,16 @@ mod tests {
     }
 
     #[test]
+    fn between_two_batches_of_clients_is_a_small_one() {
+        let queue = queue(many(100, "").chain(many(1, CLIENT)));
+        assert_eq!(queue.take(1_000).len(), 2);
+        for _ in 1..CALM_AFTER {
+            assert_eq!(queue.take(1_000).len(), OWN_BETWEEN);
+        }
+        assert_eq!(queue.take(1_000).len(), 99 - 7 * OWN_BETWEEN, "calm again");
+    }
+
+    #[test]
     fn a_batch_never_holds_more_than_it_may() {
         let queue = queue(many(300, "").chain(many(300, CLIENT)));
         let (mut own, mut from_clients) = (0, 0);
@@ -451,8 +472,10 @@ mod tests {
         assert_eq!(first.len(), 5, "4 of clients and one of its own");
         let is_stop = |item: &Item| matches!(item, Item::Stop);
         assert!(!first.iter().any(is_stop));
+        let between: Vec<Item> = (0..2).flat_map(|_| queue.take(1_000)).collect();
+        assert!(!between.iter().any(is_stop));
         let then = queue.take(1_000);
-        assert_eq!(then.len(), 20);
+        assert_eq!(then.len(), 4);
         assert!(then.last().is_some_and(is_stop), "behind what it was behind");
     }
 }
