@@ -476,6 +476,9 @@ mod tests {
         assert!(!between.iter().any(is_stop));
         let then = queue.take(1_000);
         assert_eq!(then.len(), 4);
-        assert!(then.last().is_some_and(is_stop), "behind what it was behind");
+        assert!(
+            then.last().is_some_and(is_stop),
+            "behind what it was behind"
+        );
     }
 }

@@ -1,9 +1,8 @@
 //! Reports while they are made: how far each is, and reading for one in slices between which others read.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Operate;
@@ -12,10 +11,10 @@ use strongroom_domain::action::Action;
 use strongroom_domain::alerts::Rule;
 use strongroom_domain::entry::Transaction;
 use strongroom_domain::record::Record;
-use strongroom_domain::reports::{Asked, ReportFailure, Sheet, Stretch};
+use strongroom_domain::reports::{Asked, MOST_LINES, ReportFailure, Sheet, Stretch};
 use strongroom_domain::shifts::cash_key;
 use strongroom_domain::tills::Digest;
-use strongroom_store::{EntryRow, IdRange, MAX_SEQ, Reader};
+use strongroom_store::{EntryRow, IdRange, MAX_SEQ};
 use strongroom_types::id::{AnyId, Kind, RawId, ReportId, ShiftId, WalletId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -32,8 +31,6 @@ const PAGES: usize = 8;
 /// Records read at once, and pages of one slice.
 const RECORDS: usize = 500;
 const RECORD_PAGES: usize = 4;
-/// Threads that read and open entries, one page after another.
-const THREADS: usize = 2;
 
 /// What is known of reports in memory alone.
 #[derive(Default)]
@@ -67,13 +64,7 @@ pub struct ReportScan {
 #[derive(Clone, Copy)]
 enum Stage {
     Begin,
-    /// Entries from the first to the last; the tail is what was written since.
-    Log {
-        first: u64,
-        next: u64,
-        last: u64,
-        is_tail: bool,
-    },
+    Log(Run),
     /// Records of a kind, by its place, behind an id.
     Records {
         kind: usize,
@@ -82,6 +73,15 @@ enum Stage {
         read: u64,
     },
     Done,
+}
+
+/// Entries from the first to the last; the tail is what was written since.
+#[derive(Clone, Copy)]
+struct Run {
+    first: u64,
+    next: u64,
+    last: u64,
+    is_tail: bool,
 }
 
 impl ReportScan {
@@ -116,6 +116,35 @@ impl ReportScan {
         }
     }
 
+    /// What follows once a run is read up to an entry.
+    fn read(&mut self, run: Run, reached: u64, is_unkept: bool) {
+        if is_unkept {
+            return self.fail(ReportFailure::NotKept);
+        }
+        if self.sheet.lines() > MOST_LINES {
+            return self.fail(ReportFailure::TooLarge);
+        }
+        let Run { first, last, .. } = run;
+        let whole = last.saturating_sub(first).max(1);
+        let share = reached.saturating_sub(first).saturating_mul(90) / whole;
+        self.percent = self.percent.max(u8::try_from(share).unwrap_or(90).min(90));
+        self.stage = match (
+            reached >= last,
+            run.is_tail || self.stretch.records.is_empty(),
+        ) {
+            (false, _) => Stage::Log(Run {
+                next: reached.saturating_add(1),
+                ..run
+            }),
+            (true, true) => Stage::Done,
+            (true, false) => Stage::Records {
+                kind: 0,
+                after: None,
+                read: last,
+            },
+        };
+    }
+
     fn fail(&mut self, failure: ReportFailure) {
         self.failure = Some(failure);
         self.stage = Stage::Done;
@@ -142,11 +171,37 @@ impl Engine {
         caller: &Caller<Operate>,
         mut scan: ReportScan,
     ) -> Result<ReportScan, Failure> {
+        if let Stage::Log(run) = scan.stage {
+            return self.advance_log(caller, scan, run).await;
+        }
         let read = self.read(caller, move |view| {
             view.advance(&mut scan)?;
             Ok(scan)
         });
         read.await
+    }
+
+    /// Reads a slice of the log by two readers at once, each a page and then another.
+    async fn advance_log(
+        &self,
+        caller: &Caller<Operate>,
+        mut scan: ReportScan,
+        run: Run,
+    ) -> Result<ReportScan, Failure> {
+        let slice = Arc::new(Slice::new(scan.sheet, run));
+        let turn = || {
+            let slice = Arc::clone(&slice);
+            self.read(caller, move |view| view.read_pages(&slice))
+        };
+        let (one, other) = tokio::join!(turn(), turn());
+        one?;
+        other?;
+        scan.sheet = locked(&slice.folded)
+            .sheet
+            .take()
+            .ok_or(Failure::Internal)?;
+        scan.read(run, slice.end(), slice.unkept.load(Ordering::Relaxed));
+        Ok(scan)
     }
 
     /// What a report's content is known again by.
@@ -175,14 +230,8 @@ impl View<'_> {
     fn advance(&mut self, scan: &mut ReportScan) -> Result<(), ReadFault> {
         match scan.stage {
             Stage::Begin => self.begin(scan),
-            Stage::Log {
-                first,
-                next,
-                last,
-                is_tail,
-            } => self.read_log(scan, (first, next, last), is_tail),
             Stage::Records { kind, after, read } => self.read_records(scan, kind, after, read),
-            Stage::Done => Ok(()),
+            Stage::Log(_) | Stage::Done => Ok(()),
         }
     }
 
@@ -202,12 +251,12 @@ impl View<'_> {
                     Some(to) => self.last_before(to)?,
                     None => self.newest()?,
                 };
-                Stage::Log {
+                Stage::Log(Run {
                     first,
                     next: first,
                     last,
                     is_tail: false,
-                }
+                })
             }
         };
         Ok(())
@@ -226,78 +275,21 @@ impl View<'_> {
         Ok(newest.first().map_or(0, |row| row.seq))
     }
 
-    fn read_log(
-        &mut self,
-        scan: &mut ReportScan,
-        (first, next, last): (u64, u64, u64),
-        is_tail: bool,
-    ) -> Result<(), ReadFault> {
-        let reached = match self.log_slice(&mut scan.sheet, next, last) {
-            Ok(reached) => reached,
-            Err(ReadFault::Open(OpenFault::NoKey(_))) => {
-                scan.fail(ReportFailure::NotKept);
-                return Ok(());
+    /// Reads pages of a slice and opens them, until none is left.
+    fn read_pages(&mut self, slice: &Slice) -> Result<(), ReadFault> {
+        let (scope, opener) = (self.scope, self.opener.clone());
+        while let Some((page, from, to)) = slice.next_page() {
+            let rows = self.reader.entries(scope.number, from, to, false, PAGE)?;
+            match opened(&opener, &scope, &rows) {
+                Ok(moved) => locked(&slice.folded).take(page, moved),
+                Err(ReadFault::Open(OpenFault::NoKey(_))) => {
+                    slice.unkept.store(true, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
             }
-            Err(fault) => return Err(fault),
-        };
-        if scan.sheet.lines() > strongroom_domain::reports::MOST_LINES {
-            scan.fail(ReportFailure::TooLarge);
-            return Ok(());
         }
-        let whole = last.saturating_sub(first).max(1);
-        let share = reached.saturating_sub(first).saturating_mul(90) / whole;
-        scan.percent = scan.percent.max(u8::try_from(share).unwrap_or(90).min(90));
-        scan.stage = match (reached >= last, is_tail || scan.stretch.records.is_empty()) {
-            (false, _) => Stage::Log {
-                first,
-                next: reached.saturating_add(1),
-                last,
-                is_tail,
-            },
-            (true, true) => Stage::Done,
-            (true, false) => Stage::Records {
-                kind: 0,
-                after: None,
-                read: last,
-            },
-        };
         Ok(())
-    }
-
-    /// Reads entries and opens them, a page on each thread. Says how far it came.
-    fn log_slice(&mut self, sheet: &mut Sheet, next: u64, last: u64) -> Result<u64, ReadFault> {
-        let (scope, opener) = (self.scope, &self.opener);
-        let pages = Mutex::new(Pages {
-            reader: &mut *self.reader,
-            log: scope.number,
-            next,
-            last,
-            taken: 0,
-        });
-        let folded = Mutex::new(Folded {
-            sheet,
-            next: 0,
-            early: BTreeMap::new(),
-        });
-        let turn = || -> Result<(), ReadFault> {
-            while let Some((page, rows)) = locked(&pages).take()? {
-                let moved = opened(opener, &scope, &rows)?;
-                locked(&folded).take(page, moved);
-            }
-            Ok(())
-        };
-        thread::scope(|threads| {
-            let running: Vec<_> = (0..THREADS).map(|_| threads.spawn(turn)).collect();
-            running
-                .into_iter()
-                .map(|thread| match thread.join() {
-                    Ok(ended) => ended,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                })
-                .collect::<Result<(), ReadFault>>()
-        })?;
-        let reached = locked(&pages).next.saturating_sub(1);
-        Ok(reached)
     }
 
     fn read_records(
@@ -373,58 +365,80 @@ impl View<'_> {
         scan.percent = 95;
         scan.stage = match scan.stretch.tail {
             false => Stage::Done,
-            true => Stage::Log {
+            true => Stage::Log(Run {
                 first: read.saturating_add(1),
                 next: read.saturating_add(1),
                 last: self.newest()?,
                 is_tail: true,
-            },
+            }),
         };
         Ok(())
     }
 }
 
-/// A slice's entries, page by page, for whichever thread is free.
-struct Pages<'a> {
-    reader: &'a mut dyn Reader,
-    log: u32,
-    next: u64,
+/// Some pages of the log, for whoever is free to read the next, and the sheet that takes them in.
+struct Slice {
+    first: u64,
     last: u64,
-    taken: usize,
+    pages: usize,
+    taken: AtomicUsize,
+    folded: Mutex<Folded>,
+    /// Whether a key was gone.
+    unkept: AtomicBool,
 }
 
-impl Pages<'_> {
-    /// The next page and its place; `None` at the end of the slice.
-    fn take(&mut self) -> Result<Option<(usize, Vec<EntryRow>)>, ReadFault> {
-        if self.next > self.last || self.taken >= PAGES {
-            return Ok(None);
+impl Slice {
+    fn new(sheet: Sheet, run: Run) -> Slice {
+        let page = u64::try_from(PAGE).unwrap_or(u64::MAX);
+        let (first, last) = (run.next, run.last);
+        let entries = last.saturating_add(1).saturating_sub(first);
+        let pages = usize::try_from(entries.div_ceil(page)).unwrap_or(PAGES);
+        Slice {
+            first,
+            last,
+            pages: pages.min(PAGES),
+            taken: AtomicUsize::new(0),
+            folded: Mutex::new(Folded {
+                sheet: Some(sheet),
+                next: 0,
+                early: BTreeMap::new(),
+            }),
+            unkept: AtomicBool::new(false),
         }
-        let rows = self
-            .reader
-            .entries(self.log, self.next, self.last, false, PAGE)?;
-        let Some(end) = rows.last().map(|row| row.seq) else {
-            self.next = self.last.saturating_add(1);
-            return Ok(None);
-        };
-        self.next = end.saturating_add(1);
-        self.taken += 1;
-        Ok(Some((self.taken - 1, rows)))
+    }
+
+    /// A page that nobody has read yet, with its first entry and its last.
+    fn next_page(&self) -> Option<(usize, u64, u64)> {
+        let page = self.taken.fetch_add(1, Ordering::Relaxed);
+        (page < self.pages).then(|| (page, self.start(page), self.start(page + 1) - 1))
+    }
+
+    fn start(&self, page: usize) -> u64 {
+        let entries = u64::try_from(page.saturating_mul(PAGE)).unwrap_or(u64::MAX);
+        let end = self.last.saturating_add(1);
+        self.first.saturating_add(entries).min(end)
+    }
+
+    /// The last entry of its last page.
+    fn end(&self) -> u64 {
+        self.start(self.pages).saturating_sub(1)
     }
 }
 
 /// A sheet that takes pages in their order, in whichever they are opened.
-struct Folded<'a> {
-    sheet: &'a mut Sheet,
+struct Folded {
+    sheet: Option<Sheet>,
     next: usize,
     early: BTreeMap<usize, Vec<Moved>>,
 }
 
-impl Folded<'_> {
+impl Folded {
     fn take(&mut self, page: usize, moved: Vec<Moved>) {
         self.early.insert(page, moved);
+        let Some(sheet) = &mut self.sheet else { return };
         while let Some(moved) = self.early.remove(&self.next) {
             for (sequence, time, transactions) in moved {
-                self.sheet.entry(sequence, time, &transactions);
+                sheet.entry(sequence, time, &transactions);
             }
             self.next += 1;
         }

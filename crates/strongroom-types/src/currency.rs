@@ -40,7 +40,8 @@ impl Currency {
 static BY_PLACE: LazyLock<Vec<Option<Currency>>> = LazyLock::new(|| {
     let letters = || (b'A'..=b'Z').map(char::from);
     let pairs = letters().flat_map(|first| letters().map(move |second| [first, second]));
-    let codes = pairs.flat_map(|[first, second]| letters().map(move |third| [first, second, third]));
+    let codes =
+        pairs.flat_map(|[first, second]| letters().map(move |third| [first, second, third]));
     codes
         .map(|code| iso_currency::Currency::from_code(&String::from_iter(code)))
         .map(|known| known.filter(|currency| currency.exponent().is_some()))
