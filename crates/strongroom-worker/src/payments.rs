@@ -13,7 +13,8 @@ use strongroom_domain::payments::{
     PaymentStep, SendAuthorization, UNREACHED_FOR, Waits,
 };
 use strongroom_domain::refunds::{AnswerRefund, SendRefund};
-use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure};
+use strongroom_domain::tokens::{Token, TokenUse};
+use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure, ReadFault};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
 
@@ -69,19 +70,27 @@ pub(crate) async fn attend(
 ) -> Result<Attended, Failure> {
     let desk = desk(engine, till, pause, job);
     let id = PaymentId(job.id);
-    let payment = engine.read(&desk.caller, move |view| view.payment(id));
-    let payment = match payment.await {
-        Ok(payment) => payment,
+    let found = engine.read(&desk.caller, move |view| {
+        let payment = view.payment(id)?;
+        let token = match view.token(payment.token) {
+            Err(ReadFault::NotFound) => None,
+            token => Some(token?),
+        };
+        Ok((payment, token))
+    });
+    let (payment, token) = match found.await {
+        Ok(found) => found,
         Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),
     };
-    if payment.step() == PaymentStep::Authorize && !desk.reaches(&payment).await? {
+    let token = token.as_ref();
+    if payment.step() == PaymentStep::Authorize && !desk.reaches(token).await {
         return Ok(Attended::Waits);
     }
     if desk.turns_outside(&payment) && !desk.till.is_connected(desk.order(&payment)).await {
-        return desk.away(&payment).await;
+        return desk.away(&payment, token).await;
     }
-    match desk.step(&payment).await {
+    match desk.step(&payment, token).await {
         // A job that nothing asks for goes. Else somebody moved the payment on between the look and the commit: the next
         // look sees that.
         Err(Failure::Rejected { .. }) if payment.waits() == Waits::Never => {
@@ -92,21 +101,12 @@ pub(crate) async fn attend(
 }
 
 impl Desk<'_> {
-    /// Asked before anything is put on record as sent.
-    async fn reaches(&self, payment: &PaymentBody) -> Result<bool, Failure> {
-        let id = payment.token;
-        match self
-            .engine
-            .read(&self.caller, move |view| view.token(id))
-            .await
-        {
-            Ok(token) => {
-                let scope = self.caller.tenant().scope().number;
-                Ok(self.till.reaches(scope, &token).await)
-            }
-            // Deleted in the meantime, which is an answer.
-            Err(Failure::NotFound) => Ok(true),
-            Err(failure) => Err(failure),
+    /// Asked before anything is put on record as sent. A token that was deleted in the meantime is an answer.
+    async fn reaches(&self, token: Option<&Token>) -> bool {
+        let scope = self.caller.tenant().scope().number;
+        match token {
+            Some(token) => self.till.reaches(scope, token).await,
+            None => true,
         }
     }
 
@@ -134,7 +134,11 @@ impl Desk<'_> {
     }
 
     /// Its acquirer cannot be asked. It waits without an entry for each look; one of which nothing was sent fails in the end.
-    async fn away(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
+    async fn away(
+        &self,
+        payment: &PaymentBody,
+        token: Option<&Token>,
+    ) -> Result<Attended, Failure> {
         let given_up = payment.created_at.plus(UNREACHED_FOR) <= self.engine.now();
         if payment.step() != PaymentStep::Authorize || !given_up {
             return Ok(Attended::Away);
@@ -143,7 +147,7 @@ impl Desk<'_> {
         self.commit(SendAuthorization { id, pause }).await?;
         let answer = AcquirerAnswer::Declined(PaymentFailure::AcquirerUnreachable);
         self.commit(AnswerPayment { id, answer, pause }).await?;
-        self.forget_unneeded(payment).await?;
+        self.forget_unneeded(payment, token).await?;
         Ok(Attended::Done)
     }
 
@@ -171,7 +175,11 @@ impl Desk<'_> {
         }
     }
 
-    async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
+    async fn step(
+        &self,
+        payment: &PaymentBody,
+        token: Option<&Token>,
+    ) -> Result<Attended, Failure> {
         let (id, pause) = (payment.id, self.pause);
         let answer = match payment.step() {
             PaymentStep::Advance => return self.advance(payment).await,
@@ -187,14 +195,21 @@ impl Desk<'_> {
         };
         let answered = AnswerPayment { id, answer, pause };
         self.commit(answered).await?;
-        self.forget_unneeded(payment).await?;
+        self.forget_unneeded(payment, token).await?;
         Ok(Attended::Done)
     }
 
-    /// The number of a token for one payment, once that is answered.
-    async fn forget_unneeded(&self, payment: &PaymentBody) -> Result<(), Failure> {
+    /// The number of a token for one payment, once that is answered. One for many keeps its own until it is deleted, which
+    /// forgets it.
+    async fn forget_unneeded(
+        &self,
+        payment: &PaymentBody,
+        token: Option<&Token>,
+    ) -> Result<(), Failure> {
         let is_vault = matches!(self.till, Till::Vault(..));
+        let is_for_many = token.is_some_and(|token| token.body.usage == TokenUse::MultiUse);
         if is_vault
+            && !is_for_many
             && self
                 .engine
                 .has_no_number(&self.caller, payment.token)

@@ -270,10 +270,11 @@ fn refund_asked(refund: &CreateRefund) -> Value {
         reference_id,
         metadata,
         sale,
+        minor,
     } = refund;
     let mut asked = json!({
         "payment_id": payment,
-        "amount": amount.map(|amount| amount.minor),
+        "amount": amount.map(|amount| amount.minor).or(*minor),
         "currency": amount.map(|amount| amount.currency).or(*currency),
         "reason": reason,
         "reference_id": reference_id,

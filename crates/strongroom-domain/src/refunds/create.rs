@@ -47,6 +47,9 @@ pub struct CreateRefund {
     /// A transaction of a till, instead of a payment.
     #[n(6)]
     pub sale: Option<RefundOf>,
+    /// Instead of `amount`: minor units of whatever currency the payment is in.
+    #[n(7)]
+    pub minor: Option<i64>,
 }
 
 /// What of a transaction goes back, and who stands at the till.
@@ -216,7 +219,8 @@ impl CreateRefund {
         currency: Currency,
         of: AnyId,
     ) -> Result<Money, Rejection> {
-        let amount = self.amount.unwrap_or(Money::new(left, currency));
+        let minor = self.minor.unwrap_or(left);
+        let amount = self.amount.unwrap_or(Money::new(minor, currency));
         let named = self.currency.unwrap_or(amount.currency);
         if [amount.currency, named] != [currency; 2] {
             let text = format!("`{of}` is in {currency}");

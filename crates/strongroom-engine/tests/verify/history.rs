@@ -428,6 +428,7 @@ impl Author {
             payment: Some(payment),
             sale: None,
             amount: Some(money(minor)),
+            minor: None,
             reason: "returned".into(),
             reference_id: reference(&format!("back-{minor}")),
             metadata: Metadata::default(),

@@ -6,7 +6,7 @@
 
 use strongroom_auth::Dialect;
 use strongroom_types::currency::Currency;
-use strongroom_types::money::{AmountFault, Money};
+use strongroom_types::money::{AmountFault, LIMIT, Money};
 
 use super::fault::FaultKind;
 use super::parse::Value;
@@ -29,6 +29,17 @@ pub fn read(
         _ => Err(AmountFault::NotANumber),
     };
     parsed.map_err(|fault| explain(fault, currency, dialect))
+}
+
+/// An amount that is the same in every currency: whole minor units.
+pub fn in_any_currency(value: &Value<'_>, dialect: Dialect) -> Option<i64> {
+    match (value, dialect) {
+        (Value::Number(text), Dialect::Nextapi) => text
+            .parse::<i64>()
+            .ok()
+            .filter(|minor| (1..=LIMIT).contains(minor)),
+        _ => None,
+    }
 }
 
 fn minor_units(text: &str, currency: Currency) -> Result<Money, (FaultKind, String)> {

@@ -11,7 +11,7 @@ use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId, SaleId, TillId};
 
 use crate::call::{Answer, Call};
-use crate::json::{Fields, NOBODY, Value, read_object};
+use crate::json::{Fields, NOBODY, Value, amount, read_object};
 use crate::pages;
 use crate::problem::Problem;
 use crate::query::{Parameter, Query};
@@ -28,13 +28,22 @@ pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer,
     };
     let payment = text("payment_id").and_then(|text| PaymentId::parse(&text));
     let sale = text("transaction_id").and_then(|text| SaleId::parse(&text));
-    let currency = match (sale, body.get("currency")) {
-        (Some(sale), None | Some(Value::Null)) => Some(sold_in(&caller, &call, sale).await?),
+    let (dialect, hand) = (call.dialect(), hand(&call));
+    let named = body.get("currency").filter(|value| **value != Value::Null);
+    let given = body.get("amount").filter(|value| **value != Value::Null);
+    let minor = given.and_then(|value| amount::in_any_currency(value, dialect));
+    let currency = match (sale, named, given) {
+        (Some(sale), None, _) => Some(sold_in(&caller, &call, sale).await?),
+        // What the payment is in need not be known to read this.
+        (None, None, None) => None,
+        (None, None, Some(_)) if minor.is_some() => None,
         _ => currency_of(&caller, &call, &body, payment).await?,
     };
-    let (dialect, hand) = (call.dialect(), hand(&call));
-    let command = read_object(&body, |fields| new_refund(fields, currency, dialect, hand))?;
-    call.execute(&caller, command).await
+    let minor = minor.filter(|_| currency.is_none() && named.is_none());
+    let wanted = |fields: &mut Fields<'_, '_>| new_refund(fields, currency, dialect, hand);
+    let command = read_object(&body, wanted)?;
+    call.execute(&caller, CreateRefund { minor, ..command })
+        .await
 }
 
 /// The currency of a till's transaction; the organization's where there is none such, which the decision refuses.
@@ -108,6 +117,7 @@ fn new_refund(
         reference_id,
         metadata: metadata.unwrap_or_default(),
         sale,
+        minor: None,
     })
 }
 
