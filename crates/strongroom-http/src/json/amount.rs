@@ -116,6 +116,29 @@ mod tests {
     }
 
     #[test]
+    fn some_are_the_same_in_every_currency() {
+        for (text, expected) in [
+            ("10000", Some(10_000)),
+            ("9007199254740991", Some(9_007_199_254_740_991)),
+            ("9007199254740992", None),
+            ("0", None),
+            ("-5", None),
+            ("1.5", None),
+            ("1e3", None),
+        ] {
+            let value = Value::Number(text);
+            assert_eq!(
+                in_any_currency(&value, Dialect::Nextapi),
+                expected,
+                "{text}"
+            );
+            assert_eq!(in_any_currency(&value, Dialect::Nopos), None, "{text}");
+        }
+        let text = Value::Text("100".into());
+        assert_eq!(in_any_currency(&text, Dialect::Nextapi), None);
+    }
+
+    #[test]
     fn numbers_are_minor_units() {
         for (text, code, expected) in [
             ("10000", "PHP", Ok(10_000)),
