@@ -280,6 +280,11 @@ impl View<'_> {
         let (scope, opener) = (self.scope, self.opener.clone());
         while let Some((page, from, to)) = slice.next_page() {
             let rows = self.reader.entries(scope.number, from, to, false, PAGE)?;
+            // A log has no gaps: figures without an entry that was there would be wrong, and nobody would know.
+            if u64::try_from(rows.len()).ok() != to.checked_sub(from).map(|more| more + 1) {
+                let text = format!("the log from entry {from} to {to}");
+                return Err(OpenFault::Malformed(text).into());
+            }
             match opened(&opener, &scope, &rows) {
                 Ok(moved) => locked(&slice.folded).take(page, moved),
                 Err(ReadFault::Open(OpenFault::NoKey(_))) => {
