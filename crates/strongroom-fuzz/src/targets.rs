@@ -313,8 +313,17 @@ fn json(bytes: &[u8]) {
         assert!(depth(&object) <= 64, "it is nested deeper than any body");
         // What is strict here is JSON for everybody else.
         let other: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
-        assert!(other.is_ok(), "{other:?}");
+        assert!(other.is_ok() || number_too_great(bytes), "{other:?}");
     }
+}
+
+/// It is JSON, but for a number no `f64` holds: how great one may be, the grammar leaves open
+/// (RFC 8259, 6), and the strict reader keeps numbers as they are written.
+fn number_too_great(bytes: &[u8]) -> bool {
+    let skipped: Result<serde::de::IgnoredAny, _> = serde_json::from_slice(bytes);
+    let read: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
+    let unread = read.err().map(|error| error.to_string());
+    skipped.is_ok() && unread.is_some_and(|error| error.starts_with("number out of range"))
 }
 
 fn depth(object: &Object<'_>) -> usize {
