@@ -20,6 +20,8 @@ use crate::action::Action;
 use crate::api_keys::{ApiKey, Minted};
 use crate::entry::{EntryActor, EntryFacts, Place, Transaction, TransactionKind};
 use crate::organizations::Tenant;
+use crate::payments::PaymentView;
+use crate::refunds::RefundView;
 use crate::wallets::{Books, Business, Owner, Wallet, WalletStatus, WalletType};
 
 pub use crate::payouts::view::{PayoutView, RecipientView};
@@ -388,6 +390,13 @@ impl<'a> AuditView<'a> {
 
 /// The reply to a command whose reply is rendered from its entry; `None` when it is not one of those.
 pub fn rendered_reply(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
+    // What a refund leaves of its payment is told beside it.
+    if let Some(refund) = &facts.refund {
+        return Some(json(&RefundView::new(refund)));
+    }
+    if let Some(payment) = &facts.payment {
+        return Some(json(&PaymentView::new(payment)));
+    }
     if let Some(payout) = &facts.payout {
         return Some(json(&PayoutView::of(payout, None)));
     }

@@ -1,7 +1,12 @@
 //! Work that is due after a commit, as the workers see it.
 
+use std::collections::HashMap;
+
+use strongroom_domain::payments::PaymentBody;
+use strongroom_domain::record::Record;
+use strongroom_domain::refunds::RefundBody;
 use strongroom_store::Batch;
-use strongroom_types::id::RawId;
+use strongroom_types::id::{AnyId, PaymentId, RawId, RefundId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -26,6 +31,12 @@ pub struct DueJob {
     pub work: DueWork,
     /// Since when.
     pub due: Timestamp,
+}
+
+/// What is carried to an acquirer, as it was when it was looked up.
+pub enum CardWork {
+    Payment(PaymentBody),
+    Refund(RefundBody),
 }
 
 /// What a job is for.
@@ -111,6 +122,40 @@ impl Engine {
             })
         });
         Ok(due.collect())
+    }
+
+    /// The payments and refunds that jobs are for, in one look; what is not there is left out.
+    ///
+    /// # Errors
+    /// [`Failure`] of the read.
+    pub async fn card_work(&self, jobs: &[DueJob]) -> Result<HashMap<RawId, CardWork>, Failure> {
+        let mut wanted: HashMap<u32, (Scope, Vec<AnyId>)> = HashMap::new();
+        for job in jobs {
+            let id = match job.work {
+                DueWork::Payment => PaymentId(job.id).any(),
+                DueWork::Refund => RefundId(job.id).any(),
+                _ => continue,
+            };
+            let (_, ids) = wanted
+                .entry(job.scope.number)
+                .or_insert((job.scope, Vec::new()));
+            ids.push(id);
+        }
+        let mut found = HashMap::new();
+        for (scope, ids) in wanted.into_values() {
+            let records = self
+                .with_view(scope, move |view| view.records(&ids))
+                .await?;
+            found.extend(records.into_iter().filter_map(|(id, record)| {
+                let body = match record {
+                    Record::Payment(body) => CardWork::Payment(body),
+                    Record::Refund(body) => CardWork::Refund(body),
+                    _ => return None,
+                };
+                Some((id.raw, body))
+            }));
+        }
+        Ok(found)
     }
 
     /// When the next job is due.

@@ -64,7 +64,7 @@ pub use cardholder::{Asked, Cardholder};
 pub use clock::{Clock, WallClock};
 pub use engine::{Engine, EngineState, Stats, Summaries};
 pub use envelope::{Committed, Envelope, Failure, Idempotency};
-pub use jobs::{DueJob, DueWork};
+pub use jobs::{CardWork, DueJob, DueWork};
 pub use journal::{
     AttemptFilter, AttemptLine, AttemptOutcome, JOURNALS, RequestFilter, RequestLine,
 };

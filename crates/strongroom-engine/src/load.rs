@@ -361,6 +361,10 @@ fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
     let rendered = match facts.action {
         Action::PayoutCreated => to_wallet,
         Action::WalletCredited | Action::WalletDebited | Action::TransferCreated => true,
+        Action::PaymentCaptured | Action::PaymentVoided => facts.payment.is_some(),
+        // Whoever pays by a link is told nothing more than that.
+        Action::PaymentCreated => facts.payment.as_ref().is_some_and(|p| p.link.is_none()),
+        Action::RefundCreated => facts.refund.is_some(),
         _ => false,
     };
     rendered.then(|| rendered_reply(facts, time)).flatten()

@@ -3,7 +3,7 @@
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Operate;
 use strongroom_domain::action::Action;
-use strongroom_domain::tokens::Token;
+use strongroom_domain::tokens::{Token, TokenUse};
 use strongroom_types::card::Expiry;
 use strongroom_types::id::TokenId;
 use strongroom_vault::CardInHand;
@@ -25,7 +25,8 @@ pub enum PaidWith {
 }
 
 impl Engine {
-    /// The card of a payment whose authorization was put on record as sent; `None` when its number is gone.
+    /// The card of a payment whose authorization was put on record as sent, and how often its token can be used; `None` when
+    /// its number is gone.
     ///
     /// # Errors
     /// [`Failure::NotFound`] unless `sent` is such an entry, else [`Failure`] of the read.
@@ -33,7 +34,7 @@ impl Engine {
         &self,
         caller: &Caller<Operate>,
         sent: &Committed,
-    ) -> Result<Option<PaidWith>, Failure> {
+    ) -> Result<Option<(PaidWith, TokenUse)>, Failure> {
         // SECURITY: a number is opened for what the log tells, or not at all.
         let is_sent = sent.facts().action == Action::PaymentSent && !sent.replayed();
         let payment = sent.facts().payment.as_ref().filter(|_| is_sent);
@@ -50,15 +51,16 @@ impl Engine {
             Err(failure) => return Err(failure),
         };
         let Some(number) = number else {
-            return Ok(vaulted(&token));
+            return Ok(vaulted(&token).map(|card| (card, token.body.usage)));
         };
         let scope = caller.tenant().scope().number;
         let code = self.shared().codes.take(scope, id, self.now());
-        Ok(Some(PaidWith::Here(CardInHand {
+        let card = PaidWith::Here(CardInHand {
             number,
             expiry: token.body.expiry,
             code,
-        })))
+        });
+        Ok(Some((card, token.body.usage)))
     }
 
     /// Whether a token's number was given away for good: also one that is not there.

@@ -4,14 +4,15 @@
 //! none of them, so that one organization that floods it is told so before the others are. What is taken for a batch is taken
 //! evenly as well, each organization's commands in their order.
 //!
-//! Clients come first: while they come, what the server wants of itself – the next step of a payment, the outcome of a
-//! delivery – has a share of each batch, and the rest of it waits. A batch between two of clients is a small one: those who were
-//! just answered ask again while it is under way. The share keeps the server's own work going, and once what is due has waited too
-//! long nothing of it gives way any more ([`Queue::hold_back`]): a burst is taken first, a flood is not.
+//! Clients come first. Once they come faster than one by one, what the server wants of itself – the next step of a payment, the
+//! outcome of a delivery – goes with them, a little in each batch, and has no batch of its own before they pause. That keeps the
+//! server's own work going, and once what is due has waited too long nothing of it gives way any more
+//! ([`Queue::hold_back`]): a burst is taken first, a flood is not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use strongroom_domain::action::Action;
 use strongroom_domain::command::{Command, Moment};
@@ -143,33 +144,12 @@ impl Item {
 }
 
 /// So many of the clients' commands let one of the server's own into their batch.
-const CLIENTS_TO_ONE: usize = 4;
-/// The most of those in a batch without clients, unless so many came before it that nobody is to be expected.
-const OWN_BETWEEN: usize = 8;
+const CLIENTS_TO_ONE: usize = 16;
+/// So many clients in one batch, and they come faster than one by one, until as many batches after it had fewer.
+const PRESSED: usize = 8;
 const CALM_AFTER: usize = 8;
-
-/// What comes now and what waits for another batch. The server's own things keep their order: none overtakes another.
-fn clients_first(items: Vec<Item>, clients: usize, most: usize) -> (Vec<Item>, Vec<Item>) {
-    let mut share = match clients {
-        0 => OWN_BETWEEN,
-        _ => clients.min(most).div_ceil(CLIENTS_TO_ONE),
-    };
-    let (mut now, mut later) = (Vec::with_capacity(items.len()), Vec::new());
-    for item in items {
-        if item.is_clients() {
-            now.push(item);
-            continue;
-        }
-        let is_command = matches!(item, Item::Command(_));
-        let has_place = later.is_empty() && (share > 0 || !is_command);
-        share -= usize::from(has_place && is_command);
-        match has_place {
-            true => now.push(item),
-            false => later.push(item),
-        }
-    }
-    (now, later)
-}
+/// How long clients who come like that are waited for when only the server's own is left.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// One place of so many is kept for those who hold little.
 const RESERVED: usize = 8;
@@ -208,18 +188,69 @@ fn shared_out(items: Vec<Item>, most: usize, organizations: usize) -> (Vec<Item>
 
 #[derive(Default)]
 struct Waiting {
-    items: Vec<Item>,
-    /// How many of them each organization's keys have asked for.
+    /// Commands that somebody outside of the server waits for.
+    clients: Vec<Item>,
+    /// Everything else. None of it overtakes another.
+    own: VecDeque<Item>,
+    /// How many of the clients' each organization's keys have asked for.
     held: HashMap<OrganizationId, usize>,
     /// Idempotency keys between `push` and the answer, with their scope.
     in_flight: HashSet<(u32, [u8; 16])>,
-    /// Batches in which clients are still to be expected.
-    busy: usize,
+    /// Batches in which many clients are still to be expected.
+    pressed: usize,
     /// What everybody is told from then on.
     closed: Option<Failure>,
 }
 
-/// Items in order of arrival; `push` never waits.
+impl Waiting {
+    fn len(&self) -> usize {
+        self.clients.len() + self.own.len()
+    }
+
+    /// How many of the server's own commands go into a batch of `most`.
+    fn share(&self, most: usize, gives_way: bool) -> usize {
+        let clients = self.clients.len();
+        match self.len() {
+            _ if gives_way && clients > 0 => clients.min(most).div_ceil(CLIENTS_TO_ONE),
+            all if all <= most => most,
+            // As many as if all went in the order in which they came.
+            all => (most * self.own.len()).div_ceil(all),
+        }
+    }
+
+    fn take_clients(&mut self, most: usize) -> Vec<Item> {
+        if self.clients.len() <= most {
+            self.held.clear();
+            return std::mem::take(&mut self.clients);
+        }
+        let items = std::mem::take(&mut self.clients);
+        let (taken, rest) = shared_out(items, most, self.held.len());
+        self.clients = rest;
+        for organization in taken.iter().filter_map(Item::organization) {
+            if let Some(held) = self.held.get_mut(&organization) {
+                *held = held.saturating_sub(1);
+            }
+        }
+        self.held.retain(|_, held| *held > 0);
+        taken
+    }
+
+    /// Up to `share` commands, and what else stands before the next.
+    fn take_own(&mut self, mut share: usize) -> Vec<Item> {
+        let mut taken = Vec::new();
+        while let Some(next) = self.own.front() {
+            let is_command = matches!(next, Item::Command(_));
+            if is_command && share == 0 {
+                break;
+            }
+            share -= usize::from(is_command);
+            taken.extend(self.own.pop_front());
+        }
+        taken
+    }
+}
+
+/// Items in order of arrival, clients before the server's own; `push` never waits.
 pub(crate) struct Queue {
     waiting: Mutex<Waiting>,
     arrived: Condvar,
@@ -265,13 +296,17 @@ impl Queue {
         if let Some(organization) = pending.organization() {
             *waiting.held.entry(organization).or_default() += 1;
         }
-        waiting.items.push(Item::Command(pending));
+        let item = Item::Command(pending);
+        match item.is_clients() {
+            true => waiting.clients.push(item),
+            false => waiting.own.push_back(item),
+        }
         self.arrived.notify_one();
         Ok(())
     }
 
     fn has_room(&self, waiting: &Waiting, pending: &Pending) -> bool {
-        let free = self.limit.saturating_sub(waiting.items.len());
+        let free = self.limit.saturating_sub(waiting.len());
         let Some(organization) = pending.organization() else {
             return free > 0;
         };
@@ -289,7 +324,7 @@ impl Queue {
         if let Some(failure) = &waiting.closed {
             return Err(failure.clone());
         }
-        waiting.items.push(item);
+        waiting.own.push_back(item);
         self.arrived.notify_one();
         Ok(())
     }
@@ -297,47 +332,48 @@ impl Queue {
     /// Adds an item that may be lost, unless the queue is full.
     pub fn offer(&self, item: Item) {
         let mut waiting = self.lock();
-        if waiting.closed.is_none() && waiting.items.len() < self.limit {
-            waiting.items.push(item);
+        if waiting.closed.is_none() && waiting.len() < self.limit {
+            waiting.own.push_back(item);
             self.arrived.notify_one();
         }
     }
 
-    /// Waits for items and takes up to `most` of them: clients first, each organization's oldest first.
+    /// Waits for items and takes up to `most` commands: clients first, each organization's oldest first.
     pub fn take(&self, most: usize) -> Vec<Item> {
+        let mut waiting = self.await_clients(self.await_any());
+        waiting.pressed = match waiting.clients.len() {
+            // None in time: they pause.
+            0 => 0,
+            clients if clients >= PRESSED => CALM_AFTER,
+            _ => waiting.pressed.saturating_sub(1),
+        };
+        let share = waiting.share(most, self.gives_way(&waiting));
+        let own = waiting.take_own(share);
+        let mut taken = waiting.take_clients(most.saturating_sub(own.len()));
+        taken.extend(own);
+        taken
+    }
+
+    fn gives_way(&self, waiting: &Waiting) -> bool {
+        waiting.pressed > 0 && self.holds_back.load(Ordering::Relaxed)
+    }
+
+    fn await_any(&self) -> MutexGuard<'_, Waiting> {
         let mut waiting = self.lock();
-        while waiting.items.is_empty() {
+        while waiting.len() == 0 {
             waiting = self
                 .arrived
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let items = std::mem::take(&mut waiting.items);
-        let clients = items.iter().filter(|item| item.is_clients()).count();
-        waiting.busy = match clients {
-            0 => waiting.busy.saturating_sub(1),
-            _ => CALM_AFTER,
-        };
-        let gives_way = waiting.busy > 0 && self.holds_back.load(Ordering::Relaxed);
-        let (items, later) = match gives_way {
-            true => clients_first(items, clients, most),
-            false => (items, Vec::new()),
-        };
-        if items.len() <= most {
-            waiting.held.clear();
-            waiting.items = later;
-            return items;
-        }
-        let (taken, mut rest) = shared_out(items, most, waiting.held.len());
-        rest.extend(later);
-        waiting.items = rest;
-        for organization in taken.iter().filter_map(Item::organization) {
-            if let Some(held) = waiting.held.get_mut(&organization) {
-                *held = held.saturating_sub(1);
-            }
-        }
-        waiting.held.retain(|_, held| *held > 0);
-        taken
+        waiting
+    }
+
+    /// Those who were just answered ask again at once: a batch of the server's own would make them wait.
+    fn await_clients<'q>(&'q self, waiting: MutexGuard<'q, Waiting>) -> MutexGuard<'q, Waiting> {
+        let none = |waiting: &mut Waiting| waiting.clients.is_empty() && self.gives_way(waiting);
+        let waited = self.arrived.wait_timeout_while(waiting, PAUSE, none);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Frees idempotency keys once their requests are answered.
@@ -356,16 +392,19 @@ impl Queue {
         let mut waiting = self.lock();
         waiting.closed = Some(failure);
         waiting.held.clear();
-        std::mem::take(&mut waiting.items)
+        let clients = std::mem::take(&mut waiting.clients);
+        clients.into_iter().chain(waiting.own.drain(..)).collect()
     }
 
     pub fn len(&self) -> usize {
-        self.lock().items.len()
+        self.lock().len()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use strongroom_domain::housekeeping::Note;
     use strongroom_types::id::{Kind, RawId};
     use strongroom_types::mode::Mode;
@@ -408,7 +447,9 @@ mod tests {
 
     fn queue(items: impl IntoIterator<Item = Item>) -> Queue {
         let queue = Queue::new(10_000);
-        queue.lock().items.extend(items);
+        let (clients, own): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_clients);
+        queue.lock().clients.extend(clients);
+        queue.lock().own.extend(own);
         queue
     }
 
@@ -416,69 +457,86 @@ mod tests {
         std::iter::repeat_with(move || command(address)).take(count)
     }
 
-    fn clients(items: &[Item]) -> usize {
-        items.iter().filter(|item| item.is_clients()).count()
+    /// How many of a batch are clients', and how many the server's own.
+    fn taken(queue: &Queue, most: usize) -> (usize, usize) {
+        let items = queue.take(most);
+        let clients = items.iter().filter(|item| item.is_clients()).count();
+        (clients, items.len() - clients)
     }
 
     #[test]
     fn clients_come_first_and_the_server_has_its_share() {
-        for (own, waiting, gives_way, taken) in [
-            (100, 8, true, (8, 2)),
-            (100, 200, true, (200, 50)),
-            (10, 200, true, (200, 10)),
-            (100, 1, true, (1, 1)),
+        for (own, clients, gives_way, expected) in [
+            (100, 8, true, (8, 1)),
+            (100, 200, true, (200, 13)),
+            (5, 200, true, (200, 5)),
+            (100, 7, true, (7, 100)),
             (100, 0, true, (0, 100)),
-            (0, 5, true, (5, 0)),
+            (0, 9, true, (9, 0)),
             (100, 8, false, (8, 100)),
         ] {
-            let queue = queue(many(own, "").chain(many(waiting, CLIENT)));
+            let queue = queue(many(own, "").chain(many(clients, CLIENT)));
             queue.hold_back(gives_way);
-            let first = queue.take(1_000);
-            let found = (clients(&first), first.len() - clients(&first));
-            assert_eq!(found, taken, "{own} and {waiting}");
-            assert_eq!(queue.len(), own - taken.1, "what waits is not lost");
+            assert_eq!(taken(&queue, 1_000), expected, "{own} and {clients}");
+            assert_eq!(queue.len(), own - expected.1, "what waits is not lost");
         }
     }
 
     #[test]
-    fn between_two_batches_of_clients_is_a_small_one() {
-        let queue = queue(many(100, "").chain(many(1, CLIENT)));
-        assert_eq!(queue.take(1_000).len(), 2);
+    fn clients_who_come_in_numbers_are_waited_for_until_they_pause() {
+        let queue = queue(many(100, "").chain(many(8, CLIENT)));
+        assert_eq!(taken(&queue, 1_000), (8, 1));
+        queue.lock().clients.push(command(CLIENT));
+        assert_eq!(taken(&queue, 1_000), (1, 1), "with whoever is back first");
+        let began = Instant::now();
+        assert_eq!(taken(&queue, 1_000), (0, 98), "nobody came");
+        assert!(began.elapsed() >= PAUSE);
+        queue.lock().clients.push(command(CLIENT));
+        queue.lock().own.extend(many(50, ""));
+        assert_eq!(taken(&queue, 1_000), (1, 50), "one by one again");
+    }
+
+    #[test]
+    fn a_few_clients_after_many_hold_nothing_back_for_long() {
+        let queue = queue(many(100, "").chain(many(8, CLIENT)));
+        assert_eq!(taken(&queue, 1_000), (8, 1));
         for _ in 1..CALM_AFTER {
-            assert_eq!(queue.take(1_000).len(), OWN_BETWEEN);
+            queue.lock().clients.push(command(CLIENT));
+            assert_eq!(taken(&queue, 1_000), (1, 1));
         }
-        assert_eq!(queue.take(1_000).len(), 99 - 7 * OWN_BETWEEN, "calm again");
+        queue.lock().clients.push(command(CLIENT));
+        assert_eq!(taken(&queue, 1_000), (1, 100 - CALM_AFTER));
     }
 
     #[test]
     fn a_batch_never_holds_more_than_it_may() {
-        let queue = queue(many(300, "").chain(many(300, CLIENT)));
-        let (mut own, mut from_clients) = (0, 0);
-        while own + from_clients < 600 {
-            let taken = queue.take(100);
-            assert!(taken.len() <= 100);
-            from_clients += clients(&taken);
-            own += taken.len() - clients(&taken);
+        for gives_way in [true, false] {
+            let queue = queue(many(300, "").chain(many(300, CLIENT)));
+            queue.hold_back(gives_way);
+            let (mut clients, mut own) = (0, 0);
+            while clients + own < 600 {
+                let batch = taken(&queue, 100);
+                assert!((1..=100).contains(&(batch.0 + batch.1)), "{batch:?}");
+                assert!(batch.1 > 0 || own == 300, "the server has its share");
+                clients += batch.0;
+                own += batch.1;
+            }
+            assert_eq!((clients, own), (300, 300));
+            assert_eq!(queue.len(), 0);
         }
-        assert_eq!((own, from_clients), (300, 300));
-        assert_eq!(queue.len(), 0);
     }
 
     #[test]
     fn the_server_s_own_things_keep_their_order() {
         let stop = std::iter::once(Item::Stop);
-        let queue = queue(many(20, "").chain(stop).chain(many(4, CLIENT)));
+        let queue = queue(many(20, "").chain(stop).chain(many(8, CLIENT)));
         let first = queue.take(1_000);
-        assert_eq!(first.len(), 5, "4 of clients and one of its own");
+        assert_eq!(first.len(), 9, "8 of clients and one of its own");
         let is_stop = |item: &Item| matches!(item, Item::Stop);
         assert!(!first.iter().any(is_stop));
-        let between: Vec<Item> = (0..2).flat_map(|_| queue.take(1_000)).collect();
-        assert!(!between.iter().any(is_stop));
         let then = queue.take(1_000);
-        assert_eq!(then.len(), 4);
-        assert!(
-            then.last().is_some_and(is_stop),
-            "behind what it was behind"
-        );
+        assert_eq!(then.len(), 20);
+        let last = then.last();
+        assert!(last.is_some_and(is_stop), "behind what it was behind");
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use strongroom_acquirer::Acquirer;
 use strongroom_channel::Vault;
-use strongroom_engine::{DueJob, DueWork, Engine, Failure};
+use strongroom_engine::{CardWork, DueJob, DueWork, Engine, Failure};
 use strongroom_types::id::RawId;
+use strongroom_types::time::Timestamp;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,19 +18,17 @@ use crate::payments::Attended;
 use crate::till::{Connected, Till};
 use crate::{approvals, files, payment_links, payments, planned, rail, reports, tokens};
 
-/// Jobs taken at once.
-const TAKE: usize = 200;
-/// The most, with those that are under way, rest, or wait for the vault.
+/// The most jobs looked at, with those that are under way, rest, or wait for the vault.
 const MOST: usize = 20_000;
 /// Jobs under way at once, and those of them that ask somebody outside, who may be slow to answer.
 const MOST_BUSY: usize = 256;
 const MOST_ASKING: usize = 192;
 /// Places that must be free again before more is begun.
-const ROOM: usize = 32;
+const ROOM: usize = 64;
 /// Jobs that cannot be begun: with more of them a look costs more than it finds, and is not taken at each commit.
 const MANY: usize = 1_000;
 /// How many times as long as such a look took is waited for the next.
-const TIMES: u32 = 10;
+const TIMES: u32 = 40;
 /// The longest nap between two looks, so that a clock set forward is noticed; and how long a job that failed rests.
 const NAP: Duration = Duration::from_secs(5);
 /// The nap while something is due that cannot be begun now.
@@ -89,6 +88,10 @@ enum Nap {
 /// A job among all.
 type Key = (u32, RawId, DueWork);
 
+fn key_of(job: DueJob) -> Key {
+    (job.scope.number, job.id, job.work)
+}
+
 /// What is under way: each job by itself, so that one which waits for an answer, or fails, holds up no other.
 struct Desk {
     engine: Engine,
@@ -111,25 +114,31 @@ impl Desk {
     /// Begins what is due, the longest waiting first. Says how long there is nothing to do.
     async fn take_up(&mut self) -> Result<Nap, Failure> {
         let now = Instant::now();
-        self.resting.retain(|_, until| *until > now);
+        let tried: HashSet<Key> = self
+            .resting
+            .extract_if(|_, until| *until <= now)
+            .map(|(key, _)| key)
+            .collect();
         // What is left where it is does not hide what comes after it.
         let hiding = self.hiding();
-        let take = MOST.min(TAKE + hiding);
+        let take = MOST.min(MOST_BUSY + hiding);
         let jobs = self.engine.due_jobs(take).await?;
-        let (found, mut begun) = (jobs.len(), 0);
-        let in_time = self.engine.now().plus(-GIVES_WAY);
-        let mut is_late = false;
+        let (found, mut begun) = (jobs.len(), Vec::new());
         self.reports = 0;
         for job in jobs {
             let is_report = job.work == DueWork::Report;
-            let has_begun = self.begin(job);
-            begun += usize::from(has_begun);
-            is_late |= has_begun && job.due < in_time;
-            self.reports += usize::from(is_report && !has_begun);
+            match self.takes_on(job) {
+                true => begun.push(job),
+                false => self.reports += usize::from(is_report),
+            }
         }
-        if begun > 0 || found == 0 {
+        let time = self.engine.now();
+        let is_late = begun.iter().any(|job| is_late_at(time, *job, &tried));
+        if !begun.is_empty() || found == 0 {
             self.engine.give_way_to_clients(!is_late);
         }
+        let has_begun = !begun.is_empty();
+        self.begin(begun).await;
         if hiding > MANY {
             let least = now.elapsed().saturating_mul(TIMES);
             return Ok(Nap::Whole(least.max(SOON)));
@@ -140,7 +149,7 @@ impl Desk {
         }
         Ok(Nap::UntilMore(match found {
             0 => until_next(&self.engine).await,
-            _ if found == take && begun > 0 => Duration::ZERO,
+            _ if found == take && has_begun => Duration::ZERO,
             _ => SOON,
         }))
     }
@@ -165,8 +174,9 @@ impl Desk {
         )
     }
 
-    fn begin(&mut self, job: DueJob) -> bool {
-        let key = (job.scope.number, job.id, job.work);
+    /// Whether there is a place for it, which it has from then on.
+    fn takes_on(&mut self, job: DueJob) -> bool {
+        let key = key_of(job);
         let asks = asks(job.work);
         let is_away = is_carried(job.work) && self.is_vault_away();
         let (places, to_ask) = self.free();
@@ -178,17 +188,26 @@ impl Desk {
             return false;
         }
         self.asking += usize::from(asks);
-        let (engine, acquirer) = (self.engine.clone(), Arc::clone(&self.acquirer));
-        let (vault, step) = (self.vault.clone(), self.step);
-        let task = self.under_way.spawn(async move {
-            let till = match &vault {
-                None => Till::Here(&*acquirer),
-                Some((vault, connected)) => Till::Vault(vault, *connected),
-            };
-            attend_at(&engine, till, step, job).await
-        });
-        self.keys.insert(task.id(), key);
         true
+    }
+
+    async fn begin(&mut self, jobs: Vec<DueJob>) {
+        // What could not be looked up with the others is looked up, and told of, by itself.
+        let known = self.engine.card_work(&jobs).await;
+        let mut known = known.unwrap_or_default();
+        for job in jobs {
+            let known = known.remove(&job.id);
+            let (engine, acquirer) = (self.engine.clone(), Arc::clone(&self.acquirer));
+            let (vault, step) = (self.vault.clone(), self.step);
+            let task = self.under_way.spawn(async move {
+                let till = match &vault {
+                    None => Till::Here(&*acquirer),
+                    Some((vault, connected)) => Till::Vault(vault, *connected),
+                };
+                attend_at(&engine, till, step, job, known).await
+            });
+            self.keys.insert(task.id(), key_of(job));
+        }
     }
 
     /// Waits until there is something to begin, or the server stops.
@@ -288,6 +307,11 @@ fn is_kept(work: DueWork) -> bool {
     )
 }
 
+/// Whether clients came before it for too long. What was tried and has rested did not wait for them.
+fn is_late_at(now: Timestamp, job: DueJob, tried: &HashSet<Key>) -> bool {
+    job.due < now.plus(-GIVES_WAY) && !tried.contains(&key_of(job))
+}
+
 async fn until_next(engine: &Engine) -> Duration {
     let Ok(Some(due)) = engine.next_job().await else {
         return NAP;
@@ -307,10 +331,10 @@ pub async fn advance_due(
     acquirer: &dyn Acquirer,
     step: i64,
 ) -> Result<usize, Failure> {
-    let jobs = engine.due_jobs(TAKE).await?;
+    let jobs = engine.due_jobs(MOST_BUSY).await?;
     let (mut done, mut stuck) = (0, None);
     for job in jobs {
-        match attend_at(engine, Till::Here(acquirer), step, job).await {
+        match attend_at(engine, Till::Here(acquirer), step, job, None).await {
             Ok(Attended::Waits | Attended::Unheard | Attended::Away) => continue,
             // It waits without holding up the others.
             Err(refused @ Failure::Rejected { .. }) => stuck = Some(refused),
@@ -332,7 +356,7 @@ pub async fn attend(
     step: i64,
     job: DueJob,
 ) -> Result<(), Failure> {
-    attend_at(engine, Till::Here(acquirer), step, job)
+    attend_at(engine, Till::Here(acquirer), step, job, None)
         .await
         .map(drop)
 }
@@ -342,6 +366,7 @@ async fn attend_at(
     till: Till<'_>,
     step: i64,
     job: DueJob,
+    known: Option<CardWork>,
 ) -> Result<Attended, Failure> {
     let done = match job.work {
         DueWork::Rail => rail::advance(engine, step, job).await,
@@ -351,9 +376,9 @@ async fn attend_at(
         DueWork::Report => reports::attend(engine, job).await,
         DueWork::Approval => approvals::expire(engine, job).await,
         DueWork::Token => tokens::expire(engine, till, job).await,
-        DueWork::Payment => return payments::attend(engine, till, step, job).await,
+        DueWork::Payment => return payments::attend(engine, till, step, job, known).await,
         DueWork::Refund => {
-            let done = payments::attend_refund(engine, till, step, job).await;
+            let done = payments::attend_refund(engine, till, step, job, known).await;
             match done {
                 Ok(Attended::Done) => Ok(()),
                 other => return other,
@@ -368,4 +393,35 @@ async fn attend_at(
         done => done,
     };
     done.map(|()| Attended::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::id::OrganizationId;
+    use strongroom_types::mode::{Mode, Scope};
+
+    use super::*;
+
+    #[test]
+    fn clients_come_first_until_something_else_has_waited_ten_seconds_for_them() {
+        let job = DueJob {
+            scope: Scope {
+                organization: OrganizationId(RawId([7; 12])),
+                mode: Mode::Test,
+                number: 1,
+            },
+            id: RawId([9; 12]),
+            work: DueWork::Payment,
+            due: Timestamp(50_000),
+        };
+        let (fresh, tried) = (HashSet::new(), HashSet::from([key_of(job)]));
+        for (now, tried, late) in [
+            (50_000, &fresh, false),
+            (60_000, &fresh, false),
+            (60_001, &fresh, true),
+            (90_000, &tried, false),
+        ] {
+            assert_eq!(is_late_at(Timestamp(now), job, tried), late, "at {now}");
+        }
+    }
 }

@@ -13,8 +13,8 @@ use strongroom_domain::payments::{
     PaymentStep, SendAuthorization, UNREACHED_FOR, Waits,
 };
 use strongroom_domain::refunds::{AnswerRefund, SendRefund};
-use strongroom_domain::tokens::{Token, TokenUse};
-use strongroom_engine::{Committed, DueJob, Engine, Envelope, Failure, ReadFault};
+use strongroom_domain::tokens::TokenUse;
+use strongroom_engine::{CardWork, Committed, DueJob, Engine, Envelope, Failure};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
 
@@ -67,30 +67,30 @@ pub(crate) async fn attend(
     till: Till<'_>,
     pause: i64,
     job: DueJob,
+    known: Option<CardWork>,
 ) -> Result<Attended, Failure> {
     let desk = desk(engine, till, pause, job);
     let id = PaymentId(job.id);
-    let found = engine.read(&desk.caller, move |view| {
-        let payment = view.payment(id)?;
-        let token = match view.token(payment.token) {
-            Err(ReadFault::NotFound) => None,
-            token => Some(token?),
-        };
-        Ok((payment, token))
-    });
-    let (payment, token) = match found.await {
-        Ok(found) => found,
+    let payment = match known {
+        Some(CardWork::Payment(payment)) => Ok(payment),
+        _ => {
+            engine
+                .read(&desk.caller, move |view| view.payment(id))
+                .await
+        }
+    };
+    let payment = match payment {
+        Ok(payment) => payment,
         Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),
     };
-    let token = token.as_ref();
-    if payment.step() == PaymentStep::Authorize && !desk.reaches(token).await {
+    if payment.step() == PaymentStep::Authorize && !desk.reaches(&payment).await? {
         return Ok(Attended::Waits);
     }
     if desk.turns_outside(&payment) && !desk.till.is_connected(desk.order(&payment)).await {
-        return desk.away(&payment, token).await;
+        return desk.away(&payment).await;
     }
-    match desk.step(&payment, token).await {
+    match desk.step(&payment).await {
         // A job that nothing asks for goes. Else somebody moved the payment on between the look and the commit: the next
         // look sees that.
         Err(Failure::Rejected { .. }) if payment.waits() == Waits::Never => {
@@ -101,12 +101,19 @@ pub(crate) async fn attend(
 }
 
 impl Desk<'_> {
-    /// Asked before anything is put on record as sent. A token that was deleted in the meantime is an answer.
-    async fn reaches(&self, token: Option<&Token>) -> bool {
+    /// Whether the number can be opened from here, where that is doubted: an authorization without one never arrives, and is
+    /// not put on record as sent once more before it can. A token that was deleted in the meantime is an answer.
+    async fn reaches(&self, payment: &PaymentBody) -> Result<bool, Failure> {
+        if payment.unanswered == 0 {
+            return Ok(true);
+        }
         let scope = self.caller.tenant().scope().number;
-        match token {
-            Some(token) => self.till.reaches(scope, token).await,
-            None => true,
+        let id = payment.token;
+        let token = self.engine.read(&self.caller, move |view| view.token(id));
+        match token.await {
+            Ok(token) => Ok(self.till.reaches(scope, &token).await),
+            Err(Failure::NotFound) => Ok(true),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -134,11 +141,7 @@ impl Desk<'_> {
     }
 
     /// Its acquirer cannot be asked. It waits without an entry for each look; one of which nothing was sent fails in the end.
-    async fn away(
-        &self,
-        payment: &PaymentBody,
-        token: Option<&Token>,
-    ) -> Result<Attended, Failure> {
+    async fn away(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
         let given_up = payment.created_at.plus(UNREACHED_FOR) <= self.engine.now();
         if payment.step() != PaymentStep::Authorize || !given_up {
             return Ok(Attended::Away);
@@ -147,7 +150,7 @@ impl Desk<'_> {
         self.commit(SendAuthorization { id, pause }).await?;
         let answer = AcquirerAnswer::Declined(PaymentFailure::AcquirerUnreachable);
         self.commit(AnswerPayment { id, answer, pause }).await?;
-        self.forget_unneeded(payment, token).await?;
+        self.forget_unneeded(payment).await?;
         Ok(Attended::Done)
     }
 
@@ -175,17 +178,13 @@ impl Desk<'_> {
         }
     }
 
-    async fn step(
-        &self,
-        payment: &PaymentBody,
-        token: Option<&Token>,
-    ) -> Result<Attended, Failure> {
+    async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
         let (id, pause) = (payment.id, self.pause);
-        let answer = match payment.step() {
+        let (answer, usage) = match payment.step() {
             PaymentStep::Advance => return self.advance(payment).await,
             PaymentStep::Authorize => self.authorize(payment).await?,
-            PaymentStep::Inquire => self.till.inquire(self.order(payment)).await,
-            PaymentStep::Reverse => self.till.reverse(self.order(payment)).await,
+            PaymentStep::Inquire => (self.till.inquire(self.order(payment)).await, None),
+            PaymentStep::Reverse => (self.till.reverse(self.order(payment)).await, None),
         };
         let answer = match answer {
             AcquirerAnswer::Challenged(_) => {
@@ -195,43 +194,42 @@ impl Desk<'_> {
         };
         let answered = AnswerPayment { id, answer, pause };
         self.commit(answered).await?;
-        self.forget_unneeded(payment, token).await?;
+        // One for many keeps its number until it is deleted, which forgets it.
+        if usage != Some(TokenUse::MultiUse) {
+            self.forget_unneeded(payment).await?;
+        }
         Ok(Attended::Done)
     }
 
-    /// The number of a token for one payment, once that is answered. One for many keeps its own until it is deleted, which
-    /// forgets it.
-    async fn forget_unneeded(
-        &self,
-        payment: &PaymentBody,
-        token: Option<&Token>,
-    ) -> Result<(), Failure> {
+    /// The number of a token for one payment, once that is answered.
+    async fn forget_unneeded(&self, payment: &PaymentBody) -> Result<(), Failure> {
         let is_vault = matches!(self.till, Till::Vault(..));
-        let is_for_many = token.is_some_and(|token| token.body.usage == TokenUse::MultiUse);
-        if is_vault
-            && !is_for_many
-            && self
-                .engine
-                .has_no_number(&self.caller, payment.token)
-                .await?
-        {
+        let token = payment.token;
+        if is_vault && self.engine.has_no_number(&self.caller, token).await? {
             let scope = self.caller.tenant().scope().number;
-            let token = payment.token;
             self.till.forget(Place { scope, token }).await;
         }
         Ok(())
     }
 
-    async fn authorize(&self, payment: &PaymentBody) -> Result<PaymentAnswer, Failure> {
+    /// The answer, and how often the token can be used.
+    async fn authorize(
+        &self,
+        payment: &PaymentBody,
+    ) -> Result<(PaymentAnswer, Option<TokenUse>), Failure> {
         let (id, pause) = (payment.id, self.pause);
         let sent = self.commit(SendAuthorization { id, pause }).await?;
         match self.engine.card_for(&self.caller, &sent).await? {
-            Some(card) => {
+            Some((card, usage)) => {
                 let order = self.order(payment);
-                Ok(self.till.authorize(order, payment, card).await)
+                let answer = self.till.authorize(order, payment, card).await;
+                Ok((answer, Some(usage)))
             }
             // Its token was deleted in the meantime: nothing was sent, and nothing can be.
-            None => Ok(AcquirerAnswer::Declined(PaymentFailure::TokenUnusable)),
+            None => {
+                let answer = AcquirerAnswer::Declined(PaymentFailure::TokenUnusable);
+                Ok((answer, None))
+            }
         }
     }
 }
@@ -242,11 +240,15 @@ pub(crate) async fn attend_refund(
     till: Till<'_>,
     pause: i64,
     job: DueJob,
+    known: Option<CardWork>,
 ) -> Result<Attended, Failure> {
     let desk = desk(engine, till, pause, job);
     let id = RefundId(job.id);
-    let refund = engine.read(&desk.caller, move |view| view.refund(id));
-    let refund = match refund.await {
+    let refund = match known {
+        Some(CardWork::Refund(refund)) => Ok(refund),
+        _ => engine.read(&desk.caller, move |view| view.refund(id)).await,
+    };
+    let refund = match refund {
         Ok(refund) => refund,
         Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),

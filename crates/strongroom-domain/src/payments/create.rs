@@ -10,16 +10,15 @@ use strongroom_types::reference::ReferenceId;
 use crate::action::Action;
 use crate::command::{Command, Moment};
 use crate::customers;
-use crate::decision::{Decision, Job, Movement, Reply};
+use crate::decision::{Decision, Job, Movement};
 use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
-use crate::payments::{Exchange, PaymentBody, PaymentStatus, PaymentView};
+use crate::payments::{Exchange, PaymentBody, PaymentStatus};
 use crate::payouts::check_wallet;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::tokens::{Token, TokenStatus, TokenUse};
-use crate::view::json;
 
 /// `POST /v1/payments`.
 pub struct CreatePayment {
@@ -72,11 +71,9 @@ impl Command for CreatePayment {
             event: EventType::PaymentCreated,
             about: Some(id),
         };
-        let reply = json(&PaymentView::new(&body));
         let none = Movement::none();
         let decision = Decision::new(facts, Action::PaymentCreated, id, none, vec![event])
             .claim(Field::PaymentReference, reference, id)
-            .reply(Reply::Stored(reply))
             .about_payment(body, moment.now, 0);
         Ok(with_token(decision, token))
     }

@@ -16,12 +16,11 @@ use crate::facts::{Facts, Keys, books_key, external_key};
 use crate::fees::{FeeOn, PaymentFees, fee_schedules_key, fees_key};
 use crate::payments::answer::told;
 use crate::payments::{
-    Exchange, PAUSE, PaymentBody, PaymentStatus, PaymentView, challenge, existing, wrong_state,
+    Exchange, PAUSE, PaymentBody, PaymentStatus, challenge, existing, wrong_state,
 };
 use crate::payouts::check_wallet;
 use crate::rejection::{Code, Rejection};
 use crate::sales::{follow, follow_keys};
-use crate::view::json;
 
 fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Money) -> Transaction {
     Transaction {
@@ -138,10 +137,8 @@ impl Command for CapturePayment {
 
         // From here it must succeed.
         let created = movement.transactions.iter().map(|t| t.id.any()).collect();
-        let reply = json(&PaymentView::new(&next));
         let (action, id) = (Action::PaymentCaptured, self.id.any());
         let mut decision = Decision::new(facts, action, id, movement, events)
-            .reply(Reply::Stored(reply))
             .about_payment(next, moment.now, PAUSE);
         decision.created = created;
         Ok(follow(decision, facts, moment))
@@ -176,11 +173,9 @@ impl Command for VoidPayment {
         next.status = PaymentStatus::Voided;
         // The cardholder's bank is told afterwards, until it has heard.
         next.exchange = Exchange::Reversing;
-        let reply = json(&PaymentView::new(&next));
         let events = vec![told(EventType::PaymentVoided, self.id)];
         let (id, none) = (self.id.any(), Movement::none());
         let decision = Decision::new(facts, Action::PaymentVoided, id, none, events)
-            .reply(Reply::Stored(reply))
             .about_payment(next, moment.now, PAUSE);
         Ok(follow(decision, facts, moment))
     }

@@ -7,19 +7,18 @@ use strongroom_types::reference::ReferenceId;
 
 use crate::action::Action;
 use crate::command::Moment;
-use crate::decision::{Decision, Movement, Reply};
+use crate::decision::{Decision, Movement};
 use crate::entry::{EventFact, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, external_key};
 use crate::payments::Exchange;
 use crate::record::Record;
 use crate::refunds::create::transaction;
-use crate::refunds::{CreateRefund, RefundBody, RefundOf, RefundStatus, RefundView};
+use crate::refunds::{CreateRefund, RefundBody, RefundOf, RefundStatus};
 use crate::rejection::{Code, Rejection};
 use crate::sales::{SaleBody, SaleStatus, open_shift, till_keys};
 use crate::shifts::{ShiftBody, at_work, cash_key};
 use crate::tills::{in_use, not_its, of_this_till, till_of};
-use crate::view::json;
 
 impl CreateRefund {
     /// What a refund of a transaction asks for besides.
@@ -118,7 +117,6 @@ impl CreateRefund {
         // From here it must succeed.
         let created = movement.transactions.iter().map(|t| t.id.any()).collect();
         let body = self.cash_body(id, sale, shift, amount, moment);
-        let reply = json(&RefundView::new(&body));
         let events = vec![
             EventFact::new(EventType::RefundCreated, id.any()),
             EventFact::new(EventType::RefundCompleted, id.any()),
@@ -130,7 +128,6 @@ impl CreateRefund {
         };
         let mut decision = Decision::new(facts, Action::RefundCreated, id.any(), movement, events)
             .claim(Field::RefundReference, reference, id.any())
-            .reply(Reply::Stored(reply))
             .about_sale(&next)
             .change(sale.id.any(), Record::Sale(next))
             .change(shift.id.any(), Record::Shift(given(shift, amount)))

@@ -13,7 +13,7 @@ use strongroom_types::reference::ReferenceId;
 use crate::action::Action;
 use crate::approvals::{Act, Parked};
 use crate::command::{Command, Moment};
-use crate::decision::{Decision, Movement, Reply};
+use crate::decision::{Decision, Movement};
 use crate::entry::{EventFact, Transaction, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, books_key};
@@ -21,11 +21,10 @@ use crate::payments::{Exchange, PAUSE, PaymentBody};
 use crate::payouts::check_wallet;
 use crate::record::Record;
 use crate::refunds::cash::of_drawer;
-use crate::refunds::{RefundBody, RefundStatus, RefundView};
+use crate::refunds::{RefundBody, RefundStatus};
 use crate::rejection::{Code, Rejection};
 use crate::sales::SaleBody;
 use crate::tills::Hand;
-use crate::view::json;
 
 /// `POST /v1/refunds`.
 #[derive(Clone, Encode, Decode)]
@@ -182,14 +181,12 @@ impl CreateRefund {
         let mut paid = payment.clone();
         paid.refunding = paid.refunding.saturating_add(amount.minor);
         let body = self.body(id, payment, amount, moment);
-        let reply = json(&RefundView::new(&body));
         let events = vec![
             EventFact::new(EventType::RefundCreated, id.any()),
             EventFact::new(EventType::WalletReserved, payment.wallet.any()),
         ];
         let mut decision = Decision::new(facts, Action::RefundCreated, id.any(), movement, events)
             .claim(Field::RefundReference, reference, id.any())
-            .reply(Reply::Stored(reply))
             .about_payment(paid, moment.now, PAUSE)
             .about_refund(body, moment.now);
         decision.created = created;

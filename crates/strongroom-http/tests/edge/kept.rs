@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use strongroom_testkit::server::{ServerSettings, TestServer};
-use strongroom_testkit::tenant::{Tenant, payout};
+use strongroom_testkit::tenant::{Tenant, VISA, payout};
 
 const HOUR: i64 = 3_600_000;
 
@@ -24,6 +24,20 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
             .json(&payout(&from, &to, 10))
             .send()
     };
+    let token = acme.token(VISA).expect(201).id();
+    let charge = || {
+        acme.request("POST", "/v1/payments")
+            .idempotent("payment")
+            .json(&json!({ "payment_token": token, "amount": 500, "wallet_id": to }))
+            .send()
+    };
+    let paid = acme.payment(&from, 200, true);
+    let back = || {
+        acme.request("POST", "/v1/refunds")
+            .idempotent("refund")
+            .json(&json!({ "payment_id": paid, "amount": 50, "reason": "too much" }))
+            .send()
+    };
     let refused = || {
         acme.request("POST", "/v1/payouts")
             .idempotent("refused")
@@ -33,6 +47,8 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
     let first = (
         wallet().expect(201),
         pay().expect(201),
+        charge().expect(201),
+        back().expect(201),
         refused().refused(422, "insufficient_funds"),
     );
     for hours in [1, 22] {
@@ -44,7 +60,9 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
             "after {hours} more hours"
         );
         assert_eq!(pay().expect(201).body, first.1.body);
-        assert_eq!(refused().expect(422).body, first.2.body);
+        assert_eq!(charge().expect(201).body, first.2.body);
+        assert_eq!(back().expect(201).body, first.3.body);
+        assert_eq!(refused().expect(422).body, first.4.body);
     }
     // Later the stored answer's key is destroyed. What was done is still known, and still done once.
     server.clock.advance(72 * HOUR);
@@ -55,5 +73,7 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
     assert_eq!(acme.all("/v1/wallets").len(), 4);
     // The money part of an entry is kept for years, and its answer follows from it.
     assert_eq!(pay().expect(201).body, first.1.body);
+    assert_eq!(charge().expect(201).body, first.2.body);
+    assert_eq!(back().expect(201).body, first.3.body);
     assert_eq!(acme.available(&to), 10);
 }
