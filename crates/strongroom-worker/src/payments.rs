@@ -84,7 +84,9 @@ pub(crate) async fn attend(
         Err(Failure::NotFound) => return engine.drop_job(job).await.map(|()| Attended::Done),
         Err(failure) => return Err(failure),
     };
-    if payment.step() == PaymentStep::Authorize && !desk.reaches(&payment).await? {
+    // An authorization without its number never arrives: it is not put on record as sent again before there is one.
+    let is_doubted = payment.step() == PaymentStep::Authorize && payment.unanswered > 0;
+    if is_doubted && !desk.reaches(&payment).await? {
         return Ok(Attended::Waits);
     }
     if desk.turns_outside(&payment) && !desk.till.is_connected(desk.order(&payment)).await {
@@ -101,12 +103,8 @@ pub(crate) async fn attend(
 }
 
 impl Desk<'_> {
-    /// Whether the number can be opened from here, where that is doubted: an authorization without one never arrives, and is
-    /// not put on record as sent once more before it can. A token that was deleted in the meantime is an answer.
+    /// Whether the number can be opened from here. A token that was deleted in the meantime is an answer.
     async fn reaches(&self, payment: &PaymentBody) -> Result<bool, Failure> {
-        if payment.unanswered == 0 {
-            return Ok(true);
-        }
         let scope = self.caller.tenant().scope().number;
         let id = payment.token;
         let token = self.engine.read(&self.caller, move |view| view.token(id));
@@ -192,8 +190,15 @@ impl Desk<'_> {
             }
             other => other,
         };
+        let never_arrived = answer == AcquirerAnswer::NeverArrived;
         let answered = AnswerPayment { id, answer, pause };
         self.commit(answered).await?;
+        if never_arrived {
+            return Ok(match self.reaches(payment).await? {
+                true => Attended::Done,
+                false => Attended::Waits,
+            });
+        }
         // One for many keeps its number until it is deleted, which forgets it.
         if usage != Some(TokenUse::MultiUse) {
             self.forget_unneeded(payment).await?;
