@@ -186,12 +186,22 @@ fn shared_out(items: Vec<Item>, most: usize, organizations: usize) -> (Vec<Item>
     (taken, left)
 }
 
+/// Something of the server's own.
+struct Own {
+    item: Item,
+    /// How many of the clients' had come before it.
+    behind: u64,
+}
+
 #[derive(Default)]
 struct Waiting {
     /// Commands that somebody outside of the server waits for.
     clients: Vec<Item>,
     /// Everything else. None of it overtakes another.
-    own: VecDeque<Item>,
+    own: VecDeque<Own>,
+    /// How many of the clients' have come, and how many were taken.
+    came: u64,
+    gone: u64,
     /// How many of the clients' each organization's keys have asked for.
     held: HashMap<OrganizationId, usize>,
     /// Idempotency keys between `push` and the answer, with their scope.
@@ -207,31 +217,48 @@ impl Waiting {
         self.clients.len() + self.own.len()
     }
 
-    /// How many of the server's own commands go into a batch of `most`.
-    fn share(&self, most: usize, gives_way: bool) -> usize {
-        let clients = self.clients.len();
-        match self.len() {
-            _ if gives_way && clients > 0 => clients.min(most).div_ceil(CLIENTS_TO_ONE),
-            all if all <= most => most,
-            // As many as if all went in the order in which they came.
-            all => (most * self.own.len()).div_ceil(all),
+    fn push(&mut self, item: Item) {
+        if item.is_clients() {
+            self.came += 1;
+            self.clients.push(item);
+        } else {
+            let behind = self.came;
+            self.own.push_back(Own { item, behind });
         }
     }
 
+    /// How many of the server's own things go into a batch of `most`: those whose turn it is, and fewer where they give way.
+    fn share(&self, most: usize, gives_way: bool) -> usize {
+        let share = match gives_way && !self.clients.is_empty() {
+            true => self.clients.len().min(most).div_ceil(CLIENTS_TO_ONE),
+            false => most,
+        };
+        let has_turn = |(place, own): &(usize, &Own)| {
+            let before = own.behind.saturating_sub(self.gone);
+            usize::try_from(before).is_ok_and(|before| before.saturating_add(*place) < most)
+        };
+        let first = self.own.iter().enumerate().take(share);
+        first.take_while(has_turn).count()
+    }
+
     fn take_clients(&mut self, most: usize) -> Vec<Item> {
-        if self.clients.len() <= most {
-            self.held.clear();
-            return std::mem::take(&mut self.clients);
-        }
+        let waiting = self.clients.len();
         let items = std::mem::take(&mut self.clients);
-        let (taken, rest) = shared_out(items, most, self.held.len());
-        self.clients = rest;
-        for organization in taken.iter().filter_map(Item::organization) {
-            if let Some(held) = self.held.get_mut(&organization) {
-                *held = held.saturating_sub(1);
+        let taken = if waiting <= most {
+            self.held.clear();
+            items
+        } else {
+            let (taken, rest) = shared_out(items, most, self.held.len());
+            self.clients = rest;
+            for organization in taken.iter().filter_map(Item::organization) {
+                if let Some(held) = self.held.get_mut(&organization) {
+                    *held = held.saturating_sub(1);
+                }
             }
-        }
-        self.held.retain(|_, held| *held > 0);
+            self.held.retain(|_, held| *held > 0);
+            taken
+        };
+        self.gone += u64::try_from(taken.len()).unwrap_or(0);
         taken
     }
 
@@ -239,12 +266,12 @@ impl Waiting {
     fn take_own(&mut self, mut share: usize) -> Vec<Item> {
         let mut taken = Vec::new();
         while let Some(next) = self.own.front() {
-            let is_command = matches!(next, Item::Command(_));
+            let is_command = matches!(next.item, Item::Command(_));
             if is_command && share == 0 {
                 break;
             }
             share -= usize::from(is_command);
-            taken.extend(self.own.pop_front());
+            taken.extend(self.own.pop_front().map(|own| own.item));
         }
         taken
     }
@@ -296,11 +323,7 @@ impl Queue {
         if let Some(organization) = pending.organization() {
             *waiting.held.entry(organization).or_default() += 1;
         }
-        let item = Item::Command(pending);
-        match item.is_clients() {
-            true => waiting.clients.push(item),
-            false => waiting.own.push_back(item),
-        }
+        waiting.push(Item::Command(pending));
         self.arrived.notify_one();
         Ok(())
     }
@@ -324,7 +347,7 @@ impl Queue {
         if let Some(failure) = &waiting.closed {
             return Err(failure.clone());
         }
-        waiting.own.push_back(item);
+        waiting.push(item);
         self.arrived.notify_one();
         Ok(())
     }
@@ -333,7 +356,7 @@ impl Queue {
     pub fn offer(&self, item: Item) {
         let mut waiting = self.lock();
         if waiting.closed.is_none() && waiting.len() < self.limit {
-            waiting.own.push_back(item);
+            waiting.push(item);
             self.arrived.notify_one();
         }
     }
@@ -393,7 +416,8 @@ impl Queue {
         waiting.closed = Some(failure);
         waiting.held.clear();
         let clients = std::mem::take(&mut waiting.clients);
-        clients.into_iter().chain(waiting.own.drain(..)).collect()
+        let own = waiting.own.drain(..).map(|own| own.item);
+        clients.into_iter().chain(own).collect()
     }
 
     pub fn len(&self) -> usize {
@@ -447,10 +471,13 @@ mod tests {
 
     fn queue(items: impl IntoIterator<Item = Item>) -> Queue {
         let queue = Queue::new(10_000);
-        let (clients, own): (Vec<Item>, Vec<Item>) = items.into_iter().partition(Item::is_clients);
-        queue.lock().clients.extend(clients);
-        queue.lock().own.extend(own);
+        come(&queue, items);
         queue
+    }
+
+    fn come(queue: &Queue, items: impl IntoIterator<Item = Item>) {
+        let mut waiting = queue.lock();
+        items.into_iter().for_each(|item| waiting.push(item));
     }
 
     fn many(count: usize, address: &str) -> impl Iterator<Item = Item> {
@@ -486,13 +513,12 @@ mod tests {
     fn clients_who_come_in_numbers_are_waited_for_until_they_pause() {
         let queue = queue(many(100, "").chain(many(8, CLIENT)));
         assert_eq!(taken(&queue, 1_000), (8, 1));
-        queue.lock().clients.push(command(CLIENT));
+        come(&queue, many(1, CLIENT));
         assert_eq!(taken(&queue, 1_000), (1, 1), "with whoever is back first");
         let began = Instant::now();
         assert_eq!(taken(&queue, 1_000), (0, 98), "nobody came");
         assert!(began.elapsed() >= PAUSE);
-        queue.lock().clients.push(command(CLIENT));
-        queue.lock().own.extend(many(50, ""));
+        come(&queue, many(1, CLIENT).chain(many(50, "")));
         assert_eq!(taken(&queue, 1_000), (1, 50), "one by one again");
     }
 
@@ -501,10 +527,10 @@ mod tests {
         let queue = queue(many(100, "").chain(many(8, CLIENT)));
         assert_eq!(taken(&queue, 1_000), (8, 1));
         for _ in 1..CALM_AFTER {
-            queue.lock().clients.push(command(CLIENT));
+            come(&queue, many(1, CLIENT));
             assert_eq!(taken(&queue, 1_000), (1, 1));
         }
-        queue.lock().clients.push(command(CLIENT));
+        come(&queue, many(1, CLIENT));
         assert_eq!(taken(&queue, 1_000), (1, 100 - CALM_AFTER));
     }
 
@@ -524,6 +550,14 @@ mod tests {
             assert_eq!((clients, own), (300, 300));
             assert_eq!(queue.len(), 0);
         }
+    }
+
+    #[test]
+    fn where_nothing_gives_way_all_go_in_the_order_in_which_they_came() {
+        let items = many(4, CLIENT).chain(many(1, "")).chain(many(2, CLIENT));
+        let queue = queue(items.chain(many(3, "")));
+        let batches: Vec<_> = (0..4).map(|_| taken(&queue, 3)).collect();
+        assert_eq!(batches, [(3, 0), (2, 1), (1, 2), (0, 1)]);
     }
 
     #[test]
