@@ -20,8 +20,8 @@ use tokio::sync::{oneshot, watch};
 use crate::draft::ClearPart;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure, Idempotency};
+use crate::item::{ActorLine, Attended, Carried, Pending};
 use crate::journal::{AttemptLine, RequestLine};
-use crate::queue::{ActorLine, Attended, Carried, Pending};
 
 impl Engine {
     /// The credential of an API key's text; `None` when it is unknown, malformed, revoked or expired.

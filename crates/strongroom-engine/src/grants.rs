@@ -13,7 +13,7 @@ use strongroom_types::id::{ApiKeyId, OauthClientId, OauthTokenId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
-use crate::queue::Carried;
+use crate::item::Carried;
 use crate::shared::Shared;
 
 /// Every client of the installation. Rebuilt at start, changed by each commit that touches one.

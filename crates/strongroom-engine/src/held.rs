@@ -7,7 +7,7 @@ use strongroom_domain::command::Command;
 use strongroom_domain::oauth::Leave;
 
 use crate::envelope::Envelope;
-use crate::queue::Decide;
+use crate::item::Decide;
 
 /// The command within what its key is held to: its limits, the conditions of its role, what a person allowed, and what others have to
 /// agree to.

@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod grants;
 mod halfway;
 mod held;
+mod item;
 mod jobs;
 pub mod journal;
 mod load;

@@ -19,8 +19,8 @@ use crate::cache::Slot;
 use crate::commit::Commit;
 use crate::draft::Draft;
 use crate::envelope::{Committed, Failure};
+use crate::item::Pending;
 use crate::opened::{OpenFault, Opener};
-use crate::queue::Pending;
 use crate::spent::{Hash, place};
 
 /// How often a command may ask for more. The longest way: an approval, its transaction, that one's payment, its wallet.

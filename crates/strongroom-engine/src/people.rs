@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::edge::{Who, actor_line};
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure};
-use crate::queue::Pending;
+use crate::item::Pending;
 use crate::text::folded;
 
 /// What a session's text and its page are known by.

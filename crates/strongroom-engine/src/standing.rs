@@ -7,7 +7,7 @@ use strongroom_domain::users::UserStatus;
 use strongroom_types::id::{AnyId, ApiKeyId, Kind};
 
 use crate::commit::Commit;
-use crate::queue::{Attended, Carried, Pending};
+use crate::item::{Attended, Carried, Pending};
 
 impl Commit {
     /// Whether the key behind a command was revoked, its person deactivated, his session ended or its token revoked since it was queued.

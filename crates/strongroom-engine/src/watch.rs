@@ -22,7 +22,7 @@ use crate::draft::Draft;
 use crate::edge::{Who, actor_line};
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure};
-use crate::queue::{Item, Outcome, Pending};
+use crate::item::{Item, Outcome, Pending};
 use crate::scopes::installation;
 
 /// Milliseconds between two entries about one rule and subject.

@@ -13,11 +13,11 @@ use strongroom_store::Batch;
 use tokio::sync::oneshot;
 
 use crate::envelope::Failure;
+use crate::item::Item;
 use crate::journal::block::Block;
 use crate::journal::folder::Folder;
 use crate::journal::inbox::Inbox;
 use crate::journal::line::Line;
-use crate::queue::Item;
 use crate::shared::Shared;
 
 /// Longest that a line waits to be written.

@@ -26,7 +26,7 @@ use strongroom_types::mode::Scope;
 use crate::checkpoints::signing_key;
 use crate::engine::Engine;
 use crate::envelope::{Envelope, Failure};
-use crate::queue::Item;
+use crate::item::Item;
 use crate::scopes::installation;
 
 use pages::Place;
