@@ -128,7 +128,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`Failure`] of the read.
-    pub async fn card_work(&self, jobs: &[DueJob]) -> Result<HashMap<RawId, CardWork>, Failure> {
+    pub async fn card_work(
+        &self,
+        jobs: &[DueJob],
+    ) -> Result<HashMap<(u32, RawId), CardWork>, Failure> {
         let mut wanted: HashMap<u32, (Scope, Vec<AnyId>)> = HashMap::new();
         for job in jobs {
             let id = match job.work {
@@ -152,7 +155,7 @@ impl Engine {
                     Record::Refund(body) => CardWork::Refund(body),
                     _ => return None,
                 };
-                Some((id.raw, body))
+                Some(((scope.number, id.raw), body))
             }));
         }
         Ok(found)

@@ -358,7 +358,10 @@ fn stored_rendering(facts: &EntryFacts, time: Timestamp) -> Option<Vec<u8>> {
         .payout
         .as_ref()
         .is_some_and(|payout| matches!(payout.recipient, Recipient::Wallet(_)));
+    // Whoever agreed last was told of the approval, not of what came of it.
+    let voted = !facts.detail("approval").is_empty();
     let rendered = match facts.action {
+        _ if voted => false,
         Action::PayoutCreated => to_wallet,
         Action::WalletCredited | Action::WalletDebited | Action::TransferCreated => true,
         Action::PaymentCaptured | Action::PaymentVoided => facts.payment.is_some(),

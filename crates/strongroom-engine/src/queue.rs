@@ -103,18 +103,24 @@ impl Waiting {
         }
     }
 
-    /// How many of the server's own things go into a batch of `most`: those whose turn it is, and fewer where they give way.
-    fn share(&self, most: usize, gives_way: bool) -> usize {
-        let share = match gives_way && !self.clients.is_empty() {
+    /// The server's own for a batch of `most`: whatever has its turn, but fewer commands where they give way.
+    fn take_own(&mut self, most: usize, gives_way: bool) -> Vec<Item> {
+        let mut share = match gives_way && !self.clients.is_empty() {
             true => self.clients.len().min(most).div_ceil(CLIENTS_TO_ONE),
             false => most,
         };
-        let has_turn = |(place, own): &(usize, &Own)| {
-            let before = own.behind.saturating_sub(self.gone);
-            usize::try_from(before).is_ok_and(|before| before.saturating_add(*place) < most)
-        };
-        let first = self.own.iter().enumerate().take(share);
-        first.take_while(has_turn).count()
+        let mut taken = Vec::new();
+        while let Some(next) = self.own.front() {
+            let before = usize::try_from(next.behind.saturating_sub(self.gone));
+            let has_turn = before.is_ok_and(|before| before.saturating_add(taken.len()) < most);
+            let is_command = matches!(next.item, Item::Command(_));
+            if !has_turn || (is_command && share == 0) {
+                break;
+            }
+            share -= usize::from(is_command);
+            taken.extend(self.own.pop_front().map(|own| own.item));
+        }
+        taken
     }
 
     fn take_clients(&mut self, most: usize) -> Vec<Item> {
@@ -135,20 +141,6 @@ impl Waiting {
             taken
         };
         self.gone += u64::try_from(taken.len()).unwrap_or(0);
-        taken
-    }
-
-    /// Up to `share` commands, and what else stands before the next.
-    fn take_own(&mut self, mut share: usize) -> Vec<Item> {
-        let mut taken = Vec::new();
-        while let Some(next) = self.own.front() {
-            let is_command = matches!(next.item, Item::Command(_));
-            if is_command && share == 0 {
-                break;
-            }
-            share -= usize::from(is_command);
-            taken.extend(self.own.pop_front().map(|own| own.item));
-        }
         taken
     }
 }
@@ -246,9 +238,11 @@ impl Queue {
             clients if clients >= PRESSED => CALM_AFTER,
             _ => waiting.pressed.saturating_sub(1),
         };
-        let share = waiting.share(most, self.gives_way(&waiting));
-        let own = waiting.take_own(share);
-        let mut taken = waiting.take_clients(most.saturating_sub(own.len()));
+        let gives_way = self.gives_way(&waiting);
+        let own = waiting.take_own(most, gives_way);
+        let commands = own.iter().filter(|item| matches!(item, Item::Command(_)));
+        let left = most.saturating_sub(commands.count());
+        let mut taken = waiting.take_clients(left);
         taken.extend(own);
         taken
     }
@@ -439,6 +433,15 @@ mod tests {
         let queue = queue(items.chain(many(3, "")));
         let batches: Vec<_> = (0..4).map(|_| taken(&queue, 3)).collect();
         assert_eq!(batches, [(3, 0), (2, 1), (1, 2), (0, 1)]);
+    }
+
+    #[test]
+    fn what_is_no_command_takes_nobody_s_place_and_waits_for_its_turn() {
+        let notices = std::iter::repeat_with(|| Item::Noticed(None)).take(5);
+        let stop = std::iter::once(Item::Stop);
+        let queue = queue(notices.chain(many(4, CLIENT)).chain(stop));
+        let batches: Vec<_> = (0..3).map(|_| taken(&queue, 3)).collect();
+        assert_eq!(batches, [(3, 3), (1, 2), (0, 1)], "the stop is the last");
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(crate) async fn run(
         reports: 0,
         resting: HashMap::new(),
         elsewhere: HashSet::new(),
+        fruitless: HashSet::new(),
     };
     loop {
         let nap = match desk.take_up().await {
@@ -108,17 +109,15 @@ struct Desk {
     resting: HashMap<Key, Instant>,
     /// Payments whose number is in no vault of this server.
     elsewhere: HashSet<Key>,
+    /// Jobs that came to nothing when they had their turn, though the engine took what they asked of it.
+    fruitless: HashSet<Key>,
 }
 
 impl Desk {
     /// Begins what is due, the longest waiting first. Says how long there is nothing to do.
     async fn take_up(&mut self) -> Result<Nap, Failure> {
         let now = Instant::now();
-        let tried: HashSet<Key> = self
-            .resting
-            .extract_if(|_, until| *until <= now)
-            .map(|(key, _)| key)
-            .collect();
+        self.resting.retain(|_, until| *until > now);
         // What is left where it is does not hide what comes after it.
         let hiding = self.hiding();
         let take = MOST.min(MOST_BUSY + hiding);
@@ -133,15 +132,19 @@ impl Desk {
             }
         }
         let time = self.engine.now();
-        let is_late = begun.iter().any(|job| is_late_at(time, *job, &tried));
+        let mut begin = begun.iter();
+        let is_late = begin.any(|job| is_late_at(time, *job, &self.fruitless));
         if !begun.is_empty() || found == 0 {
             self.engine.give_way_to_clients(!is_late);
+        }
+        if found == 0 {
+            self.fruitless.clear();
         }
         let has_begun = !begun.is_empty();
         self.begin(begun).await;
         if hiding > MANY {
             let least = now.elapsed().saturating_mul(TIMES);
-            return Ok(Nap::Whole(least.max(SOON)));
+            return Ok(Nap::Whole(least.clamp(SOON, NAP)));
         }
         // Who else could be begun is looked for if these take long.
         if self.free().1 == 0 {
@@ -196,7 +199,7 @@ impl Desk {
         let known = self.engine.card_work(&jobs).await;
         let mut known = known.unwrap_or_default();
         for job in jobs {
-            let known = known.remove(&job.id);
+            let known = known.remove(&(job.scope.number, job.id));
             let (engine, acquirer) = (self.engine.clone(), Arc::clone(&self.acquirer));
             let (vault, step) = (self.vault.clone(), self.step);
             let task = self.under_way.spawn(async move {
@@ -254,6 +257,7 @@ impl Desk {
         let rest = match done {
             Ok(Attended::Done) => {
                 self.elsewhere.remove(&key);
+                self.fruitless.remove(&key);
                 return ControlFlow::Continue(());
             }
             Ok(Attended::Waits) => {
@@ -275,6 +279,10 @@ impl Desk {
                 NAP
             }
         };
+        // One that found the queue full waits for clients.
+        if rest != SOON {
+            self.fruitless.insert(key);
+        }
         self.resting.insert(key, Instant::now() + rest);
         ControlFlow::Continue(())
     }
@@ -307,9 +315,9 @@ fn is_kept(work: DueWork) -> bool {
     )
 }
 
-/// Whether clients came before it for too long. What was tried and has rested did not wait for them.
-fn is_late_at(now: Timestamp, job: DueJob, tried: &HashSet<Key>) -> bool {
-    job.due < now.plus(-GIVES_WAY) && !tried.contains(&key_of(job))
+/// Whether clients came before it for too long. What came to nothing did not wait for them alone.
+fn is_late_at(now: Timestamp, job: DueJob, fruitless: &HashSet<Key>) -> bool {
+    job.due < now.plus(-GIVES_WAY) && !fruitless.contains(&key_of(job))
 }
 
 async fn until_next(engine: &Engine) -> Duration {

@@ -144,6 +144,10 @@ impl Desk<'_> {
         if payment.step() != PaymentStep::Authorize || !given_up {
             return Ok(Attended::Away);
         }
+        // One whose number is elsewhere waits for whoever has it.
+        if !self.reaches(payment).await? {
+            return Ok(Attended::Waits);
+        }
         let (id, pause) = (payment.id, self.pause);
         self.commit(SendAuthorization { id, pause }).await?;
         let answer = AcquirerAnswer::Declined(PaymentFailure::AcquirerUnreachable);

@@ -10,7 +10,8 @@ use strongroom_types::time::Timestamp;
 
 use crate::payments::{PaymentBody, PaymentFailure, PaymentStatus};
 
-/// A payment.
+/// A payment. Replies are rendered from entries that are older than the program: what is added after a release stands only where
+/// there is something to say.
 #[derive(Serialize)]
 pub struct PaymentView<'a> {
     pub id: PaymentId,

@@ -10,7 +10,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::refunds::{RefundBody, RefundFailure, RefundStatus};
 
-/// A refund.
+/// A refund. As with payments, what is added after a release stands only where there is something to say.
 #[derive(Serialize)]
 pub struct RefundView<'a> {
     pub id: RefundId,

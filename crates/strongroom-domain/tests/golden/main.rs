@@ -319,6 +319,19 @@ fn lines() -> Vec<(String, String)> {
         place.time,
     )
     .unwrap();
+    for (name, facts) in [
+        ("reply refund", paid()),
+        (
+            "reply payment",
+            EntryFacts {
+                refund: None,
+                ..paid()
+            },
+        ),
+    ] {
+        let reply = rendered_reply(&facts, place.time).unwrap();
+        lines.push((name.to_owned(), String::from_utf8(reply).unwrap()));
+    }
     lines.push((
         "reply transaction".to_owned(),
         String::from_utf8(movement).unwrap(),

@@ -1,6 +1,7 @@
 //! How long a retry finds its first answer.
 
 use serde_json::json;
+use strongroom_auth::Role;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, VISA, payout};
 
@@ -38,6 +39,21 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
             .json(&json!({ "payment_id": paid, "amount": 50, "reason": "too much" }))
             .send()
     };
+    let policy = json!({
+        "act": "refund", "approvals": 1, "threshold": { "amount": 60, "currency": "PHP" },
+    });
+    acme.post("/v1/approval-policies", &policy).expect(201);
+    let asked = acme.refund(&paid, 70).expect(202).id();
+    let other = acme.key(Role::Owner);
+    let vote = || {
+        server
+            .request("POST", &format!("/v1/approvals/{asked}/approve"))
+            .bearer(&other.text)
+            .idempotent("vote")
+            .json(&json!({}))
+            .send()
+    };
+    let voted = vote().expect(200);
     let refused = || {
         acme.request("POST", "/v1/payouts")
             .idempotent("refused")
@@ -71,6 +87,12 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
     let gone = wallet().refused(409, "reply_not_kept");
     assert_eq!(gone.field("error/details/resource_id"), first.0.id());
     assert_eq!(acme.all("/v1/wallets").len(), 4);
+    // So is what was voted on, and what came of it is nothing that a vote is answered with.
+    let asked = vote().refused(409, "reply_not_kept");
+    assert_eq!(
+        asked.field("error/details/resource_id"),
+        voted.field("resource_id")
+    );
     // The money part of an entry is kept for years, and its answer follows from it.
     assert_eq!(pay().expect(201).body, first.1.body);
     assert_eq!(charge().expect(201).body, first.2.body);

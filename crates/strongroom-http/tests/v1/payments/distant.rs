@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use strongroom_auth::permission::Operate;
+use strongroom_auth::{Caller, SystemActor};
 use strongroom_domain::payments::{LiveCards, UNREACHED_FOR};
-use strongroom_engine::Settings;
+use strongroom_domain::tokens::VaultToken;
+use strongroom_engine::{Envelope, Settings};
 use strongroom_testkit::distant::DistantAcquirer;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, VISA, texts};
 use strongroom_types::currency::Currency;
+use strongroom_types::id::TokenId;
 
 use crate::v1::payments::{balances, now, pay, verified};
 
@@ -85,6 +89,35 @@ fn an_acquirer_that_is_away_is_asked_nothing_and_writes_no_entries() {
     assert_eq!(events, ["payment.failed"]);
     drop(acme);
     verified(server);
+}
+
+/// Its number is in a vault that this server does not have: whoever has it can still be paid.
+#[test]
+fn a_payment_whose_number_is_elsewhere_does_not_fail_while_its_acquirer_is_away() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let wallet = acme.wallet("master");
+    let token = acme.token(VISA).expect(201).id();
+    let body = json!({ "payment_token": token, "amount": 500, "wallet_id": wallet });
+    let kept = acme.post("/v1/payments", &body).expect(201).id();
+    let lost = pay(&acme, VISA, &wallet, json!({})).expect(201).id();
+    let moved = VaultToken {
+        id: TokenId::parse(&token).unwrap(),
+        fingerprint: [1; 16],
+        digest: [2; 32],
+    };
+    let caller: Caller<Operate> = Caller::system(SystemActor::Housekeeping, acme.books.scope);
+    let moved = server.engine.execute(&caller, moved, Envelope::internal());
+    server.wait(moved).unwrap();
+    let acquirer = Arc::new(DistantAcquirer::default());
+    server.at_work(Arc::<DistantAcquirer>::clone(&acquirer), || {
+        server.clock.advance(UNREACHED_FOR);
+        wait("the other's end", || {
+            now(&acme, &lost, "status") == "failed"
+        });
+        assert_eq!(now(&acme, &kept, "status"), "processing");
+    });
+    drop(acme);
 }
 
 #[test]
