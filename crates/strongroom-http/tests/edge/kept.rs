@@ -43,14 +43,14 @@ fn an_answer_is_kept_for_a_day_and_its_key_for_longer() {
         "act": "refund", "approvals": 1, "threshold": { "amount": 60, "currency": "PHP" },
     });
     acme.post("/v1/approval-policies", &policy).expect(201);
-    let asked = acme.refund(&paid, 70).expect(202).id();
+    let asked = acme.refund(&paid, 70).expect(202);
     let other = acme.key(Role::Owner);
     let vote = || {
         server
-            .request("POST", &format!("/v1/approvals/{asked}/approve"))
+            .request("POST", &format!("/v1/approvals/{}/approve", asked.id()))
             .bearer(&other.text)
             .idempotent("vote")
-            .json(&json!({}))
+            .json(&json!({ "hash": asked.field("hash") }))
             .send()
     };
     let voted = vote().expect(200);

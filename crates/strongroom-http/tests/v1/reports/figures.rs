@@ -185,32 +185,22 @@ fn a_till_s_day_is_the_same_in_all_of_them() {
 /// Figures without an entry that was there would be wrong, and nobody would know.
 #[test]
 fn a_log_with_a_gap_makes_no_report() {
-    let mut server = TestServer::start_in_files(ServerSettings::default());
-    let (scope, key, report, credited) = {
-        let acme = Tenant::found(&server);
-        let mark = acme.mark();
-        acme.funded("operating", 1_000);
-        let audit = acme.audit_since(&mark);
-        let credited = audit
-            .iter()
-            .find(|record| record["action"] == "wallet_credited");
-        let credited = credited.unwrap()["sequence"].as_i64().unwrap();
-        let id = acme.post("/v1/reports", &of("balances")).expect(202).id();
-        (acme.books.scope, acme.owner.text.clone(), id, credited)
-    };
-    server.halt();
+    let server = TestServer::start_in_files(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let mark = acme.mark();
+    acme.funded("operating", 1_000);
+    let audit = acme.audit_since(&mark);
+    let credit = |record: &&Value| record["action"] == "wallet_credited";
+    let credited = audit.iter().find(credit).unwrap()["sequence"].as_i64();
+    let report = acme.post("/v1/reports", &of("balances")).expect(202).id();
+
+    let scope = acme.books.scope;
+    let entry = i64::from(scope.number) << 40 | credited.unwrap();
     let database = rusqlite::Connection::open(server.folder().join("strongroom.db")).unwrap();
-    let entry = i64::from(scope.number) << 40 | credited;
     let gone = database.execute("DELETE FROM log WHERE entry = ?1", [entry]);
     assert_eq!(gone.unwrap(), 1);
-    drop(database);
-    let server = server.restart(ServerSettings::default());
     let failed = server.try_attend(scope, &report).unwrap_err();
     assert!(matches!(failed, Failure::Internal), "{failed:?}");
-    let shown = server
-        .request("GET", &format!("/v1/reports/{report}"))
-        .bearer(&key)
-        .send()
-        .expect(200);
+    let shown = acme.get(&format!("/v1/reports/{report}")).expect(200);
     assert_eq!(shown.field("status"), "queued", "it waits to be made");
 }
