@@ -38,7 +38,7 @@ struct Sent {
     op: Op,
     key: String,
     answer: Option<(u16, Vec<u8>)>,
-    /// When it was first answered; a day later its key may be forgotten.
+    /// When it was first answered; once the clock has been a day further its key may be forgotten.
     when: i64,
 }
 
@@ -50,6 +50,8 @@ pub struct World {
     /// The log's clock: the time of the last batch, and of the last entry.
     last: i64,
     entered: i64,
+    /// The latest time that the server's clock has shown, which may be set back.
+    latest: i64,
     /// Whether a log has outgrown its checkpoint.
     grown: bool,
 }
@@ -93,6 +95,7 @@ impl World {
             began: now,
             last: now,
             entered: now,
+            latest: now,
             grown: true,
         }
     }
@@ -307,7 +310,7 @@ impl World {
             answer,
             when,
         } = &self.tenants[tenant].sent[n];
-        if now - when >= KEPT {
+        if self.latest - when >= KEPT {
             return;
         }
         let (ask, op, answer) = (ask.clone(), op.clone(), answer.clone());
@@ -337,7 +340,7 @@ impl World {
         let sent = self
             .dice
             .pick(&self.tenants[tenant].sent)
-            .filter(|sent| sent.answer.is_some() && self.now() - sent.when < KEPT);
+            .filter(|sent| sent.answer.is_some() && self.latest - sent.when < KEPT);
         let Some((ask, key)) =
             sent.and_then(|sent| Some((sent.ask.otherwise()?, sent.key.clone())))
         else {
@@ -418,6 +421,7 @@ impl World {
             _ => self.dice.between(1, 3_000),
         };
         self.server().clock.advance(by);
+        self.latest = self.latest.max(self.now());
     }
 
     fn restart(&mut self) {
