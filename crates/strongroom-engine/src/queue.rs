@@ -20,7 +20,7 @@ use crate::envelope::Failure;
 use crate::item::{Item, Pending};
 
 /// So many of the clients' commands let one of the server's own into their batch.
-const CLIENTS_TO_ONE: usize = 16;
+const CLIENTS_TO_ONE: usize = 32;
 /// So many clients in one batch, and they come faster than one by one, until as many batches after it had fewer.
 const PRESSED: usize = 8;
 const CALM_AFTER: usize = 8;
@@ -370,7 +370,7 @@ mod tests {
     fn clients_come_first_and_the_server_has_its_share() {
         for (own, clients, gives_way, expected) in [
             (100, 8, true, (8, 1)),
-            (100, 200, true, (200, 13)),
+            (100, 200, true, (200, 7)),
             (5, 200, true, (200, 5)),
             (100, 7, true, (7, 100)),
             (100, 0, true, (0, 100)),

@@ -334,9 +334,14 @@ impl Decision {
     #[must_use]
     pub(crate) fn about_payment(self, body: PaymentBody, now: Timestamp, pause: i64) -> Decision {
         let job = body.job(now, pause);
-        let mut decision = self.job(job);
-        decision.payment = Some(body.clone());
-        decision.change(body.id.any(), crate::record::Record::Payment(body))
+        self.job(job).beside_payment(body)
+    }
+
+    /// The same of one that waits for nothing else than before: its job stays as it is.
+    #[must_use]
+    pub(crate) fn beside_payment(mut self, body: PaymentBody) -> Decision {
+        self.payment = Some(body.clone());
+        self.change(body.id.any(), crate::record::Record::Payment(body))
     }
 }
 

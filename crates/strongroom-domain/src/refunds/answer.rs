@@ -165,7 +165,7 @@ impl AnswerRefund {
         let (action, id) = (self.action(), self.id.any());
         let mut decision = Decision::new(facts, action, id, movement, events)
             .reply(Reply::Empty)
-            .about_payment(paid, moment.now, self.pause)
+            .beside_payment(paid)
             .about_refund(next, moment.now);
         decision.created = created;
         let given_back = failure.is_none();

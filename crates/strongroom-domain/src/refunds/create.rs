@@ -17,7 +17,7 @@ use crate::decision::{Decision, Movement};
 use crate::entry::{EventFact, Transaction, TransactionKind};
 use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys, books_key};
-use crate::payments::{Exchange, PAUSE, PaymentBody};
+use crate::payments::{Exchange, PaymentBody};
 use crate::payouts::check_wallet;
 use crate::record::Record;
 use crate::refunds::cash::of_drawer;
@@ -187,7 +187,7 @@ impl CreateRefund {
         ];
         let mut decision = Decision::new(facts, Action::RefundCreated, id.any(), movement, events)
             .claim(Field::RefundReference, reference, id.any())
-            .about_payment(paid, moment.now, PAUSE)
+            .beside_payment(paid)
             .about_refund(body, moment.now);
         decision.created = created;
         let sale = payment.sale.and_then(|sale| facts.sale(sale));
