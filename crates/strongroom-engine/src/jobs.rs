@@ -35,7 +35,7 @@ pub struct DueJob {
 
 /// What is carried to an acquirer, as it was when it was looked up.
 pub enum CardWork {
-    Payment(PaymentBody),
+    Payment(Box<PaymentBody>),
     Refund(RefundBody),
 }
 
@@ -151,7 +151,7 @@ impl Engine {
                 .await?;
             found.extend(records.into_iter().filter_map(|(id, record)| {
                 let body = match record {
-                    Record::Payment(body) => CardWork::Payment(body),
+                    Record::Payment(body) => CardWork::Payment(Box::new(body)),
                     Record::Refund(body) => CardWork::Refund(body),
                     _ => return None,
                 };

@@ -72,7 +72,7 @@ pub(crate) async fn attend(
     let desk = desk(engine, till, pause, job);
     let id = PaymentId(job.id);
     let payment = match known {
-        Some(CardWork::Payment(payment)) => Ok(payment),
+        Some(CardWork::Payment(payment)) => Ok(*payment),
         _ => {
             engine
                 .read(&desk.caller, move |view| view.payment(id))
