@@ -283,7 +283,6 @@ impl Reference {
         if let Some(paid) = self.payments.get_mut(p) {
             paid.refunding += amount;
         }
-        self.schedule(p, at);
         self.refunds.push(Refund {
             status: "pending",
             amount,
@@ -350,7 +349,6 @@ impl Reference {
         };
         // What was held can go either way.
         let moved = self.post(what, &legs);
-        self.schedule(p, at);
         if moved.is_ok() {
             self.tell_balance(of_wallet, wallet, at);
             self.tell(of_refund, self.refund_data(n), at);
