@@ -5,6 +5,7 @@
 //! repeated until it is confirmed. What has no sheet was never sent, and what was reversed before it was sent never will be.
 
 mod answers;
+mod busy;
 mod kept;
 mod late;
 mod line;
@@ -36,6 +37,7 @@ use crate::shelf::{Shelf, ShelfFault};
 use crate::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer};
 
 use answers::{Verdict, is_known, verdict};
+use busy::Busy;
 use kept::{KeptPayment, Said, load, seat_of};
 use late::Late;
 use line::Line;
@@ -63,6 +65,7 @@ pub(crate) struct Inner {
     numbers: Numbers,
     late: Late,
     line: Line,
+    busy: Busy,
     groups: Vec<tokio::sync::Mutex<()>>,
 }
 
@@ -80,6 +83,7 @@ impl Connector {
                 dial,
                 heard: Mutex::default(),
             },
+            busy: Busy::default(),
             groups: (0..GROUPS).map(|_| tokio::sync::Mutex::default()).collect(),
             settings,
             shelf,

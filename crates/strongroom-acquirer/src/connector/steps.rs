@@ -138,6 +138,9 @@ impl Inner {
         total: i64,
     ) -> Result<PaymentAnswer, ShelfFault> {
         let seat = seat_of(order);
+        let Some(_call) = self.busy.begin(seat) else {
+            return Ok(AcquirerAnswer::Unknown);
+        };
         // One advice after another: the next one is told once the one before was heard.
         while let Some((message, index)) = self.begin_capture(seat, total).await? {
             let answer = self.exchange(&message).await;
@@ -211,6 +214,9 @@ impl Inner {
             return Ok(AcquirerAnswer::NeverArrived);
         };
         let seat = refund_seat(of.scope, id);
+        let Some(_call) = self.busy.begin(seat) else {
+            return Ok(AcquirerAnswer::Unknown);
+        };
         let alone = self.alone(seat.id).await;
         if let Some(refund) = load::<KeptRefund>(&*self.shelf, seat)? {
             let known = refund.said.as_ref().map(kept_refund_answer);
@@ -240,6 +246,9 @@ impl Inner {
         of: Order,
     ) -> Result<RefundAnswer, ShelfFault> {
         let seat = refund_seat(of.scope, id);
+        let Some(_call) = self.busy.begin(seat) else {
+            return Ok(AcquirerAnswer::Unknown);
+        };
         let Some(refund) = load::<KeptRefund>(&*self.shelf, seat)? else {
             return Ok(AcquirerAnswer::NeverArrived);
         };

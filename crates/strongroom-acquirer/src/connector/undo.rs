@@ -30,6 +30,9 @@ enum Matter {
 impl Inner {
     pub(super) async fn reverse(&self, order: Order) -> Result<PaymentAnswer, ShelfFault> {
         let seat = seat_of(order);
+        let Some(_call) = self.busy.begin(seat) else {
+            return Ok(AcquirerAnswer::Unknown);
+        };
         let Some(is_repeated) = self.begin_reversal(order, seat).await? else {
             return Ok(AcquirerAnswer::Reversed);
         };

@@ -12,7 +12,7 @@ use strongroom_domain::record::Record;
 use strongroom_types::id::{AnyId, FilePageId, PayoutFileId, PayoutId};
 
 use crate::accept::{BANK_FILE_JOB, PAYOUT_FILE_JOB};
-use crate::verify::due::Due;
+use crate::verify::due::{Changed, Due};
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
 
@@ -34,7 +34,7 @@ pub(super) fn claims(record: &Record) -> Vec<(Field, String, AnyId)> {
 type JobKey = (u32, u8, [u8; 12]);
 
 /// The job that a record of files must have.
-pub(super) fn job(scope: u32, record: &Record, changed: i64) -> Option<(JobKey, Due)> {
+pub(super) fn job(scope: u32, record: &Record, changed: Changed) -> Option<(JobKey, Due)> {
     match record {
         Record::PayoutFile(file) => {
             let due = match file.waits() {

@@ -25,7 +25,7 @@ use crate::jobs::{PAYOUT_SCHEDULE_JOB, SCHEDULED_PAYOUT_JOB};
 use crate::opened::Opener;
 use crate::rotation::{USES_JOB, is_uses_row};
 use crate::verify::claim::{Claim, Claimed};
-use crate::verify::due::{Due, is_plausible};
+use crate::verify::due::{Changed, Due, is_plausible};
 use crate::verify::files;
 use crate::verify::keys::Keys;
 use crate::verify::planned;
@@ -305,7 +305,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    pub fn record(&mut self, scope: u32, record: &Record, changed: i64) {
+    pub fn record(&mut self, scope: u32, record: &Record, changed: Changed) {
         match record {
             Record::Payout(payout) => {
                 if payout.body.is_on_rail() {
@@ -320,7 +320,8 @@ impl Jobs {
             }
             Record::Payment(payment) => {
                 let due = match payment.waits() {
-                    Waits::Soon => Some(Due::Soon(changed)),
+                    // A refund changes its payment, not when that is looked at.
+                    Waits::Soon => Some(Due::SinceAny(changed)),
                     Waits::Until(end) => Some(Due::At(end.0)),
                     Waits::Never => None,
                 };

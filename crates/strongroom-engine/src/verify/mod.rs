@@ -276,7 +276,7 @@ impl Verifier<'_> {
             return;
         };
         self.claims.record(scope, record, &self.keys);
-        self.jobs.record(scope, record, changed.unwrap_or(0));
+        self.jobs.record(scope, record, changed.unwrap_or_default());
         self.payments.record(scope, record);
         self.fees.record(scope, record);
         self.reports.record(scope, record);

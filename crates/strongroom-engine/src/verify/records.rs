@@ -12,6 +12,7 @@ use strongroom_types::mode::Scope;
 use crate::accept::lives_in_log;
 use crate::opened::{OpenFault, Opener};
 use crate::seal::read_body;
+use crate::verify::due::Changed;
 use crate::verify::open::Opened;
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
@@ -21,8 +22,7 @@ pub(super) struct Newest {
     version: u64,
     commitment: [u8; 32],
     seq: u64,
-    /// Time of the entry that made this version.
-    pub changed: i64,
+    changed: Changed,
     /// Time of the entry that made the first.
     created: i64,
     has_row: bool,
@@ -59,7 +59,7 @@ impl Changes {
                 version: line.version,
                 commitment: line.commitment,
                 seq: opened.seq,
-                changed: opened.time,
+                changed: Changed::again(known.map(|newest| newest.changed), opened.time),
                 created: known.map_or(first, |newest| newest.created),
                 has_row: false,
             };
@@ -164,7 +164,7 @@ impl Checked {
         changes: &mut Changes,
         unread: &Unread,
         damages: &mut Damages,
-    ) -> Option<i64> {
+    ) -> Option<Changed> {
         let Some(id) = self.id() else {
             damages.note(format!(
                 "a record of log {}: its kind {} is not known",

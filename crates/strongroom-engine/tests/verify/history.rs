@@ -414,6 +414,12 @@ impl Author {
         answer(unanswered, AcquirerAnswer::Unknown);
         answer(begin(true), approved());
         answer(begin(false), approved());
+        // Given back while it waits for its settlement, and after the time of that.
+        let unsettled = begin(true);
+        answer(unsettled, approved());
+        self.clock.advance(2_000);
+        self.refund(unsettled, 10, Some(approved_refund()));
+        self.refund(unsettled, 20, None);
         begin(true);
     }
 

@@ -40,6 +40,14 @@ struct Trap {
     process: u32,
 }
 
+struct Answered {
+    answer: Wire,
+    /// The number of the connection by which it first came.
+    connection: usize,
+    /// It has come as what is new.
+    is_told: bool,
+}
+
 #[derive(Clone)]
 pub struct Bank {
     pub address: SocketAddr,
@@ -58,7 +66,7 @@ struct Books {
     /// An authorization that is held up on its way.
     held: Option<Wire>,
     /// What was answered, by class, function and fields 7 and 11.
-    answered: HashMap<(String, String, String), Wire>,
+    answered: HashMap<(String, String, String), Answered>,
     violations: Vec<String>,
     /// Types, in their order.
     heard: Vec<String>,
@@ -93,9 +101,9 @@ impl Bank {
         let serving = bank.clone();
         // Ends with the test's process.
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for (number, stream) in listener.incoming().flatten().enumerate() {
                 let bank = serving.clone();
-                std::thread::spawn(move || bank.attend(stream));
+                std::thread::spawn(move || bank.attend(stream, number));
             }
         });
         bank
@@ -159,14 +167,15 @@ impl Bank {
     }
 
     /// Until the connection ends, which is no news.
-    fn attend(&self, mut stream: TcpStream) {
+    fn attend(&self, mut stream: TcpStream, number: usize) {
+        let Ok(out) = stream.try_clone() else { return };
         self.lock().streams.extend(stream.try_clone());
-        self.converse(&mut stream);
+        self.converse(&mut stream, &Arc::new(Mutex::new(out)), number);
         // The other handle holds it open else.
         drop(stream.shutdown(std::net::Shutdown::Both));
     }
 
-    fn converse(&self, stream: &mut TcpStream) {
+    fn converse(&self, stream: &mut TcpStream, out: &Out, number: usize) {
         loop {
             let mut length = [0; 2];
             if stream.read_exact(&mut length).is_err() {
@@ -179,7 +188,7 @@ impl Bank {
             let question = Wire::read(&body);
             let (answer, way, trap) = {
                 let mut books = self.lock();
-                let answer = books.take(&question);
+                let answer = books.take(&question, number);
                 let way = books.way(&question);
                 (answer, way, books.sprung(&question))
             };
@@ -187,8 +196,8 @@ impl Bank {
                 kill(trap.process);
                 return;
             }
-            let sent = send(stream, &answer, way);
-            self.let_through(stream, &answer);
+            let sent = send(out, &answer, way);
+            self.let_through(out, &answer);
             if let Some(trap) = trap {
                 kill(trap.process);
             }
@@ -201,7 +210,7 @@ impl Bank {
 
 impl Bank {
     /// What was held up arrives once its reversal was answered, and is approved.
-    fn let_through(&self, stream: &mut TcpStream, answer: &Wire) {
+    fn let_through(&self, out: &Out, answer: &Wire) {
         let found_nothing = answer.mti == "0430" && answer.field(39) == "25";
         let late = {
             let mut books = self.lock();
@@ -214,7 +223,7 @@ impl Bank {
         };
         if let Some(late) = late {
             // Whoever does not hear it learns of it from the acquirer's statement.
-            let _ = send(stream, &late, Way::Plain);
+            let _ = send(out, &late, Way::Plain);
         }
     }
 }
@@ -235,11 +244,25 @@ enum Way {
     Late,
 }
 
-fn send(stream: &mut TcpStream, answer: &Wire, way: Way) -> Option<()> {
+/// Where answers go, one at a time.
+type Out = Arc<Mutex<TcpStream>>;
+
+fn send(out: &Out, answer: &Wire, way: Way) -> Option<()> {
     let bytes = answer.framed();
+    if way == Way::Late {
+        let out = Arc::clone(out);
+        // What comes next is read meanwhile.
+        std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(1_500));
+            // Whoever does not hear it asks again.
+            drop(out.lock().unwrap().write_all(&bytes));
+        });
+        return Some(());
+    }
+    let mut stream = out.lock().unwrap_or_else(|error| error.into_inner());
     match way {
         Way::Plain => stream.write_all(&bytes).ok(),
-        Way::NotAtAll => Some(()),
+        Way::NotAtAll | Way::Late => Some(()),
         Way::Twice => stream.write_all(&[&bytes[..], &bytes].concat()).ok(),
         Way::CutOff => {
             stream.write_all(&bytes[..bytes.len() / 2]).ok()?;
@@ -256,10 +279,6 @@ fn send(stream: &mut TcpStream, answer: &Wire, way: Way) -> Option<()> {
         Way::WrongBitmap => {
             let mut bytes = bytes;
             bytes[8] |= 0x18;
-            stream.write_all(&bytes).ok()
-        }
-        Way::Late => {
-            std::thread::park_timeout(Duration::from_millis(1_500));
             stream.write_all(&bytes).ok()
         }
     }
@@ -299,7 +318,7 @@ impl Books {
         }
     }
 
-    fn take(&mut self, question: &Wire) -> Wire {
+    fn take(&mut self, question: &Wire, connection: usize) -> Wire {
         if question.mti.starts_with("08") {
             let code = if self.refuses_sign_on { "05" } else { "00" };
             return reply(question, code, None);
@@ -310,12 +329,16 @@ impl Books {
             question.field(7).to_owned(),
             question.field(11).to_owned(),
         );
-        if let Some(answered) = self.answered.get(&key) {
-            if !question.mti.ends_with('1') {
-                let text = format!("{} was sent twice as if it were new", question.mti);
+        let is_new = !question.mti.ends_with('1');
+        if let Some(answered) = self.answered.get_mut(&key) {
+            // A repetition by a later connection may overtake what is left of one that broke.
+            let is_overtaken = !answered.is_told && connection < answered.connection;
+            if is_new && !is_overtaken {
+                let text = format!("{} was sent again as if it were new", question.mti);
                 self.violations.push(text);
             }
-            return answered.clone();
+            answered.is_told |= is_new;
+            return answered.answer.clone();
         }
         let minor: i64 = question.field(4).parse().unwrap();
         if key.0 == "010" && question.field(2).ends_with(HELD) {
@@ -330,7 +353,12 @@ impl Books {
             _ => panic!("nobody was to send {}", question.mti),
         };
         let answer = reply(question, code, approval.as_deref());
-        self.answered.insert(key, answer.clone());
+        let answered = Answered {
+            answer: answer.clone(),
+            connection,
+            is_told: is_new,
+        };
+        self.answered.insert(key, answered);
         answer
     }
 

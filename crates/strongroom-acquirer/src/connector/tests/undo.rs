@@ -120,3 +120,26 @@ async fn sent(peer: &Peer, count: usize) {
     };
     tokio::time::timeout(PATIENCE, waiting).await.unwrap();
 }
+
+#[tokio::test]
+async fn while_something_is_told_nothing_else_is_begun() {
+    let (peer, shelf) = (Peer::start().await, Arc::default());
+    let (connector, line) = connected(&peer, &shelf).await;
+    peer.then(&[Act::Say("00"), Act::Hold]);
+    assert_eq!(pay(&connector, 1).await, approved());
+    let first = {
+        let connector = connector.clone();
+        tokio::spawn(async move { connector.capture(order(1), 1_234).await })
+    };
+    sent(&peer, 2).await;
+    let again = connector.capture(order(1), 1_234).await;
+    assert_eq!(again, AcquirerAnswer::Unknown);
+    assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
+    // Another payment is another matter.
+    assert_eq!(pay(&connector, 2).await, approved());
+    peer.late();
+    assert_eq!(first.await.unwrap(), approved());
+    assert_eq!(peer.types(), ["0100", "0220", "0100"]);
+    assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
+    line.abort();
+}
