@@ -17,6 +17,7 @@ use strongroom_outbound::{Outbound, Policy};
 use strongroom_store::Store;
 use strongroom_types::id::{AnyId, Kind};
 use strongroom_types::mode::Scope;
+use strongroom_types::time::Timestamp;
 use strongroom_worker::{Acquirer, Courier, SandboxAcquirer, WorkerSettings, Workers};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -257,6 +258,14 @@ impl TestServer {
     /// # Errors
     /// The engine's failure.
     pub fn try_attend(&self, scope: Scope, id: &str) -> Result<(), Failure> {
+        self.attend_since(scope, id, self.engine.now())
+    }
+
+    /// The same of what was found due at a time, which the clock may be set back behind by now.
+    ///
+    /// # Errors
+    /// The engine's failure.
+    pub fn attend_since(&self, scope: Scope, id: &str, due: Timestamp) -> Result<(), Failure> {
         let known = AnyId::parse(id).map(|id| (id.raw, id.kind));
         let (id, work) = match known {
             Some((raw, Kind::Payment)) => (raw, DueWork::Payment),
@@ -265,9 +274,9 @@ impl TestServer {
             Some((raw, Kind::PayoutFile)) => (raw, DueWork::PayoutFile),
             Some((raw, Kind::BankFile)) => (raw, DueWork::BankFile),
             Some((raw, Kind::Report)) => (raw, DueWork::Report),
+            Some((raw, Kind::Token)) => (raw, DueWork::Token),
             _ => panic!("`{id}` is nothing that a worker looks after"),
         };
-        let due = self.engine.now();
         let job = DueJob {
             scope,
             id,

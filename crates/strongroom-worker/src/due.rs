@@ -23,7 +23,7 @@ const MOST: usize = 20_000;
 /// Jobs under way at once, and those of them that ask somebody outside, who may be slow to answer.
 const MOST_BUSY: usize = 256;
 const MOST_ASKING: usize = 192;
-/// Places that must be free again before more is begun.
+/// So many places that are free again are worth a look before its time.
 const ROOM: usize = 64;
 /// Jobs that cannot be begun: with more of them a look costs more than it finds, and is not taken at each commit.
 const MANY: usize = 1_000;
@@ -123,6 +123,12 @@ impl Desk {
         let take = MOST.min(MOST_BUSY + hiding);
         let jobs = self.engine.due_jobs(take).await?;
         let (found, mut begun) = (jobs.len(), Vec::new());
+        if found < take && !self.fruitless.is_empty() {
+            let due: HashSet<Key> = jobs.iter().copied().map(key_of).collect();
+            let busy = &self.busy;
+            self.fruitless
+                .retain(|key| due.contains(key) || busy.contains(key));
+        }
         self.reports = 0;
         for job in jobs {
             let is_report = job.work == DueWork::Report;
@@ -136,9 +142,6 @@ impl Desk {
         let is_late = begin.any(|job| is_late_at(time, *job, &self.fruitless));
         if !begun.is_empty() || found == 0 {
             self.engine.give_way_to_clients(!is_late);
-        }
-        if found == 0 {
-            self.fruitless.clear();
         }
         let has_begun = !begun.is_empty();
         self.begin(begun).await;
@@ -219,13 +222,15 @@ impl Desk {
             Nap::UntilMore(nap) => (nap, false),
             Nap::Whole(nap) => (nap, true),
         };
-        let until = Instant::now() + nap;
-        // With no place free, several are waited for: each look costs a read.
-        let (places, to_ask) = self.free();
+        let before = self.free();
+        let is_full = before.0 == 0;
+        // With no place free, several are waited for, or a moment: each look costs a read.
+        let until = Instant::now() + if is_full { nap.max(SOON) } else { nap };
         loop {
+            let is_stuck = self.free().0 == 0;
             tokio::select! {
-                () = sleep_until(until), if places > 0 => return ControlFlow::Continue(()),
-                () = self.engine.jobs_changed(), if places > 0 && !is_whole => return ControlFlow::Continue(()),
+                () = sleep_until(until), if !is_stuck => return ControlFlow::Continue(()),
+                () = self.engine.jobs_changed(), if !is_full && !is_whole => return ControlFlow::Continue(()),
                 Some(ended) = self.under_way.join_next_with_id() => {
                     let done = match ended {
                         Ok((id, done)) => self.ended(id, done),
@@ -237,9 +242,7 @@ impl Desk {
                     if done.is_break() {
                         return ControlFlow::Break(());
                     }
-                    let free = self.free();
-                    let room = (places == 0 && free.0 >= ROOM) || (to_ask == 0 && free.1 >= ROOM);
-                    if room || self.busy.is_empty() {
+                    if is_room(before, self.free()) || self.busy.is_empty() {
                         return ControlFlow::Continue(());
                     }
                 }
@@ -313,6 +316,11 @@ fn is_kept(work: DueWork) -> bool {
             | DueWork::ScheduledPayout
             | DueWork::PayoutSchedule
     )
+}
+
+/// Whether so many places are free, of all and of those that ask somebody, where none was, that more is begun at once.
+fn is_room(before: (usize, usize), free: (usize, usize)) -> bool {
+    (before.0 == 0 && free.0 >= ROOM) || (before.1 == 0 && free.1 >= ROOM)
 }
 
 /// Whether clients came before it for too long. What came to nothing did not wait for them alone.
@@ -397,7 +405,10 @@ async fn attend_at(
     };
     let done = match done {
         // It was ended meanwhile, or can never move: nothing is left to do for it.
-        Err(Failure::Rejected { .. }) if !is_kept(job.work) => engine.drop_job(job).await,
+        // One that is not due stays: the clock was set back since it was looked up.
+        Err(Failure::Rejected { .. }) if !is_kept(job.work) && job.due <= engine.now() => {
+            engine.drop_job(job).await
+        }
         done => done,
     };
     done.map(|()| Attended::Done)
@@ -409,6 +420,20 @@ mod tests {
     use strongroom_types::mode::{Mode, Scope};
 
     use super::*;
+
+    #[test]
+    fn several_places_are_waited_for_where_none_was_free() {
+        for (before, free, is_enough) in [
+            ((0, 0), (ROOM - 1, 0), false),
+            ((0, 0), (ROOM, 0), true),
+            ((0, 3), (ROOM - 1, ROOM), false),
+            ((1, 0), (ROOM, ROOM - 1), false),
+            ((1, 0), (ROOM, ROOM), true),
+            ((1, 1), (MOST_BUSY, MOST_ASKING), false),
+        ] {
+            assert_eq!(is_room(before, free), is_enough, "{before:?}, {free:?}");
+        }
+    }
 
     #[test]
     fn clients_come_first_until_something_else_has_waited_ten_seconds_for_them() {

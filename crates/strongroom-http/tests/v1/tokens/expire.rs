@@ -1,6 +1,7 @@
 //! What time does to tokens and security codes.
 
 use serde_json::{Value, json};
+use strongroom_engine::Failure;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, VISA, texts};
 
@@ -48,6 +49,21 @@ fn a_token_whose_time_is_over_loses_its_number() {
     .expect(200);
     acme.request("DELETE", &path).send().expect(200);
     assert_eq!(server.rail(), 0);
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_a_token_ends_only_puts_it_off() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let token = acme.post("/v1/tokens", &token_with(json!({ "expires_in": 60 })));
+    let token = token.expect(201).id();
+    let due = server.engine.now().plus(60_000);
+    let early = server.attend_since(acme.books.scope, &token, due);
+    assert!(matches!(early, Err(Failure::Rejected { .. })), "{early:?}");
+    server.clock.advance(60_000);
+    assert_eq!(server.rail(), 1);
+    let path = format!("/v1/tokens/{token}");
+    assert_eq!(acme.get(&path).expect(200).field("status"), "expired");
 }
 
 #[test]
