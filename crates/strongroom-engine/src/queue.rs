@@ -5,9 +5,9 @@
 //! evenly as well, each organization's commands in their order.
 //!
 //! Clients come first. Once they come faster than one by one, what the server wants of itself – the next step of a payment, the
-//! outcome of a delivery – goes with them, a little in each batch, and has no batch of its own before they pause. That keeps the
-//! server's own work going, and once what is due has waited too long nothing of it gives way any more
-//! ([`Queue::hold_back`]): a burst is taken first, a flood is not.
+//! outcome of a delivery – goes with them, a few together every few batches, since what is due at one time lies on the same pages;
+//! it has no batch of its own before they pause. That keeps the server's own work going, and once what is due has waited too long
+//! nothing of it gives way any more ([`Queue::hold_back`]): a burst is taken first, a flood is not.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,9 @@ use strongroom_types::id::OrganizationId;
 use crate::envelope::Failure;
 use crate::item::{Item, Pending};
 
-/// So many of the clients' commands let one of the server's own into their batch.
+/// So many of the clients' commands make a place for one of the server's own, and so many places are taken together.
 const CLIENTS_TO_ONE: usize = 32;
+const TOGETHER: usize = 8;
 /// So many clients in one batch, and they come faster than one by one, until as many batches after it had fewer.
 const PRESSED: usize = 8;
 const CALM_AFTER: usize = 8;
@@ -82,6 +83,8 @@ struct Waiting {
     held: HashMap<OrganizationId, usize>,
     /// Idempotency keys between `push` and the answer, with their scope.
     in_flight: HashSet<(u32, [u8; 16])>,
+    /// How many of the clients' went since the server's own last had places with them.
+    unmatched: usize,
     /// Batches in which many clients are still to be expected.
     pressed: usize,
     /// What everybody is told from then on.
@@ -106,7 +109,7 @@ impl Waiting {
     /// The server's own for a batch of `most`: whatever has its turn, but fewer commands where they give way.
     fn take_own(&mut self, most: usize, gives_way: bool) -> Vec<Item> {
         let mut share = match gives_way && !self.clients.is_empty() {
-            true => self.clients.len().min(most).div_ceil(CLIENTS_TO_ONE),
+            true => self.places(most),
             false => most,
         };
         let mut taken = Vec::new();
@@ -121,6 +124,18 @@ impl Waiting {
             taken.extend(self.own.pop_front().map(|own| own.item));
         }
         taken
+    }
+
+    /// How many of the server's own go with the clients' that are taken now.
+    fn places(&mut self, most: usize) -> usize {
+        let unmatched = self.unmatched.saturating_add(self.clients.len().min(most));
+        let places = unmatched / CLIENTS_TO_ONE;
+        let (left, places) = match places < TOGETHER || self.own.is_empty() {
+            true => (unmatched.min(TOGETHER * CLIENTS_TO_ONE), 0),
+            false => (0, places),
+        };
+        self.unmatched = left;
+        places
     }
 
     fn take_clients(&mut self, most: usize) -> Vec<Item> {
@@ -369,9 +384,11 @@ mod tests {
     #[test]
     fn clients_come_first_and_the_server_has_its_share() {
         for (own, clients, gives_way, expected) in [
-            (100, 8, true, (8, 1)),
-            (100, 200, true, (200, 7)),
-            (5, 200, true, (200, 5)),
+            (100, 8, true, (8, 0)),
+            (100, 255, true, (255, 0)),
+            (100, 256, true, (256, 8)),
+            (100, 800, true, (800, 25)),
+            (5, 800, true, (800, 5)),
             (100, 7, true, (7, 100)),
             (100, 0, true, (0, 100)),
             (0, 9, true, (9, 0)),
@@ -386,12 +403,12 @@ mod tests {
 
     #[test]
     fn clients_who_come_in_numbers_are_waited_for_until_they_pause() {
-        let queue = queue(many(100, "").chain(many(8, CLIENT)));
-        assert_eq!(taken(&queue, 1_000), (8, 1));
-        come(&queue, many(1, CLIENT));
-        assert_eq!(taken(&queue, 1_000), (1, 1), "with whoever is back first");
+        let queue = queue(many(100, "").chain(many(248, CLIENT)));
+        assert_eq!(taken(&queue, 1_000), (248, 0));
+        come(&queue, many(8, CLIENT));
+        assert_eq!(taken(&queue, 1_000), (8, 8), "with whoever is back first");
         let began = Instant::now();
-        assert_eq!(taken(&queue, 1_000), (0, 98), "nobody came");
+        assert_eq!(taken(&queue, 1_000), (0, 92), "nobody came");
         assert!(began.elapsed() >= PAUSE);
         come(&queue, many(1, CLIENT).chain(many(50, "")));
         assert_eq!(taken(&queue, 1_000), (1, 50), "one by one again");
@@ -400,29 +417,42 @@ mod tests {
     #[test]
     fn a_few_clients_after_many_hold_nothing_back_for_long() {
         let queue = queue(many(100, "").chain(many(8, CLIENT)));
-        assert_eq!(taken(&queue, 1_000), (8, 1));
+        assert_eq!(taken(&queue, 1_000), (8, 0));
         for _ in 1..CALM_AFTER {
             come(&queue, many(1, CLIENT));
-            assert_eq!(taken(&queue, 1_000), (1, 1));
+            assert_eq!(taken(&queue, 1_000), (1, 0));
         }
         come(&queue, many(1, CLIENT));
-        assert_eq!(taken(&queue, 1_000), (1, 100 - CALM_AFTER));
+        assert_eq!(taken(&queue, 1_000), (1, 100));
+    }
+
+    #[test]
+    fn places_that_nobody_wants_are_kept_for_one_turn() {
+        let queue = queue(many(900, CLIENT));
+        assert_eq!(taken(&queue, 1_000), (900, 0));
+        come(&queue, many(50, "").chain(many(32, CLIENT)));
+        assert_eq!(taken(&queue, 1_000), (32, 9), "as many as are together");
+        come(&queue, many(32, CLIENT));
+        assert_eq!(taken(&queue, 1_000), (32, 0), "anew");
     }
 
     #[test]
     fn a_batch_never_holds_more_than_it_may() {
         for gives_way in [true, false] {
-            let queue = queue(many(300, "").chain(many(300, CLIENT)));
+            let queue = queue(many(300, "").chain(many(600, CLIENT)));
             queue.hold_back(gives_way);
             let (mut clients, mut own) = (0, 0);
-            while clients + own < 600 {
+            let (mut batches, mut with_own) = (0, 0);
+            while clients + own < 900 {
                 let batch = taken(&queue, 100);
                 assert!((1..=100).contains(&(batch.0 + batch.1)), "{batch:?}");
-                assert!(batch.1 > 0 || own == 300, "the server has its share");
+                batches += usize::from(own < 300);
+                with_own += usize::from(batch.1 > 0);
                 clients += batch.0;
                 own += batch.1;
             }
-            assert_eq!((clients, own), (300, 300));
+            assert_eq!((clients, own), (600, 300));
+            assert!(with_own * 3 >= batches, "{with_own} of {batches}");
             assert_eq!(queue.len(), 0);
         }
     }
@@ -447,13 +477,13 @@ mod tests {
     #[test]
     fn the_server_s_own_things_keep_their_order() {
         let stop = std::iter::once(Item::Stop);
-        let queue = queue(many(20, "").chain(stop).chain(many(8, CLIENT)));
+        let queue = queue(many(20, "").chain(stop).chain(many(256, CLIENT)));
         let first = queue.take(1_000);
-        assert_eq!(first.len(), 9, "8 of clients and one of its own");
+        assert_eq!(first.len(), 264, "256 of clients and 8 of its own");
         let is_stop = |item: &Item| matches!(item, Item::Stop);
         assert!(!first.iter().any(is_stop));
         let then = queue.take(1_000);
-        assert_eq!(then.len(), 20);
+        assert_eq!(then.len(), 13);
         let last = then.last();
         assert!(last.is_some_and(is_stop), "behind what it was behind");
     }
