@@ -14,7 +14,7 @@ use strongroom_domain::record::Record;
 use strongroom_domain::reports::{Asked, MOST_LINES, ReportFailure, Sheet, Stretch};
 use strongroom_domain::shifts::cash_key;
 use strongroom_domain::tills::Digest;
-use strongroom_store::{EntryRow, IdRange, MAX_SEQ};
+use strongroom_store::{Batch, EntryRow, IdRange, MAX_SEQ};
 use strongroom_types::id::{AnyId, Kind, RawId, ReportId, ShiftId, WalletId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
@@ -173,6 +173,10 @@ impl Engine {
     ) -> Result<ReportScan, Failure> {
         if let Stage::Log(run) = scan.stage {
             return self.advance_log(caller, scan, run).await;
+        }
+        if let Stage::Begin = scan.stage {
+            // A batch has its time before it is durable: what was on its way when the period ended belongs to it.
+            self.derive(Batch::default()).await?;
         }
         let read = self.read(caller, move |view| {
             view.advance(&mut scan)?;

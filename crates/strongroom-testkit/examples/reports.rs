@@ -150,7 +150,7 @@ fn sold(n: usize) -> NewSale {
         quantity: 1,
         unit: Some(money(minor)),
         discount: None,
-        ppm: 120_000,
+        ppm: Some(120_000),
     };
     NewSale {
         currency: php(),

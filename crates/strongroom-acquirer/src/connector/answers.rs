@@ -87,6 +87,18 @@ pub(crate) fn has_heard(code: &str) -> bool {
     matches!(code, "00" | "94")
 }
 
+/// Whether the answer to a repeated capture says that it was never taken.
+///
+/// INVARIANT(never-guessed): that the repetition could not be processed says nothing of the advice before it, which may have been
+/// taken; 12 and 13 judge what both of them tell.
+pub(crate) fn has_refused(code: &str) -> bool {
+    match verdict(code) {
+        Verdict::Declined(PaymentFailure::ProcessingError) => matches!(code, "12" | "13"),
+        Verdict::Declined(_) => true,
+        Verdict::Approved | Verdict::Unclear => false,
+    }
+}
+
 /// Whether the acquirer has had the same request at an earlier time.
 pub(crate) fn is_known(code: &str) -> bool {
     code == "94"
@@ -116,6 +128,21 @@ mod tests {
             assert_eq!(verdict(code), Verdict::Unclear, "{code}");
         }
         assert!(!has_heard("25") && has_undone("25") && !has_undone("21"));
+    }
+
+    #[test]
+    fn a_capture_is_refused_by_what_judges_it_alone() {
+        let refused = [
+            "01", "02", "04", "05", "07", "12", "13", "14", "15", "33", "34", "36", "39", "41",
+            "43", "51", "54", "56", "57", "59", "61", "62", "63", "65", "78", "82", "93", "N7",
+        ];
+        for (code, _) in CODES {
+            assert_eq!(has_refused(code), refused.contains(&code), "{code}");
+        }
+        // In no table: no record, answered too late, sent twice, unheard of.
+        for code in ["25", "68", "94", "ZZ", ""] {
+            assert!(!has_refused(code), "{code}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use strongroom_domain::payments::AcquirerAnswer;
 use strongroom_iso8583::Message;
 
-use super::answers::{Verdict, found_nothing, has_heard, has_undone, verdict};
+use super::answers::{Verdict, found_nothing, has_heard, has_refused, has_undone, verdict};
 use super::kept::{Advice, KeptPayment, Said, load, seat_of};
 use super::steps::unwritable;
 use super::{Inner, requests};
@@ -120,6 +120,10 @@ impl Inner {
             let told = answer.text(39).unwrap_or("");
             if matter == Matter::Reversal && !has_undone(told) {
                 tracing::error!(payment = %order.id, code = told, "the acquirer does not reverse a capture");
+                return Ok(false);
+            }
+            if matter == Matter::Fate && !has_heard(told) && !has_refused(told) {
+                tracing::error!(payment = %order.id, code = told, "the acquirer leaves a capture open");
                 return Ok(false);
             }
             let _alone = self.alone(seat.id).await;

@@ -14,7 +14,7 @@ use strongroom_auth::{
     SigningPolicy, Thumbprint,
 };
 use strongroom_types::Classified;
-use strongroom_types::id::{ApiKeyId, OauthClientId, RoleId, UserId};
+use strongroom_types::id::{ApiKeyId, OauthClientId, RoleId, TillId, UserId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
@@ -30,6 +30,7 @@ use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::roles::holding::{counted, given, permissions, role_key};
 use crate::roles::with_rights;
+use crate::tills;
 use crate::view;
 
 pub use allowance::{Allowance, Limited, Used};
@@ -129,6 +130,10 @@ pub struct ApiKey {
     #[n(60)]
     #[class(operational)]
     pub others: Option<Vec<ApiKeyId>>,
+    /// The till that it acts for alone, also once that has another key or is retired.
+    #[n(61)]
+    #[class(operational)]
+    pub till: Option<TillId>,
 }
 
 impl ApiKey {
@@ -274,6 +279,7 @@ impl CreateApiKey {
             expires_at: self.expires_at,
             last_used_at: None,
             rolled_from: None,
+            till: None,
             networks: self.networks.clone(),
             limits: self.limits.clone(),
             certificates: self.certificates.clone(),
@@ -349,7 +355,8 @@ impl Command for RollApiKey {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        with_rights(with_maker(facts, self.held.as_ref()), facts, self.id.any())
+        let keys = with_rights(with_maker(facts, self.held.as_ref()), facts, self.id.any());
+        tills::key_facts(facts, keys, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -361,7 +368,9 @@ impl Command for RollApiKey {
 
         // From here it must succeed.
         let overlap_end = moment.now.plus(self.overlap);
+        let till = tills::till_of(facts, self.id);
         let retired = ApiKey {
+            till,
             expires_at: Some(
                 old.expires_at
                     .map_or(overlap_end, |end| end.min(overlap_end)),
@@ -376,6 +385,7 @@ impl Command for RollApiKey {
             created_at: moment.now,
             last_used_at: None,
             rolled_from: Some(self.id),
+            till,
             ..old.clone()
         };
         // SECURITY: whoever rolls it knows the new text, and whoever had the old one is given it.
@@ -400,10 +410,11 @@ impl Command for RollApiKey {
             Movement::none(),
             vec![event],
         )
-        .detail("new_key", key.id.to_string())
-        .reply(Reply::Secret(reply))
-        .change(self.id.any(), Record::ApiKey(retired))
-        .change(key.id.any(), Record::ApiKey(key));
+        .detail("new_key", key.id.to_string());
+        let decision = tills::with_key(decision, facts, self.id, key.id)
+            .reply(Reply::Secret(reply))
+            .change(self.id.any(), Record::ApiKey(retired))
+            .change(key.id.any(), Record::ApiKey(key));
         Ok(counted(decision, facts, None, role))
     }
 }

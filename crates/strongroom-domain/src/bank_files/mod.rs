@@ -6,6 +6,7 @@
 //! Of a statement only what is needed to match and to show a line is kept: no names, no accounts of others, no texts.
 
 mod apply;
+mod batches;
 mod plan;
 mod reasons;
 mod receive;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use strongroom_iso20022::{
-    AccountReport, BankMessage, BankReport, Detail, Direction, Entry, PaymentStatus, ReportKind,
-    Status, StatusReport, TransactionStatus,
+    BankMessage, BankReport, Detail, Direction, Entry, PaymentStatus, ReportKind, Status,
+    StatusReport, TransactionStatus,
 };
 use strongroom_types::id::{PayoutFileId, PayoutId, WalletId};
 use strongroom_types::money::Money;
@@ -13,6 +13,7 @@ use crate::payout_files::{PayoutFile, PayoutFileStatus, file_of_message, payout_
 use crate::payouts::PayoutStatus;
 use crate::rejection::{Code, Rejection};
 
+use super::batches::{Batch, Batches};
 use super::{BankEntry, BankFileKind, EntryAct, EntryStatus, MOST_ENTRIES, Mismatch, message_text};
 
 /// A payout file with what is in it.
@@ -31,6 +32,12 @@ pub trait Known {
     /// # Errors
     /// When it cannot be read.
     fn payout_file(&mut self, id: PayoutFileId) -> Result<Option<KnownFile>, Self::Fault>;
+
+    /// The payouts that files of banks refuse which came before and are still being applied.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn about_to_fail(&mut self) -> Result<HashSet<PayoutId>, Self::Fault>;
 
     /// The wallet that is paid from the account.
     ///
@@ -67,15 +74,17 @@ pub fn plan<K: Known>(
         BankMessage::Status(report) => of_status(report, known)?,
         BankMessage::Report(report) => of_report(report, known)?,
     };
-    Ok(
-        planned.and_then(|plan| match plan.entries.len() > MOST_ENTRIES {
-            true => Err(Rejection::new(
-                Code::BankFileInvalid,
-                format!("a file speaks of at most {MOST_ENTRIES} payouts"),
-            )),
-            false => Ok(plan),
-        }),
-    )
+    Ok(planned.and_then(|plan| bounded(&plan.entries).map(|()| plan)))
+}
+
+fn bounded(entries: &[BankEntry]) -> Result<(), Rejection> {
+    match entries.len() > MOST_ENTRIES {
+        true => Err(Rejection::new(
+            Code::BankFileInvalid,
+            format!("a file speaks of at most {MOST_ENTRIES} payouts"),
+        )),
+        false => Ok(()),
+    }
 }
 
 fn foreign(text: &str) -> Rejection {
@@ -236,9 +245,15 @@ fn of_report<K: Known>(
         };
         wallets.push(wallet);
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut batches) = (Vec::new(), Batches::default());
     for (account, wallet) in report.accounts.iter().zip(&wallets) {
-        lines(account, *wallet, known, &mut entries)?;
+        for line in account.entries.iter().filter(|line| line.booked) {
+            entries.extend(of_line(line, *wallet, known, &mut batches)?);
+            // SECURITY: not only at the end: a few bytes of a line may stand for thousands of payouts.
+            if let Err(rejection) = bounded(&entries) {
+                return Ok(Err(rejection));
+            }
+        }
     }
     // Whatever the order of lines: what went out comes before what came back.
     entries.sort_by_key(|entry| entry.act == EntryAct::Return);
@@ -254,38 +269,33 @@ fn of_report<K: Known>(
     }))
 }
 
-/// The entries of one account's booked lines. What is only announced comes again once it is booked.
-fn lines<K: Known>(
-    account: &AccountReport,
+/// The entries of a booked line. What is only announced comes again once it is booked.
+fn of_line<K: Known>(
+    line: &Entry,
     wallet: WalletId,
     known: &mut K,
-    entries: &mut Vec<BankEntry>,
-) -> Result<(), K::Fault> {
-    for line in account.entries.iter().filter(|line| line.booked) {
-        let named = |detail: &Detail| payout_named(detail).is_some();
-        if line.details.iter().any(named) || line.details.len() > 1 {
-            let alone = line.details.len() == 1;
-            let details = line.details.iter();
-            entries.extend(details.map(|detail| of_detail(line, detail, alone, wallet)));
-            continue;
-        }
-        let batch = match line.direction == Direction::Debit && !line.reversal {
-            true => batch_of(line),
-            false => None,
-        };
-        let found = match batch {
-            Some(id) => known.payout_file(id)?,
-            None => None,
-        };
-        let is_ours = |found: &KnownFile| {
-            found.file.wallet() == wallet && found.file.status == PayoutFileStatus::Sent
-        };
-        match found.filter(is_ours) {
-            Some(found) => entries.extend(of_batch(line, &found, wallet)),
-            None => entries.push(unmatched(line, line.details.first(), wallet)),
-        }
+    batches: &mut Batches,
+) -> Result<Vec<BankEntry>, K::Fault> {
+    let named = |detail: &Detail| payout_named(detail).is_some();
+    if line.details.iter().any(named) || line.details.len() > 1 {
+        let alone = line.details.len() == 1;
+        let details = line.details.iter();
+        return Ok(details
+            .map(|detail| of_detail(line, detail, alone, wallet))
+            .collect());
     }
-    Ok(())
+    let batch = match line.direction == Direction::Debit && !line.reversal {
+        true => batch_of(line),
+        false => None,
+    };
+    let found = match batch {
+        Some(id) => batches.sent(id, known)?,
+        None => None,
+    };
+    Ok(match found.filter(|found| found.wallet == wallet) {
+        Some(found) => of_batch(line, found),
+        None => vec![unmatched(line, line.details.first(), wallet)],
+    })
 }
 
 fn payout_named(detail: &Detail) -> Option<PayoutId> {
@@ -334,29 +344,24 @@ fn batch_of(line: &Entry) -> Option<PayoutFileId> {
 }
 
 /// All payouts of a batch that was booked in one sum, if it is the sum of those that were not refused before.
-fn of_batch(line: &Entry, found: &KnownFile, wallet: WalletId) -> Vec<BankEntry> {
-    let is_left =
-        |status: PayoutStatus| !matches!(status, PayoutStatus::Failed | PayoutStatus::Cancelled);
-    let left = || found.payouts.iter().filter(|(.., status)| is_left(*status));
-    let sum: i128 = left().map(|(_, amount, _)| i128::from(amount.minor)).sum();
-    let whole = unmatched(line, line.details.first(), wallet);
-    let fits =
-        i128::from(line.amount.minor) == sum && line.amount.currency == found.file.sum.currency;
+fn of_batch(line: &Entry, found: &Batch) -> Vec<BankEntry> {
+    let whole = unmatched(line, line.details.first(), found.wallet);
+    let fits = i128::from(line.amount.minor) == found.sum && line.amount.currency == found.currency;
     if !fits {
         return vec![BankEntry {
             mismatch: Some(Mismatch::AmountDiffers),
             ..whole
         }];
     }
-    let one = |(id, amount, _): &(PayoutId, Money, PayoutStatus)| BankEntry {
+    let one = |(id, amount): &(PayoutId, Money)| BankEntry {
         act: EntryAct::Settle,
         payout: Some(*id),
-        file: Some(found.file.id),
+        file: Some(found.file),
         amount: Some(*amount),
         mismatch: None,
         ..whole.clone()
     };
-    left().map(one).collect()
+    found.left.iter().map(one).collect()
 }
 
 fn unmatched(line: &Entry, detail: Option<&Detail>, wallet: WalletId) -> BankEntry {

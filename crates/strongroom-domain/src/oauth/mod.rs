@@ -310,6 +310,7 @@ impl OauthClient {
             expires_at: None,
             last_used_at: None,
             rolled_from: None,
+            till: None,
             networks: None,
             limits: None,
             certificates: None,

@@ -118,8 +118,12 @@ impl Command for AnswerPayment {
         if !asked || (payment.status != PaymentStatus::Processing && !reverses) {
             return Err(wrong_state(payment, "answered"));
         }
-        let decision = self.outcome(facts, moment, payment, reverses)?;
-        Ok(follow(decision, facts, moment))
+        let decision = self.outcome(facts, moment, (payment, reverses), payment.capture)?;
+        follow(decision, facts, moment).or_else(|_| {
+            // What it pays cannot be completed: it stays authorized, as where its wallet takes no money.
+            let decision = self.outcome(facts, moment, (payment, reverses), false)?;
+            follow(decision, facts, moment)
+        })
     }
 }
 
@@ -128,12 +132,12 @@ impl AnswerPayment {
         &self,
         facts: &Facts,
         moment: &mut Moment,
-        payment: &PaymentBody,
-        reverses: bool,
+        (payment, reverses): (&PaymentBody, bool),
+        captures: bool,
     ) -> Result<Decision, Rejection> {
         match &self.answer {
             AcquirerAnswer::Approved(code) if !reverses => {
-                Ok(self.approved(facts, moment, payment, code))
+                Ok(self.approved(facts, moment, (payment, captures), code))
             }
             AcquirerAnswer::Declined(failure) if !reverses => {
                 Ok(self.failed(facts, moment, payment, *failure))
@@ -184,7 +188,7 @@ impl AnswerPayment {
         &self,
         facts: &Facts,
         moment: &mut Moment,
-        payment: &PaymentBody,
+        (payment, captures): (&PaymentBody, bool),
         code: &str,
     ) -> Decision {
         let mut next = payment.clone();
@@ -194,7 +198,7 @@ impl AnswerPayment {
         next.authorized_at = Some(moment.now);
         next.expires_at = Some(moment.now.plus(AUTHORIZED_FOR));
         let mut events = vec![told(EventType::PaymentAuthorized, self.id)];
-        let captured = match payment.capture {
+        let captured = match captures {
             true => steps::capture(facts, moment, &next, next.amount.minor).ok(),
             false => None,
         };

@@ -116,7 +116,7 @@ impl Command for AnswerChallenge {
             let next = payment.with_outcome(Outcome::Refused);
             let failure = PaymentFailure::AuthenticationFailed;
             let decision = failed(facts, moment, next, (failure, 0));
-            return Ok(follow(decision, facts, moment));
+            return follow(decision, facts, moment);
         }
         let mut next = payment.with_outcome(Outcome::Identified);
         next.status = PaymentStatus::Processing;

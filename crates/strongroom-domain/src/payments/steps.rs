@@ -141,7 +141,7 @@ impl Command for CapturePayment {
         let mut decision = Decision::new(facts, action, id, movement, events)
             .about_payment(next, moment.now, PAUSE);
         decision.created = created;
-        Ok(follow(decision, facts, moment))
+        follow(decision, facts, moment)
     }
 }
 
@@ -177,7 +177,7 @@ impl Command for VoidPayment {
         let (id, none) = (self.id.any(), Movement::none());
         let decision = Decision::new(facts, Action::PaymentVoided, id, none, events)
             .about_payment(next, moment.now, PAUSE);
-        Ok(follow(decision, facts, moment))
+        follow(decision, facts, moment)
     }
 }
 
@@ -214,11 +214,11 @@ impl Command for AdvancePayment {
             Exchange::Done if due > 0 => self.settle(facts, moment, payment, due),
             Exchange::Done if lapses => {
                 let decision = self.lapse(facts, moment, payment);
-                Ok(follow(decision, facts, moment))
+                follow(decision, facts, moment)
             }
             Exchange::Done if is_abandoned => {
                 let decision = challenge::abandoned(facts, moment, payment, self.pause);
-                Ok(follow(decision, facts, moment))
+                follow(decision, facts, moment)
             }
             _ => Err(wrong_state(payment, "advanced")),
         }

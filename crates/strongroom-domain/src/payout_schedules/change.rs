@@ -93,7 +93,7 @@ impl Command for UpdatePayoutSchedule {
         let resumes = was_paused && next.body.status == PayoutScheduleStatus::Active;
         let number = match resumes {
             // What came meanwhile is left out.
-            true => next.body.rhythm.first_from(from, moment.now),
+            true => next.body.first_from(from, moment.now),
             false => from,
         };
         let left_out = number.saturating_sub(from);

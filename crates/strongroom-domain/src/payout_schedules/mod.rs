@@ -189,6 +189,16 @@ impl PayoutScheduleBody {
         self.next.filter(|_| is_active).map(|next| next.at)
     }
 
+    /// The first number from one on that is not before a time, or the one behind the schedule's last.
+    fn first_from(&self, number: u32, time: Timestamp) -> u32 {
+        let first = self.rhythm.first_from(number, time);
+        match self.end {
+            End::Never => first,
+            End::On(day) => first.min(self.rhythm.first_behind(number, day)),
+            End::After(last) => first.min(last.saturating_add(1)),
+        }
+    }
+
     /// A number and its time; nothing where the schedule is over before it.
     fn due(&self, number: u32) -> Option<Next> {
         let at = self.rhythm.time(number)?;

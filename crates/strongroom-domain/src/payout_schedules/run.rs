@@ -11,7 +11,7 @@ use crate::decision::{Decision, Job, Movement, Reply};
 use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
-use crate::payout_schedules::{End, Missed, Next, PayoutSchedule, PayoutScheduleStatus, standing};
+use crate::payout_schedules::{Missed, Next, PayoutSchedule, PayoutScheduleStatus, standing};
 use crate::payouts::{Occurrence, Recurring, makers_keys, occur};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
@@ -67,17 +67,11 @@ impl Command for RunPayoutSchedule {
 impl PayoutSchedule {
     /// The number to go on with: later than the one that is due, where some are left out.
     fn begin_at(&self, due: Next, now: Timestamp) -> u32 {
-        let rhythm = &self.body.rhythm;
-        let coming = rhythm.first_from(due.number, now.plus(1));
-        let coming = match self.body.end {
-            End::Never => coming,
-            End::On(day) => coming.min(rhythm.first_behind(due.number, day)),
-            End::After(number) => coming.min(number.saturating_add(1)),
-        };
+        let coming = self.body.first_from(due.number, now.plus(1));
         let bounded = coming.saturating_sub(MOST_MISSED).max(due.number);
         match self.body.missed {
             Missed::Execute => bounded,
-            Missed::Skip => rhythm.first_from(bounded, now.plus(-LATE)),
+            Missed::Skip => self.body.first_from(bounded, now.plus(-LATE)),
         }
     }
 

@@ -24,7 +24,7 @@ impl CreateRefund {
     /// What a refund of a transaction asks for besides.
     pub(super) fn sale_keys(&self, facts: &Facts, keys: Keys, of: &RefundOf) -> Keys {
         let keys = of.hand.keys(keys.record(of.sale.any()));
-        let keys = match till_of(facts, &of.hand) {
+        let keys = match till_of(facts, of.hand.key) {
             Some(own) => keys.record(own.any()),
             None => keys,
         };
@@ -53,7 +53,7 @@ impl CreateRefund {
         };
         let sale = facts.sale(of.sale).ok_or_else(missing)?;
         // SECURITY: a till's key gives back what its own store sold.
-        if let Some(own) = till_of(facts, &of.hand) {
+        if let Some(own) = till_of(facts, of.hand.key) {
             let store = facts.till(own).map(|till| till.store);
             if store.is_none() || store != sale.store {
                 return Err(not_its(own));
@@ -168,7 +168,9 @@ impl CreateRefund {
 
 /// The till whose drawer it comes out of: the one named, the key's own, or the one it was sold at.
 fn till_in(facts: &Facts, of: &RefundOf, sale: &SaleBody) -> Option<TillId> {
-    of.till.or_else(|| till_of(facts, &of.hand)).or(sale.till)
+    of.till
+        .or_else(|| till_of(facts, of.hand.key))
+        .or(sale.till)
 }
 
 /// The same refund in cash, with the till named whose drawer it comes out of.

@@ -29,8 +29,8 @@ pub struct NewItem {
     pub unit: Option<Money>,
     /// Off this line.
     pub discount: Option<Money>,
-    /// Of what is no product.
-    pub ppm: u32,
+    /// Of what is no product, or was charged for one.
+    pub ppm: Option<u32>,
 }
 
 /// How a cart is to be filled.
@@ -125,7 +125,7 @@ impl Cart {
             unit: item.unit.map_or(0, |unit| unit.minor),
             discount: item.discount.map_or(0, |discount| discount.minor),
             share: 0,
-            ppm: item.ppm,
+            ppm: item.ppm.unwrap_or(0),
             tax: 0,
             total: 0,
             counted: false,
@@ -138,7 +138,8 @@ impl Cart {
         line.product = Some(product.id);
         line.name.clone_from(&product.name);
         line.unit = item.unit.unwrap_or(product.price).minor;
-        line.ppm = product.tax_ppm;
+        let charged = item.ppm.filter(|_| rules.is_past);
+        line.ppm = charged.unwrap_or(product.tax_ppm);
         line.counted = self.take(product, (n, item.quantity), rules)?;
         Ok(line)
     }

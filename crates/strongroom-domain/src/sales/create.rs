@@ -158,7 +158,7 @@ impl Command for CreateSale {
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
         let keys = self.hand.keys(Keys::default());
         let mut keys = self.sale.keys(facts, keys);
-        let till = self.till.or_else(|| till_of(facts, &self.hand));
+        let till = self.till.or_else(|| till_of(facts, self.hand.key));
         if let Some(till) = till {
             keys = till_keys(facts, keys, till);
         }
@@ -193,7 +193,7 @@ impl CreateSale {
         &self,
         facts: &'f Facts,
     ) -> Result<Option<(&'f TillBody, &'f ShiftBody)>, Rejection> {
-        let Some(id) = self.till.or_else(|| till_of(facts, &self.hand)) else {
+        let Some(id) = self.till.or_else(|| till_of(facts, self.hand.key)) else {
             return match self.tender.cash {
                 true => {
                     let text = "cash is taken at a till: name one, or use the key of one";
@@ -267,16 +267,13 @@ impl Booking<'_> {
             let text = format!("`{}` sells in {}", till.id, till.currency);
             return Err(Rejection::at(Code::CurrencyMismatch, "/currency", text));
         }
-        if let Some(customer) = new.customer {
-            customers::present(facts, customer)?;
-        }
-        let reference = new.reference_id.as_ref().map(ReferenceId::as_str);
-        facts.free(Field::SaleReference, reference)?;
+        self.customer_is_there(facts)?;
+        let reference = self.reference(facts)?;
         let rules = Rules {
             currency: new.currency,
             discount: new.discount_minor()?,
             taxes_added: new.taxes_added,
-            is_past: self.offline.is_some(),
+            is_past: self.is_past(),
         };
         let cart = Cart::fill(facts, &new.items, rules)?;
         new.total_agrees(cart.sums.total)?;
@@ -292,14 +289,17 @@ impl Booking<'_> {
             (PaymentBody { sale, ..body }, token)
         });
         let mut decision = self.drafted(facts, id, payment.as_ref().map(|(body, _)| body));
-        decision = self.claimed(decision, id);
-        let sale = self.body(
+        let text = reference.map(ReferenceId::as_str);
+        decision = decision.claim(Field::SaleReference, text, id.any());
+        let mut sale = self.body(
             (id, audit),
             &cart,
             paid,
             payment.as_ref().map(|p| &p.0),
             moment,
         );
+        sale.reference_id = reference.cloned();
+        let shift = self.shift_after(&sale)?;
         if let Some((_, shift)) = self.place.filter(|_| paid.cash > 0 && paid.card == 0) {
             let kind = (TransactionKind::SaleCash, shift.id);
             decision = cash(decision, facts, moment, kind, &sale, paid.cash)?;
@@ -310,7 +310,10 @@ impl Booking<'_> {
         if let Some((body, token)) = payment {
             decision = with_token(decision.about_payment(body, moment.now, 0), token);
         }
-        Ok((self.effects(decision, facts, &sale), sale))
+        if let Some(next) = shift {
+            decision = decision.change(next.id.any(), Record::Shift(next));
+        }
+        Ok((Booking::effects(decision, facts, &sale), sale))
     }
 
     /// The act and what it tells.
@@ -323,25 +326,48 @@ impl Booking<'_> {
         Decision::new(facts, self.action, id.any(), Movement::none(), events)
     }
 
-    fn claimed(&self, decision: Decision, id: SaleId) -> Decision {
-        let reference = self.new.reference_id.as_ref().map(ReferenceId::as_str);
-        decision.claim(Field::SaleReference, reference, id.any())
+    /// Refuses a customer who is not there. One who was erased after a sale was his customer then.
+    fn customer_is_there(&self, facts: &Facts) -> Result<(), Rejection> {
+        let Some(customer) = self.new.customer else {
+            return Ok(());
+        };
+        match customers::present(facts, customer) {
+            Err(rejection) if rejection.code == Code::CustomerErased && self.is_past() => Ok(()),
+            present => present.map(drop),
+        }
+    }
+
+    /// The reference that it has, which nothing else may have. What has happened happens no less for that: it goes without.
+    fn reference(&self, facts: &Facts) -> Result<Option<&ReferenceId>, Rejection> {
+        let reference = self.new.reference_id.as_ref();
+        match facts.free(Field::SaleReference, reference.map(ReferenceId::as_str)) {
+            Err(_) if self.is_past() => Ok(None),
+            free => free.map(|()| reference),
+        }
+    }
+
+    fn is_past(&self) -> bool {
+        self.offline.is_some()
+    }
+
+    /// The shift, with the sale in its sums or among what it waits for.
+    fn shift_after(&self, sale: &SaleBody) -> Result<Option<ShiftBody>, Rejection> {
+        let Some((_, shift)) = self.place else {
+            return Ok(None);
+        };
+        let next = match sale.status {
+            SaleStatus::Completed => counted(shift, sale, 1)?,
+            _ => ShiftBody {
+                pending: shift.pending.saturating_add(1),
+                ..shift.clone()
+            },
+        };
+        Ok(Some(next))
     }
 
     /// What else a sale changes, and the sale itself.
-    fn effects(&self, mut decision: Decision, facts: &Facts, sale: &SaleBody) -> Decision {
-        let completed = sale.status == SaleStatus::Completed;
-        if let Some((_, shift)) = self.place {
-            let next = match completed {
-                true => counted(shift, sale, 1),
-                false => ShiftBody {
-                    pending: shift.pending.saturating_add(1),
-                    ..shift.clone()
-                },
-            };
-            decision = decision.change(shift.id.any(), Record::Shift(next));
-        }
-        if completed {
+    fn effects(mut decision: Decision, facts: &Facts, sale: &SaleBody) -> Decision {
+        if sale.status == SaleStatus::Completed {
             decision = for_customer(decision, facts, sale, true);
         }
         decision
@@ -381,7 +407,7 @@ impl Booking<'_> {
             payment: payment.map(|payment| payment.id),
             cash_refunded: 0,
             card_refunded: 0,
-            reference_id: new.reference_id.clone(),
+            reference_id: None,
             description: new.description.clone(),
             metadata: new.metadata.clone(),
             created_at: moment.now,

@@ -10,6 +10,7 @@ use crate::facts::{Facts, Keys, external_key};
 use crate::payments::{PaymentBody, PaymentStatus};
 use crate::record::Record;
 use crate::refunds::RefundBody;
+use crate::rejection::Rejection;
 use crate::sales::settle::{cash, counted, for_customer, restocked};
 use crate::sales::{SaleBody, SaleStatus};
 use crate::shifts::{ShiftBody, cash_key};
@@ -35,18 +36,26 @@ pub(crate) fn follow_keys(facts: &Facts, keys: Keys, sale: Option<SaleId>) -> Ke
 }
 
 /// The decision about a payment, with what becomes of the sale that it pays.
-pub(crate) fn follow(decision: Decision, facts: &Facts, moment: &mut Moment) -> Decision {
+///
+/// # Errors
+/// [`Code::BalanceLimit`](crate::rejection::Code::BalanceLimit) where the sale is completed by it and its cash fits nowhere any
+/// more. What does not complete a sale never fails.
+pub(crate) fn follow(
+    decision: Decision,
+    facts: &Facts,
+    moment: &mut Moment,
+) -> Result<Decision, Rejection> {
     let Some(payment) = &decision.payment else {
-        return decision;
+        return Ok(decision);
     };
     let sale = payment.sale.and_then(|id| facts.sale(id));
     let Some(sale) = sale.filter(|sale| sale.status == SaleStatus::Pending) else {
-        return decision;
+        return Ok(decision);
     };
     match outcome(payment) {
         Some(SaleStatus::Completed) => completed(decision, facts, moment, sale),
-        Some(status) => failed(decision, facts, sale, status),
-        None => decision,
+        Some(status) => Ok(failed(decision, facts, sale, status)),
+        None => Ok(decision),
     }
 }
 
@@ -64,7 +73,12 @@ fn outcome(payment: &PaymentBody) -> Option<SaleStatus> {
 }
 
 /// The cash of a sale that was paid with both moves with the card's money.
-fn completed(decision: Decision, facts: &Facts, moment: &mut Moment, sale: &SaleBody) -> Decision {
+fn completed(
+    decision: Decision,
+    facts: &Facts,
+    moment: &mut Moment,
+    sale: &SaleBody,
+) -> Result<Decision, Rejection> {
     let next = SaleBody {
         status: SaleStatus::Completed,
         ..sale.clone()
@@ -73,23 +87,17 @@ fn completed(decision: Decision, facts: &Facts, moment: &mut Moment, sale: &Sale
     if let Some(shift) = sale.shift.and_then(|id| facts.shift(id)) {
         if sale.cash > 0 {
             let kind = (TransactionKind::SaleCash, shift.id);
-            decision = match cash(decision, facts, moment, kind, sale, sale.cash) {
-                Ok(decision) => decision,
-                // A drawer that is full to the last integer: the commit's panic handling answers for it.
-                Err(_) => unreachable!("a drawer holds less than 2^53 minor units"),
-            };
+            decision = cash(decision, facts, moment, kind, sale, sale.cash)?;
         }
         let settled = without_one(shift);
-        let next = counted(&settled, sale, 1);
+        let next = counted(&settled, sale, 1)?;
         decision = decision.change(shift.id.any(), Record::Shift(next));
     }
-    for_customer(decision, facts, sale, true)
-        .event(EventFact::new(
-            EventType::TransactionCompleted,
-            sale.id.any(),
-        ))
+    let completed = EventFact::new(EventType::TransactionCompleted, sale.id.any());
+    Ok(for_customer(decision, facts, sale, true)
+        .event(completed)
         .about_sale(&next)
-        .change(sale.id.any(), Record::Sale(next))
+        .change(sale.id.any(), Record::Sale(next)))
 }
 
 fn failed(decision: Decision, facts: &Facts, sale: &SaleBody, status: SaleStatus) -> Decision {

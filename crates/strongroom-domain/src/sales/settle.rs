@@ -2,7 +2,7 @@
 
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::id::ShiftId;
-use strongroom_types::money::Money;
+use strongroom_types::money::{LIMIT, Money};
 
 use crate::command::Moment;
 use crate::decision::Decision;
@@ -10,12 +10,19 @@ use crate::entry::TransactionKind;
 use crate::facts::{Facts, external_key};
 use crate::products::{ProductBody, StockChange, stock_detail};
 use crate::record::Record;
-use crate::rejection::Rejection;
+use crate::rejection::{Code, Rejection};
 use crate::sales::SaleBody;
 use crate::shifts::{ShiftBody, add_taxes, cash_key, movement};
 
 /// The shift once a sale counts (`sign` 1), or does not count any more (−1).
-pub(super) fn counted(shift: &ShiftBody, sale: &SaleBody, sign: i64) -> ShiftBody {
+///
+/// # Errors
+/// [`Code::BalanceLimit`] where a sum of the shift would be no amount any more.
+pub(super) fn counted(
+    shift: &ShiftBody,
+    sale: &SaleBody,
+    sign: i64,
+) -> Result<ShiftBody, Rejection> {
     let mut next = shift.clone();
     let totals = &mut next.totals;
     totals.sales = match sign {
@@ -31,7 +38,15 @@ pub(super) fn counted(shift: &ShiftBody, sale: &SaleBody, sign: i64) -> ShiftBod
     add(&mut totals.cash, sale.cash);
     add(&mut totals.card, sale.card);
     add_taxes(&mut totals.taxes, &sale.taxes, sign);
-    next
+    let sums = [totals.sold, totals.discounts, totals.cash, totals.card];
+    if sign > 0 && sums.iter().any(|sum| *sum > LIMIT) {
+        let text = format!(
+            "the sums of `{}` have a limit: open another shift",
+            shift.id
+        );
+        return Err(Rejection::new(Code::BalanceLimit, text));
+    }
+    Ok(next)
 }
 
 /// Cash into the drawer (or out of it, where `minor` is below zero), in the entry of the decision.

@@ -58,15 +58,19 @@ pub enum SumFault {
 /// # Errors
 /// The first [`SumFault`].
 pub fn sums(wishes: &[Wish], discount: i64, added: bool) -> Result<Sums, SumFault> {
-    let mut nets = Vec::with_capacity(wishes.len());
+    let (mut nets, mut grosses) = (Vec::with_capacity(wishes.len()), Vec::new());
     for (n, wish) in wishes.iter().enumerate() {
         let gross = wish.quantity.checked_mul(wish.unit).filter(within);
-        let net = gross.ok_or(SumFault::Total)?.saturating_sub(wish.discount);
+        let gross = gross.ok_or(SumFault::Total)?;
+        let net = gross.saturating_sub(wish.discount);
         if wish.discount < 0 || net < 0 {
             return Err(SumFault::LineDiscount(n));
         }
         nets.push(net);
+        grosses.push(gross);
     }
+    // With it, what is taken off is an amount as well.
+    total_of(&grosses)?;
     let subtotal = total_of(&nets)?;
     if !(0..=subtotal).contains(&discount) {
         return Err(SumFault::Discount);
@@ -236,6 +240,9 @@ mod tests {
             sums(&[line(2, LIMIT, 0, 0)], 0, false),
             Err(SumFault::Total)
         );
+        let all_off = [line(1, LIMIT, LIMIT - 1, 0); 2];
+        assert_eq!(sums(&all_off[..1], 0, false).unwrap().total, 1);
+        assert_eq!(sums(&all_off, 0, false), Err(SumFault::Total));
         assert_eq!(sums(&[], 0, false), Err(SumFault::Total));
     }
 

@@ -85,7 +85,7 @@ impl Command for VoidSale {
         // From here it must succeed.
         if let Some(shift) = shift {
             let next = match completed {
-                true => counted(shift, sale, -1),
+                true => counted(shift, sale, -1)?,
                 false => without_one(shift),
             };
             decision = decision.change(shift.id.any(), Record::Shift(voided(next)));
@@ -121,7 +121,7 @@ impl VoidSale {
     ) -> Result<Option<&'f ShiftBody>, Rejection> {
         let Some(shift) = sale.shift.and_then(|id| facts.shift(id)) else {
             // SECURITY: what was sold at no till is no till's to take back.
-            return match till_of(facts, &self.hand) {
+            return match till_of(facts, self.hand.key) {
                 Some(own) => Err(not_its(own)),
                 None => Ok(None),
             };

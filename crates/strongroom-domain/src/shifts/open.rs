@@ -37,7 +37,7 @@ impl Command for OpenShift {
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = self.hand.keys(Keys::default());
-        let Some(id) = self.till.or_else(|| till_of(facts, &self.hand)) else {
+        let Some(id) = self.till.or_else(|| till_of(facts, self.hand.key)) else {
             return keys;
         };
         let keys = keys.record(id.any());
@@ -90,7 +90,7 @@ impl OpenShift {
             let text = "name a till, or use the key of one";
             Rejection::at(Code::TillNotFound, "/till_id", text)
         };
-        let id = self.till.or_else(|| till_of(facts, &self.hand));
+        let id = self.till.or_else(|| till_of(facts, self.hand.key));
         let till = in_use(facts, id.ok_or_else(required)?)?;
         of_this_till(facts, &self.hand, till.id)?;
         if let Some(open) = till.open_shift {

@@ -1,10 +1,17 @@
 //! Who stands at a till: a key, which may belong to one till alone.
+//!
+//! What a till's `key` names is found by an index; what a key is held to is on the key itself, where it stays when its till has
+//! another key or is retired, and goes on to the key that it is rolled into.
 
 use minicbor::{Decode, Encode};
 use strongroom_types::id::{ApiKeyId, Kind, TillId};
 
+use crate::api_keys::ApiKey;
+use crate::decision::Decision;
 use crate::facts::{Facts, Field, Keys};
+use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::tills::TillBody;
 
 /// The key that acts, and whether it may act on the shifts of others (`manage:shifts`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -18,14 +25,59 @@ pub struct Hand {
 impl Hand {
     /// What says whether the key belongs to a till.
     pub(crate) fn keys(&self, keys: Keys) -> Keys {
+        let keys = keys.record(self.key.any());
         keys.holder(Field::TillKey, &self.key.to_string())
     }
 }
 
 /// The till that the key belongs to, if to one.
-pub(crate) fn till_of(facts: &Facts, hand: &Hand) -> Option<TillId> {
-    let holder = facts.holder(Field::TillKey, &hand.key.to_string())?;
+pub(crate) fn till_of(facts: &Facts, key: ApiKeyId) -> Option<TillId> {
+    let held = facts.api_key(key.any()).and_then(|key| key.till);
+    held.or_else(|| named_by(facts, key))
+}
+
+/// The till whose key it is now.
+pub(super) fn named_by(facts: &Facts, key: ApiKeyId) -> Option<TillId> {
+    let holder = facts.holder(Field::TillKey, &key.to_string())?;
     (holder.kind == Kind::Till).then_some(TillId(holder.raw))
+}
+
+/// What rolling a key asks for.
+pub(crate) fn key_facts(facts: &Facts, keys: Keys, key: ApiKeyId) -> Keys {
+    let keys = keys.holder(Field::TillKey, &key.to_string());
+    match named_by(facts, key) {
+        Some(till) => keys.record(till.any()),
+        None => keys,
+    }
+}
+
+/// The till has the key that its own was rolled into.
+pub(crate) fn with_key(
+    decision: Decision,
+    facts: &Facts,
+    old: ApiKeyId,
+    new: ApiKeyId,
+) -> Decision {
+    let till = named_by(facts, old).and_then(|id| facts.till(id));
+    let Some(till) = till else { return decision };
+    let id = till.id.any();
+    let next = TillBody {
+        key: Some(new),
+        ..till.clone()
+    };
+    decision
+        .release(Field::TillKey, Some(&old.to_string()), id)
+        .claim(Field::TillKey, Some(&new.to_string()), id)
+        .change(id, Record::Till(next))
+}
+
+/// A key as it is held to a till, or to none.
+pub(super) fn held(facts: &Facts, key: ApiKeyId, till: Option<TillId>) -> Option<Record> {
+    let key = facts.api_key(key.any())?;
+    Some(Record::ApiKey(ApiKey {
+        till,
+        ..key.clone()
+    }))
 }
 
 /// SECURITY: a till's key that was taken out of the shop sells at no other till.
@@ -33,7 +85,7 @@ pub(crate) fn till_of(facts: &Facts, hand: &Hand) -> Option<TillId> {
 /// # Errors
 /// [`Code::NotThisTill`].
 pub(crate) fn of_this_till(facts: &Facts, hand: &Hand, till: TillId) -> Result<(), Rejection> {
-    match till_of(facts, hand) {
+    match till_of(facts, hand.key) {
         Some(own) if own != till => Err(not_its(own)),
         _ => Ok(()),
     }

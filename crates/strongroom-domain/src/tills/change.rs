@@ -13,7 +13,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
-use crate::tills::create::{free_key, key_facts};
+use crate::tills::create::{free_key, held_to, new_key_facts};
 use crate::tills::{Digest, TillBody, TillView, existing, not_retired};
 use crate::view::json;
 
@@ -23,7 +23,7 @@ pub struct UpdateTill {
     pub name: Option<String>,
     pub key: Option<Option<ApiKeyId>>,
     pub public_key: Option<Option<Digest>>,
-    /// For good: its key acts for no till any more.
+    /// For good: its key acts for no till any more, and sees no other store.
     pub retire: bool,
     pub metadata: Option<Metadata>,
 }
@@ -35,8 +35,12 @@ impl Command for UpdateTill {
         Action::TillUpdated
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        key_facts(Keys::default().record(self.id.any()), self.key.flatten())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        let keys = new_key_facts(Keys::default().record(self.id.any()), self.key.flatten());
+        match facts.till(self.id).and_then(|till| till.key) {
+            Some(key) => keys.record(key.any()),
+            None => keys,
+        }
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -54,7 +58,14 @@ impl Command for UpdateTill {
         let (was, is) = (old.key.map(key_text), next.key.map(key_text));
         let events = vec![EventFact::new(EventType::TillUpdated, id)];
         let none = Movement::none();
-        Ok(Decision::new(facts, Action::TillUpdated, id, none, events)
+        let mut decision = Decision::new(facts, Action::TillUpdated, id, none, events);
+        if old.key != next.key {
+            // SECURITY: one that is replaced, or whose till is retired, is held to it all the same. Who takes it away frees it.
+            let is_freed = self.key == Some(None) && !self.retire;
+            let to = (!is_freed).then_some(self.id);
+            decision = held_to(decision, facts, old.key, to);
+        }
+        Ok(held_to(decision, facts, next.key, Some(self.id))
             .release(Field::TillKey, was.as_deref(), id)
             .claim(Field::TillKey, is.as_deref(), id)
             .detail("changed", changed.join(","))

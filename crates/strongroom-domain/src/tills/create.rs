@@ -13,6 +13,7 @@ use crate::event::EventType;
 use crate::facts::{Facts, Field, Keys};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::tills::bound::held;
 use crate::tills::{Digest, TillBody, TillView};
 use crate::view::json;
 
@@ -34,7 +35,7 @@ impl Command for CreateTill {
     }
 
     fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        key_facts(Keys::default().record(self.store.any()), self.key)
+        new_key_facts(Keys::default().record(self.store.any()), self.key)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -64,7 +65,8 @@ impl Command for CreateTill {
         let key = self.key.map(|key| key.to_string());
         let events = vec![EventFact::new(EventType::TillCreated, id)];
         let none = Movement::none();
-        Ok(Decision::new(facts, Action::TillCreated, id, none, events)
+        let decision = Decision::new(facts, Action::TillCreated, id, none, events);
+        Ok(held_to(decision, facts, self.key, Some(body.id))
             .claim(Field::TillKey, key.as_deref(), id)
             .reply(Reply::Stored(json(&TillView::new(&body, moment.now))))
             .change(id, Record::Till(body)))
@@ -72,12 +74,25 @@ impl Command for CreateTill {
 }
 
 /// What is asked of a key that is to act for a till.
-pub(super) fn key_facts(keys: Keys, key: Option<ApiKeyId>) -> Keys {
+pub(super) fn new_key_facts(keys: Keys, key: Option<ApiKeyId>) -> Keys {
     match key {
         Some(key) => keys
             .record(key.any())
             .holder(Field::TillKey, &key.to_string()),
         None => keys,
+    }
+}
+
+/// The key is held to a till from now on, or to none.
+pub(super) fn held_to(
+    decision: Decision,
+    facts: &Facts,
+    key: Option<ApiKeyId>,
+    till: Option<TillId>,
+) -> Decision {
+    match key.and_then(|key| Some((key, held(facts, key, till)?))) {
+        Some((key, record)) => decision.change(key.any(), record),
+        None => decision,
     }
 }
 

@@ -267,6 +267,7 @@ impl UserBody {
             expires_at: None,
             last_used_at: None,
             rolled_from: None,
+            till: None,
             networks: None,
             limits: None,
             certificates: None,

@@ -69,5 +69,6 @@ pub fn api_key() -> ApiKey {
         client: None,
         role_id: None,
         others: None,
+        till: None,
     }
 }

@@ -6,7 +6,7 @@ use strongroom_domain::rate_limits::{KeyRates, RateLimits, Rates, Weights};
 use strongroom_domain::record::Record;
 use strongroom_domain::roles::{RoleBody, RoleStatus};
 use strongroom_domain::users::{Reset, User};
-use strongroom_types::id::{ApiKeyId, RoleId, StoreId};
+use strongroom_types::id::{ApiKeyId, RoleId, StoreId, TillId};
 use strongroom_types::time::{Timestamp, Zone};
 
 use crate::people::user;
@@ -16,6 +16,10 @@ pub fn records() -> Vec<(&'static str, Record)> {
     let role_id = Some(RoleId(raw(60)));
     let key = ApiKey {
         role_id,
+        ..api_key()
+    };
+    let held = ApiKey {
+        till: Some(TillId(raw(62))),
         ..api_key()
     };
     let mut holder: User = user();
@@ -29,6 +33,7 @@ pub fn records() -> Vec<(&'static str, Record)> {
     vec![
         ("role", Record::Role(role())),
         ("api_key_of_a_role", Record::ApiKey(key)),
+        ("api_key_of_a_till", Record::ApiKey(held)),
         ("user_of_a_role", Record::User(holder)),
         ("rate_limits", Record::RateLimits(rate_limits())),
     ]

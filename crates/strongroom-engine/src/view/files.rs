@@ -11,7 +11,7 @@ use strongroom_domain::payout_files::{
     Content, FilePage, PayoutFile, PayoutFileStatus, end_to_end,
 };
 use strongroom_domain::payout_rails::PayoutRail;
-use strongroom_domain::payouts::{Payout, PayoutStatus, Recipient};
+use strongroom_domain::payouts::{Payout, Recipient};
 use strongroom_domain::record::Record;
 use strongroom_iso20022::{Bic, CreditTransfer, Debtor, FORMAT, Iban, Transfer, write};
 use strongroom_store::IdRange;
@@ -265,29 +265,6 @@ impl View<'_> {
             .collect()
     }
 
-    /// The payouts that files of banks refuse which came before and are still being applied.
-    fn about_to_fail(&mut self) -> Result<HashSet<PayoutId>, ReadFault> {
-        let (scope, mut range) = (self.scope.number, IdRange::default());
-        let mut refused = HashSet::new();
-        loop {
-            let rows = self.reader.jobs(scope, BANK_FILE_JOB, range, CHUNK)?;
-            let Some(last) = rows.last() else {
-                return Ok(refused);
-            };
-            range.after = Some(last.id);
-            for row in &rows {
-                for page in self.bank_file(BankFileId(RawId(row.id)))?.pages {
-                    let entries = self.file_page(page)?.entries.into_iter();
-                    let fails = entries.filter(|entry| {
-                        let waits = entry.status == EntryStatus::Waiting;
-                        waits && entry.act == EntryAct::Fail && entry.mismatch.is_none()
-                    });
-                    refused.extend(fails.filter_map(|entry| entry.payout));
-                }
-            }
-        }
-    }
-
     fn file_page(&mut self, id: FilePageId) -> Result<FilePage, ReadFault> {
         match self.record(id.any())? {
             Some(Record::FilePage(page)) => Ok(page),
@@ -310,13 +287,29 @@ impl Known for View<'_> {
             let seated = self.seated(ids)?.into_iter();
             payouts.extend(seated.map(|p| (p.body.id, p.body.amount, p.body.status)));
         }
-        let refused = self.about_to_fail()?;
-        for (payout, _, status) in &mut payouts {
-            if refused.contains(payout) {
-                *status = PayoutStatus::Failed;
+        Ok(Some(KnownFile { file, payouts }))
+    }
+
+    fn about_to_fail(&mut self) -> Result<HashSet<PayoutId>, ReadFault> {
+        let (scope, mut range) = (self.scope.number, IdRange::default());
+        let mut refused = HashSet::new();
+        loop {
+            let rows = self.reader.jobs(scope, BANK_FILE_JOB, range, CHUNK)?;
+            let Some(last) = rows.last() else {
+                return Ok(refused);
+            };
+            range.after = Some(last.id);
+            for row in &rows {
+                for page in self.bank_file(BankFileId(RawId(row.id)))?.pages {
+                    let entries = self.file_page(page)?.entries.into_iter();
+                    let fails = entries.filter(|entry| {
+                        let waits = entry.status == EntryStatus::Waiting;
+                        waits && entry.act == EntryAct::Fail && entry.mismatch.is_none()
+                    });
+                    refused.extend(fails.filter_map(|entry| entry.payout));
+                }
             }
         }
-        Ok(Some(KnownFile { file, payouts }))
     }
 
     fn wallet_of(&mut self, iban: &str) -> Result<Option<WalletId>, ReadFault> {

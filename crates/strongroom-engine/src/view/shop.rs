@@ -88,6 +88,11 @@ impl View<'_> {
     /// # Errors
     /// When it cannot be read.
     pub fn till_of(&mut self, key: ApiKeyId) -> Result<Option<TillBody>, ReadFault> {
+        if let Some(Record::ApiKey(key)) = self.record(key.any())?
+            && let Some(till) = key.till
+        {
+            return self.till(till).map(Some);
+        }
         let holder = self.holders(Field::TillKey, &key.to_string(), 1)?;
         match holder.first().filter(|id| id.kind == Kind::Till) {
             Some(id) => self.till(TillId(id.raw)).map(Some),

@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::payment_links::{AN_ADDRESS, LONGEST_URL, page_url};
+use crate::v1::tills::{keep_seen, may_see_of};
 use crate::v1::transfers::named_wallet;
 use crate::vaulted::require_number;
 
@@ -89,9 +90,11 @@ pub async fn void(caller: Caller<VoidPayments>, call: Call) -> Result<Answer, Pr
 
 /// `GET /v1/payments/{id}`.
 pub async fn read(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Problem> {
-    let id = payment_id(&call);
+    let (id, key) = (payment_id(&call), call.credential().id);
     call.read(&caller, move |view| {
-        Ok(view::json(&PaymentView::new(&view.payment(id)?)))
+        let payment = view.payment(id)?;
+        may_see_of(view, key, payment.sale)?;
+        Ok(view::json(&PaymentView::new(&payment)))
     })
     .await
 }
@@ -100,8 +103,10 @@ pub async fn read(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Pr
 pub async fn list(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.payments(&filter, &page)?;
+        let mut listing = view.payments(&filter, &page)?;
+        keep_seen(view, key, &mut listing, |payment| payment.sale)?;
         Ok(pages::render(&listing, |payment| {
             view::json(&PaymentView::new(payment))
         }))

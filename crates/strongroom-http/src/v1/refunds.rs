@@ -18,6 +18,7 @@ use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::payments::currency_of;
 use crate::v1::shifts::hand;
+use crate::v1::tills::{keep_seen, may_see_of};
 
 /// `POST /v1/refunds`.
 pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer, Problem> {
@@ -63,8 +64,11 @@ async fn sold_in(
 /// `GET /v1/refunds/{id}`.
 pub async fn read(caller: Caller<ReadRefunds>, call: Call) -> Result<Answer, Problem> {
     let id = call.id(RefundId::parse, RefundId(NOBODY));
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        Ok(view::json(&RefundView::new(&view.refund(id)?)))
+        let refund = view.refund(id)?;
+        may_see_of(view, key, refund.sale)?;
+        Ok(view::json(&RefundView::new(&refund)))
     })
     .await
 }
@@ -73,8 +77,10 @@ pub async fn read(caller: Caller<ReadRefunds>, call: Call) -> Result<Answer, Pro
 pub async fn list(caller: Caller<ReadRefunds>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.refunds(&filter, &page)?;
+        let mut listing = view.refunds(&filter, &page)?;
+        keep_seen(view, key, &mut listing, |refund| refund.sale)?;
         Ok(pages::render(&listing, |refund| {
             view::json(&RefundView::new(refund))
         }))

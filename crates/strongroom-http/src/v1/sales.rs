@@ -24,7 +24,7 @@ const MOST_ITEMS: usize = 200;
 const MOST_QUANTITY: i64 = 1_000_000;
 const MOST_PAYLOAD: usize = 64 * 1_024;
 
-/// Hexadecimal digits may look like a card number; what was signed is searched field by field once it is read.
+/// Hexadecimal digits may look like a card number.
 pub const EXEMPT: &[&str] = &["/previous", "/signature"];
 
 /// `POST /v1/transactions`.
@@ -37,7 +37,7 @@ pub async fn create(caller: Caller<CreateSales>, call: Call) -> Result<Answer, P
     let (dialect, hand) = (call.dialect(), hand(&call));
     let command = read_object(&body, |fields| {
         let till = till(fields);
-        let sale = new_sale(fields, currency, dialect);
+        let sale = new_sale(fields, (currency, dialect), false);
         let tender = tender(fields, currency, dialect);
         Some(CreateSale {
             sale: sale?,
@@ -63,7 +63,7 @@ pub async fn upload(caller: Caller<CreateSales>, call: Call) -> Result<Answer, P
             Some(_) => fields.currency("currency"),
             None => Some(till_currency),
         };
-        let sale = new_sale(fields, currency, dialect);
+        let sale = new_sale(fields, (currency, dialect), true);
         let tendered = fields.amount("tendered", currency, dialect);
         Some(UploadSale {
             till: id,
@@ -130,14 +130,14 @@ pub fn sale_id(call: &Call) -> SaleId {
 
 fn new_sale(
     fields: &mut Fields<'_, '_>,
-    currency: Option<Currency>,
-    dialect: Dialect,
+    (currency, dialect): (Option<Currency>, Dialect),
+    is_past: bool,
 ) -> Option<NewSale> {
     let _checked = fields.currency("currency");
     let items = fields.objects("items", 1..=MOST_ITEMS).map(|all| {
         let mut items = Vec::with_capacity(all.len());
         for mut one in all {
-            items.push(item(&mut one, currency, dialect));
+            items.push(item(&mut one, (currency, dialect), is_past));
         }
         items.into_iter().collect::<Option<Vec<NewItem>>>()
     });
@@ -147,6 +147,9 @@ fn new_sale(
         .boolean("taxes_included")
         .is_some_and(|included| !included);
     let amount = fields.amount("amount", currency, dialect);
+    if is_past {
+        fields.required("amount", amount);
+    }
     let customer = fields.parsed("customer_id", "a customer's id", |text| {
         (text.len() <= 64).then(|| CustomerId::parse(text).unwrap_or(CustomerId(NOBODY)))
     });
@@ -166,10 +169,11 @@ fn new_sale(
     })
 }
 
+/// Of a past sale the price that was charged is needed, and the rate may stand there: the product's may be others by now.
 fn item(
     fields: &mut Fields<'_, '_>,
-    currency: Option<Currency>,
-    dialect: Dialect,
+    (currency, dialect): (Option<Currency>, Dialect),
+    is_past: bool,
 ) -> Option<NewItem> {
     let id = fields.parsed("product_id", "a product's id", |text| {
         (text.len() <= 64).then(|| ProductId::parse(text).unwrap_or(ProductId(NOBODY)))
@@ -189,13 +193,15 @@ fn item(
             "name a product by its id or its SKU, or something else by a name",
         );
     }
+    if is_past || (id.is_none() && sku.is_none()) {
+        fields.required("unit_amount", unit);
+    }
     let product = id.map(ItemProduct::Id).or(sku.map(ItemProduct::Sku));
     if product.is_none() {
         if name.is_none() && fields.value("product_id").is_none() && fields.value("sku").is_none() {
             fields.required("name", name.clone());
         }
-        fields.required("unit_amount", unit);
-    } else if ppm.is_some() {
+    } else if ppm.is_some() && !is_past {
         fields.invalid("tax_rate_ppm", "a product has a rate of its own");
     }
     Some(NewItem {
@@ -204,7 +210,7 @@ fn item(
         quantity: quantity?,
         unit,
         discount,
-        ppm: ppm.unwrap_or(0),
+        ppm,
     })
 }
 

@@ -5,9 +5,9 @@ use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateTills, ManageTills, Permission, ReadTills};
 use strongroom_domain::tills::{CreateTill, Digest, LeaseTill, TillView, UpdateTill};
 use strongroom_domain::view;
-use strongroom_engine::{ReadFault, TillFilter, View};
+use strongroom_engine::{Listing, ReadFault, TillFilter, View};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{ApiKeyId, StoreId, TillId};
+use strongroom_types::id::{ApiKeyId, SaleId, StoreId, TillId};
 
 use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, read_object};
@@ -135,6 +135,51 @@ pub fn may_see(
     match view.till_of(key)? {
         Some(till) if Some(till.store) != store => Err(ReadFault::NotFound),
         _ => Ok(()),
+    }
+}
+
+/// The same of what belongs to a sale, or to none.
+///
+/// # Errors
+/// [`ReadFault::NotFound`].
+pub fn may_see_of(
+    view: &mut View<'_>,
+    key: ApiKeyId,
+    sale: Option<SaleId>,
+) -> Result<(), ReadFault> {
+    match view.till_of(key)? {
+        Some(till) if store_of_sale(view, sale)? != Some(till.store) => Err(ReadFault::NotFound),
+        _ => Ok(()),
+    }
+}
+
+/// Takes out of a page what a till's key may not see: it may be shorter than was asked for.
+///
+/// # Errors
+/// When a sale cannot be read.
+pub fn keep_seen<T>(
+    view: &mut View<'_>,
+    key: ApiKeyId,
+    page: &mut Listing<T>,
+    sale: impl Fn(&T) -> Option<SaleId>,
+) -> Result<(), ReadFault> {
+    let Some(till) = view.till_of(key)? else {
+        return Ok(());
+    };
+    let mut seen = Vec::new();
+    for item in page.items.drain(..) {
+        if store_of_sale(view, sale(&item))? == Some(till.store) {
+            seen.push(item);
+        }
+    }
+    page.items = seen;
+    Ok(())
+}
+
+fn store_of_sale(view: &mut View<'_>, sale: Option<SaleId>) -> Result<Option<StoreId>, ReadFault> {
+    match sale {
+        Some(sale) => Ok(view.sale(sale)?.store),
+        None => Ok(None),
     }
 }
 

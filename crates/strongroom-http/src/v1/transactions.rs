@@ -76,7 +76,9 @@ pub async fn statement(caller: Caller<ReadTransactions>, call: Call) -> Result<A
     let wallet = wallet_id(&call);
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         let listing = view.statement(wallet, &filter, &page)?;
         Ok(pages::render(
             &listing,

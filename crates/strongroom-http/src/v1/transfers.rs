@@ -6,7 +6,7 @@ use strongroom_auth::{Caller, Dialect};
 use strongroom_domain::entry::TransactionKind;
 use strongroom_domain::transfers::CreateTransfer;
 use strongroom_domain::view::{self, TransactionView};
-use strongroom_engine::{ReadFault, TransactionFilter};
+use strongroom_engine::{Listing, ReadFault, TransactionFilter};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{TransactionId, WalletId};
 
@@ -16,6 +16,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::schema;
+use crate::v1::tills::may_see;
 use crate::v1::transactions;
 
 /// `POST /v1/transfers`.
@@ -31,7 +32,9 @@ pub async fn create(caller: Caller<CreateTransfers>, call: Call) -> Result<Answe
 /// `GET /v1/transfers/{id}`.
 pub async fn read(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer, Problem> {
     let id = call.id(TransactionId::parse, TransactionId(NOBODY));
+    let key = call.credential().id;
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         let (transaction, time) = view.transaction(id)?;
         match transaction.kind {
             TransactionKind::Transfer => Ok(view::json(&TransactionView::new(&transaction, time))),
@@ -48,8 +51,13 @@ pub async fn list(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
         kind: Some(TransactionKind::Transfer),
         ..transactions::filter(call.query())?
     };
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.transactions(&filter, &page)?;
+        let listing = match view.till_of(key)? {
+            // SECURITY: a till's key sees what its store sold, and nothing else.
+            Some(_) => Listing::default(),
+            None => view.transactions(&filter, &page)?,
+        };
         Ok(pages::render(&listing, transactions::line))
     })
     .await

@@ -37,6 +37,40 @@ impl Command for Panics {
     }
 }
 
+/// A report of a period that is waited for, while the commit that ends it is on its way.
+#[test]
+fn a_report_has_what_was_committed_as_its_period_ended() {
+    let store = GatedStore::default();
+    let gate = store.gate.clone();
+    let server = TestServer::start_on(&store, ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let wallet = acme.wallet("operating");
+    let asked =
+        json!({ "type": "balances", "from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:30Z" });
+    let report = acme.post("/v1/reports", &asked).expect(202).id();
+    gate.close();
+    std::thread::scope(|scope| {
+        let credit = scope.spawn(|| acme.credit(&wallet, 700));
+        gate.await_write();
+        // Its batch has its time, and is not durable yet.
+        server.clock.advance(30_000);
+        let made = scope.spawn(|| acme.attend(&report));
+        while server.engine.stats().queued == 0 && !made.is_finished() {
+            std::thread::yield_now();
+        }
+        gate.open();
+        made.join().unwrap();
+        credit.join().unwrap();
+    });
+    let path = format!("/v1/reports/{report}/content");
+    let content = acme.get(&path).expect(200).json();
+    let lines = content["lines"].as_array().unwrap();
+    let line = lines
+        .iter()
+        .find(|line| line["account_id"] == json!(wallet));
+    assert_eq!(line.unwrap()["closing_total"], 700, "{content}");
+}
+
 #[test]
 fn batch_neighbour() {
     let store = GatedStore::default();

@@ -66,6 +66,29 @@ async fn a_capture_that_was_not_taken_needs_not_be_undone() {
 }
 
 #[tokio::test]
+async fn a_repetition_that_could_not_be_processed_leaves_its_capture_open() {
+    let (peer, shelf) = (Peer::start().await, Arc::default());
+    let (connector, line) = connected(&peer, &shelf).await;
+    // The capture is taken, and the answer to it lost.
+    peer.then(&[Act::Say("00"), Act::Nothing, Act::Say("96")]);
+    assert_eq!(pay(&connector, 1).await, approved());
+    let open = connector.capture(order(1), 1_234).await;
+    assert_eq!(open, AcquirerAnswer::Unknown);
+    assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
+    assert_eq!(peer.types(), ["0100", "0220", "0221"]);
+    assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
+    let types = ["0100", "0220", "0221", "0221", "0420", "0421"];
+    assert_eq!(peer.types(), types);
+    let heard = peer.heard();
+    assert_eq!((&heard[2].1, &heard[3].1), (&heard[1].1, &heard[1].1));
+    let capture = ("0220".to_owned(), heard[1].1.clone());
+    assert_eq!(leads_to(&peer, 4), capture);
+    let authorization = ("0100".to_owned(), heard[0].1.clone());
+    assert_eq!(leads_to(&peer, 5), authorization);
+    line.abort();
+}
+
+#[tokio::test]
 async fn an_approval_that_comes_after_its_reversal_found_nothing_is_undone_by_its_own_number() {
     let (peer, shelf) = (Peer::start().await, Arc::default());
     let (connector, line) = connected(&peer, &shelf).await;

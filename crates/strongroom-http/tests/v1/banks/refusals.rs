@@ -34,6 +34,34 @@ fn the_same_file_is_answered_as_before() {
     assert_eq!(rail.status(&id), "reversed");
 }
 
+/// A bank's numbers of messages may have the form of cards' numbers, and be masked to the same.
+#[test]
+fn messages_that_look_alike_once_masked_are_two() {
+    let acme = tenant();
+    let rail = Rail::new(&acme, 1_000);
+    let ids = [rail.collected(100), rail.collected(200)];
+    let (_, sent) = rail.sent();
+    let day = |number: &str, n: usize| {
+        let lines = [Line::debit(&sent[n].0, &sent[n].1)];
+        statement("08", number, &rail.iban, "PHP", &lines)
+    };
+    let days = [day("5312202601060001", 0), day("5312202601140001", 1)];
+    let files = days.each_ref().map(|day| rail.applied(day));
+    for (file, id) in files.iter().zip(&ids) {
+        assert_eq!(file["counts"]["applied"], 1);
+        assert_eq!(rail.status(id), "completed");
+        let mark = &text(file, "sha256")[..20];
+        let shown = format!("************0001~{mark}");
+        assert_eq!(file["message_id"], shown);
+    }
+    for (file, day) in files.iter().zip(&days) {
+        let again = rail.upload(day).expect(202);
+        assert_eq!(again.header("idempotent-replayed"), Some("true"));
+        assert_eq!(again.json(), *file);
+    }
+    assert_eq!(acme.all("/v1/bank-files").len(), 2);
+}
+
 #[test]
 fn sixteen_at_once_are_one() {
     let acme = tenant();
@@ -99,6 +127,35 @@ fn a_file_that_was_not_sent_has_no_answer() {
     let answered = rail.applied(&day);
     assert_eq!(rail.entries(&answered)[0]["mismatch"], "unknown_reference");
     assert_eq!(rail.status(&id), "pending");
+}
+
+/// A line is a few bytes, and stands for as many payouts as its batch has.
+#[test]
+fn lines_that_stand_for_too_many_payouts_are_refused() {
+    let acme = tenant();
+    let rail = Rail::new(&acme, 1_000);
+    let id = rail.collected(100);
+    for _ in 0..4 {
+        rail.collected(100);
+    }
+    let (file, _) = rail.sent();
+    let line = |amount: &str| Line {
+        name: None,
+        batch: Some(text(&file, "message_id").to_owned()),
+        ..Line::debit("", amount)
+    };
+    let day = |lines: &[Line]| statement("08", &fresh("S"), &rail.iban, "PHP", lines);
+    let many = day(&vec![line("5.00"); 5_001]);
+    rail.upload(&many).refused(422, "bank_file_invalid");
+    assert_eq!(rail.status(&id), "processing");
+    // Of what no line stands for, there may be more; and the sum said once more is no news.
+    let others = day(&vec![line("5.01"); 50]);
+    assert_eq!(rail.applied(&others)["counts"]["unmatched"], 50);
+    let twice = rail.applied(&day(&[line("5.00"), line("5.00")]));
+    assert_eq!(
+        twice["counts"],
+        json!({ "applied": 5, "confirmed": 5, "acknowledged": 0, "unmatched": 0 })
+    );
 }
 
 #[test]

@@ -192,6 +192,11 @@ fn what_was_missed_is_made_up_for_in_order_or_left_out() {
         skipped[0]["data"],
         json!({ "id": skip, "changed": ["skipped"] })
     );
+    let short = json!({ "missed": "skip", "count": 3, "start_on": "2026-01-10" });
+    let (over, held) = (books.schedule(&short), books.schedule(&short));
+    let path = format!("{PATH}/{held}");
+    let pause = |status: &str| change(&books.acme, "PATCH", &path, &json!({ "status": status }));
+    pause("paused").expect(200);
     // Half a year: no more than a month is made up for.
     server.clock.advance(180 * DAY);
     books.work();
@@ -200,6 +205,15 @@ fn what_was_missed_is_made_up_for_in_order_or_left_out() {
     assert_eq!(all.last().unwrap().0, 185);
     assert_eq!(books.payouts(&skip), done([5, 185]));
     assert_eq!(books.shown(&execute)["skipped"], 149);
+    // What is left out ends with the schedule.
+    pause("active").expect(200);
+    for id in [&over, &held] {
+        let ended = books.shown(id);
+        assert_eq!(
+            (&ended["status"], &ended["skipped"], &ended["payouts"]),
+            (&json!("completed"), &json!(3), &json!(0))
+        );
+    }
     drop(books);
     verified(server);
 }

@@ -172,6 +172,75 @@ fn what_a_till_did_not_sell_like_that_is_refused_and_nothing_moves() {
     assert_eq!(shop.expected(), 2_100);
 }
 
+#[test]
+fn what_was_charged_stands_and_what_changed_since_stops_no_chain() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        leased(&shop, 10_000, 50_000);
+        let mut till = Offline::new(&shop.till);
+        let product = shop.product(1_000, Some(5));
+        let customer = shop.acme.post("/v1/customers", &json!({ "name": "Ana" }));
+        let customer = customer.expect(201).id();
+        shop.cash(5).expect(201);
+        let taken = json!({ "items": [thing(5)], "tender": "cash", "reference_id": "order-7" });
+        shop.sell(taken).expect(201);
+        let line = json!({ "product_id": product, "quantity": 2, "unit_amount": 1_000, "tax_rate_ppm": 50_000 });
+        let past = |more: &Value| {
+            let mut body = json!({ "sold_at": "2026-01-01T00:00:00Z", "amount": 2_100, "taxes_included": false });
+            for (key, value) in more.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            body.to_string()
+        };
+        let sent = till.sign(&past(&json!({
+            "items": [line], "customer_id": customer, "reference_id": "order-7",
+        })));
+        // Since then: dearer, another rate, nobody there any more, and the reference is another's.
+        let path = format!("/v1/products/{product}");
+        let body = json!({ "price": 1_500, "tax_rate_ppm": 120_000 });
+        shop.acme
+            .request("PATCH", &path)
+            .json(&body)
+            .send()
+            .expect(200);
+        shop.acme
+            .post(&format!("/v1/customers/{customer}/erase"), &json!({}))
+            .expect(200);
+        let sold = upload(&shop, &sent).expect(201);
+        assert_eq!(sold.field("amount"), "2100");
+        assert_eq!(sold.field("items/0/tax_rate_ppm"), "50000");
+        assert_eq!(sold.json()["reference_id"], Value::Null);
+        assert_eq!(upload(&shop, &sent).expect(201).json(), sold.json());
+        assert_eq!(shop.stock(&product), "3");
+        // Without what was charged there is no sale of before.
+        let unsaid = json!({ "product_id": product, "quantity": 1 });
+        let unsaid = till.sign(&past(&json!({ "items": [unsaid] })));
+        let refused = upload(&shop, &unsaid).refused(422, "field_required");
+        assert_eq!(refused.field("errors/0/pointer"), "/items/0/unit_amount");
+    }
+    verified(server);
+}
+
+#[test]
+fn a_card_number_in_what_was_signed_is_found_however_it_is_written() {
+    let shop = Shop::new(tenant());
+    leased(&shop, 1_000, 5_000);
+    let named = [
+        r"4242424242424242",
+        r"42424242\u00342424242",
+        r"4242\u00a04242\u00a04242\u00a04242",
+    ];
+    for name in named {
+        let item = format!(r#"{{"name":"{name}","quantity":1,"unit_amount":100}}"#);
+        let payload =
+            format!(r#"{{"sold_at":"2026-01-01T00:00:00Z","items":[{item}],"amount":100}}"#);
+        let sent = Offline::new(&shop.till).sign(&payload);
+        upload(&shop, &sent).refused(422, "card_number_refused");
+    }
+    assert_eq!(shop.expected(), 1_000);
+}
+
 /// The hash that the server's chain stands at.
 fn early_head(shop: &Shop<'_>) -> [u8; 32] {
     let till = shop

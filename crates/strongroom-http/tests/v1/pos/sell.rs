@@ -431,3 +431,55 @@ fn taxes_may_come_on_top() {
         .collect();
     assert_eq!(taxes, [30, 29, 17]);
 }
+
+#[test]
+fn what_fits_nowhere_is_not_captured_and_can_be_voided() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        // All that came in from outside is an amount as well: fifty minor units are left.
+        let most = (1_i64 << 53) - 1 - 1_000 - 50;
+        let credit = format!("/v1/wallets/{}/credit", shop.wallet);
+        shop.acme
+            .post(&credit, &json!({ "amount": most }))
+            .expect(201);
+        let token = shop.acme.token(VISA).expect(201).id();
+        let tenders = json!([
+            { "type": "cash", "amount": 100 },
+            { "type": "card", "payment_token": token, "amount": 1 },
+        ]);
+        let sale = shop.sell(json!({ "items": [thing(101)], "tenders": tenders }));
+        let sale = sale.expect(201);
+        let payment = sale.field("tenders/1/payment_id");
+        shop.acme.attend(&payment);
+        let path = format!("/v1/payments/{payment}");
+        let shown = shop.acme.get(&path).expect(200);
+        assert_eq!(shown.field("status"), "authorized");
+        assert_eq!(shop.sale(&sale.id()).field("status"), "pending");
+        let capture = shop.acme.post(&format!("{path}/capture"), &json!({}));
+        capture.refused(422, "balance_limit");
+        shop.void(&sale.id()).expect(200);
+        assert_eq!(shop.sale(&sale.id()).field("status"), "voided");
+        assert_eq!(shop.expected(), 1_000);
+    }
+    verified(server);
+}
+
+#[test]
+fn the_sums_of_a_shift_are_amounts() {
+    let shop = Shop::new(tenant());
+    let most = (1_i64 << 53) - 1;
+    let given_away = |off: i64| {
+        let item =
+            json!({ "name": "Tea", "quantity": 1, "unit_amount": most, "discount_amount": off });
+        shop.sell(json!({ "items": [item], "tender": "cash" }))
+    };
+    given_away(most - 1).expect(201);
+    given_away(most - 1).refused(422, "balance_limit");
+    assert_eq!(shop.report()["transactions"], 1);
+    let two =
+        json!({ "name": "Tea", "quantity": 1, "unit_amount": most, "discount_amount": most - 1 });
+    let sale = json!({ "items": [two, two], "tender": "cash" });
+    let refused = shop.sell(sale).refused(422, "amount_invalid");
+    assert_eq!(refused.field("errors/0/pointer"), "/items");
+}

@@ -106,4 +106,17 @@ fn a_cashier_works_on_his_own_shift_and_a_till_s_key_at_its_till() {
         moved[0]["id"].as_str().unwrap()
     ))
     .refused(404, "not_found");
+    // Nor by what else shows the same.
+    let statement = format!("/v1/wallets/{}/transactions", shop.wallet);
+    get(&statement).refused(404, "not_found");
+    acme.post(
+        &format!("/v1/wallets/{}/credit", shop.wallet),
+        &json!({ "amount": 500 }),
+    )
+    .expect(201);
+    let to = acme.wallet("sub_merchant");
+    let body = json!({ "source_wallet_id": shop.wallet, "destination_wallet_id": to, "amount": 5 });
+    let transfer = acme.post("/v1/transfers", &body).expect(201).id();
+    get(&format!("/v1/transfers/{transfer}")).refused(404, "not_found");
+    assert_eq!(get("/v1/transfers").expect(200).json()["data"], json!([]));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use strongroom_auth::{Dialect, PermissionSet, Role, SigningPolicy};
 use strongroom_testkit::books::Key;
-use strongroom_testkit::tenant::Tenant;
+use strongroom_testkit::tenant::{Tenant, fresh};
 
 use crate::v1::{refuses, tenant};
 
@@ -73,6 +73,53 @@ fn a_till_has_a_key_of_its_own_which_sees_its_store_alone() {
     acme.post("/v1/tills", &body).expect(201);
     let again = acme.request("PATCH", &path).json(&retire).send();
     again.refused(422, "till_retired");
+}
+
+#[test]
+fn a_till_s_key_is_held_to_its_till_whatever_becomes_of_the_till_or_the_key() {
+    let acme = tenant();
+    let (here, there) = (store(&acme), store(&acme));
+    let made = |store: &str, key: Option<&str>| {
+        let body = json!({ "store_id": store, "name": "1", "api_key_id": key });
+        acme.post("/v1/tills", &body).expect(201).id()
+    };
+    let elsewhere = made(&there, None);
+    let opens = |text: &str| {
+        let request = acme.server.request("POST", "/v1/shifts").bearer(text);
+        let body = json!({ "till_id": elsewhere });
+        request.idempotent(&fresh("shift")).json(&body).send()
+    };
+    let change = |till: &str, body: Value| {
+        let path = format!("/v1/tills/{till}");
+        let request = acme.request("PATCH", &path).json(&body);
+        request.send().expect(200)
+    };
+    let (first, second) = (till_key(&acme), till_key(&acme));
+    let till = made(&here, Some(&first.id));
+    opens(&first.text).refused(403, "not_this_till");
+    // The key that it is rolled into is the till's from then on, and so is the old one for as long as it works.
+    let roll = json!({ "overlap_seconds": 3_600 });
+    let rolled = acme.post(&format!("/v1/api-keys/{}/roll", first.id), &roll);
+    let rolled = rolled.expect(201);
+    let shown = acme.get(&format!("/v1/tills/{till}")).expect(200);
+    assert_eq!(shown.field("api_key_id"), rolled.id());
+    for text in [&first.text, &rolled.field("key")] {
+        opens(text).refused(403, "not_this_till");
+        let stores = acme.server.request("GET", "/v1/stores").bearer(text).send();
+        let stores = stores.expect(200).json();
+        assert_eq!(stores["data"].as_array().unwrap().len(), 1);
+    }
+    // Another key in its place, and no till any more.
+    change(&till, json!({ "api_key_id": second.id }));
+    opens(&rolled.field("key")).refused(403, "not_this_till");
+    opens(&second.text).refused(403, "not_this_till");
+    change(&till, json!({ "status": "retired" }));
+    opens(&second.text).refused(403, "not_this_till");
+    // Another till may have it, and whoever takes it away from that one frees it.
+    let other = made(&here, Some(&second.id));
+    opens(&second.text).refused(403, "not_this_till");
+    change(&other, json!({ "api_key_id": null }));
+    opens(&second.text).expect(201);
 }
 
 #[test]
