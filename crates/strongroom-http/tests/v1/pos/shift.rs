@@ -3,11 +3,11 @@
 use serde_json::json;
 use strongroom_testkit::exchange::Reply;
 use strongroom_testkit::server::{ServerSettings, TestServer};
-use strongroom_testkit::tenant::{Tenant, fresh};
+use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 use crate::v1::pos::{Shop, thing, verified};
 use crate::v1::tenant;
-use crate::v1::tills::till_key;
+use crate::v1::tills::{key_for, till_key};
 
 #[test]
 fn a_shift_is_opened_worked_counted_and_closed_for_good() {
@@ -55,6 +55,46 @@ fn a_shift_is_opened_worked_counted_and_closed_for_good() {
         assert_eq!(all.len(), 2);
     }
     verified(server);
+}
+
+#[test]
+fn a_till_s_key_sees_the_payments_and_refunds_of_its_store() {
+    let shop = Shop::new(tenant());
+    let acme = &shop.acme;
+    let key = key_for(acme, &["read:payments", "read:refunds"]);
+    let there = acme.post("/v1/stores", &json!({ "name": "Cebu" }));
+    let there = there.expect(201).id();
+    let sold = |till: &str| {
+        let token = acme.token(VISA).expect(201).id();
+        let body = json!({ "till_id": till, "items": [thing(700)], "payment_token": token });
+        let sale = shop.sell(body).expect(201);
+        let payment = sale.field("tenders/0/payment_id");
+        // Approved and captured, then settled.
+        acme.attend(&payment);
+        acme.attend(&payment);
+        (payment, shop.refund(&sale.id(), 100).expect(201).id())
+    };
+    let theirs = acme.post("/v1/tills", &json!({ "store_id": there, "name": "2" }));
+    let theirs = theirs.expect(201).id();
+    acme.post("/v1/shifts", &json!({ "till_id": theirs }))
+        .expect(201);
+    let (own, other) = (sold(&shop.till), sold(&theirs));
+    let till = format!("/v1/tills/{}", shop.till);
+    let body = json!({ "api_key_id": key.id });
+    acme.request("PATCH", &till).json(&body).send().expect(200);
+    let get = |path: &str| acme.server.request("GET", path).bearer(&key.text).send();
+    for (list, own, other) in [
+        ("/v1/payments", &own.0, &other.0),
+        ("/v1/refunds", &own.1, &other.1),
+    ] {
+        let page = get(list).expect(200).json();
+        let data = page["data"].as_array().unwrap();
+        let ids: Vec<_> = data.iter().map(|one| one["id"].clone()).collect();
+        assert_eq!(ids, [json!(own)], "{list}");
+        get(&format!("{list}/{own}")).expect(200);
+        get(&format!("{list}/{other}")).refused(404, "not_found");
+        assert_eq!(acme.all(list).len(), 2);
+    }
 }
 
 #[test]

@@ -22,7 +22,11 @@ const AT_THE_TILL: &[&str] = &[
 
 /// A key as a till has one.
 pub fn till_key(acme: &Tenant<'_>) -> Key {
-    let set = AT_THE_TILL.iter().map(|p| (*p).to_owned()).collect();
+    key_for(acme, AT_THE_TILL)
+}
+
+pub fn key_for(acme: &Tenant<'_>, permissions: &[&str]) -> Key {
+    let set = permissions.iter().map(|p| (*p).to_owned()).collect();
     let set = PermissionSet::new(set).unwrap();
     acme.books
         .key_with(Role::Custom, set, SigningPolicy::Never, Dialect::Nextapi)
