@@ -25,21 +25,23 @@ impl Arriving {
 
 impl Body for Arriving {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let arriving = self.get_mut();
         let polled = Pin::new(&mut arriving.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            arriving.spill.keep(frame);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && !arriving.spill.keep(frame)
+        {
+            return Poll::Ready(Some(Err(Box::new(Scattered))));
         }
         if matches!(polled, Poll::Ready(None)) || arriving.body.is_end_stream() {
             arriving.turn.is_read();
         }
-        polled
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -51,11 +53,53 @@ impl Body for Arriving {
     }
 }
 
+/// A body that comes a few bytes at a time.
+#[derive(Debug)]
+pub(crate) struct Scattered;
+
+impl std::fmt::Display for Scattered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the body comes in too many small segments")
+    }
+}
+
+impl std::error::Error for Scattered {}
+
+/// Reads of a body that are nothing to ask about, and how many bytes each further one must have brought.
+const SMALL_READS: usize = 128;
+const LEAST_READ: usize = 1_024;
+/// What a connection reads into at once, at most.
+const BUFFER: usize = 64 * 1_024;
+
+/// What was kept of a body.
+#[derive(Default)]
+struct Kept {
+    pieces: Vec<Bytes>,
+    bytes: usize,
+    reads: usize,
+    /// Where the last piece lies.
+    last: usize,
+}
+
+impl Kept {
+    /// SECURITY: a piece holds the buffer that it was read into, of 8 KiB or more, so that what comes a byte at a time would
+    /// take thousands of times its size. Pieces of one buffer lie behind each other: they were read together.
+    fn keep(&mut self, piece: Bytes) -> bool {
+        let start = piece.as_ptr().addr();
+        let is_together = start > self.last && start - self.last < BUFFER;
+        self.reads += usize::from(!is_together);
+        self.bytes += piece.len();
+        self.last = start;
+        self.pieces.push(piece);
+        self.reads <= SMALL_READS + self.bytes / LEAST_READ
+    }
+}
+
 /// The pieces of the body that is being read. SECURITY: of one that held a card number where none may stand nothing is
 /// left in memory: its pieces lie in the connection's buffer, which can be overwritten once the connection is gone.
 #[derive(Default)]
 pub(crate) struct Spill {
-    pieces: Mutex<Vec<Bytes>>,
+    kept: Mutex<Kept>,
     tainted: AtomicBool,
 }
 
@@ -69,14 +113,14 @@ impl Spill {
     pub fn ends(&self) -> bool {
         let tainted = self.tainted.load(Ordering::Relaxed);
         if !tainted {
-            self.lock().clear();
+            *self.lock() = Kept::default();
         }
         tainted
     }
 
     /// Overwrites what was kept, where nobody else holds it any more.
     pub fn wipe(&self) {
-        let mut pieces = self.lock();
+        let pieces = &mut self.lock().pieces;
         if !self.tainted.load(Ordering::Relaxed) {
             return;
         }
@@ -89,13 +133,42 @@ impl Spill {
         }
     }
 
-    fn keep(&self, frame: &Frame<Bytes>) {
-        if let Some(piece) = frame.data_ref() {
-            self.lock().push(piece.clone());
-        }
+    /// Whether the body may go on.
+    fn keep(&self, frame: &Frame<Bytes>) -> bool {
+        frame
+            .data_ref()
+            .is_none_or(|piece| self.lock().keep(piece.clone()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Bytes>> {
-        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many pieces are kept before it is said to be enough, each `size` bytes of a buffer of its own.
+    fn kept(size: usize, count: usize) -> usize {
+        let mut kept = Kept::default();
+        // Far enough from each other, as the buffers of different reads may be neighbours.
+        let buffers: Vec<Bytes> = (0..count)
+            .map(|_| Bytes::from(vec![b'x'; 2 * BUFFER]))
+            .collect();
+        let all = buffers.iter().rev().map(|buffer| buffer.slice(..size));
+        all.take_while(|piece| kept.keep(piece.clone())).count()
+    }
+
+    #[test]
+    fn what_comes_a_byte_at_a_time_is_cut_short_and_what_comes_in_packets_is_not() {
+        assert_eq!(kept(1, 200), SMALL_READS);
+        assert_eq!(kept(1_200, 300), 300);
+        // A buffer full of tiny chunks was read at once.
+        let buffer = Bytes::from(vec![b'x'; BUFFER]);
+        let mut kept = Kept::default();
+        let mut chunks = (0..BUFFER).step_by(6);
+        assert!(chunks.all(|at| kept.keep(buffer.slice(at..at + 1))));
+        assert_eq!(kept.reads, 1);
     }
 }

@@ -8,6 +8,7 @@ use hyper::HeaderMap;
 use hyper::body::Body;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
+use crate::arriving::Scattered;
 use crate::problem::{EdgeCode, Problem};
 
 /// The largest body, in bytes.
@@ -47,7 +48,10 @@ where
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     let mut pieces = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| fault(EdgeCode::InvalidJson))?;
+        let frame = frame.map_err(|error| match error.into().is::<Scattered>() {
+            true => too_large(),
+            false => fault(EdgeCode::InvalidJson),
+        })?;
         let Ok(piece) = frame.into_data() else {
             continue;
         };
@@ -87,7 +91,7 @@ pub(crate) fn fault(code: EdgeCode) -> Problem {
         code,
         match code {
             EdgeCode::BodyTooLarge => {
-                "a body has at most 1048576 bytes, a bank's file as many as are configured, in at most 16384 chunks"
+                "a body has at most 1048576 bytes, a bank's file as many as are configured, in at most 16384 chunks, and not a few at a time"
             }
             EdgeCode::BodyTimeout => "the body did not arrive in time",
             _ => "the body broke off",

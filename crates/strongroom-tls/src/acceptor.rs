@@ -87,7 +87,7 @@ impl Acceptor {
     pub fn open(settings: TlsSettings, now: i64) -> Result<Acceptor, TlsFault> {
         let provider = provider();
         let seen = stamps(&settings);
-        let loaded = Loaded::read(&settings, &provider, now)?;
+        let loaded = Loaded::read(&settings, &provider, None, now)?;
         let challenges = Challenges::default();
         let challenge_config = challenges.config(&provider).map_err(|_| {
             TlsFault::at(
@@ -186,7 +186,9 @@ impl Acceptor {
     }
 
     fn replace(&self, now: i64) -> Result<(), TlsFault> {
-        let new = Loaded::read(&self.0.settings, &self.0.provider, now)?;
+        let in_use = self.0.current.read();
+        let in_use = Arc::clone(&in_use.unwrap_or_else(PoisonError::into_inner));
+        let new = Loaded::read(&self.0.settings, &self.0.provider, Some(&in_use), now)?;
         let mut current = self
             .0
             .current

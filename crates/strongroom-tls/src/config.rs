@@ -37,20 +37,37 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 impl Loaded {
+    /// Of what is in use already its time is not asked again: what has expired meanwhile keeps nothing else, such as a list of
+    /// revoked certificates, from being taken up.
     pub fn read(
         settings: &TlsSettings,
         provider: &Arc<CryptoProvider>,
+        in_use: Option<&Loaded>,
         now: i64,
     ) -> Result<Loaded, TlsFault> {
         let clients = settings.clients.as_ref();
         let clients = clients
             .map(|clients| Clients::read(clients, provider))
             .transpose()?;
-        let pins = read_pins(settings, now)?;
+        let pins = read_pins(settings)?;
+        if let (Some(pins), Some(PinSettings { document, .. })) = (&pins, &settings.pins)
+            && in_use.is_none_or(|known| known.pins.as_ref() != Some(pins))
+        {
+            let fault = pins.check_time(now);
+            fault.map_err(|fault| TlsFault::at(document, fault))?;
+        }
         let digest = clients.as_ref().map(|clients| clients.digest);
         let is_there = settings.certificate.exists() || !settings.may_come_later;
         let served = match is_there {
-            true => Some(serve(settings, provider, clients, pins.as_ref(), now)?),
+            true => {
+                let served = serve(settings, provider, clients, pins.as_ref())?;
+                let known = in_use.and_then(|known| known.served.as_ref());
+                if known.map(|known| &known.certificate) != Some(&served.certificate) {
+                    let fault = served.certificate.check_time(now);
+                    fault.map_err(|what| TlsFault::at(&settings.certificate, what))?;
+                }
+                Some(served)
+            }
             false => None,
         };
         Ok(Loaded {
@@ -66,14 +83,10 @@ fn serve(
     provider: &Arc<CryptoProvider>,
     clients: Option<Clients>,
     pins: Option<&PinSet>,
-    now: i64,
 ) -> Result<Served, TlsFault> {
     let path = &settings.certificate;
     let certificate = read_certificate(path)?;
     let whole = certificate.with_key(&settings.key)?;
-    certificate
-        .check_time(now)
-        .map_err(|what| TlsFault::at(path, what))?;
     if let Some(host) = settings.hosts.iter().find(|host| !certificate.is_for(host)) {
         let what = format!("holds a certificate that is not for `{host}`");
         return Err(TlsFault::at(path, what));
@@ -132,12 +145,58 @@ fn config(
     Ok(config)
 }
 
-fn read_pins(settings: &TlsSettings, now: i64) -> Result<Option<PinSet>, TlsFault> {
+fn read_pins(settings: &TlsSettings) -> Result<Option<PinSet>, TlsFault> {
     let Some(PinSettings { document, signer }) = &settings.pins else {
         return Ok(None);
     };
     let bytes = read_public(document)?;
-    let pins = PinSet::read(&bytes, signer).and_then(|pins| pins.check_time(now).map(|()| pins));
+    let pins = PinSet::read(&bytes, signer);
     pins.map(Some)
         .map_err(|fault| TlsFault::at(document, fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::write;
+
+    use super::*;
+    use crate::pins::{PinRequest, PinSigner};
+
+    #[test]
+    fn what_is_in_use_may_expire_and_what_is_new_may_not_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let signer = PinSigner::generate();
+        let document = dir.path().join("pins.json");
+        let put = |sequence, expires_at| {
+            let set = signer.sign(&PinRequest {
+                sequence,
+                issued_at: 1_000,
+                expires_at,
+                hosts: Vec::new(),
+                current: [1; 32],
+                backups: vec![[2; 32]],
+            });
+            write(&document, set.unwrap().document()).unwrap();
+        };
+        let missing = dir.path().join("none.pem");
+        let settings = TlsSettings {
+            may_come_later: true,
+            pins: Some(PinSettings {
+                document: document.clone(),
+                signer: signer.public(),
+            }),
+            ..TlsSettings::new(missing.clone(), missing)
+        };
+        let provider = provider();
+        let read = |in_use: Option<&Loaded>, now| Loaded::read(&settings, &provider, in_use, now);
+        put(1, 9_000);
+        assert!(read(None, 9_000).is_err());
+        let in_use = read(None, 8_999).unwrap();
+        let again = read(Some(&in_use), 20_000).unwrap();
+        assert_eq!(again.pins, in_use.pins);
+        put(2, 9_500);
+        assert!(read(Some(&in_use), 20_000).is_err());
+        put(2, 30_000);
+        assert!(read(Some(&in_use), 20_000).is_ok());
+    }
 }

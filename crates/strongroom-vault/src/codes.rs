@@ -13,6 +13,9 @@ use zeroize::Zeroizing;
 /// How long a code waits, in milliseconds.
 pub const LIFETIME: i64 = 5 * 60 * 1_000;
 
+/// A clock that was set back by more than this keeps no code longer: it goes.
+const SLACK: i64 = 5_000;
+
 /// Codes that wait at a time, of all organizations and of one; beyond it the oldest goes, and its payment is authorized
 /// without one.
 const MOST: usize = 100_000;
@@ -133,14 +136,20 @@ impl SecurityCodes {
     }
 }
 
+/// Whether its time is neither over nor further away than it ever is.
+fn waits(until: Timestamp, now: Timestamp) -> bool {
+    until > now && until <= now.plus(LIFETIME + SLACK)
+}
+
 impl Waiting {
     fn wipe(&mut self, now: Timestamp) {
         while let Some((until, key)) = self.order.front().copied() {
-            if until > now {
+            if waits(until, now) {
                 return;
             }
             self.order.pop_front();
-            if self.codes.get(&key).is_some_and(|(_, end)| *end <= now) {
+            let end = self.codes.get(&key).map(|(_, end)| *end);
+            if end.is_some_and(|end| !waits(end, now)) {
                 self.codes.remove(&key);
             }
         }
@@ -232,5 +241,24 @@ mod tests {
         }
         assert!(code("123").fits(Brand::Visa) && !code("123").fits(Brand::Amex));
         assert!(code("1234").fits(Brand::Amex) && !code("1234").fits(Brand::Visa));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_no_code_longer() {
+        let codes = SecurityCodes::default();
+        codes.keep(OWNER, 1, token(1), code("123"), START);
+        // An hour back: the first code's end is out of sight, and the second waits behind it.
+        let back = START.plus(-3_600_000);
+        codes.keep(OWNER, 1, token(2), code("123"), back);
+        codes.wipe(back);
+        assert_eq!(codes.len(), 1);
+        codes.wipe(back.plus(LIFETIME - 1));
+        assert_eq!(codes.len(), 1);
+        assert!(codes.take(1, token(2), back.plus(LIFETIME)).is_none());
+        assert!(codes.is_empty());
+        // A step of a second is none.
+        codes.keep(OWNER, 1, token(3), code("123"), START);
+        codes.wipe(START.plus(-1_000));
+        assert!(codes.take(1, token(3), START).is_some());
     }
 }

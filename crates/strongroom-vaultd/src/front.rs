@@ -91,11 +91,11 @@ async fn answer(
     turn: &Turn,
 ) -> Response<Full<Bytes>> {
     let limited = Limited::new(body, MAX_BODY);
-    let read = tokio::time::timeout(BODY_TIME, pin!(limited.collect())).await;
+    let read = tokio::time::timeout(BODY_TIME, collected(limited)).await;
     let body = match read {
         Ok(Ok(body)) => {
             turn.is_read();
-            SecretBytes(Zeroizing::new(body.to_bytes().to_vec()))
+            SecretBytes(body)
         }
         // Too large, or broken off: the API process is told the one, and the other reads no answer.
         Ok(Err(_)) => SecretBytes(Zeroizing::new(vec![b' '; MAX_BODY + 1])),
@@ -114,6 +114,25 @@ async fn answer(
             .collect(),
     };
     written(forwarded(vault, head, body).await)
+}
+
+/// The whole body. Each piece is let go at once: it holds all of the buffer that it was read into.
+async fn collected<B: Body<Data = Bytes>>(body: B) -> Result<Zeroizing<Vec<u8>>, B::Error> {
+    let (mut body, mut whole) = (pin!(body), Zeroizing::new(Vec::new()));
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else {
+            continue;
+        };
+        let needed = whole.len() + piece.len();
+        if needed > whole.capacity() {
+            // SECURITY: what is outgrown is wiped as it is dropped.
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(2 * whole.capacity())));
+            larger.extend_from_slice(&whole);
+            whole = larger;
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole)
 }
 
 /// Has the API process answer a request without its card.

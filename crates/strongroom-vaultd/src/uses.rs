@@ -87,10 +87,17 @@ impl Uses {
                 stays
             });
         }
-        match rows.is_empty() && gone.is_empty() {
-            true => Ok(()),
-            false => writing.apply(Change::Uses(rows, gone)).await,
+        if rows.is_empty() && gone.is_empty() {
+            return Ok(());
         }
+        let written: Vec<u32> = rows.iter().map(|row| number_of(&row.id)).collect();
+        let saved = writing.apply(Change::Uses(rows, gone)).await;
+        if saved.is_err() {
+            // What is not on disk is not known to be: the next look writes it.
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|number, _| !written.contains(number));
+        }
+        saved
     }
 }
 

@@ -85,10 +85,13 @@ pub fn behind(
     Ok(found)
 }
 
-/// The newest checkpoint that is stored of each log, as far as they open.
+/// How many of a log's checkpoints are tried, the newest first.
+const TRIED: usize = 100;
+
+/// The newest checkpoint of each log that opens.
 ///
 /// # Errors
-/// [`StartError`] when store or keys do not open.
+/// [`StartError`] when store or keys do not open, or of a log none of several that it has: nothing would be known of it.
 pub fn checkpoints(store: &dyn Store, root: RootKeys) -> Result<Vec<String>, StartError> {
     let mut reader = store.reader()?;
     let heads = reader.heads()?;
@@ -101,9 +104,15 @@ pub fn checkpoints(store: &dyn Store, root: RootKeys) -> Result<Vec<String>, Sta
     for head in &heads {
         let scope = scope_of(head)?;
         let kind = Kind::Checkpoint.code();
-        let newest = reader.records(scope.number, kind, IdRange::default(), true, 1)?;
-        let opened = newest.first().map(|row| opener.checkpoint(&scope, row));
-        notes.extend(opened.and_then(Result::ok));
+        let rows = reader.records(scope.number, kind, IdRange::default(), true, TRIED)?;
+        let opened = rows
+            .iter()
+            .find_map(|row| opener.checkpoint(&scope, row).ok());
+        if opened.is_none() && !rows.is_empty() {
+            let text = format!("no checkpoint of {} opens", origin(&scope));
+            return Err(StartError::Damage(text));
+        }
+        notes.extend(opened);
     }
     Ok(notes)
 }

@@ -92,7 +92,17 @@ impl Engine {
         let batch = self.uses_batch(AHEAD);
         match batch.jobs.is_empty() && batch.removed_jobs.is_empty() {
             true => Ok(()),
-            false => self.derive(batch).await,
+            false => {
+                let written: Vec<u32> = batch.jobs.iter().map(|row| number_of(&row.id)).collect();
+                let saved = self.derive(batch).await;
+                if saved.is_err() {
+                    // What is not on disk is not known to be: the next look writes it.
+                    let known = self.shared().uses_on_disk.lock();
+                    let mut known = known.unwrap_or_else(std::sync::PoisonError::into_inner);
+                    known.retain(|number, _| !written.contains(number));
+                }
+                saved
+            }
         }
     }
 

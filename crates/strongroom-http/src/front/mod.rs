@@ -5,6 +5,7 @@
 //! sent again when it was certainly not begun; when that is not certain, only if it is a reading one or has an idempotency
 //! key, under which the second answer is the first. So nothing is ever done twice.
 
+mod again;
 mod answers;
 mod budget;
 mod letter;
@@ -26,6 +27,7 @@ use strongroom_nodes::{Holder, Missed, Notice};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 
+use self::again::may_be_repeated;
 use self::answers::Asked;
 use self::budget::{Budget, Counted};
 use self::numbers::Numbers;
@@ -471,15 +473,6 @@ impl Front {
             _ => None,
         }
     }
-}
-
-/// Whether doing it twice does it once. A key that is none is refused both times.
-fn may_be_repeated(head: &Parts) -> bool {
-    let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    reads
-        || ["idempotency-key", "x-idempotency-key"]
-            .iter()
-            .any(|name| head.headers.contains_key(*name))
 }
 
 fn bare(status: StatusCode) -> Response<Reply> {

@@ -44,7 +44,8 @@ const SEED: [u8; 32] = [7; 32];
 /// The first transaction of a till's chain, signed.
 fn signed(till: &str) -> Value {
     let items = json!([{ "name": "Tea", "quantity": 1, "unit_amount": 500 }]);
-    let payload = json!({ "sold_at": "2026-01-01T00:00:00Z", "items": items }).to_string();
+    let payload =
+        json!({ "sold_at": "2026-01-01T00:00:00Z", "items": items, "amount": 500 }).to_string();
     let raw: Vec<u8> = (0..12)
         .map(|n| u8::from_str_radix(&till["till_".len()..][2 * n..2 * n + 2], 16).unwrap())
         .collect();

@@ -1,5 +1,6 @@
 //! `strongroom restore`: a backup into an empty place, or a look into it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -128,21 +129,22 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     if let Some(made) = &made {
         made.removed_at_stop()?;
     }
-    let beside = made.as_ref().map(|made| made.beside.as_path());
+    let beside = made.as_ref().map(|made| made.beside.clone());
     let restored = Restored {
         options,
         plan: &plan,
         root: &root,
         known: &known,
     };
-    let report = match (&plan.database, beside) {
-        (Some(database), _) => restored.in_database(opened, database, beside)?,
-        (None, Some(dir)) => restored.in_folder(opened, dir)?,
+    let report = match (&plan.database, beside.as_deref()) {
+        (Some(database), dir) => restored.in_database(opened, database, (dir, made))?,
+        (None, Some(dir)) => {
+            let report = restored.in_folder(opened, dir)?;
+            made.map(Unfinished::done).transpose()?;
+            report
+        }
         (None, None) => return Err(Fault::new("no place is named")),
     };
-    if let Some(made) = made {
-        made.done()?;
-    }
     out::text(&report.to_string());
     say!(
         "\nRestored to `{}`. What was done after the backup is not in it.",
@@ -292,12 +294,14 @@ impl Restored<'_> {
         &self,
         opened: Opened<BufReader<File>>,
         database: &PostgresOptions,
-        dir: Option<&Path>,
+        (dir, made): (Option<&Path>, Option<Unfinished>),
     ) -> Result<VerifyReport, Fault> {
         let fault = |error: &StoreError| self.plan.place.store_fault(error);
         let store = PostgresStore::receive_anew(database.clone()).map_err(|e| fault(&e))?;
         self.filled(opened, &store, dir)?;
         let report = self.proven(&store, dir)?;
+        // INVARIANT(whole-restore): the folder first. Without the vault that lies in it nobody opens the database.
+        made.map(Unfinished::done).transpose()?;
         store.finish().map_err(|e| fault(&e))?;
         Ok(report)
     }
@@ -349,8 +353,15 @@ impl Restored<'_> {
 
     /// Only what was named is rolled back.
     fn accept(&self, behind: &[Behind]) -> Result<(), Fault> {
-        let accepted = &self.options.accept_rollback_to;
-        let Some(first) = behind.iter().find(|log| !accepted.contains(&log.here)) else {
+        // SECURITY: each names one log, also where several end at the same entry, or are not there at all.
+        let mut accepted = self.options.accept_rollback_to.clone();
+        let mut names = HashSet::new();
+        let mut is_accepted = |log: &&Behind| {
+            let place = accepted.iter().position(|end| *end == log.here);
+            place.map(|place| accepted.swap_remove(place)).is_some()
+        };
+        let mut logs = behind.iter().filter(|log| names.insert(&log.log));
+        let Some(first) = logs.find(|log| !is_accepted(log)) else {
             return Ok(());
         };
         for log in behind {

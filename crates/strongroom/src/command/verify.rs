@@ -33,14 +33,16 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let place = options.place.place()?;
-    let store = place.store_read_only()?;
+    // What is wrong with the place is said before anybody is asked for a passphrase.
+    let mut store = place.store_read_only()?;
     let root = place.root_keys()?;
     let secrets = || place.vault_secrets();
-    // Books in a database may be served meanwhile.
-    let before = match place.is_in_database() {
-        true => options.vault.look(&place.data, secrets)?,
-        false => None,
-    };
+    let mut before = None;
+    // Books in a database may be served meanwhile: their moment comes after what the vault had.
+    if place.is_in_database() {
+        before = options.vault.look(&place.data, secrets)?;
+        store = place.store_read_only()?;
+    }
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut report = verify(&*store, root, threads).map_err(|error| place.start_fault(&error))?;
     let numbers = options.vault;
