@@ -68,8 +68,8 @@ impl std::error::Error for Scattered {}
 /// Reads of a body that are nothing to ask about, and how many bytes each further one must have brought.
 const SMALL_READS: usize = 128;
 const LEAST_READ: usize = 1_024;
-/// What a connection reads into at once, at most.
-const BUFFER: usize = 64 * 1_024;
+/// What lies between two chunks that were read together, at most: the end of one and the head of the next.
+const BETWEEN: usize = 64;
 
 /// What was kept of a body.
 #[derive(Default)]
@@ -77,19 +77,20 @@ struct Kept {
     pieces: Vec<Bytes>,
     bytes: usize,
     reads: usize,
-    /// Where the last piece lies.
-    last: usize,
+    /// Where the last piece ends.
+    end: usize,
 }
 
 impl Kept {
     /// SECURITY: a piece holds the buffer that it was read into, of 8 KiB or more, so that what comes a byte at a time would
-    /// take thousands of times its size. Pieces of one buffer lie behind each other: they were read together.
+    /// take thousands of times its size. Pieces that lie close behind each other were read together; the buffers themselves may be
+    /// neighbours.
     fn keep(&mut self, piece: Bytes) -> bool {
         let start = piece.as_ptr().addr();
-        let is_together = start > self.last && start - self.last < BUFFER;
+        let is_together = (self.end..=self.end.saturating_add(BETWEEN)).contains(&start);
         self.reads += usize::from(!is_together);
         self.bytes += piece.len();
-        self.last = start;
+        self.end = start.saturating_add(piece.len());
         self.pieces.push(piece);
         self.reads <= SMALL_READS + self.bytes / LEAST_READ
     }
@@ -152,12 +153,10 @@ mod tests {
     /// How many pieces are kept before it is said to be enough, each `size` bytes of a buffer of its own.
     fn kept(size: usize, count: usize) -> usize {
         let mut kept = Kept::default();
-        // Far enough from each other, as the buffers of different reads may be neighbours.
-        let buffers: Vec<Bytes> = (0..count)
-            .map(|_| Bytes::from(vec![b'x'; 2 * BUFFER]))
-            .collect();
-        let all = buffers.iter().rev().map(|buffer| buffer.slice(..size));
-        all.take_while(|piece| kept.keep(piece.clone())).count()
+        // As an allocator hands them out, one behind the other.
+        let buffers = Bytes::from(vec![b'x'; count * 8_192]);
+        let pieces = (0..count).map(|n| buffers.slice(n * 8_192..n * 8_192 + size));
+        pieces.take_while(|piece| kept.keep(piece.clone())).count()
     }
 
     #[test]
@@ -165,9 +164,9 @@ mod tests {
         assert_eq!(kept(1, 200), SMALL_READS);
         assert_eq!(kept(1_200, 300), 300);
         // A buffer full of tiny chunks was read at once.
-        let buffer = Bytes::from(vec![b'x'; BUFFER]);
+        let buffer = Bytes::from(vec![b'x'; 8_192]);
         let mut kept = Kept::default();
-        let mut chunks = (0..BUFFER).step_by(6);
+        let mut chunks = (0..buffer.len()).step_by(6);
         assert!(chunks.all(|at| kept.keep(buffer.slice(at..at + 1))));
         assert_eq!(kept.reads, 1);
     }

@@ -155,3 +155,33 @@ fn every_answer_has_a_request_id_of_its_own() {
         }
     }
 }
+
+/// Each read of a body holds 8 KiB for as long as the request lasts, however little it brought.
+#[test]
+fn a_body_that_comes_a_byte_at_a_time_is_cut_short() {
+    use std::io::{Read, Write};
+    let server = TestServer::shared();
+    let acme = Tenant::found(server);
+    let length = 16_384;
+    let mut stream = strongroom_testkit::exchange::connect(server.address);
+    stream.set_nodelay(true).unwrap();
+    let key = &acme.owner.text;
+    let head = format!(
+        "POST /v1/wallets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut writer = stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        let byte_by_byte = (0..length).take_while(|_| {
+            // So long that each is read by itself.
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+            writer.write_all(b" ").is_ok()
+        });
+        byte_by_byte.count()
+    });
+    let mut answer = [0; 4_096];
+    let read = stream.read(&mut answer).unwrap();
+    assert_eq!(status(&answer[..read]), 413);
+    drop(stream);
+    assert!(sending.join().unwrap() > 128);
+}
