@@ -74,12 +74,21 @@ fn find_program(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
+/// How many ports are tried.
+const PORTS: usize = 5;
+
 impl Cluster {
     /// Makes a cluster under `folder` and starts it; `more` is appended to its settings.
     ///
     /// # Errors
     /// What the programs say when one of them fails.
     pub fn start(programs: PathBuf, folder: &Path, more: &str) -> Outcome<Self> {
+        let mut cluster = Self::prepared(programs, folder, free_port()?, more)?;
+        cluster.first_run()?;
+        Ok(cluster)
+    }
+
+    fn prepared(programs: PathBuf, folder: &Path, port: u16, more: &str) -> Outcome<Self> {
         let data = folder.join("postgres");
         fs::create_dir(&data)?;
         let account = account()?;
@@ -88,8 +97,7 @@ impl Cluster {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
             std::os::unix::fs::chown(&data, Some(user), Some(group))?;
         }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut cluster = Self {
+        let cluster = Self {
             programs,
             data,
             port,
@@ -97,7 +105,6 @@ impl Cluster {
             account,
         };
         cluster.initialize(more)?;
-        cluster.run()?;
         Ok(cluster)
     }
 
@@ -112,7 +119,7 @@ impl Cluster {
         if let Some((user, group)) = self.account {
             std::os::unix::fs::chown(&data, Some(user), Some(group))?;
         }
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let from = self.port.to_string();
         let mut command = self.command("pg_basebackup");
         command.args(["-h", "127.0.0.1", "-p", &from, "-U", OWNER, "-R"]);
@@ -128,7 +135,7 @@ impl Cluster {
             pid: 0,
             account: self.account,
         };
-        cluster.run()?;
+        cluster.first_run()?;
         Ok(cluster)
     }
 
@@ -140,6 +147,25 @@ impl Cluster {
         let mut command = self.command("pg_ctl");
         command.args(["promote", "-s", "-w", "-D"]);
         finish(command.arg(&self.data)).map(drop)
+    }
+
+    /// Starts it, on another port where somebody took its own meanwhile: one that was free a moment ago may be any
+    /// connection's by now.
+    fn first_run(&mut self) -> Outcome<()> {
+        for _ in 1..PORTS {
+            let Err(failure) = self.run() else {
+                return Ok(());
+            };
+            if !failure.to_string().contains("Address already in use") {
+                return Err(failure);
+            }
+            self.port = free_port()?;
+            let settings = self.data.join("postgresql.conf");
+            let before = fs::read_to_string(&settings)?;
+            fs::write(settings, format!("{before}port = {}\n", self.port))?;
+            fs::remove_file(self.data.join("log"))?;
+        }
+        self.run()
     }
 
     /// Starts the stopped cluster again, on its port.
@@ -280,6 +306,10 @@ impl Drop for Cluster {
     }
 }
 
+fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
 /// Runs a statement on somebody's cluster as its owner and gives what `psql` prints of its rows.
 ///
 /// # Errors
@@ -321,4 +351,29 @@ fn finish(command: &mut Command) -> Outcome<Output> {
         return Ok(output);
     }
     Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_somebody_took_is_left_to_him() {
+        let Some(programs) = programs() else {
+            eprintln!("skipped: PostgreSQL's programs are not installed");
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let mut cluster = Cluster::prepared(programs, folder.path(), port, "").unwrap();
+        cluster.first_run().unwrap();
+        assert_ne!(cluster.port, port);
+        assert_eq!(cluster.psql("postgres", "SELECT 1").unwrap().trim(), "1");
+        cluster.stop(Stop::Fast).unwrap();
+        cluster.run().unwrap();
+        cluster.stop(Stop::Fast).unwrap();
+    }
 }
