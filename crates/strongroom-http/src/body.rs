@@ -91,7 +91,7 @@ pub(crate) fn fault(code: EdgeCode) -> Problem {
         code,
         match code {
             EdgeCode::BodyTooLarge => {
-                "a body has at most 1048576 bytes, a bank's file as many as are configured, in at most 16384 chunks, and not a few at a time"
+                "a body has at most 1048576 bytes, a bank's file as many as are configured, in at most 16384 chunks, and not a few bytes at a time"
             }
             EdgeCode::BodyTimeout => "the body did not arrive in time",
             _ => "the body broke off",
