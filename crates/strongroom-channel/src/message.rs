@@ -344,11 +344,14 @@ pub enum ToVault {
         #[n(1)]
         matter: Matter,
     },
-    /// Every key that the vault has; with `scan`, and what is under each.
+    /// The keys that the vault has, from the lowest number behind `after`; with `scan`, and what is under each. A page is as
+    /// long as the vault likes; an empty one is the last.
     #[n(35)]
     Keys {
         #[n(0)]
         scan: bool,
+        #[n(1)]
+        after: Option<u32>,
     },
     /// How far the replacement of the vault's keys is; `begin` asks for one.
     #[n(36)]

@@ -13,6 +13,7 @@ use strongroom_outbound::Outbound;
 use strongroom_tls::Acceptor;
 use strongroom_types::id::{ApiKeyId, PaymentLinkId};
 
+use crate::budget::Budget;
 use crate::feed::Feeds;
 use crate::limits::Limits;
 use crate::lockout::{Entrance, Lockout};
@@ -157,6 +158,8 @@ pub(crate) struct Inner {
     pub waiting: Waiting,
     /// What this process writes on requests that it passes to the vault, to know them again.
     pub pass: String,
+    /// What the bodies of these may hold, all together.
+    pub passing: Budget,
 }
 
 impl App {
@@ -178,6 +181,7 @@ impl App {
             payers: Throttle::new("payers", settings.payers_limit, window),
             paid_links: Throttle::new("payment link", settings.payers_limit.div_ceil(2), window),
             reveals: Throttle::new("reveals", settings.reveal_limit, 60_000),
+            passing: Budget::default(),
             pass: format!("{:032x}", u128::from_be_bytes(strongroom_crypto::random())),
             entrance: Arc::new(Entrance {
                 lockout: Lockout::default(),

@@ -80,12 +80,16 @@ impl App {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        if self.is_for_vault(head) {
+        let is_for_vault = self.is_for_vault(head);
+        if is_for_vault && self.may_be_passed(head) {
             return Box::pin(self.pass_to_vault(origin, head, body)).await;
         }
         let _held = self.inner().metrics.in_flight();
         let mut visit = Visit::begin(self, origin, head);
-        let mut outcome = self.pass(&mut visit, head, body).await;
+        let mut outcome = match is_for_vault {
+            true => Err(self.turned_away(&mut visit, head)),
+            false => self.pass(&mut visit, head, body).await,
+        };
         let feed = outcome
             .as_mut()
             .ok()
@@ -442,7 +446,7 @@ fn enveloped(
 }
 
 /// A target of a length that can be logged.
-fn check_target(head: &Parts) -> Result<(), Problem> {
+pub(crate) fn check_target(head: &Parts) -> Result<(), Problem> {
     match signed::target(head).len() > MAX_TARGET {
         true => {
             let text = "path and query have at most 8192 bytes";

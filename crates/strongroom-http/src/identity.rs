@@ -44,7 +44,7 @@ impl App {
         }
     }
 
-    fn proven(&self, head: &Parts) -> Option<Arc<Credential>> {
+    pub(crate) fn proven(&self, head: &Parts) -> Option<Arc<Credential>> {
         // SECURITY: an absent key is looked up like a wrong one, so that both take the same time.
         let cookie = presented::unverified_session(&head.headers);
         let key = cookie.or_else(|| unverified_key(&head.headers));

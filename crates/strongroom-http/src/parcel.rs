@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::body::Body;
 
 use crate::body;
+use crate::budget::{Budget, Share};
 use crate::cards::Wiped;
 use crate::problem::{EdgeCode, Problem};
 
@@ -72,11 +73,45 @@ where
         self.read_most(patience, body::MAX_BODY).await
     }
 
+    /// The same, with a share of what all such bodies together may hold: it is given back when the share is dropped.
+    ///
+    /// # Errors
+    /// As [`body::read`], at every call; 503 when there is no room.
+    pub async fn read_within(
+        &mut self,
+        patience: Duration,
+        budget: &Budget,
+    ) -> Result<(Bytes, Share), Problem> {
+        let mut share = Share::default();
+        let counted = |unread| {
+            let (counted, taken) = budget.count(Box::pin(unread));
+            share = taken;
+            body::read(counted, patience, body::MAX_BODY)
+        };
+        let read = self.read_by(counted).await;
+        match share.was_refused() {
+            true => {
+                let text =
+                    "the bodies of too many requests are under way; nothing was done, try again";
+                Err(Problem::new(EdgeCode::Overloaded, text).retry_after(1))
+            }
+            false => Ok((read?, share)),
+        }
+    }
+
     /// The whole body, of so many bytes at most.
     ///
     /// # Errors
     /// As [`body::read`], at every call.
     pub async fn read_most(&mut self, patience: Duration, most: usize) -> Result<Bytes, Problem> {
+        self.read_by(|unread| body::read(unread, patience, most))
+            .await
+    }
+
+    async fn read_by<F>(&mut self, read: impl FnOnce(B) -> F) -> Result<Bytes, Problem>
+    where
+        F: Future<Output = Result<Bytes, Problem>>,
+    {
         if let Some(read) = &self.read {
             return Ok(read.0.clone());
         }
@@ -86,7 +121,7 @@ where
         let Some(unread) = self.unread.take() else {
             return Err(body::fault(EdgeCode::InvalidJson));
         };
-        let read = body::read(unread, patience, most).await;
+        let read = read(unread).await;
         match &read {
             Ok(bytes) if self.is_kept => self.read = Some(Wiped(bytes.clone())),
             Ok(_) => {}

@@ -9,13 +9,13 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION,
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CONNECTION, CONTENT_DISPOSITION,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Response, StatusCode};
+use strongroom_channel::dressed::{PROTECTING, TLS_FROM_NOW_ON};
 
 use crate::app::App;
 use crate::call::Answer;
@@ -103,36 +103,14 @@ pub(crate) fn write(
     finish(status, headers, head, body)
 }
 
-/// What keeps a page, and what is loaded into other pages, apart from them.
-const ISOLATED: [(&str, &str); 3] = [
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    (
-        "permissions-policy",
-        "camera=(), geolocation=(), microphone=(), payment=()",
-    ),
-];
-
 /// What stands on everything: nothing here is ever cached, framed, guessed at or run.
 pub(crate) fn always(headers: &mut HeaderMap, behind_tls: bool) {
-    fixed(headers, CACHE_CONTROL, "no-store");
-    fixed(headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
-    fixed(
-        headers,
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
-    );
-    fixed(headers, REFERRER_POLICY, "no-referrer");
-    fixed(headers, X_FRAME_OPTIONS, "DENY");
-    for (name, value) in ISOLATED {
+    for (name, value) in PROTECTING {
         fixed(headers, HeaderName::from_static(name), value);
     }
     if behind_tls {
-        fixed(
-            headers,
-            STRICT_TRANSPORT_SECURITY,
-            "max-age=63072000; includeSubDomains",
-        );
+        let (_, value) = TLS_FROM_NOW_ON;
+        fixed(headers, STRICT_TRANSPORT_SECURITY, value);
     }
 }
 

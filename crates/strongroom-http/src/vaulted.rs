@@ -13,7 +13,7 @@ use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use strongroom_auth::{Caller, Credential, Permission};
 use strongroom_channel::VaultAway;
 use strongroom_channel::link::{Serve, decoded, encoded};
@@ -27,12 +27,13 @@ use zeroize::Zeroizing;
 use crate::address::client_address;
 use crate::app::App;
 use crate::call::Call;
-use crate::edge::allow;
+use crate::edge::{allow, check_target};
 use crate::front::relay;
 use crate::parcel::Parcel;
 use crate::problem::{EdgeCode, Problem};
 use crate::respond::{Reply, always};
 use crate::route::Route;
+use crate::table::Found;
 use crate::transit::Transit;
 use crate::visit::{Origin, Visit};
 
@@ -78,32 +79,31 @@ pub(crate) fn away() -> Problem {
 
 /// The same as a whole response, for a request that was not read.
 pub(crate) fn away_in_full(app: &App) -> Vec<u8> {
-    let body = away().render(app.engine().new_request());
-    let head = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
-         content-length: {}\r\nretry-after: 1\r\ncache-control: no-store\r\n\
-         access-control-allow-origin: *\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), &body].concat()
+    let problem = away();
+    let headers = app.plain_headers(&problem);
+    in_full(&headers, &problem.render(app.engine().new_request()))
 }
 
 /// The same for a form of the payment page, whose sender reads no problems.
 pub(crate) fn away_page_in_full(app: &App) -> Vec<u8> {
     let (headers, body) = app.page_for(&away());
+    in_full(&headers, &body)
+}
+
+fn in_full(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
     let mut out = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-length: {}\r\nconnection: close\r\n",
         body.len()
     )
     .into_bytes();
-    for (name, value) in &headers {
+    for (name, value) in headers {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&body);
+    out.extend_from_slice(body);
     out
 }
 
@@ -209,6 +209,26 @@ impl App {
             && head.extensions.get::<Transit>().is_none()
     }
 
+    /// Whether the body of such a request is read at all. SECURITY: whoever has no credential is told so before it is: it
+    /// would be kept for as long as it takes. Who pays by a link has none.
+    pub(crate) fn may_be_passed(&self, head: &Parts) -> bool {
+        head.uri.path().starts_with("/pay/") || self.proven(head).is_some()
+    }
+
+    /// What is told to somebody whose request may not be passed on.
+    pub(crate) fn turned_away(&self, visit: &mut Visit, head: &Parts) -> Problem {
+        if let Err(problem) = check_target(head) {
+            return problem;
+        }
+        let found = self.inner().table.find(&head.method, head.uri.path());
+        if let Found::Route(route, _) = &found {
+            visit.routed(head, route);
+        }
+        // A key that was made in this moment is one at the next try.
+        let identified = self.identify(visit, head, &found);
+        identified.err().unwrap_or_else(Problem::unauthorized)
+    }
+
     /// Passes a request on that came here in clear.
     pub(crate) async fn pass_to_vault<B>(
         &self,
@@ -231,10 +251,11 @@ impl App {
                 live_allowed,
             } => (client, live_allowed),
         };
-        let body = match body.read(settings.body_time).await {
-            Ok(bytes) => {
+        let budget = &self.inner().passing;
+        let (body, _share) = match body.read_within(settings.body_time, budget).await {
+            Ok((bytes, share)) => {
                 let bytes = crate::cards::Wiped(bytes);
-                SecretBytes(Zeroizing::new(bytes.0.to_vec()))
+                (SecretBytes(Zeroizing::new(bytes.0.to_vec())), share)
             }
             Err(problem) => return self.refused(head, &problem),
         };
@@ -273,7 +294,7 @@ impl App {
     }
 
     /// Whether a request that the vault asks about came from this process.
-    fn has_passed(&self, headers: &hyper::HeaderMap) -> bool {
+    fn has_passed(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(PASSED).map(HeaderValue::as_bytes);
         shown.is_some_and(|shown| strongroom_crypto::equal(shown, self.inner().pass.as_bytes()))
     }
@@ -297,15 +318,20 @@ impl App {
         let mut response = Response::new(Reply::Whole(Full::new(body)));
         let status = StatusCode::from_u16(problem.status());
         *response.status_mut() = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-        let headers = response.headers_mut();
-        always(headers, self.settings().behind_tls);
+        *response.headers_mut() = self.plain_headers(problem);
+        response
+    }
+
+    fn plain_headers(&self, problem: &Problem) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(16);
+        always(&mut headers, self.settings().behind_tls);
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, kind);
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         if let Some(seconds) = problem.retry_seconds() {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response
+        headers
     }
 }
 

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use strongroom_channel::Dressed;
 use tokio::io::{AsyncRead, AsyncWrite};
-
-use crate::broken::{is_bare, protected};
 
 /// Phase and time in one number: milliseconds since the start, times four, plus the phase.
 pub struct Progress {
@@ -94,24 +93,19 @@ impl Drop for Busy {
 
 /// A socket that reports what it receives, and lets no answer out bare.
 pub struct Watched<S> {
-    stream: TokioIo<S>,
+    stream: TokioIo<Dressed<S>>,
     progress: Arc<Progress>,
-    behind_tls: bool,
-    /// What is written in the place of a bare answer, and how much of it is out.
-    instead: Option<(Vec<u8>, usize)>,
 }
 
 impl<S: Unpin> Watched<S> {
     pub fn new(stream: S, progress: Arc<Progress>, behind_tls: bool) -> Watched<S> {
         Watched {
-            stream: TokioIo::new(stream),
+            stream: TokioIo::new(Dressed::new(stream, behind_tls)),
             progress,
-            behind_tls,
-            instead: None,
         }
     }
 
-    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<S>> {
+    fn inner(self: Pin<&mut Self>) -> Pin<&mut TokioIo<Dressed<S>>> {
         Pin::new(&mut self.get_mut().stream)
     }
 }
@@ -130,40 +124,12 @@ impl<S: AsyncRead + Unpin> Read for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Watched<S> {
-    /// Writes a bare answer with the headers that protect. It is one piece, and given again until it is out.
-    fn poll_instead(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let behind_tls = self.behind_tls;
-        let instead = self.instead.take();
-        let (whole, mut out) = instead.unwrap_or_else(|| (protected(bytes, behind_tls), 0));
-        while let Some(rest) = whole.get(out..).filter(|rest| !rest.is_empty()) {
-            match self.as_mut().inner().poll_write(context, rest) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(0)),
-                Poll::Ready(Ok(more)) => out += more,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.instead = Some((whole, out));
-                    return Poll::Pending;
-                }
-            }
-        }
-        Poll::Ready(Ok(bytes.len()))
-    }
-}
-
 impl<S: AsyncWrite + Unpin> Write for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.instead.is_some() || is_bare(bytes) {
-            return self.poll_instead(context, bytes);
-        }
         let polled = self.as_mut().inner().poll_write(context, bytes);
         if matches!(polled, Poll::Ready(Ok(1..))) {
             self.progress.taken();
@@ -188,11 +154,6 @@ impl<S: AsyncWrite + Unpin> Write for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(first) = slices.iter().find(|slice| !slice.is_empty())
-            && (self.instead.is_some() || is_bare(first))
-        {
-            return self.poll_instead(context, first);
-        }
         let polled = self.as_mut().inner().poll_write_vectored(context, slices);
         if matches!(polled, Poll::Ready(Ok(1..))) {
             self.progress.taken();

@@ -39,6 +39,9 @@ content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
 referrer-policy: no-referrer\r\n\
 x-content-type-options: nosniff\r\n\
 x-frame-options: DENY\r\n\
+cross-origin-opener-policy: same-origin\r\n\
+cross-origin-resource-policy: same-origin\r\n\
+permissions-policy: camera=(), geolocation=(), microphone=(), payment=()\r\n\
 connection: close\r\n\r\n";
 const PLAIN_BODY: &[u8] = b"{\"type\":\"urn:strongroom:problem:tls_required\",\"title\":\"TLS is needed\",\"status\":400,\
 \"detail\":\"this port speaks HTTPS: what was sent went over the network in clear, so replace any key that was in it\",\

@@ -92,8 +92,8 @@ async fn attend(vault: &Vault, question: ToVault) -> Result<FromVault, VaultErro
                 false => FromVault::Refused,
             })
         }
-        ToVault::Keys { scan } => {
-            let keys = replace::keys(vault.cards(), scan).await?;
+        ToVault::Keys { scan, after } => {
+            let keys = replace::keys(vault.cards(), scan, after).await?;
             Ok(FromVault::Keys(keys))
         }
         ToVault::ReplaceKeys { begin } => {

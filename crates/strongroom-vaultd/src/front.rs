@@ -9,21 +9,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    TRANSFER_ENCODING,
-};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use strongroom_channel::message::{self, FromApi, Head, SecretBytes, ToApi, octets};
-use strongroom_channel::{Gate, Handed, Handoff, Side, Turn};
+use strongroom_channel::{Dressed, Gate, Handed, Handoff, Side, Turn};
 use strongroom_crypto::random;
 use strongroom_types::id::TokenId;
 use zeroize::Zeroizing;
 
+use crate::answers::{Trouble, trouble};
 use crate::desk;
 use crate::lounge::Mark;
 use crate::redact;
@@ -70,7 +68,8 @@ pub(crate) async fn attend(vault: Arc<Vault>, handed: Handed, back: Handoff, mar
         .max_header_size(MAX_HEAD)
         .max_buf_size(64 * 1_024);
     // An error here is the client's: a broken head or a closed socket.
-    drop(builder.serve_connection(TokioIo::new(gate), service).await);
+    let stream = TokioIo::new(Dressed::new(gate, false));
+    drop(builder.serve_connection(stream, service).await);
     if let Some(socket) = turn.take_theirs() {
         // With the API process gone the connection closes.
         drop(back.give(socket, peer).await);
@@ -99,7 +98,7 @@ async fn answer(
         }
         // Too large, or broken off: the API process is told the one, and the other reads no answer.
         Ok(Err(_)) => SecretBytes(Zeroizing::new(vec![b' '; MAX_BODY + 1])),
-        Err(_) => return late(),
+        Err(_) => return written(trouble(Trouble::Late, is_page(&head.uri.to_string()))),
     };
     let headers = head.headers.iter();
     let head = Head {
@@ -178,11 +177,11 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
         marker: marker.clone(),
     };
     let asked = match vault.api() {
-        Some(api) => api.ask(&ToApi::Request(request), PATIENCE).await.ok(),
+        Some(api) => Some(api.ask(&ToApi::Request(request), PATIENCE).await),
         None => None,
     };
     match asked {
-        Some(FromApi::Response { mut response, hold }) => {
+        Some(Ok(FromApi::Response { mut response, hold })) => {
             if let Some(holding) = hold {
                 desk::hold(vault, &begun.visit, holding);
             }
@@ -191,8 +190,8 @@ pub(crate) async fn forwarded(vault: &Vault, head: Head, body: SecretBytes) -> m
             }
             response
         }
-        _ if page => refusal("text/html; charset=utf-8", AWAY_PAGE),
-        _ => refusal("application/problem+json", AWAY),
+        Some(_) => trouble(Trouble::Unknown, page),
+        None => trouble(Trouble::Away, page),
     }
 }
 
@@ -245,35 +244,6 @@ fn filled(body: &SecretBytes, marker: &str, number: &str) -> SecretBytes {
     filled.extend_from_slice(number.as_bytes());
     filled.extend_from_slice(bytes.get(at + marker.len()..).unwrap_or(&[]));
     SecretBytes(filled)
-}
-
-/// The API process does not answer.
-const AWAY: &str =
-    r#"{"type":"about:blank","title":"The server is not ready","status":503,"code":"unavailable"}"#;
-const AWAY_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not ready</title>\
-    <h1>The payment page is not reachable right now</h1>\
-    <p>Wait a moment and open the payment link again: it says whether it was paid.</p></html>\n";
-
-fn refusal(kind: &str, body: &str) -> message::Response {
-    let header = |name: HeaderName, value: &str| message::Header {
-        name: name.as_str().to_owned(),
-        value: value.as_bytes().to_vec(),
-    };
-    message::Response {
-        status: 503,
-        headers: vec![
-            header(CONTENT_TYPE, kind),
-            header(CACHE_CONTROL, "no-store"),
-            header(RETRY_AFTER, "1"),
-        ],
-        body: SecretBytes(Zeroizing::new(body.as_bytes().to_vec())),
-    }
-}
-
-fn late() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    response
 }
 
 fn written(response: message::Response) -> Response<Full<Bytes>> {

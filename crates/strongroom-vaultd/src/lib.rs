@@ -6,6 +6,7 @@
 //! has put it on record, asks for ([`desk`]), for the one installation that it belongs to ([`bond`]). [`confine`] denies the process everything else; connections to an acquirer come
 //! from [`dial`]. Its keys are replaced while it serves ([`replace`]); [`walk`] looks through all that is stored. Never here: credentials, decisions, the books, a clock.
 
+mod answers;
 mod bond;
 mod cards;
 pub mod confine;

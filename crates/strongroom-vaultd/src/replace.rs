@@ -256,12 +256,21 @@ pub(crate) fn counted(
     Ok(sealed)
 }
 
-/// Every key of the vault; with `scan`, and what is under each.
-pub(crate) async fn keys(cards: &Cards, scan: bool) -> Result<Vec<VaultKey>, VaultError> {
-    let (rows, sealed) = walk::keys(cards, scan).await?;
+/// Keys of one page: far fewer bytes than a frame holds.
+const KEYS: usize = 10_000;
+
+/// A page of the vault's keys by number, behind `after`; with `scan`, and what is under each.
+pub(crate) async fn keys(
+    cards: &Cards,
+    scan: bool,
+    after: Option<u32>,
+) -> Result<Vec<VaultKey>, VaultError> {
+    let (mut rows, sealed) = walk::keys(cards, scan, after).await?;
+    rows.sort_unstable_by_key(|row| row.number);
     let held = cards.hierarchy().uses();
+    let held: HashMap<u32, _> = held.into_iter().map(|held| (held.number, held)).collect();
     let keys = rows.iter().filter_map(|row| {
-        let held = held.iter().find(|held| held.number == row.number)?;
+        let held = held.get(&row.number)?;
         Some(VaultKey {
             number: row.number,
             scope: row.scope,
@@ -277,7 +286,7 @@ pub(crate) async fn keys(cards: &Cards, scan: bool) -> Result<Vec<VaultKey>, Vau
                 .map(|sealed| sealed.get(&row.number).copied().unwrap_or(0)),
         })
     });
-    Ok(keys.collect())
+    Ok(keys.take(KEYS).collect())
 }
 
 /// A row's body under the key that takes the place of the one it is under, if that is superseded.

@@ -34,17 +34,23 @@ pub(crate) async fn older_than(
     Ok(places.chunks(PAGE).map(<[Place]>::to_vec).collect())
 }
 
-/// Every key's row; with `scan`, and how many rows and keys each sealed.
+/// The rows of keys behind a number; with `scan`, and how many rows and keys each key sealed.
 ///
 /// # Errors
 /// [`VaultError`] of the store.
 pub(crate) async fn keys(
     cards: &Cards,
     scan: bool,
+    after: Option<u32>,
 ) -> Result<(Vec<KeyRow>, Option<HashMap<u32, u64>>), VaultError> {
     apart(cards, move |reader| {
-        let rows = reader.keys()?;
-        let sealed = scan.then(|| counted(reader, &rows)).transpose()?;
+        let mut rows = reader.keys()?;
+        let is_asked = |row: &KeyRow| after.is_none_or(|after| row.number > after);
+        let sealed = match scan && rows.iter().any(is_asked) {
+            true => Some(counted(reader, &rows)?),
+            false => None,
+        };
+        rows.retain(is_asked);
         Ok((rows, sealed))
     })
     .await

@@ -15,9 +15,15 @@ const MOST_AWAY: u32 = 1_200;
 
 /// Every key of the vault; with `scan`, and what is under each. `None` while the vault is away.
 pub async fn vault_keys(engine: &Engine, vault: &Vault, scan: bool) -> Option<Vec<KeyLine>> {
-    let Ok(FromVault::Keys(keys)) = vault.ask(&ToVault::Keys { scan }).await else {
-        return None;
-    };
+    let (mut keys, mut after) = (Vec::new(), None);
+    loop {
+        let Ok(FromVault::Keys(page)) = vault.ask(&ToVault::Keys { scan, after }).await else {
+            return None;
+        };
+        let Some(last) = page.last() else { break };
+        after = Some(last.number);
+        keys.extend(page);
+    }
     let line = |key: VaultKey| {
         let VaultKey {
             number,

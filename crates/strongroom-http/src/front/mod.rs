@@ -7,7 +7,6 @@
 
 mod again;
 mod answers;
-mod budget;
 mod letter;
 mod numbers;
 pub(crate) mod relay;
@@ -29,12 +28,12 @@ use tokio::time::{sleep, timeout};
 
 use self::again::may_be_repeated;
 use self::answers::Asked;
-use self::budget::{Budget, Counted};
 use self::numbers::Numbers;
 use crate::address::client_address;
 use crate::app::{App, EdgeSettings};
 use crate::arriving::Arriving;
 use crate::body;
+use crate::budget::{Budget, Counted};
 use crate::metrics::Held;
 use crate::parcel::Parcel;
 use crate::problem::Fate;

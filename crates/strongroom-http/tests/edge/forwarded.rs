@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use strongroom_channel::dressed::PROTECTING;
 use strongroom_channel::link::{Serve, decoded, encoded};
 use strongroom_channel::message::{FromVault, Proof, ToVault};
 use strongroom_channel::peer::TALK;
 use strongroom_channel::{Link, Vault};
 use strongroom_http::EdgeSettings;
 use strongroom_testkit::server::{ServerSettings, TestServer};
+use strongroom_testkit::tenant::Tenant;
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixListener;
 
@@ -71,19 +73,31 @@ fn a_forward_that_was_lost_has_an_unknown_outcome() {
         });
         tokio::time::timeout(LONG, away.ready()).await.unwrap();
     });
-    let ask = || {
+    let send = |key: &str, body: &str| {
         let mut client = TcpStream::connect(server.address).unwrap();
         client.set_read_timeout(Some(LONG)).unwrap();
         // In absolute form, which the first bytes do not tell.
-        let request = "POST http://localhost/v1/tokens HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        let request = format!(
+            "POST http://localhost/v1/tokens HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{body}"
+        );
         client.write_all(request.as_bytes()).unwrap();
         client
     };
+    let tenant = Tenant::found(&server);
+    let ask = || send(&tenant.owner.text, "{}");
     let answer = |mut client: TcpStream| {
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
         answer
     };
+    // A stranger is told so before his body is there, which the vault is not asked about.
+    let stranger = answer(send("nobody's", ""));
+    assert!(
+        stranger.starts_with("HTTP/1.1 401") && stranger.contains("\"unauthorized\""),
+        "{stranger}"
+    );
+    assert!(taken.try_recv().is_err());
     let client = ask();
     taken.recv_timeout(LONG).unwrap();
     vault.shutdown_background();
@@ -106,4 +120,10 @@ fn a_forward_that_was_lost_has_an_unknown_outcome() {
         refused.starts_with("HTTP/1.1 503") && refused.contains("\"vault_unavailable\""),
         "{refused}"
     );
+    for (name, value) in PROTECTING {
+        assert!(
+            refused.contains(&format!("{name}: {value}\r\n")),
+            "{refused}"
+        );
+    }
 }

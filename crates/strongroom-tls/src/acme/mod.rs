@@ -131,7 +131,7 @@ impl Acme {
                 tokio::time::sleep(Duration::from_secs(seconds).min(LOOK)).await;
                 continue;
             }
-            match self.renew(&acceptor, now()).await {
+            match self.renew(&acceptor, shift, now()).await {
                 Ok(certificate) => {
                     failures = 0;
                     acceptor.stats().fetched.add();
@@ -155,18 +155,37 @@ impl Acme {
         }
     }
 
-    async fn renew(&self, acceptor: &Acceptor, now: i64) -> Result<Certificate, AcmeFault> {
-        let ordered = self.order(acceptor).await;
-        acceptor.challenges().clear();
-        let file = ordered?;
-        let path = self.settings.certificate();
-        self.check(&file, acceptor.pins(), now)?;
-        self.custody
-            .write(&path, file.as_bytes())
-            .map_err(AcmeFault::new)?;
+    async fn renew(
+        &self,
+        acceptor: &Acceptor,
+        shift: u32,
+        now: i64,
+    ) -> Result<Certificate, AcmeFault> {
+        // What was fetched before is not ordered again because another of the acceptor's files kept it from being served.
+        if !self.is_there(acceptor.pins(), shift, now) {
+            let ordered = self.order(acceptor).await;
+            acceptor.challenges().clear();
+            let file = ordered?;
+            self.check(&file, acceptor.pins(), now)?;
+            self.custody
+                .write(&self.settings.certificate(), file.as_bytes())
+                .map_err(AcmeFault::new)?;
+        }
         acceptor.reload(now).map_err(AcmeFault::new)?;
         let served = acceptor.certificate();
         served.ok_or_else(|| AcmeFault::new("the new certificate is not served"))
+    }
+
+    /// Whether a certificate that is not yet due lies in the folder.
+    fn is_there(&self, pins: Option<PinSet>, shift: u32, now: i64) -> bool {
+        let Ok(file) = std::fs::read_to_string(self.settings.certificate()).map(Zeroizing::new)
+        else {
+            return false;
+        };
+        let chain = crate::pem::parse_chain(file.as_bytes()).and_then(Certificate::of);
+        let lasts =
+            |certificate: &Certificate| due(certificate, &self.settings.domains, shift) > now;
+        chain.is_ok_and(|certificate| lasts(&certificate)) && self.check(&file, pins, now).is_ok()
     }
 
     /// Whether what came is what was asked for: it replaces one that works.

@@ -64,7 +64,7 @@ fn claim(scope: u32, kept: &Kept) -> Claim {
 }
 
 async fn versions(cards: &Cards, purpose: Purpose) -> Vec<(u32, u32, bool, u64)> {
-    let keys = keys(cards, true).await.unwrap().into_iter();
+    let keys = keys(cards, true, None).await.unwrap().into_iter();
     let of = keys.filter(|key| key.purpose == purpose.number());
     of.map(|key| (key.scope, key.version, key.newest, key.sealed.unwrap()))
         .collect()
@@ -283,7 +283,7 @@ async fn uses_are_counted_over_restarts_and_never_behind_the_truth() {
     let dir = tempfile::tempdir().unwrap();
     let root = RootKeys::generate();
     let uses = async |cards: &Cards| {
-        let keys = keys(cards, false).await.unwrap().into_iter();
+        let keys = keys(cards, false, None).await.unwrap().into_iter();
         let card = |key: &VaultKey| key.purpose == Purpose::Card.number();
         keys.filter(card).map(|key| key.uses).sum::<u64>()
     };
@@ -310,5 +310,25 @@ async fn uses_are_counted_over_restarts_and_never_behind_the_truth() {
     close(cards);
     let cards = open(dir.path(), &root);
     assert!(uses(&cards).await > ahead);
+    close(cards);
+}
+
+#[tokio::test]
+async fn keys_are_told_in_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = RootKeys::generate();
+    let cards = open(dir.path(), &root);
+    for scope in [7, 8] {
+        let number = number("4242424242424242");
+        cards.keep(scope, &number, NOW).await.unwrap();
+    }
+    let numbers = async |after| {
+        let page = keys(&cards, true, after).await.unwrap().into_iter();
+        page.map(|key| key.number).collect::<Vec<u32>>()
+    };
+    let all = numbers(None).await;
+    assert!(all.len() > 4 && all.is_sorted(), "{all:?}");
+    assert_eq!(numbers(all.first().copied()).await, all[1..]);
+    assert!(numbers(all.last().copied()).await.is_empty());
     close(cards);
 }

@@ -59,3 +59,18 @@ fn what_is_pipelined_behind_a_card_is_refused_and_a_card_behind_others_is_taken(
     assert!(statuses[1].starts_with("201"), "{answers}");
     assert!(!answers.contains(&number(2)), "{answers}");
 }
+
+/// A head that is no request is answered by the vault's own library, and by nothing of ours; its answer has our headers.
+#[test]
+fn a_broken_head_for_the_vault_is_answered_with_the_headers_of_every_answer() {
+    let demo = Demo::start(None);
+    wait(|| tokenize(&Client::of(&demo), "ready", &number(1)));
+    for broken in ["no header\r\n\r\n", "Content-Length: many\r\n\r\n"] {
+        let request = format!("POST /v1/tokens HTTP/1.1\r\nHost: localhost\r\n{broken}");
+        let answer = exchange(&demo, &request);
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        for (name, value) in strongroom_channel::dressed::PROTECTING {
+            assert!(answer.contains(&format!("{name}: {value}\r\n")), "{answer}");
+        }
+    }
+}

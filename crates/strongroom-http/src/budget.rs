@@ -1,4 +1,5 @@
-//! How much of unread requests a node keeps: their bodies wait here before anybody has looked at their keys.
+//! How much of requests is kept that nobody has let in: their bodies wait in a node's memory, or on their way to the vault,
+//! before anybody has looked at their keys.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
