@@ -122,10 +122,9 @@ fn in_object(object: &Object<'_>, path: &str, route: &Route) -> Option<String> {
 
 fn in_value(value: &Value<'_>, pointer: &str, route: &Route) -> Option<String> {
     let found = match value {
-        Value::Text(text) if holds(text.as_bytes()) => !route.exempt.contains(&pointer),
-        Value::Text(text) => return in_text(text, pointer, route),
+        Value::Text(text) => holds(text.as_bytes()) || hides(text),
         // In such a field too: its reader says what is wrong with a number there.
-        Value::Number(text) => holds(text.as_bytes()) && !route.exempt.contains(&pointer),
+        Value::Number(text) => holds(text.as_bytes()),
         Value::Object(object) => return in_object(object, pointer, route),
         Value::List(list) => {
             let mut places = list.iter().enumerate();
@@ -133,14 +132,47 @@ fn in_value(value: &Value<'_>, pointer: &str, route: &Route) -> Option<String> {
         }
         Value::Null | Value::Bool(_) => false,
     };
-    found.then(|| pointer.to_owned())
+    (found && !route.exempt.contains(&pointer)).then(|| pointer.to_owned())
 }
 
-/// SECURITY: a text may be JSON itself, such as what a till signed, and a digit of it an escape.
-fn in_text(text: &str, pointer: &str, route: &Route) -> Option<String> {
-    let is_object = text.trim_start().starts_with('{') && text.contains('\\');
-    let object = is_object.then(|| parse_object(text.as_bytes()).ok());
-    in_object(&object.flatten()?, pointer, route)
+/// How often escapes within escapes are resolved.
+const ROUNDS: usize = 3;
+
+/// SECURITY: a text may be JSON itself, such as what a till signed, and a digit of it an escape. The escapes are resolved where
+/// they stand, and nothing is read of the text: what is in what costs no depth and no more memory than the text has.
+fn hides(text: &str) -> bool {
+    let mut resolved = Cow::Borrowed(text);
+    for _ in 0..ROUNDS {
+        if !resolved.contains('\\') {
+            return false;
+        }
+        resolved = Cow::Owned(unescaped(&resolved));
+        if holds(resolved.as_bytes()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// A text with what JSON's escapes in it stand for; what is none stays.
+fn unescaped(text: &str) -> String {
+    let mut resolved = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        resolved.push_str(before);
+        let code = escape.strip_prefix('u').and_then(|code| code.get(..4));
+        let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
+        let (stands_for, length) = match (code.and_then(char::from_u32), escape.chars().next()) {
+            (Some(stands_for), _) => (stands_for, 5),
+            (None, Some(mark @ ('"' | '\\' | '/'))) => (mark, 1),
+            (None, Some('b' | 'f' | 'n' | 'r' | 't')) => (' ', 1),
+            (None, _) => ('\\', 0),
+        };
+        resolved.push(stands_for);
+        rest = escape.get(length..).unwrap_or("");
+    }
+    resolved.push_str(rest);
+    resolved
 }
 
 /// A name that goes into the answer and the log: a card number can stand in a name too.
@@ -215,12 +247,50 @@ mod tests {
             (r#"{"amount":"4242424242424242"}"#, "/amount"),
             (r#"{"a":"4242424242424242""#, ""),
             ("4242424242424242", ""),
+            // In a text that is JSON itself, or in one within that, or nearly is.
+            (r#"{"a":"{\"b\":\"42424242\\u00342424242\"}"}"#, "/a"),
+            (r#"{"a":"[\"42424242\\u00342424242\"]"}"#, "/a"),
+            (r#"{"a":{"b":"x 42424242\\\\u00342424242 \\"}}"#, "/a/b"),
+            (
+                r#"{"a":"\\u00e4\\n4242 4242\\u002d42424242\\u20"}"#,
+                "/a",
+            ),
         ] {
             assert_eq!(
                 field("/v1/wallets", body).as_deref(),
                 Some(pointer),
                 "{body}"
             );
+        }
+    }
+
+    /// Texts within texts, each with lists around it, as deep as a body has room for.
+    #[test]
+    fn texts_within_texts_cost_no_depth() {
+        let mut text = "7".to_owned();
+        loop {
+            let inner = text.replace('\\', r"\u005c").replace('"', r"\u0022");
+            let next = format!("{{\"a\":{}\"{inner}\"{}}}", "[".repeat(31), "]".repeat(31));
+            if next.len() > crate::body::MAX_BODY {
+                break;
+            }
+            text = next;
+        }
+        assert!(text.len() > crate::body::MAX_BODY / 2);
+        assert_eq!(field("/v1/wallets", &text), None);
+    }
+
+    #[test]
+    fn what_is_no_escape_stays() {
+        for (text, resolved) in [
+            (r"\u0041\\n\/", r"A\n/"),
+            (r"\u12", r"\u12"),
+            (r"\ud800x\uzzzz", r"\ud800x\uzzzz"),
+            ("\\u00\u{e4}\u{e4}", "\\u00\u{e4}\u{e4}"),
+            (r"\", r"\"),
+            (r"\é\n", r"\é "),
+        ] {
+            assert_eq!(unescaped(text), resolved);
         }
     }
 

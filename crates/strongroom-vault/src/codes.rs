@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// How long a code waits, in milliseconds.
 pub const LIFETIME: i64 = 5 * 60 * 1_000;
 
-/// A clock that was set back by more than this keeps no code longer: it goes.
+/// What a clock may differ between two who look at it, in milliseconds; one that goes back by more was set back.
 const SLACK: i64 = 5_000;
 
 /// Codes that wait at a time, of all organizations and of one; beyond it the oldest goes, and its payment is authorized
@@ -66,7 +66,33 @@ type Owner = [u8; 12];
 
 /// All codes that wait, each organization's apart.
 #[derive(Default)]
-pub struct SecurityCodes(Mutex<HashMap<Owner, Waiting>>);
+pub struct SecurityCodes(Mutex<Pools>);
+
+#[derive(Default)]
+struct Pools {
+    by_owner: HashMap<Owner, Waiting>,
+    steady: Steady,
+}
+
+/// A time that never goes back. SECURITY: a clock that is set back keeps no code longer than its five minutes.
+#[derive(Default)]
+struct Steady {
+    latest: Option<i64>,
+    set_back: i64,
+}
+
+impl Steady {
+    fn at(&mut self, now: Timestamp) -> Timestamp {
+        let latest = self.latest.get_or_insert(now.0);
+        if now.0 < latest.saturating_sub(SLACK) {
+            let by = latest.saturating_sub(now.0);
+            self.set_back = self.set_back.saturating_add(by);
+            *latest = now.0;
+        }
+        *latest = now.0.max(*latest);
+        Timestamp(latest.saturating_add(self.set_back))
+    }
+}
 
 #[derive(Default)]
 struct Waiting {
@@ -86,6 +112,8 @@ impl SecurityCodes {
         now: Timestamp,
     ) {
         let mut pools = self.lock();
+        let now = pools.steady.at(now);
+        let pools = &mut pools.by_owner;
         let count: usize = pools.values().map(|pool| pool.codes.len()).sum();
         if count >= MOST {
             // SECURITY: who fills the memory pays for it, not those who wait with a few.
@@ -107,7 +135,8 @@ impl SecurityCodes {
     /// Hands a token's code out, once.
     pub fn take(&self, scope: u32, token: TokenId, now: Timestamp) -> Option<SecurityCode> {
         let mut pools = self.lock();
-        let taken = pools.values_mut().find_map(|pool| {
+        let now = pools.steady.at(now);
+        let taken = pools.by_owner.values_mut().find_map(|pool| {
             pool.wipe(now);
             pool.codes.remove(&(scope, token))
         });
@@ -116,7 +145,9 @@ impl SecurityCodes {
 
     /// Wipes the codes whose time is over.
     pub fn wipe(&self, now: Timestamp) {
-        self.lock().retain(|_, pool| {
+        let mut pools = self.lock();
+        let now = pools.steady.at(now);
+        pools.by_owner.retain(|_, pool| {
             pool.wipe(now);
             !pool.codes.is_empty()
         });
@@ -124,32 +155,28 @@ impl SecurityCodes {
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.lock().values().map(|pool| pool.codes.len()).sum()
+        let pools = self.lock();
+        pools.by_owner.values().map(|pool| pool.codes.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, Pools> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether its time is neither over nor further away than it ever is.
-fn waits(until: Timestamp, now: Timestamp) -> bool {
-    until > now && until <= now.plus(LIFETIME + SLACK)
 }
 
 impl Waiting {
     fn wipe(&mut self, now: Timestamp) {
         while let Some((until, key)) = self.order.front().copied() {
-            if waits(until, now) {
+            if until > now {
                 return;
             }
             self.order.pop_front();
             let end = self.codes.get(&key).map(|(_, end)| *end);
-            if end.is_some_and(|end| !waits(end, now)) {
+            if end.is_some_and(|end| end <= now) {
                 self.codes.remove(&key);
             }
         }
@@ -247,18 +274,25 @@ mod tests {
     fn a_clock_that_is_set_back_keeps_no_code_longer() {
         let codes = SecurityCodes::default();
         codes.keep(OWNER, 1, token(1), code("123"), START);
-        // An hour back: the first code's end is out of sight, and the second waits behind it.
-        let back = START.plus(-3_600_000);
-        codes.keep(OWNER, 1, token(2), code("123"), back);
-        codes.wipe(back);
+        codes.keep(OWNER, 1, token(2), code("123"), START.plus(240_000));
+        // Four minutes and ten seconds back: both go on from where they were.
+        let back = |ms: i64| START.plus(240_000 - 250_000 + ms);
+        codes.wipe(back(0));
+        assert_eq!(codes.len(), 2);
+        codes.keep(OWNER, 1, token(3), code("123"), back(10_000));
+        codes.wipe(back(59_999));
+        assert_eq!(codes.len(), 3);
+        assert!(codes.take(1, token(1), back(60_000)).is_none());
+        codes.wipe(back(LIFETIME));
         assert_eq!(codes.len(), 1);
-        codes.wipe(back.plus(LIFETIME - 1));
-        assert_eq!(codes.len(), 1);
-        assert!(codes.take(1, token(2), back.plus(LIFETIME)).is_none());
+        assert!(codes.take(1, token(3), back(LIFETIME + 10_000)).is_none());
         assert!(codes.is_empty());
-        // A step of a second is none.
-        codes.keep(OWNER, 1, token(3), code("123"), START);
-        codes.wipe(START.plus(-1_000));
-        assert!(codes.take(1, token(3), START).is_some());
+        // Two who look at the clock at once are no step back, and a step forward is one.
+        codes.keep(OWNER, 1, token(4), code("123"), back(LIFETIME + 20_000));
+        codes.wipe(back(LIFETIME + 19_000));
+        codes.wipe(back(2 * LIFETIME + 19_999));
+        assert_eq!(codes.len(), 1);
+        codes.wipe(back(2 * LIFETIME + 20_000));
+        assert!(codes.is_empty());
     }
 }

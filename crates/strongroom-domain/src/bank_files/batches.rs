@@ -10,7 +10,7 @@ use strongroom_types::money::Money;
 use crate::payout_files::PayoutFileStatus;
 use crate::payouts::PayoutStatus;
 
-use super::Known;
+use super::{Known, KnownFile};
 
 /// A payout file that was sent.
 pub(super) struct Batch {
@@ -29,6 +29,7 @@ pub(super) struct Batch {
 #[derive(Default)]
 pub(super) struct Batches {
     found: HashMap<PayoutFileId, Option<Batch>>,
+    opened: usize,
     refused: Option<HashSet<PayoutId>>,
 }
 
@@ -41,22 +42,33 @@ impl Batches {
     ) -> Result<Option<&Batch>, K::Fault> {
         let batch = match self.found.entry(id) {
             Entry::Occupied(slot) => slot.into_mut(),
-            Entry::Vacant(slot) => slot.insert(looked_up(id, known, &mut self.refused)?),
+            Entry::Vacant(slot) => {
+                let found = known.payout_file(id)?;
+                let opened = found.as_ref().map_or(0, |found| found.payouts.len());
+                self.opened = self.opened.saturating_add(opened);
+                slot.insert(match found {
+                    Some(found) => batch(found, known, &mut self.refused)?,
+                    None => None,
+                })
+            }
         };
         Ok(batch.as_ref())
     }
+
+    /// Payouts that were opened so far, whatever came of it.
+    pub fn opened(&self) -> usize {
+        self.opened
+    }
 }
 
-fn looked_up<K: Known>(
-    id: PayoutFileId,
+fn batch<K: Known>(
+    found: KnownFile,
     known: &mut K,
     refused: &mut Option<HashSet<PayoutId>>,
 ) -> Result<Option<Batch>, K::Fault> {
-    let is_sent = |status| status == PayoutFileStatus::Sent;
-    let found = known.payout_file(id)?;
-    let Some(found) = found.filter(|found| is_sent(found.file.status)) else {
+    if found.file.status != PayoutFileStatus::Sent {
         return Ok(None);
-    };
+    }
     let refused = match refused {
         Some(refused) => refused,
         None => refused.insert(known.about_to_fail()?),
@@ -70,7 +82,7 @@ fn looked_up<K: Known>(
         .map(|(id, amount, _)| (id, amount))
         .collect();
     Ok(Some(Batch {
-        file: id,
+        file: found.file.id,
         wallet: found.file.wallet(),
         sum: left.iter().map(|(_, one)| i128::from(one.minor)).sum(),
         currency: found.file.sum.currency,
@@ -89,7 +101,7 @@ mod tests {
     use strongroom_types::id::{PayoutRailId, RawId};
     use strongroom_types::time::Timestamp;
 
-    use super::super::{BankEntry, EntryAct, KnownFile, MOST_ENTRIES, Mismatch, Plan, plan};
+    use super::super::{BankEntry, EntryAct, MOST_ENTRIES, Mismatch, Plan, plan};
     use super::*;
     use crate::payout_files::{PayoutFile, message_id};
     use crate::rejection::{Code, Rejection};
@@ -101,9 +113,10 @@ mod tests {
         Currency::parse("PHP").unwrap()
     }
 
-    /// One file of payouts of 1.00, the last of which an earlier file refuses.
+    /// One file of payouts of 1.00, the last of which an earlier file refuses; or one for every number.
     #[derive(Default)]
     struct Books {
+        has_all: bool,
         looks: usize,
         refusals: usize,
     }
@@ -117,7 +130,7 @@ mod tests {
                 let id = PayoutId(RawId([n; 12]));
                 (id, Money::new(100, php()), PayoutStatus::Processing)
             };
-            Ok((id == FILE).then(|| KnownFile {
+            Ok((id == FILE || self.has_all).then(|| KnownFile {
                 file: file(),
                 payouts: (1..=COUNT).map(one).collect(),
             }))
@@ -157,7 +170,15 @@ mod tests {
         minor: i64,
         count: usize,
     ) -> Result<Plan, Rejection> {
-        let line = Line {
+        planned_of(books, std::iter::repeat_n(id, count), minor)
+    }
+
+    fn planned_of(
+        books: &mut Books,
+        ids: impl Iterator<Item = PayoutFileId>,
+        minor: i64,
+    ) -> Result<Plan, Rejection> {
+        let line = |id| Line {
             amount: Money::new(minor, php()),
             direction: Direction::Debit,
             reversal: false,
@@ -173,7 +194,7 @@ mod tests {
         let account = AccountReport {
             id: "S".into(),
             iban: Iban::parse("GB82WEST12345698765432"),
-            entries: vec![line; count],
+            entries: ids.map(line).collect(),
         };
         let report = BankReport {
             kind: ReportKind::Statement,
@@ -204,6 +225,25 @@ mod tests {
         let settles = |entry: &&BankEntry| entry.act == EntryAct::Settle;
         assert_eq!(plan.entries.iter().filter(settles).count(), 2 * 19);
         assert_eq!((books.looks, books.refusals), (1, 1));
+    }
+
+    /// Each line names another file, whose sum is another one.
+    #[test]
+    fn lines_that_have_too_many_payouts_opened_are_refused() {
+        let id = |n: usize| {
+            let mut id = [0; 12];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            PayoutFileId(RawId(id))
+        };
+        let mut books = Books {
+            has_all: true,
+            ..Books::default()
+        };
+        let few = planned_of(&mut books, (1..=100).map(id), 77).unwrap();
+        assert_eq!((few.entries.len(), books.looks), (100, 100));
+        let refusal = planned_of(&mut books, (1..=MOST_ENTRIES).map(id), 77).err();
+        assert_eq!(refusal.unwrap().code, Code::BankFileInvalid);
+        assert!(books.looks < MOST_ENTRIES / 2, "{}", books.looks);
     }
 
     #[test]

@@ -87,6 +87,19 @@ fn bounded(entries: &[BankEntry]) -> Result<(), Rejection> {
     }
 }
 
+/// Payouts that may be opened for lines of which most stand for none.
+const MOST_OPENED: usize = 4 * MOST_ENTRIES;
+
+fn opened_few(batches: &Batches) -> Result<(), Rejection> {
+    match batches.opened() > MOST_OPENED {
+        true => Err(Rejection::new(
+            Code::BankFileInvalid,
+            format!("the payout files that it names hold more than {MOST_OPENED} payouts"),
+        )),
+        false => Ok(()),
+    }
+}
+
 fn foreign(text: &str) -> Rejection {
     Rejection::new(Code::BankFileForeign, text)
 }
@@ -250,7 +263,7 @@ fn of_report<K: Known>(
         for line in account.entries.iter().filter(|line| line.booked) {
             entries.extend(of_line(line, *wallet, known, &mut batches)?);
             // SECURITY: not only at the end: a few bytes of a line may stand for thousands of payouts.
-            if let Err(rejection) = bounded(&entries) {
+            if let Err(rejection) = bounded(&entries).and_then(|()| opened_few(&batches)) {
                 return Ok(Err(rejection));
             }
         }

@@ -7,12 +7,13 @@ use crate::route::Door;
 use crate::routes::routes;
 use crate::table::{Found, Table};
 
-/// Whether doing it twice does it once. A key that is none is refused both times, and one that its row does not look at is none.
+/// Whether doing it twice does it once. A key that is none is refused both times, and one that its row does not look at is none;
+/// nor is one of a person's own matters, where the password or the code that was good the first time is asked for before it.
 pub(super) fn may_be_repeated(head: &Parts) -> bool {
     let reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
     // Connections break seldom: the table is made for the occasion.
     let heeds = match Table::new(routes()).find(&head.method, head.uri.path()) {
-        Found::Route(route, _) => matches!(route.door, Door::Guarded(_) | Door::Personal(_)),
+        Found::Route(route, _) => matches!(route.door, Door::Guarded(_)),
         _ => false,
     };
     let has_key = ["idempotency-key", "x-idempotency-key"]
@@ -43,6 +44,7 @@ mod tests {
             // Their rows do not look at a key.
             ("POST", "/oauth/token", Some("idempotency-key"), false),
             ("POST", "/v1/sessions", Some("idempotency-key"), false),
+            ("POST", "/v1/me/password", Some("idempotency-key"), false),
             ("POST", "/nowhere", Some("idempotency-key"), false),
         ] {
             let mut request = Request::builder().method(method).uri(path);
