@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -103,10 +104,19 @@ pub(crate) fn write(
     finish(status, headers, head, body)
 }
 
+static ALWAYS: LazyLock<[(HeaderName, HeaderValue); PROTECTING.len()]> = LazyLock::new(|| {
+    PROTECTING.map(|(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    })
+});
+
 /// What stands on everything: nothing here is ever cached, framed, guessed at or run.
 pub(crate) fn always(headers: &mut HeaderMap, behind_tls: bool) {
-    for (name, value) in PROTECTING {
-        fixed(headers, HeaderName::from_static(name), value);
+    for (name, value) in &*ALWAYS {
+        headers.insert(name, value.clone());
     }
     if behind_tls {
         let (_, value) = TLS_FROM_NOW_ON;
