@@ -256,19 +256,23 @@ impl Engine {
             .await
     }
 
-    /// Puts on record that the vault's own keys are being replaced, or with `destroyed` that the old ones are gone.
+    /// Puts on record that the vault's own keys are being replaced, or with `sealed` what came of it: rows sealed again, and
+    /// rows left under old keys. Those are destroyed where none is left, and kept where one is.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
-    pub async fn note_vault_keys(&self, destroyed: Option<(u64, u64)>) -> Result<(), Failure> {
-        let level = ("level", "vault".to_owned());
-        let (action, details) = match destroyed {
-            None => (Action::KeysRotated, vec![level]),
-            Some((resealed, left)) => {
-                let resealed = ("resealed", resealed.to_string());
-                let left = ("left", left.to_string());
-                (Action::KeysDestroyed, vec![level, resealed, left])
-            }
+    pub async fn note_vault_keys(&self, sealed: Option<(u64, u64)>) -> Result<(), Failure> {
+        let mut details = vec![("level", "vault".to_owned())];
+        let Some((resealed, left)) = sealed else {
+            return self
+                .note_keys(installation(), Action::KeysRotated, details)
+                .await;
+        };
+        details.push(("resealed", resealed.to_string()));
+        details.push(("left", left.to_string()));
+        let action = match left {
+            0 => Action::KeysDestroyed,
+            _ => Action::KeysKept,
         };
         self.note_keys(installation(), action, details).await
     }

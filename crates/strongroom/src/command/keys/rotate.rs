@@ -146,14 +146,7 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
     } else if options.level == Level::Encryption {
         encryption_keys(&done);
     } else {
-        say!(
-            "{} keys are new, {} are wrapped again, {} rows are sealed or hashed again, {} old versions are destroyed: {} records on the old version.",
-            count(&done, "keys_made"),
-            count(&done, "keys_wrapped"),
-            count(&done, "rows_resealed"),
-            count(&done, "versions_destroyed"),
-            count(&done, "parts_on_old_versions"),
-        );
+        replaced(&done);
         if options.level == Level::Root {
             say!(
                 "The recovery kit is void: make a new one with `strongroom keys kit`. Replace all copies of the keyring. {WHAT_STAYS}"
@@ -164,6 +157,22 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+fn replaced(done: &Value) {
+    let left = count(done, "parts_on_old_versions");
+    say!(
+        "{} keys are new, {} are wrapped again, {} rows are sealed or hashed again, {} old versions are destroyed: {left} records on the old version.",
+        count(done, "keys_made"),
+        count(done, "keys_wrapped"),
+        count(done, "rows_resealed"),
+        count(done, "versions_destroyed"),
+    );
+    if left > 0 {
+        say!(
+            "Not done: the old versions that these {left} records are under are kept. The server's log says why; `strongroom keys status --scan` names the keys; run it again once that is mended."
+        );
+    }
 }
 
 /// New root keys under the keeping of `custodian`. The keyring holds both versions until everything is wrapped again,
