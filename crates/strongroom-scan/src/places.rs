@@ -90,19 +90,22 @@ pub fn scan_path(scanner: &Scanner, path: &Path, report: &mut Report) {
     let mut waiting: Vec<(PathBuf, String)> = vec![(path.to_owned(), path.display().to_string())];
     let mut first = true;
     while let Some((path, shown)) = waiting.pop() {
-        let kind = match std::mem::take(&mut first) {
+        let named = std::mem::take(&mut first);
+        let kind = match named {
             // What was named is looked at, wherever it leads.
             true => fs::metadata(&path),
             false => fs::symlink_metadata(&path),
         };
         match kind.map(|found| found.file_type()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && report.places > 0 => {}
+            // Removed since its folder was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => {}
             Err(error) => report.unread(&shown, &error),
             Ok(kind) if kind.is_dir() => folder(scanner, &path, &shown, report, &mut waiting),
             Ok(kind) if kind.is_file() => match File::open(&path) {
                 Ok(file) => report.stream(scanner, &shown, file),
                 Err(error) => report.unread(&shown, &error),
             },
+            Ok(_) if named => report.not_searched(&shown, "no file and no folder".to_owned()),
             Ok(_) => {}
         }
     }

@@ -59,6 +59,11 @@ fn links_are_not_followed_and_what_is_not_there_is_not_clean() {
     );
     let missing = report(&dir.path().join("nothing"));
     assert!(!missing.is_clean() && missing.unread.len() == 1);
+    assert!(!report(std::path::Path::new("/dev/null")).is_clean());
+    // Also behind one that is there.
+    let mut both = report(&outside.join("file"));
+    scan_path(&scanner, &dir.path().join("nothing"), &mut both);
+    assert_eq!((both.hits, both.unread.len()), (1, 1));
 }
 
 /// Gives what it has, and fails then.
