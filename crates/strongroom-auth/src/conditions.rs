@@ -58,10 +58,11 @@ impl Condition {
 }
 
 /// What an act is about, as far as conditions ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doing {
     pub amount: Option<Money>,
-    pub store: Option<StoreId>,
+    /// Every store that something of it happens in.
+    pub stores: Vec<StoreId>,
     /// Whether it is about a shift that somebody else opened.
     pub other_s_shift: bool,
 }
@@ -112,11 +113,14 @@ impl Conditions {
                 return Err(Condition::MaxAmount);
             }
         }
-        let there = |store| self.stores.contains(&store);
-        let placed = doing.store.is_some_and(there);
+        // SECURITY: a sale of one store given back out of another's drawer is about both.
+        let elsewhere = doing
+            .stores
+            .iter()
+            .any(|store| !self.stores.contains(store));
         // SECURITY: money that moves in no store moves in none of these.
-        let about_place = doing.store.is_some() || doing.amount.is_some();
-        if !self.stores.is_empty() && about_place && !placed {
+        let nowhere = doing.stores.is_empty() && doing.amount.is_some();
+        if !self.stores.is_empty() && (elsewhere || nowhere) {
             return Err(Condition::Stores);
         }
         match self.own_shift && doing.other_s_shift {
@@ -249,29 +253,42 @@ mod tests {
     fn each_condition_binds_by_itself() {
         let php = Currency::parse("PHP").unwrap();
         let store = |n: u8| StoreId(RawId([n; 12]));
-        let doing = |minor: i64, place: Option<StoreId>| Doing {
+        let doing = |minor: i64, stores: &[StoreId]| Doing {
             amount: Some(Money::new(minor, php)),
-            store: place,
+            stores: stores.to_vec(),
             other_s_shift: false,
         };
         let most = Conditions {
             max_amount: Some(100),
             ..Conditions::default()
         };
-        assert_eq!(most.bind(&doing(100, None)), Ok(()));
-        assert_eq!(most.bind(&doing(101, None)), Err(Condition::MaxAmount));
+        assert_eq!(most.bind(&doing(100, &[])), Ok(()));
+        assert_eq!(most.bind(&doing(101, &[])), Err(Condition::MaxAmount));
         let dollars = Conditions {
             currencies: vec![Currency::parse("USD").unwrap()],
             ..Conditions::default()
         };
-        assert_eq!(dollars.bind(&doing(1, None)), Err(Condition::Currencies));
+        assert_eq!(dollars.bind(&doing(1, &[])), Err(Condition::Currencies));
         let placed = Conditions {
-            stores: vec![store(1)],
+            stores: vec![store(1), store(3)],
             ..Conditions::default()
         };
-        assert_eq!(placed.bind(&doing(1, Some(store(1)))), Ok(()));
-        for elsewhere in [Some(store(2)), None] {
+        for there in [&[store(1)][..], &[store(3), store(1)]] {
+            assert_eq!(placed.bind(&doing(1, there)), Ok(()));
+        }
+        for elsewhere in [
+            &[][..],
+            &[store(2)],
+            &[store(1), store(2)],
+            &[store(2), store(1)],
+        ] {
             assert_eq!(placed.bind(&doing(1, elsewhere)), Err(Condition::Stores));
+            let moves_nothing = Doing {
+                amount: None,
+                ..doing(1, elsewhere)
+            };
+            let refused = placed.bind(&moves_nothing).is_err();
+            assert_eq!(refused, !elsewhere.is_empty());
         }
         assert_eq!(placed.bind(&Doing::default()), Ok(()));
         let own = Conditions {

@@ -100,6 +100,7 @@ actions! {
     KeysRotated = 110, "keys_rotated";
     RootsReplaced = 111, "roots_replaced";
     CeremonyHeld = 112, "ceremony_held";
+    KeysKept = 530, "keys_kept";
     ApprovalRequested = 140, "approval_requested";
     ApprovalApproved = 141, "approval_approved";
     ApprovalRejected = 142, "approval_rejected";

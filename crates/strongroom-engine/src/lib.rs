@@ -76,7 +76,8 @@ pub use payments::PaidWith;
 pub use people::{Question, SessionTexts};
 pub use reports::ReportScan;
 pub use rotation::{
-    KeyLevel, KeyLine, KeyPolicy, KeyStatus, RootsAge, Rotated, StoredKey, ceremony_message,
+    KeyLevel, KeyLine, KeyPolicy, KeyStatus, RootsAge, Rotated, SignedCeremony, StoredKey,
+    ceremony_entry_message, ceremony_message,
 };
 pub use start::{Settings, StartError, require_root};
 pub use view::{

@@ -1,9 +1,10 @@
 //! Where secrets could lie: files below a folder, and what the system shows of a process.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::memory;
 use crate::scanner::{Hit, Scanner};
 
 /// Hits of one form of one canary that are told of one place; more are only counted.
@@ -42,31 +43,44 @@ impl Report {
         self.hits == 0 && self.unread.is_empty()
     }
 
-    fn stream(&mut self, scanner: &Scanner, place: &str, input: impl Read) {
+    pub(crate) fn stream(&mut self, scanner: &Scanner, place: &str, input: impl Read) {
+        self.places += 1;
+        if let (_, Err(error)) = self.part(scanner, place, input) {
+            self.unread(place, &error);
+        }
+    }
+
+    /// Searches as far as can be read, and says how far that was and what ended it.
+    pub(crate) fn part(
+        &mut self,
+        scanner: &Scanner,
+        place: &str,
+        input: impl Read,
+    ) -> (u64, io::Result<()>) {
         let mut hits: Vec<Hit> = Vec::new();
-        let read = scanner.scan(input, &mut |hit| {
+        let (bytes, end) = scanner.scan(input, &mut |hit| {
             self.hits += 1;
             let same = |told: &&Hit| (told.line, told.form) == (hit.line, hit.form);
             if hits.iter().filter(same).count() < TOLD {
                 hits.push(hit);
             }
         });
-        self.places += 1;
-        let place = || place.to_owned();
+        self.bytes += bytes;
         self.found.extend(hits.into_iter().map(|hit| Found {
-            place: place(),
+            place: place.to_owned(),
             hit,
         }));
-        match read {
-            Ok(bytes) => self.bytes += bytes,
-            Err(error) => self.unread(&place(), &error),
-        }
+        (bytes, end)
     }
 
-    fn unread(&mut self, place: &str, error: &io::Error) {
+    pub(crate) fn unread(&mut self, place: &str, error: &io::Error) {
+        self.not_searched(place, error.to_string().to_lowercase());
+    }
+
+    pub(crate) fn not_searched(&mut self, place: &str, cause: String) {
         self.unread.push(Unread {
             place: place.to_owned(),
-            cause: error.to_string().to_lowercase(),
+            cause,
         });
     }
 }
@@ -76,19 +90,22 @@ pub fn scan_path(scanner: &Scanner, path: &Path, report: &mut Report) {
     let mut waiting: Vec<(PathBuf, String)> = vec![(path.to_owned(), path.display().to_string())];
     let mut first = true;
     while let Some((path, shown)) = waiting.pop() {
-        let kind = match std::mem::take(&mut first) {
+        let named = std::mem::take(&mut first);
+        let kind = match named {
             // What was named is looked at, wherever it leads.
             true => fs::metadata(&path),
             false => fs::symlink_metadata(&path),
         };
         match kind.map(|found| found.file_type()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && report.places > 0 => {}
+            // Removed since its folder was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => {}
             Err(error) => report.unread(&shown, &error),
             Ok(kind) if kind.is_dir() => folder(scanner, &path, &shown, report, &mut waiting),
             Ok(kind) if kind.is_file() => match File::open(&path) {
                 Ok(file) => report.stream(scanner, &shown, file),
                 Err(error) => report.unread(&shown, &error),
             },
+            Ok(_) if named => report.not_searched(&shown, "no file and no folder".to_owned()),
             Ok(_) => {}
         }
     }
@@ -123,7 +140,8 @@ fn folder(
     }
 }
 
-/// Searches a process: its arguments, its environment at the start, its readable memory.
+/// Searches a process: its arguments, its environment at the start, its readable memory. One that ends meanwhile is not
+/// clean.
 pub fn scan_process(scanner: &Scanner, pid: u32, report: &mut Report) {
     let folder = PathBuf::from(format!("/proc/{pid}"));
     for name in ["cmdline", "environ"] {
@@ -133,42 +151,5 @@ pub fn scan_process(scanner: &Scanner, pid: u32, report: &mut Report) {
             Err(error) => report.unread(&path.display().to_string(), &error),
         }
     }
-    let place = folder.join("mem").display().to_string();
-    if let Err(error) = memory(scanner, &folder, &place, report) {
-        report.unread(&place, &error);
-    }
-}
-
-fn memory(scanner: &Scanner, folder: &Path, place: &str, report: &mut Report) -> io::Result<()> {
-    let maps = BufReader::new(File::open(folder.join("maps"))?);
-    let mut memory = File::open(folder.join("mem"))?;
-    for line in maps.lines() {
-        let line = line?;
-        let Some((from, to, name)) = region(&line) else {
-            continue;
-        };
-        // Time and entry points of the kernel: not the process's, and not readable this way.
-        if ["[vvar]", "[vvar_vclock]", "[vsyscall]"].contains(&name) {
-            continue;
-        }
-        memory.seek(SeekFrom::Start(from))?;
-        let shown = format!("{place} from {from:#x}");
-        let before = report.unread.len();
-        report.stream(scanner, &shown, (&mut memory).take(to - from));
-        // A region that is gone by now holds nothing any more; one of a device cannot be read.
-        report.unread.truncate(before);
-    }
-    Ok(())
-}
-
-/// Begin, end and name of a readable region.
-fn region(line: &str) -> Option<(u64, u64, &str)> {
-    let mut fields = line.split_whitespace();
-    let (from, to) = fields.next()?.split_once('-')?;
-    if !fields.next()?.starts_with('r') {
-        return None;
-    }
-    let number = |text| u64::from_str_radix(text, 16).ok();
-    let name = fields.nth(3).unwrap_or_default();
-    Some((number(from)?, number(to)?, name)).filter(|(from, to, _)| from < to)
+    memory::scan(scanner, &folder, report);
 }

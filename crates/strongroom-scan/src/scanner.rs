@@ -52,34 +52,23 @@ impl Scanner {
         })
     }
 
-    /// Searches a stream to its end; says how many bytes there were.
-    ///
-    /// # Errors
-    /// What reading it failed with.
-    pub fn scan(&self, mut input: impl Read, found: &mut dyn FnMut(Hit)) -> io::Result<u64> {
+    /// Searches a stream to its end, or to where it cannot be read on: says how many bytes were searched, and what ended it.
+    pub fn scan(&self, mut input: impl Read, found: &mut dyn FnMut(Hit)) -> (u64, io::Result<()>) {
         let mut buffer = vec![0; CHUNK + self.longest];
         // Bytes at the buffer's beginning that were searched already, and how many came before them.
         let (mut kept, mut before) = (0, 0_u64);
         loop {
-            let read = read_full(&mut input, buffer.get_mut(kept..).unwrap_or_default())?;
+            let (read, end) = read_full(&mut input, buffer.get_mut(kept..).unwrap_or_default());
             let filled = kept + read;
-            let searched = buffer.get(..filled).unwrap_or_default();
-            for hit in self.automaton.find_overlapping_iter(searched) {
-                // What ends in the kept part was told before.
-                if hit.end() <= kept {
-                    continue;
-                }
-                if let Some((line, form)) = self.patterns.get(hit.pattern().as_usize()) {
-                    let place = before + u64::try_from(hit.start()).unwrap_or(0);
-                    found(Hit {
-                        line: *line,
-                        form,
-                        place,
-                    });
-                }
-            }
-            if read == 0 {
-                return Ok(before + u64::try_from(filled).unwrap_or(0));
+            self.search(
+                buffer.get(..filled).unwrap_or_default(),
+                kept,
+                before,
+                found,
+            );
+            // SECURITY: what came before the error was searched.
+            if read == 0 || end.is_err() {
+                return (before + u64::try_from(filled).unwrap_or(0), end);
             }
             // The longest form may begin in what is read now and end in what comes.
             let keep = filled.min(self.longest - 1);
@@ -88,10 +77,27 @@ impl Scanner {
             kept = keep;
         }
     }
+
+    /// Tells of what ends behind the first `kept` bytes; what ends in them was told before.
+    fn search(&self, bytes: &[u8], kept: usize, before: u64, found: &mut dyn FnMut(Hit)) {
+        for hit in self.automaton.find_overlapping_iter(bytes) {
+            if hit.end() <= kept {
+                continue;
+            }
+            if let Some((line, form)) = self.patterns.get(hit.pattern().as_usize()) {
+                let place = before + u64::try_from(hit.start()).unwrap_or(0);
+                found(Hit {
+                    line: *line,
+                    form,
+                    place,
+                });
+            }
+        }
+    }
 }
 
-/// Reads until the buffer is full or the stream ends.
-fn read_full(input: &mut impl Read, mut buffer: &mut [u8]) -> io::Result<usize> {
+/// Reads until the buffer is full, the stream ends or fails: how much was read in any case.
+fn read_full(input: &mut impl Read, mut buffer: &mut [u8]) -> (usize, io::Result<()>) {
     let mut filled = 0;
     while !buffer.is_empty() {
         match input.read(buffer) {
@@ -101,8 +107,8 @@ fn read_full(input: &mut impl Read, mut buffer: &mut [u8]) -> io::Result<usize> 
                 buffer = buffer.get_mut(read..).unwrap_or_default();
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (filled, Err(error)),
         }
     }
-    Ok(filled)
+    (filled, Ok(()))
 }

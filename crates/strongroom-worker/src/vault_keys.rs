@@ -70,8 +70,7 @@ pub async fn replace_vault_keys(
                 (begin, away) = (false, 0);
                 told(so_far);
                 if !so_far.running {
-                    let done = (so_far.resealed, so_far.left);
-                    engine.note_vault_keys(Some(done)).await?;
+                    ended(engine, so_far).await?;
                     return Ok(so_far);
                 }
             }
@@ -81,6 +80,18 @@ pub async fn replace_vault_keys(
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+async fn ended(engine: &Engine, done: Replaced) -> Result<(), Failure> {
+    if done.left > 0 {
+        tracing::error!(
+            left = done.left,
+            "rows of the vault could not be sealed again: the old keys that they are under are kept"
+        );
+    }
+    engine
+        .note_vault_keys(Some((done.resealed, done.left)))
+        .await
 }
 
 /// Replaces the vault's keys if the time or the uses of one are over.

@@ -5,7 +5,9 @@ use strongroom_channel::Vault;
 use strongroom_channel::keys::Replaced;
 use strongroom_channel::message::{FromVault, PublishedKey, ToVault};
 use strongroom_crypto::{Purpose, RootKeys};
-use strongroom_engine::{Engine, Failure, KeyLevel, KeyLine, KeyStatus, RootsAge, Rotated};
+use strongroom_engine::{
+    Engine, Failure, KeyLevel, KeyLine, KeyStatus, RootsAge, Rotated, SignedCeremony,
+};
 use strongroom_types::id::OrganizationId;
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 use strongroom_worker::{replace_vault_keys, vault_keys};
@@ -72,12 +74,24 @@ pub(crate) async fn act(
         }
         Request::Ceremony { hash, details } => {
             let signed = engine.sign_ceremony(&hash, details).await;
-            let (sequence, public, signature) = signed.map_err(|failure| words(&failure))?;
-            Ok(
-                json!({ "sequence": sequence, "public_key": hex(&public), "signature": hex(&signature) }),
-            )
+            signed.map(ceremony_json).map_err(|failure| words(&failure))
         }
     }
+}
+
+fn ceremony_json(signed: SignedCeremony) -> Value {
+    let SignedCeremony {
+        sequence,
+        public_key,
+        signature,
+        entry_signature,
+    } = signed;
+    json!({
+        "sequence": sequence,
+        "public_key": hex(&public_key),
+        "signature": hex(&signature),
+        "entry_signature": hex(&entry_signature),
+    })
 }
 
 async fn status(keys: &Keys, scan: bool) -> Result<Value, String> {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::fault::Fault;
 
 const PRIVATE_FOLDER: u32 = 0o700;
-const PRIVATE_FILE: u32 = 0o600;
+pub(crate) const PRIVATE_FILE: u32 = 0o600;
 
 /// The largest settings or secret file that is read, in bytes.
 const MOST_TEXT: u64 = 1 << 20;
@@ -83,7 +83,8 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Fault> {
     write(path, content)
 }
 
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+/// Has on the disk what stands in a file's folder.
+pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
 }

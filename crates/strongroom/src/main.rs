@@ -25,6 +25,7 @@ mod passphrase;
 mod place;
 mod postgres;
 mod provision;
+mod reserved;
 mod root;
 mod running;
 mod table;

@@ -379,6 +379,7 @@ fn the_search_proves_itself_and_says_what_it_did_not_read() {
     let ended = scan("a canary of gold\n", &[&missing]);
     assert_eq!(ended.code, Some(1));
     assert!(ended.out.contains("not searched"), "{}", ended.out);
+    assert!(ended.out.contains("self-test:"), "it searches itself first");
     scan("1234\n", &[dir.path()]).failed("line 1 is shorter");
     scan("", &[dir.path()]).failed("there is no canary");
     // In a process: its arguments, its environment and its memory.
@@ -393,15 +394,14 @@ fn the_search_proves_itself_and_says_what_it_did_not_read() {
     let list = dir.path().join("list");
     fs::write(&list, "a canary of gold\n").unwrap();
     let pid = child.id().to_string();
-    let ended = run(&[
-        "secret-scan",
-        "--canaries",
-        list.to_str().unwrap(),
-        "--process",
-        &pid,
-    ]);
+    let list = list.to_str().unwrap();
+    let in_process = || run(&["secret-scan", "--canaries", list, "--process", &pid]);
+    let ended = in_process();
     drop(child.stdin.take());
     child.wait().unwrap();
+    let gone = in_process();
+    assert_eq!(gone.code, Some(1), "a process that has ended is not clean");
+    assert!(gone.out.contains("not searched"), "{}", gone.out);
     assert_eq!(ended.code, Some(1));
     assert!(
         ended.out.contains(&format!("/proc/{pid}/cmdline")),

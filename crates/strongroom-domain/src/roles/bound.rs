@@ -32,7 +32,7 @@ pub(crate) fn bind(
     };
     let doing = Doing {
         amount: moved(action, decision),
-        store: store(decision),
+        stores: stores(decision),
         other_s_shift: works_on_another_s_shift(key.id, decision),
     };
     conditions.bind(&doing).map_err(|condition| {
@@ -44,16 +44,17 @@ pub(crate) fn bind(
     })
 }
 
-/// The store that an act is about.
-fn store(decision: &Decision) -> Option<StoreId> {
-    let mut changed = decision.changes.iter().map(|(_, record)| record.as_ref());
-    changed.find_map(|record| match record {
+/// The stores that an act is about: of a refund, that of the sale and that of the drawer.
+fn stores(decision: &Decision) -> Vec<StoreId> {
+    let changed = decision.changes.iter().map(|(_, record)| record.as_ref());
+    let store = |record: &Record| match record {
         Record::Sale(sale) => sale.store,
         Record::Shift(shift) => Some(shift.store),
         Record::Till(till) => Some(till.store),
         Record::Store(store) => Some(store.id),
         _ => None,
-    })
+    };
+    changed.filter_map(store).collect()
 }
 
 fn works_on_another_s_shift(key: ApiKeyId, decision: &Decision) -> bool {

@@ -212,8 +212,8 @@ impl Engine {
         })
     }
 
-    /// Puts a ceremony on record by the hash of its transcript, and signs that with the key of the checkpoints: gives
-    /// the entry's sequence, the public key and the signature.
+    /// Puts a ceremony on record by the hash of its transcript, and signs that with the key of the checkpoints, and that
+    /// together with the entry's place on the log.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
@@ -221,7 +221,7 @@ impl Engine {
         &self,
         hash: &str,
         mut details: Vec<(String, String)>,
-    ) -> Result<(u64, [u8; 32], [u8; 64]), Failure> {
+    ) -> Result<SignedCeremony, Failure> {
         details.push(("transcript".to_owned(), hash.to_owned()));
         let caller = Caller::system(SystemActor::Operator, installation());
         let note = Note {
@@ -230,8 +230,13 @@ impl Engine {
         };
         let noted = self.execute(&caller, note, Envelope::internal()).await?;
         let key = signing_key(&self.shared().hierarchy, self.now());
-        let signature = key.sign(ceremony_message(hash).as_bytes());
-        Ok((noted.sequence(), key.public(), signature))
+        let sequence = noted.sequence();
+        Ok(SignedCeremony {
+            sequence,
+            public_key: key.public(),
+            signature: key.sign(ceremony_message(hash).as_bytes()),
+            entry_signature: key.sign(ceremony_entry_message(hash, sequence).as_bytes()),
+        })
     }
 
     /// Puts on record that the vault has a new key that card fields may be encrypted to.
@@ -251,19 +256,23 @@ impl Engine {
             .await
     }
 
-    /// Puts on record that the vault's own keys are being replaced, or with `destroyed` that the old ones are gone.
+    /// Puts on record that the vault's own keys are being replaced, or with `sealed` what came of it: rows sealed again, and
+    /// rows left under old keys. Those are destroyed where none is left, and kept where one is.
     ///
     /// # Errors
     /// [`Failure`] of the commit.
-    pub async fn note_vault_keys(&self, destroyed: Option<(u64, u64)>) -> Result<(), Failure> {
-        let level = ("level", "vault".to_owned());
-        let (action, details) = match destroyed {
-            None => (Action::KeysRotated, vec![level]),
-            Some((resealed, left)) => {
-                let resealed = ("resealed", resealed.to_string());
-                let left = ("left", left.to_string());
-                (Action::KeysDestroyed, vec![level, resealed, left])
-            }
+    pub async fn note_vault_keys(&self, sealed: Option<(u64, u64)>) -> Result<(), Failure> {
+        let mut details = vec![("level", "vault".to_owned())];
+        let Some((resealed, left)) = sealed else {
+            return self
+                .note_keys(installation(), Action::KeysRotated, details)
+                .await;
+        };
+        details.push(("resealed", resealed.to_string()));
+        details.push(("left", left.to_string()));
+        let action = match left {
+            0 => Action::KeysDestroyed,
+            _ => Action::KeysKept,
         };
         self.note_keys(installation(), action, details).await
     }
@@ -399,10 +408,28 @@ impl Engine {
     }
 }
 
+/// A ceremony on record.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedCeremony {
+    /// Of the entry on the installation's log.
+    pub sequence: u64,
+    pub public_key: [u8; 32],
+    /// Over [`ceremony_message`].
+    pub signature: [u8; 64],
+    /// Over [`ceremony_entry_message`].
+    pub entry_signature: [u8; 64],
+}
+
 /// What is signed of a ceremony. Two lines, so that it can be no checkpoint.
 #[must_use]
 pub fn ceremony_message(hash: &str) -> String {
     format!("strongroom/ceremony/1\n{hash}\n")
+}
+
+/// What is signed of its place on the installation's log. Two lines, for the same reason.
+#[must_use]
+pub fn ceremony_entry_message(hash: &str, sequence: u64) -> String {
+    format!("strongroom/ceremony-entry/1\n{hash} {sequence}\n")
 }
 
 /// A purpose as operators and the log read it.

@@ -21,11 +21,16 @@ const MOST: u64 = 1 << 20;
 /// Text, UTF-16, hex, base64 at each of three places, URL-encoded, JSON, packed decimals, binary numbers, groups of
 /// digits, the plain SHA-256. Folders are read with all below them, names included; links are not followed, and
 /// compressed files not unpacked. A hit names the canary's line in the list, its form and its place, never itself.
+///
+/// Before it searches it searches itself: every form is planted in every kind of place, and each must be found.
 #[derive(Args)]
 #[command(after_long_help = "Examples:
   strongroom secret-scan --self-test
   strongroom secret-scan --canaries ./canaries.txt /var/lib/strongroom /var/log/strongroom.log /backup
   strongroom secret-scan --canaries - --process \"$(pidof strongroom)\" < canaries.txt
+
+Memory is searched as it is mapped when the search begins: hold the process still (SIGSTOP) to have it all at one
+moment. A page that cannot be read, or a process that ends meanwhile, is told of as not searched.
 
 Exit code 0 when nothing was found and everything was read, 1 otherwise.")]
 pub(crate) struct Options {
@@ -41,17 +46,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PID")]
     process: Vec<u32>,
 
-    /// First plant every form in every kind of place, and find each
+    /// Search itself, as every search does first, also in a process; without --canaries nothing else is done
     #[arg(long)]
     self_test: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     logging::text();
-    if options.self_test {
-        tested()?;
-    }
     let Some(list) = &options.canaries else {
+        tested(true)?;
         return Ok(ExitCode::SUCCESS);
     };
     if options.paths.is_empty() && options.process.is_empty() {
@@ -63,6 +66,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let canaries = Canaries::parse(text.expose())
         .map_err(|fault| Fault::new(format!("`{}`: {fault}", list.display())))?;
     let scanner = Scanner::new(&canaries).map_err(|error| Fault::new(error.to_string()))?;
+    // What does not find what is there finds nothing, and would call that clean.
+    tested(options.self_test || !options.process.is_empty())?;
     let mut report = Report::default();
     for path in &options.paths {
         scan_path(&scanner, path, &mut report);
@@ -89,11 +94,11 @@ fn read(list: &Path) -> Result<SecretText, Fault> {
     }
 }
 
-fn tested() -> Result<(), Fault> {
+fn tested(processes: bool) -> Result<(), Fault> {
     let name = format!("strongroom-self-test-{}", std::process::id());
     let folder = Unfinished::folder(&std::env::temp_dir().join(name))?;
     folder.removed_at_stop()?;
-    let test = self_test(&folder.beside)
+    let test = self_test(&folder.beside, processes)
         .map_err(|error| Fault::file("cannot plant in", &folder.beside, &error))?;
     let SelfTest {
         planted,

@@ -37,10 +37,15 @@ fn from_a_passphrase_to_shares_under_a_running_server() {
     };
     to_shares(&["Ana Cruz"]).failed("two participants or more");
     to_shares(&["Ana Cruz", "ana cruz"]).failed("each named once");
+    assert!(!kept.path("ceremony.json").exists());
     let told = to_shares(&["Ana Cruz", "Ben Reyes"]).done();
     assert!(
         told.contains("New roots, version 2, kept by shares"),
         "{told}"
+    );
+    assert!(
+        told.contains("wrapped again, not replaced") && told.contains("keys vault-kit"),
+        "it says what stays: {told}"
     );
     wallet(&serving, &kept.key(), "after");
     assert_eq!(serving.running.stop(Signal::TERM).status.code(), Some(0));
@@ -58,9 +63,10 @@ fn from_a_passphrase_to_shares_under_a_running_server() {
     with_keyring.extend(kept.opening.iter().map(String::as_str));
     let told = transcript_verify(&kept, "ceremony.json", &with_keyring).done();
     assert!(
-        told.contains("verified: 4 steps") && told.contains("check value is the one"),
+        told.contains("verified: 4 steps, as entry ") && told.contains("check value is the one"),
         "{told}"
     );
+    assert!(told.contains("the key that it names itself"), "{told}");
     transcript_verify(&kept, "ceremony.json", &["--key", &"ab".repeat(32)])
         .failed("signed by another key");
 
@@ -97,11 +103,60 @@ fn from_a_passphrase_to_shares_under_a_running_server() {
         bytes[at] = if byte == b'9' { b'8' } else { byte + 1 };
         fs::write(kept.path("altered.json"), bytes).unwrap();
         let code = transcript_verify(&kept, "altered.json", &[]).code;
-        // The sequence alone is the log's to say; everything else is signed.
-        let line = text[..at].lines().count() - 1;
-        let sequence = text.lines().nth(line).unwrap().contains("log_sequence");
-        assert!(sequence || code != Some(0), "byte {at} may be changed");
+        assert_ne!(code, Some(0), "byte {at} may be changed");
     }
+    let sequence = format!("\"log_sequence\": {}", read["log_sequence"]);
+    altered(&sequence, "\"log_sequence\": 4711").failed("its signature does not fit");
+    unsigned_places(&kept, &read);
+}
+
+/// One from before places were signed verifies, and nothing is said of its place but that; one that was cut short does not.
+fn unsigned_places(kept: &Kept, transcript: &Value) {
+    let without = |names: &[&str]| {
+        let mut older = transcript.clone();
+        let members = older.as_object_mut().unwrap();
+        names.iter().for_each(|name| drop(members.remove(*name)));
+        fs::write(kept.path("older.json"), older.to_string()).unwrap();
+        transcript_verify(kept, "older.json", &[])
+    };
+    let key = transcript["public_key"].as_str().unwrap();
+    let told = without(&["entry_signature"]).done();
+    let verified = format!("verified: 4 steps, signed by {key}, the key that it names itself\n");
+    assert!(told.contains(&verified), "{told}");
+    assert!(told.contains("not verified: that it is entry"), "{told}");
+    without(&["entry_signature", "signature"]).failed("the ceremony was cut short");
+}
+
+/// A ceremony that nothing could tell of is not held, and one that is given up before it changed anything leaves no file.
+#[test]
+fn nothing_changes_without_a_place_for_the_transcript() {
+    let kept = Kept::new(Kind::Passphrase).unwrap();
+    let path = |name: &str| kept.path(name).to_str().unwrap().to_owned();
+    let before = fs::read(kept.path("keyring.toml")).unwrap();
+    let ceremony = |transcript: &str| {
+        let (transcript, shares) = (path(transcript), path("handed-out"));
+        let to_shares = ["--root", "shares", "--shares", "2", "--threshold", "2"];
+        let people = ["--participant", "Ana Cruz", "--participant", "Ben Reyes"];
+        let places = ["--share-dir", &shares, "--transcript", &transcript];
+        kept.run(
+            "keys ceremony",
+            &[&to_shares[..], &people, &places].concat(),
+        )
+    };
+    ceremony("missing/ceremony.json").failed("cannot write");
+    assert!(!kept.path("handed-out").exists());
+    fs::write(kept.path("taken.json"), "theirs").unwrap();
+    ceremony("taken.json").failed("exists already");
+    assert_eq!(fs::read(kept.path("taken.json")).unwrap(), b"theirs");
+    // The shares cannot be handed out.
+    fs::create_dir(kept.path("handed-out")).unwrap();
+    fs::write(kept.path("handed-out/share-1.txt"), "an old one").unwrap();
+    ceremony("ceremony.json").failed("exists already");
+    assert!(!kept.path("ceremony.json").exists());
+    assert_eq!(fs::read(kept.path("keyring.toml")).unwrap(), before);
+    fs::remove_dir_all(kept.path("handed-out")).unwrap();
+    ceremony("ceremony.json").done();
+    transcript_verify(&kept, "ceremony.json", &[]).done();
 }
 
 #[test]

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use strongroom_store::{SqliteStore, Store, StoreError, Wanted};
-use strongroom_types::id::CustomerId;
+use strongroom_store::{Batch, SqliteStore, Store, StoreError, Wanted};
+use strongroom_types::id::{CustomerId, Kind};
 
 use crate::load::{Client, Load, WORKERS, number, wait};
 use crate::program::{Demo, assert_clean, run};
+use crate::rotation::actions;
 
 /// What is there before keys are replaced.
 const OLD: u64 = 40;
@@ -334,4 +335,70 @@ fn keys_of_the_vault_are_replaced_under_load_and_over_kills() {
         assert_eq!(same, *fingerprint);
     }
     stopped_clean(data, demo);
+}
+
+/// A row of the vault under another name: it does not open.
+fn put_what_does_not_open(vault: &Path) {
+    let store = wait(|| match SqliteStore::open(vault) {
+        Err(StoreError::Locked) => None,
+        opened => Some(opened.unwrap()),
+    });
+    let mut found = None;
+    let mut reader = store.reader().unwrap();
+    let look = &mut |row: strongroom_store::RecordRow| {
+        if row.kind == Kind::Token.code() {
+            found = Some(row);
+        }
+    };
+    reader.all_records(look).unwrap();
+    let mut row = found.unwrap();
+    row.id = [9; 12];
+    let batch = Batch {
+        records: vec![row],
+        ..Batch::default()
+    };
+    store.writer().unwrap().apply(&batch).unwrap();
+}
+
+/// Where something is left under an old key of the vault, that key is kept, and neither log nor command says otherwise.
+#[test]
+fn a_key_of_the_vault_that_is_kept_is_not_told_of_as_destroyed() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let demo = Demo::start(Some(data));
+    let client = Client::of(&demo, "one");
+    client.token(&number(1), "old");
+    assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
+    put_what_does_not_open(&data.join("vault"));
+
+    let demo = Demo::start(Some(data));
+    let place = data.to_str().unwrap();
+    let rotate = ["keys", "rotate", "--level", "vault", "--data", place];
+    let ended = run(&rotate);
+    assert_eq!(ended.code, Some(1), "{}", ended.out);
+    assert!(
+        ended.out.contains("1 records on the old version"),
+        "{}",
+        ended.out
+    );
+    assert!(
+        ended.out.contains("Not done: the old versions"),
+        "{}",
+        ended.out
+    );
+    let told = run(&[&rotate[..], &["--json"]].concat());
+    let done: Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(
+        (told.code, &done["parts_on_old_versions"]),
+        (Some(1), &json!(1))
+    );
+    assert_eq!(demo.running.stop(Signal::TERM).status.code(), Some(0));
+    let bundle = data.join("bundle");
+    let out = bundle.to_str().unwrap();
+    run(&["audit", "export", "--data", place, "--opened", "--out", out]).done();
+    let log = std::fs::read_to_string(&bundle).unwrap();
+    assert_eq!(
+        (actions(&log, "keys_kept"), actions(&log, "keys_destroyed")),
+        (2, 0)
+    );
 }

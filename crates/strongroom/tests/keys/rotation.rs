@@ -239,7 +239,7 @@ fn a_copy_from_before_opens_with_the_old_keyring_alone() {
 }
 
 /// How many entries of an opened export say this.
-fn actions(bundle: &str, action: &str) -> usize {
+pub fn actions(bundle: &str, action: &str) -> usize {
     let bundle: strongroom_audit::Bundle = serde_json::from_str(bundle).unwrap();
     let facts = bundle.entries.iter().filter_map(|entry| {
         let mut parts = entry.parts.iter();

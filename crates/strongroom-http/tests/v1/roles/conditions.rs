@@ -157,6 +157,49 @@ fn a_store_and_an_own_shift_bind_who_sells_there() {
     forbidden(sell(&till_here), &role, "own_shift");
 }
 
+/// What one store sold does not go back out of another's drawer where the role is held to one of them.
+#[test]
+fn a_refund_is_about_the_store_of_the_sale_and_that_of_the_drawer() {
+    let acme = tenant();
+    acme.wallet("operating");
+    let shop = |name: &str| {
+        let store = acme.post("/v1/stores", &json!({ "name": name }));
+        let store = store.expect(201).id();
+        let till = json!({ "store_id": store, "name": "1" });
+        let till = acme.post("/v1/tills", &till).expect(201).id();
+        let shift = json!({ "till_id": till, "opening_float": 1_000 });
+        acme.post("/v1/shifts", &shift).expect(201);
+        (store, till)
+    };
+    let ((here, till_here), (there, till_there)) = (shop("Makati"), shop("Cebu"));
+    let rights = ["create:refunds", "manage:shifts"];
+    let held_to = |stores: &[&str]| {
+        let role = bound(&acme, &rights, &json!({ "stores": stores }));
+        (holder(&acme, &role), role)
+    };
+    let (key, role) = held_to(&[&here]);
+    let sold = |till: &str| {
+        let item = json!({ "name": "Tea", "quantity": 1, "unit_amount": 100 });
+        let body = json!({ "till_id": till, "items": [item], "tender": "cash" });
+        acme.post("/v1/transactions", &body).expect(201).id()
+    };
+    let (sold_here, sold_there) = (sold(&till_here), sold(&till_there));
+    let refund = |key: &Key, sale: &str, till: &str| {
+        let body = json!({ "transaction_id": sale, "tender": "cash", "till_id": till, "amount": 10, "reason": "cold" });
+        send(&acme, key, "POST", "/v1/refunds", &body)
+    };
+    refund(&key, &sold_here, &till_here).expect(201);
+    for (sale, till) in [
+        (&sold_here, &till_there),
+        (&sold_there, &till_here),
+        (&sold_there, &till_there),
+    ] {
+        forbidden(refund(&key, sale, till), &role, "stores");
+    }
+    let (both, _) = held_to(&[&here, &there]);
+    refund(&both, &sold_here, &till_there).expect(201);
+}
+
 #[test]
 fn hours_are_those_of_their_zone() {
     let server = TestServer::start(ServerSettings::default());

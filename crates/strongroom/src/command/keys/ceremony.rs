@@ -9,12 +9,13 @@ use strongroom_crypto::{Custody, PassphraseCost, RootKeys, sha256};
 use strongroom_engine::{Clock, WallClock};
 
 use crate::acts::hex;
-use crate::command::keys::rotate::replace_roots;
+use crate::command::keys::rotate::{WHAT_STAYS, replace_roots};
 use crate::command::keys::transcript::Transcript;
 use crate::control::{self, Request};
 use crate::fault::Fault;
 use crate::out::{error_line, say};
 use crate::place::{Place, PlaceOptions};
+use crate::reserved::Reserved;
 use crate::root::{self, NewRoot, RootSources};
 use crate::{custody, folder};
 
@@ -30,7 +31,11 @@ use crate::{custody, folder};
   strongroom keys ceremony --config strongroom.toml --root hsm --hsm-module /usr/lib/softhsm/libsofthsm2.so \\
       --hsm-token pay --participant 'Ana Cruz' --participant 'Ben Reyes' --transcript ./ceremony.json
 
-What opened the old keyring opens nothing any more: old shares, old passphrase, old recovery kit.")]
+What opened the old keyring opens no newer one: old shares, old passphrase, old recovery kit. With copies of the old
+keyring they open backups from before: destroy those. The keys of card fingerprints, checkpoints and API keys' hashes
+are wrapped again and not replaced, and a kit of `keys vault-kit` opens the vault's folder as before.
+
+The transcript's file is made before anything is changed, and removed if nothing was.")]
 pub(crate) struct Options {
     #[command(flatten)]
     place: PlaceOptions,
@@ -58,8 +63,9 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     let people = participants(&options.participants)?;
     let place = options.place.place()?;
-    require_new(&options.transcript)?;
     let _alone = custody::lock(&place.keyring)?;
+    // Its place first: roots are not replaced where nothing can tell of it.
+    let mut file = Reserved::take(&options.transcript)?;
     let (keys, before) = place.open_keyring()?;
     let sources = RootSources {
         pin_file: options
@@ -82,8 +88,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
     );
     transcript.step("opened", kept_as(before.custody(), &keys));
     transcript.step("made", kept_as(kept.custodian.custody(), &both.newest()));
+    file.write(&transcript.text()?)?;
     // In the holders' hands before anything depends on them.
     root::hand_out(&kept.shares, options.new_root.share_dir.as_deref())?;
+    file.keep();
     let done = replace_roots(&place, &both, &kept.custodian)?;
     let keyring = folder::read_text(&place.keyring)?;
     let wrapped = done.get("keys_wrapped").cloned();
@@ -92,13 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         serde_json::json!({ "keys": wrapped, "keyring_sha256": hex(&sha256(&[keyring.as_bytes()])) }),
     );
     let kept_by = (kept.custodian.custody(), people.as_slice());
-    sign(
-        &place,
-        &both.newest(),
-        transcript,
-        kept_by,
-        &options.transcript,
-    )?;
+    sign(&place, &both.newest(), transcript, kept_by, &file)?;
     say!(
         "\nNew roots, version {}, kept by {}, check value {}. The transcript is in `{}`.",
         both.newest().root().0,
@@ -106,9 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Fault> {
         hex(&both.newest().check_value()),
         options.transcript.display()
     );
-    say!(
-        "Replace all copies of the keyring, and destroy the old ones: with them old backups of the data become unreadable."
-    );
+    say!("Replace all copies of the keyring. {WHAT_STAYS}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -124,7 +124,7 @@ impl Witnessed<'_> {
     /// Puts it on the installation's log, signed, and writes the transcript. `keyring` is the file as it will be.
     pub fn record(&self, place: &Place, keys: &RootKeys, keyring: &str) -> Result<(), Fault> {
         let people = participants(self.people)?;
-        require_new(self.transcript)?;
+        let mut file = Reserved::take(self.transcript)?;
         let confirmed = confirm(&people, keys)?;
         let mut transcript = Transcript::begin(WallClock.now());
         let present = serde_json::json!({ "names": people, "confirmed_at_terminal": confirmed });
@@ -136,33 +136,19 @@ impl Witnessed<'_> {
             "wrapped",
             serde_json::json!({ "keys": 0, "keyring_sha256": sealed }),
         );
-        sign(
-            place,
-            keys,
-            transcript,
-            (self.after, &people),
-            self.transcript,
-        )
+        file.write(&transcript.text()?)?;
+        file.keep();
+        sign(place, keys, transcript, (self.after, &people), &file)
     }
 }
 
-fn require_new(transcript: &Path) -> Result<(), Fault> {
-    match transcript.exists() {
-        true => Err(Fault::new(format!(
-            "`{}` exists already",
-            transcript.display()
-        ))),
-        false => Ok(()),
-    }
-}
-
-/// Has the installation sign the transcript, and writes it.
+/// Has the installation sign the transcript, and writes it; what cannot be written or signed is not lost either.
 fn sign(
     place: &Place,
     keys: &RootKeys,
     transcript: Transcript,
     (custody, people): (&Custody, &[String]),
-    file: &Path,
+    file: &Reserved,
 ) -> Result<(), Fault> {
     let details = [
         ("kept_by", custody.name().to_owned()),
@@ -172,8 +158,26 @@ fn sign(
         hash: transcript.hash(),
         details: details.map(|(name, value)| (name.to_owned(), value)).into(),
     };
-    let signed = control::ask_with(place, keys.copy(), request, &|_| {})?;
-    folder::write_new(file, transcript.signed(&signed)?.as_bytes())
+    let unsigned = transcript.text()?;
+    // On the disk before its hash is on the log. Where that fails it is tried again below, and shown if it fails again.
+    drop(file.write(&unsigned));
+    let signed = control::ask_with(place, keys.copy(), request, &|_| {});
+    let text = match &signed {
+        Ok(answer) => transcript.signed(answer)?,
+        Err(_) => unsigned,
+    };
+    let written = file.write(&text);
+    if written.is_err() {
+        error_line(format_args!(
+            "the transcript cannot be written: keep what is shown here"
+        ));
+        text.lines().for_each(|line| say!("{line}"));
+    }
+    if signed.is_err() {
+        let path = file.path().display();
+        error_line(format_args!("the transcript in `{path}` is not signed"));
+    }
+    signed.and(written)
 }
 
 /// At least two different people.

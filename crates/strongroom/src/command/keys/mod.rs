@@ -12,7 +12,7 @@ use strongroom_crypto::{Custodian, Custody, PassphraseCost, RootKeys};
 use strongroom_engine::verify::audit_verify;
 
 use crate::fault::Fault;
-use crate::out::say;
+use crate::out::{error_line, say};
 use crate::place::{Place, PlaceOptions};
 use crate::{custody, folder, passphrase, vault_process};
 
@@ -35,7 +35,8 @@ pub(crate) enum Command {
 #[command(after_long_help = "Example:
   strongroom keys vault-kit --config strongroom.toml --recovery-kit ./vault-kit.txt
 
-Whoever holds these lines and the vault's folder holds the card numbers: lock them away.")]
+Whoever holds these lines and the vault's folder holds the card numbers: lock them away. No rotation and no ceremony
+voids them: the vault's own roots stay, and the lines open every copy of its folder, old and new, for ever.")]
 pub(crate) struct VaultKit {
     #[command(flatten)]
     place: PlaceOptions,
@@ -191,6 +192,10 @@ fn vault_kit(options: &VaultKit) -> Result<ExitCode, Fault> {
         }
         None => kit.lines().for_each(|line| say!("{line}")),
     }
+    // Apart from the lines of the kit, which may go to a file or a printer.
+    error_line(format_args!(
+        "With the vault's folder, or any old copy of it, the kit opens the card numbers in it for ever: no rotation and no ceremony voids it. Lock it away."
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,6 +14,10 @@ use crate::vault_custody::VaultSecrets;
 use crate::vault_process;
 use crate::{custody, folder};
 
+/// What new roots are worth, and what they do not change.
+pub(super) const WHAT_STAYS: &str = "Destroy the old ones, old shares and the old recovery kit: without them backups from before open no more.
+What stays: the keys of card fingerprints, of checkpoints and of API keys' hashes are wrapped again, not replaced, so who has had one has it still; and a kit that `strongroom keys vault-kit` showed opens every copy of the vault's folder, old and new, for ever.";
+
 /// A level of the key hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Level {
@@ -67,7 +71,8 @@ impl Level {
   strongroom keys rotate --config strongroom.toml --level root
 
 After --level root, backups of the data from before open with an old keyring alone: destroy its copies, and they are
-unreadable. Exit code 0 when nothing is left under an old version, 1 when it was not done.")]
+unreadable. The keys of card fingerprints, checkpoints and API keys' hashes are wrapped again and not replaced, and a
+kit of `keys vault-kit` opens old and new copies of the vault's folder. Exit code 0 when nothing is left under an old version, 1 when it was not done.")]
 pub(crate) struct Rotate {
     #[command(flatten)]
     place: PlaceOptions,
@@ -141,17 +146,10 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
     } else if options.level == Level::Encryption {
         encryption_keys(&done);
     } else {
-        say!(
-            "{} keys are new, {} are wrapped again, {} rows are sealed or hashed again, {} old versions are destroyed: {} records on the old version.",
-            count(&done, "keys_made"),
-            count(&done, "keys_wrapped"),
-            count(&done, "rows_resealed"),
-            count(&done, "versions_destroyed"),
-            count(&done, "parts_on_old_versions"),
-        );
+        replaced(&done);
         if options.level == Level::Root {
             say!(
-                "The recovery kit is void: make a new one with `strongroom keys kit`. Replace all copies of the keyring."
+                "The recovery kit is void: make a new one with `strongroom keys kit`. Replace all copies of the keyring. {WHAT_STAYS}"
             );
         }
     }
@@ -159,6 +157,22 @@ pub(crate) fn rotate(options: &Rotate) -> Result<ExitCode, Fault> {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+fn replaced(done: &Value) {
+    let left = count(done, "parts_on_old_versions");
+    say!(
+        "{} keys are new, {} are wrapped again, {} rows are sealed or hashed again, {} old versions are destroyed: {left} records on the old version.",
+        count(done, "keys_made"),
+        count(done, "keys_wrapped"),
+        count(done, "rows_resealed"),
+        count(done, "versions_destroyed"),
+    );
+    if left > 0 {
+        say!(
+            "Not done: the old versions that these {left} records are under are kept. The server's log says why; `strongroom keys status --scan` names the keys; run it again once that is mended."
+        );
+    }
 }
 
 /// New root keys under the keeping of `custodian`. The keyring holds both versions until everything is wrapped again,

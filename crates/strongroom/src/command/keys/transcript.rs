@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strongroom_crypto::{sha256, verify_ed25519};
-use strongroom_engine::ceremony_message;
+use strongroom_engine::{ceremony_entry_message, ceremony_message};
 use strongroom_types::time::Timestamp;
 
 use crate::acts::hex;
@@ -31,9 +31,10 @@ pub(crate) enum Command {
   strongroom keys transcript verify ceremony.json
   strongroom keys transcript verify ceremony.json --key 6fd4…  --keyring ./keyring.toml --share-file ./share-1.txt …
 
-Without --key the signature is checked against the key that the transcript names: compare that with the one of an
+Without --key the signatures are checked against the key that the transcript names: compare that with the one of an
 earlier transcript, or of a checkpoint. With --keyring the root keys are opened and their check value
-computed again. Exit code 0 when all of it fits, 1 when anything does not.")]
+computed again. A transcript that has its place on the log signed too is held against that; of an older one the place is
+said to be not verified. Exit code 0 when all of it fits, 1 when anything does not.")]
 pub(crate) struct Verify {
     /// The transcript
     file: PathBuf,
@@ -69,8 +70,12 @@ pub(crate) struct Transcript {
     log_sequence: u64,
     #[serde(default)]
     public_key: String,
+    /// Over the last hash.
     #[serde(default)]
     signature: String,
+    /// Over the last hash and the place on the log; transcripts from before there was one have none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    entry_signature: String,
 }
 
 impl Transcript {
@@ -82,6 +87,7 @@ impl Transcript {
             log_sequence: 0,
             public_key: String::new(),
             signature: String::new(),
+            entry_signature: String::new(),
         }
     }
 
@@ -135,13 +141,19 @@ impl Transcript {
         self.log_sequence = answer.get("sequence").and_then(Value::as_u64).unwrap_or(0);
         self.public_key = text("public_key");
         self.signature = text("signature");
+        self.entry_signature = text("entry_signature");
+        self.text()
+    }
+
+    /// The text as far as it is.
+    pub fn text(&self) -> Result<String, Fault> {
         let mut text =
-            serde_json::to_string_pretty(&self).map_err(|error| Fault::new(error.to_string()))?;
+            serde_json::to_string_pretty(self).map_err(|error| Fault::new(error.to_string()))?;
         text.push('\n');
         Ok(text)
     }
 
-    /// Holds every hash and the signature.
+    /// Holds every hash, and the signatures that it has.
     fn check(&self, key: Option<&str>) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!("its format is not `{FORMAT}`"));
@@ -157,14 +169,33 @@ impl Transcript {
         }
         let wanted = ["participants", "opened", "made", "wrapped"];
         if !self.steps.iter().map(|step| step.what.as_str()).eq(wanted) {
-            return Err("its steps are not those of a ceremony".to_owned());
+            return Err("its steps are not those of a ceremony, or it was cut short".to_owned());
+        }
+        if self.signature.is_empty() {
+            return Err("it is not signed: the ceremony was cut short".to_owned());
         }
         if key.is_some_and(|key| !key.trim().eq_ignore_ascii_case(&self.public_key)) {
             return Err("it is signed by another key than the one given".to_owned());
         }
+        let hash = self.hash();
+        self.signs(&self.signature, &ceremony_message(&hash))?;
+        match self.tells_its_place() {
+            true => {
+                let message = ceremony_entry_message(&hash, self.log_sequence);
+                self.signs(&self.entry_signature, &message)
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Whether its place on the log is signed too.
+    const fn tells_its_place(&self) -> bool {
+        !self.entry_signature.is_empty()
+    }
+
+    fn signs(&self, signature: &str, message: &str) -> Result<(), String> {
         let public = bytes(&self.public_key).ok_or("its public key is none")?;
-        let signature = bytes(&self.signature).ok_or("its signature is none")?;
-        let message = ceremony_message(&self.hash());
+        let signature = bytes(signature).ok_or("its signature is none")?;
         match verify_ed25519(&public, message.as_bytes(), &signature) {
             true => Ok(()),
             false => Err("its signature does not fit".to_owned()),
@@ -194,20 +225,39 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode, Fault> {
     let fault = |words: String| Fault::new(format!("`{}`: {words}", options.file.display()));
     let read: Transcript = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
     read.check(options.key.as_deref()).map_err(&fault)?;
+    if let Some(keyring) = &options.keyring {
+        check_keyring(&read, keyring, &options.root)?;
+    }
+    tell(&read, options);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was held against what, and nothing else.
+fn tell(read: &Transcript, options: &Verify) {
+    let place = match read.tells_its_place() {
+        true => format!(", as entry {} of the installation's log", read.log_sequence),
+        false => String::new(),
+    };
+    let whose = match &options.key {
+        Some(_) => ", the key given",
+        None => ", the key that it names itself",
+    };
     let checked = match &options.keyring {
-        Some(keyring) => {
-            check_keyring(&read, keyring, &options.root)?;
-            ", the keyring's check value is the one it names"
-        }
+        Some(_) => "; the keyring's check value is the one it names",
         None => "",
     };
     say!(
-        "verified: {} steps, signed by {}, on the installation's log as entry {}{checked}",
+        "verified: {} steps{place}, signed by {}{whose}{checked}",
         read.steps.len(),
-        read.public_key,
-        read.log_sequence
+        read.public_key
     );
-    Ok(ExitCode::SUCCESS)
+    if !read.tells_its_place() {
+        say!(
+            "not verified: that it is entry {} of the installation's log, which this transcript does not have signed; `strongroom audit export --opened` shows the entry with its hash {}",
+            read.log_sequence,
+            read.hash()
+        );
+    }
 }
 
 fn check_keyring(read: &Transcript, keyring: &Path, root: &RootArguments) -> Result<(), Fault> {
