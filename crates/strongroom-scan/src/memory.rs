@@ -155,11 +155,14 @@ fn region(line: &str) -> Option<Range<u64>> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::canaries::Canaries;
 
     const BASE: u64 = 0x5000;
     const CANARY: &str = "a-canary-of-gold";
+    const EVERYTHING: Range<u64> = 0..0x100_0000;
 
     /// Pages from [`BASE`] on, some of which cannot be read, of a process that may end.
     struct Pages {
@@ -217,35 +220,36 @@ mod tests {
     fn searched(memory: Pages, later: &[Range<u64>]) -> Report {
         let scanner = Scanner::new(&Canaries::parse(CANARY).unwrap()).unwrap();
         let mut report = Report::default();
-        let mapped = [BASE..memory.end()];
+        let mapped = BASE..memory.end();
         let mut search = Search {
             scanner: &scanner,
             memory,
             regions: &|| Ok(later.to_vec()),
             place: "mem",
         };
-        search.all(&mapped, &mut report).unwrap();
+        search.all(from_ref(&mapped), &mut report).unwrap();
         report
     }
 
     #[test]
     fn what_lies_before_and_behind_a_hole_is_searched_and_the_hole_is_told_of() {
         let pages = [Some(CANARY), None, None, Some(""), None, Some(CANARY)];
-        let report = searched(Pages::of(&pages), &[0..0x100_0000]);
+        let report = searched(Pages::of(&pages), from_ref(&EVERYTHING));
         assert_eq!((report.hits, report.bytes), (2, 3 * PAGE));
         let unread: Vec<_> = report.unread.iter().map(|u| u.cause.as_str()).collect();
         assert_eq!(unread, ["12288 bytes of it: input/output error"]);
         // A hole alone is not clean either.
-        assert!(!searched(Pages::of(&[None]), &[0..0x100_0000]).is_clean());
+        assert!(!searched(Pages::of(&[None]), from_ref(&EVERYTHING)).is_clean());
         assert!(searched(Pages::of(&[Some("")]), &[]).is_clean());
     }
 
     #[test]
     fn what_is_mapped_no_more_holds_nothing() {
         let pages = [Some(""), None, None];
-        assert!(searched(Pages::of(&pages), &[BASE..BASE + PAGE]).is_clean());
+        let first = BASE..BASE + PAGE;
+        assert!(searched(Pages::of(&pages), from_ref(&first)).is_clean());
         // The second of them is there still.
-        let later = [BASE..BASE + PAGE, BASE + 2 * PAGE..BASE + 3 * PAGE];
+        let later = [first, BASE + 2 * PAGE..BASE + 3 * PAGE];
         let report = searched(Pages::of(&pages), &later);
         assert!(report.unread[0].cause.starts_with("4096 bytes"));
     }
