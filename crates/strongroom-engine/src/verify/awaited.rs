@@ -73,3 +73,57 @@ impl Awaited {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::report::VerifyReport;
+
+    const WALLET: WalletId = WalletId(RawId([1; 12]));
+
+    fn damages(status: WalletStatus, payments: &[u8], links: &[u8]) -> Vec<String> {
+        let numbers = |all: &[u8]| {
+            let all = all.iter().map(|n| RawId([*n; 12])).collect();
+            HashMap::from([((7, WALLET), all)])
+        };
+        let count = Count {
+            since: RawId([5; 12]),
+            payments: 1,
+            links: 0,
+        };
+        let awaited = Awaited {
+            counts: HashMap::from([((7, WALLET), (status, count))]),
+            payments: numbers(payments),
+            links: numbers(links),
+        };
+        let mut damages = Damages::default();
+        awaited.finish(&Unread::default(), &mut damages);
+        let mut report = VerifyReport::default();
+        damages.into_report(&mut report);
+        report.damages
+    }
+
+    #[test]
+    fn a_wallet_counts_what_began_since_it_counts() {
+        let active = WalletStatus::Active;
+        assert_eq!(damages(active, &[5], &[]), [""; 0]);
+        assert_eq!(damages(active, &[4, 6], &[4]), [""; 0]);
+        for (payments, links) in [
+            (&[][..], &[][..]),
+            (&[4], &[]),
+            (&[5, 6], &[]),
+            (&[5], &[5]),
+        ] {
+            let found = damages(active, payments, links);
+            assert!(
+                found.len() == 1 && found[0].contains("it counts 1 payments and 0 links"),
+                "{found:?}"
+            );
+        }
+        let found = damages(WalletStatus::Closed, &[5], &[]);
+        assert!(
+            found.len() == 1 && found[0].contains("is closed"),
+            "{found:?}"
+        );
+    }
+}
