@@ -96,8 +96,12 @@ impl Decision {
         what: What,
         (was, is): (bool, bool),
     ) -> Decision {
-        let books = self.books_so_far(facts, wallet).filter(|_| was != is);
-        let Some(mut books) = books else { return self };
+        if was == is {
+            return self;
+        }
+        let Some(mut books) = self.books_so_far(facts, wallet) else {
+            return self;
+        };
         // INVARIANT(awaited-counted): what begins is counted; the first of a wallet without a count begins it.
         let first = is.then_some(Awaited {
             since: number,
