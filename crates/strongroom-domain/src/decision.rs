@@ -5,14 +5,14 @@ use std::sync::Arc;
 use strongroom_ledger::{Account, Balanced, LedgerFault, Leg};
 use strongroom_types::id::{
     AnyId, ApprovalId, BankFileId, Kind, PaymentId, PaymentLinkId, PayoutFileId, PayoutId,
-    PayoutScheduleId, RawId, RefundId, ReportId, SubjectId, TokenId,
+    PayoutScheduleId, RawId, RefundId, ReportId, SubjectId, TokenId, WalletId,
 };
 use strongroom_types::time::Timestamp;
 
 use crate::action::Action;
 use crate::entry::{EventFact, Transaction};
 use crate::event::EventType;
-use crate::facts::{Facts, Field, IndexKey, external_key};
+use crate::facts::{Facts, Field, IndexKey, books_key, external_key};
 use crate::payments::PaymentBody;
 use crate::payouts::{Payout, PayoutBody};
 use crate::record::Record;
@@ -264,7 +264,6 @@ impl Decision {
         self.created.push(transaction.id.any());
         self.transactions.push(transaction);
         for (id, account) in accounts {
-            self.changes.retain(|(known, _)| *known != id);
             self.move_books(facts, id, account);
         }
         Ok(self)
@@ -272,13 +271,27 @@ impl Decision {
 
     /// An account as the decision leaves it, where it changes it.
     fn moved(&self, id: AnyId) -> Option<Account> {
-        let (_, record) = self.changes.iter().rev().find(|(known, _)| *known == id)?;
-        match record.as_ref() {
+        match self.changed(id)? {
             Record::Books(books) => Some(books.account),
             Record::External(account) | Record::Cash(account) | Record::Fees(account) => {
                 Some(*account)
             }
             _ => None,
+        }
+    }
+
+    /// What the decision makes of a record by now.
+    fn changed(&self, id: AnyId) -> Option<&Record> {
+        let mut changes = self.changes.iter().rev();
+        let (_, record) = changes.find(|(known, _)| *known == id)?;
+        Some(record.as_ref())
+    }
+
+    /// A wallet's books as the decision leaves them by now.
+    pub(crate) fn books_so_far(&self, facts: &Facts, wallet: WalletId) -> Option<Books> {
+        match self.changed(books_key(wallet)) {
+            Some(Record::Books(books)) => Some(books.clone()),
+            _ => facts.books(wallet).cloned(),
         }
     }
 
@@ -296,16 +309,25 @@ impl Decision {
                         about: Some(wallet),
                     });
                 }
+                let so_far = self.books_so_far(facts, WalletId(id.raw));
                 Record::Books(Books {
                     account,
-                    ..books.clone()
+                    ..so_far.unwrap_or_else(|| books.clone())
                 })
             }
             _ if id.kind == Kind::Cash => Record::Cash(account),
             _ if id.kind == Kind::Fees => Record::Fees(account),
             _ => Record::External(account),
         };
+        self.changes.retain(|(known, _)| *known != id);
         self.changes.push((id, Arc::new(record)));
+    }
+
+    /// In place of what it made of that record before.
+    #[must_use]
+    pub(crate) fn replace(mut self, id: AnyId, record: Record) -> Decision {
+        self.changes.retain(|(known, _)| *known != id);
+        self.change(id, record)
     }
 
     #[must_use]

@@ -66,6 +66,8 @@ codes! {
     InvalidState = 13, "invalid_state", Conflict, "Not possible in this state";
     WalletNotEmpty = 14, "wallet_not_empty", State, "The wallet is not empty";
     WalletHasChildren = 15, "wallet_has_children", State, "The wallet has open wallets below it";
+    WalletHasPayments = 305, "wallet_has_payments", State, "Payments of the wallet are not over";
+    WalletHasPaymentLinks = 306, "wallet_has_payment_links", State, "The wallet has active payment links";
     ParentInvalid = 16, "parent_invalid", Invalid, "The parent wallet does not fit";
     PermissionNotHeld = 17, "permission_not_held", Forbidden, "You cannot grant what you lack";
     KeyRevoked = 18, "key_revoked", Conflict, "The key is revoked";

@@ -89,7 +89,7 @@ impl Command for CreatePaymentLink {
                 .claim(Field::PaymentLinkReference, reference, id)
                 .reply(Reply::Stored(reply))
                 .create(AnyId { raw: order, ..id })
-                .about_payment_link(link),
+                .about_payment_link(facts, link),
         )
     }
 }

@@ -1,8 +1,9 @@
 //! Payment links: a request for money that one payer answers on the hosted page.
 //!
 //! `active` ends as `paid`, `expired` or `cancelled`. The amount is the organization's; nothing that a payer sends can
-//! change it. INVARIANT(one-payment): a link has one payment under way at most, and none after one that was approved. Whoever
-//! pays says how many attempts he knows of, so a form that is sent twice is one attempt.
+//! change it. INVARIANT(one-payment): a link has one payment under way at most, and none after one that was captured. One that was
+//! approved and not captured is under way. Whoever pays says how many attempts he knows of, so a form that is sent twice is one
+//! attempt.
 
 mod create;
 mod pay;
@@ -193,12 +194,39 @@ impl PaymentLink {
             body.ended_at = Some(now);
         })
     }
+
+    /// The link after its payment: paid by it, or open again without it, or over. `None` where nothing changes.
+    fn followed(&self, payment: &PaymentBody, now: Timestamp) -> Option<PaymentLink> {
+        if self.body.status != PaymentLinkStatus::Active {
+            return None;
+        }
+        match payment.status {
+            PaymentStatus::Captured => {
+                let paid = self.ended(PaymentLinkStatus::Paid, now);
+                Some(paid.with(|body| body.failure = None))
+            }
+            PaymentStatus::Failed | PaymentStatus::Voided | PaymentStatus::Expired => {
+                let left = match self.body.expires_at <= now {
+                    true => self.ended(PaymentLinkStatus::Expired, now),
+                    false => self.clone(),
+                };
+                Some(left.with(|body| {
+                    body.failure = payment.failure;
+                    body.payment = None;
+                }))
+            }
+            PaymentStatus::Processing
+            | PaymentStatus::RequiresAction
+            | PaymentStatus::Authorized
+            | PaymentStatus::PartiallyCaptured => None,
+        }
+    }
 }
 
 impl Decision {
-    /// Keeps what became of a link and of its job, and what its events tell.
+    /// Keeps what became of a link and of its job, and what its events tell; its wallet counts it while it is active.
     #[must_use]
-    pub(crate) fn about_payment_link(self, link: PaymentLink) -> Decision {
+    pub(crate) fn about_payment_link(self, facts: &Facts, link: PaymentLink) -> Decision {
         let body = &link.body;
         let (id, job) = (body.id.any(), body.job());
         let payment = body.payment.map(|payment| payment.to_string());
@@ -215,49 +243,34 @@ impl Decision {
         let told = details
             .into_iter()
             .fold(self, |decision, (name, value)| decision.detail(name, value));
-        told.job(job).change(id, Record::PaymentLink(link))
+        told.job(job)
+            .counting_link(facts, &link.body)
+            .change(id, Record::PaymentLink(link))
     }
 
-    /// What the answer to a payment means for the link that it was made by.
+    /// What became of the payment that this is about means for the link that it was made by. Only what was captured has paid
+    /// it; until then its payment is under way.
     #[must_use]
-    pub(crate) fn settling_link(
-        self,
-        facts: &Facts,
-        payment: &PaymentBody,
-        now: Timestamp,
-    ) -> Decision {
+    pub(crate) fn settling_link(self, facts: &Facts, now: Timestamp) -> Decision {
+        let Some(payment) = &self.payment else {
+            return self;
+        };
         let link = payment.link.and_then(|id| facts.payment_link(id));
         let Some(link) = link.filter(|link| link.body.payment == Some(payment.id)) else {
             return self;
         };
-        let status = match payment.status {
-            PaymentStatus::Authorized
-            | PaymentStatus::PartiallyCaptured
-            | PaymentStatus::Captured => PaymentLinkStatus::Paid,
-            PaymentStatus::Failed if link.body.expires_at <= now => PaymentLinkStatus::Expired,
-            PaymentStatus::Failed => PaymentLinkStatus::Active,
-            _ => return self,
-        };
         // From `paid` nothing leads anywhere: what becomes of the payment afterwards is its own business.
-        if link.body.status != PaymentLinkStatus::Active {
+        let Some(next) = link.followed(payment, now) else {
             return self;
-        }
-        let event = match status {
+        };
+        let event = match next.body.status {
             PaymentLinkStatus::Paid => Some(EventType::PaymentLinkPaid),
             PaymentLinkStatus::Expired => Some(EventType::PaymentLinkExpired),
             PaymentLinkStatus::Active | PaymentLinkStatus::Cancelled => None,
         };
-        let mut next = match event {
-            Some(_) => link.ended(status, now),
-            None => link.clone(),
-        };
-        next.body.failure = payment.failure;
-        if status != PaymentLinkStatus::Paid {
-            next.body.payment = None;
-        }
         let told = event.map(|event| told(event, next.body.id));
         let decision = told.into_iter().fold(self, Decision::event);
-        decision.about_payment_link(next)
+        decision.about_payment_link(facts, next)
     }
 }
 

@@ -73,7 +73,7 @@ impl Command for PayPaymentLink {
             body.attempts = body.attempts.saturating_add(1);
             body.failure = None;
         });
-        Ok(decision.reply(Reply::Empty).about_payment_link(next))
+        Ok(decision.reply(Reply::Empty).about_payment_link(facts, next))
     }
 }
 

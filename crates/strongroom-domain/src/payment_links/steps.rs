@@ -27,8 +27,8 @@ impl Command for CancelPaymentLink {
         Action::PaymentLinkCancelled
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default().record(self.id.any())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        keys(facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -67,8 +67,8 @@ impl Command for ExpirePaymentLink {
         Action::PaymentLinkExpired
     }
 
-    fn keys(&self, _: &Facts, _: Scope) -> Keys {
-        Keys::default().record(self.id.any())
+    fn keys(&self, facts: &Facts, _: Scope) -> Keys {
+        keys(facts, self.id)
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
@@ -85,8 +85,16 @@ impl Command for ExpirePaymentLink {
     }
 }
 
+fn keys(facts: &Facts, id: PaymentLinkId) -> Keys {
+    let keys = Keys::default().record(id.any());
+    match facts.payment_link(id) {
+        Some(link) => keys.books(link.body.wallet),
+        None => keys,
+    }
+}
+
 fn over(facts: &Facts, action: Action, event: EventType, next: PaymentLink) -> Decision {
     let id = next.body.id;
     let events = vec![told(event, id)];
-    Decision::new(facts, action, id.any(), Movement::none(), events).about_payment_link(next)
+    Decision::new(facts, action, id.any(), Movement::none(), events).about_payment_link(facts, next)
 }

@@ -10,13 +10,13 @@ use crate::decision::{Decision, Movement, Reply};
 use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys, external_key};
+use crate::payments::follow::{follow, follow_keys};
 use crate::payments::{
     AUTHORIZED_FOR, Exchange, MOST_UNANSWERED, PaymentBody, PaymentFailure, PaymentStatus,
     challenge, existing, steps, wrong_state,
 };
 use crate::record::Record;
 use crate::rejection::Rejection;
-use crate::sales::{follow, follow_keys};
 use crate::tokens::TokenStatus;
 
 /// What an acquirer said, or that it did not.
@@ -97,14 +97,9 @@ impl Command for AnswerPayment {
             Some(payment) => {
                 let keys = keys
                     .record(payment.token.any())
-                    .books(payment.wallet)
                     .record(external_key(payment.amount.currency));
                 let keys = steps::fee_keys(keys, payment);
-                let keys = match payment.link {
-                    Some(link) => keys.record(link.any()),
-                    None => keys,
-                };
-                follow_keys(facts, keys, payment.sale)
+                follow_keys(facts, keys, payment)
             }
             None => keys,
         }
@@ -179,7 +174,6 @@ impl AnswerPayment {
         let decision = Decision::new(facts, action, self.id.any(), none, events);
         decision
             .reply(Reply::Empty)
-            .settling_link(facts, &next, moment.now)
             .about_payment(next, moment.now, self.pause)
     }
 
@@ -209,7 +203,6 @@ impl AnswerPayment {
                 let (action, id) = (self.action(), self.id.any());
                 let mut decision = Decision::new(facts, action, id, movement, events)
                     .reply(Reply::Empty)
-                    .settling_link(facts, &captured, moment.now)
                     .about_payment(captured, moment.now, self.pause);
                 decision.created = created;
                 decision

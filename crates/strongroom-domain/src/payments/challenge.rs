@@ -17,11 +17,11 @@ use crate::entry::EventFact;
 use crate::event::EventType;
 use crate::facts::{Facts, Keys};
 use crate::payments::answer::{told, without_number};
+use crate::payments::follow::{follow, follow_keys};
 use crate::payments::{
     Exchange, PAUSE, PaymentBody, PaymentFailure, PaymentStatus, existing, wrong_state,
 };
 use crate::rejection::Rejection;
-use crate::sales::{follow, follow_keys};
 
 /// How long a cardholder has to identify himself, in milliseconds.
 pub const CHALLENGED_FOR: i64 = 900 * SECOND;
@@ -130,17 +130,13 @@ impl Command for AnswerChallenge {
     }
 }
 
-/// The payment, its link or sale, and its token: what ends with it.
+/// The payment, its token, and what follows from its end.
 pub(super) fn ending_keys(facts: &Facts, id: PaymentId) -> Keys {
     let keys = Keys::default().record(id.any());
     match facts.payment(id) {
         Some(payment) => {
             let keys = keys.record(payment.token.any());
-            let keys = match payment.link {
-                Some(link) => keys.record(link.any()),
-                None => keys,
-            };
-            follow_keys(facts, keys, payment.sale)
+            follow_keys(facts, keys, payment)
         }
         None => keys,
     }
@@ -189,9 +185,8 @@ fn failed(
     next.failure = Some(failure);
     let (id, none) = (next.id, Movement::none());
     let events = vec![told(EventType::PaymentFailed, id)];
-    let decision = Decision::new(facts, Action::PaymentFailed, id.any(), none, events)
-        .reply(Reply::Empty)
-        .settling_link(facts, &next, moment.now);
+    let decision =
+        Decision::new(facts, Action::PaymentFailed, id.any(), none, events).reply(Reply::Empty);
     let decision = without_number(decision, facts, &next);
     decision.about_payment(next, moment.now, pause.max(PAUSE))
 }

@@ -74,7 +74,8 @@ impl Command for CreatePayment {
         let none = Movement::none();
         let decision = Decision::new(facts, Action::PaymentCreated, id, none, vec![event])
             .claim(Field::PaymentReference, reference, id)
-            .about_payment(body, moment.now, 0);
+            .about_payment(body, moment.now, 0)
+            .counting_payment(facts);
         Ok(with_token(decision, token))
     }
 }

@@ -8,6 +8,7 @@
 mod answer;
 mod challenge;
 mod create;
+mod follow;
 mod live;
 mod sandbox;
 mod steps;
@@ -274,6 +275,20 @@ impl PaymentBody {
     pub fn refundable(&self) -> i64 {
         let spoken_for = self.refunded.saturating_add(self.refunding);
         self.captured.saturating_sub(spoken_for)
+    }
+
+    /// Whether money may still come of it that stands in no balance yet.
+    pub fn is_awaited(&self) -> bool {
+        match self.status {
+            PaymentStatus::Processing
+            | PaymentStatus::RequiresAction
+            | PaymentStatus::Authorized
+            | PaymentStatus::PartiallyCaptured => true,
+            PaymentStatus::Captured
+            | PaymentStatus::Failed
+            | PaymentStatus::Voided
+            | PaymentStatus::Expired => false,
+        }
     }
 
     /// Whether more can be captured.

@@ -15,12 +15,12 @@ use crate::event::EventType;
 use crate::facts::{Facts, Keys, books_key, external_key};
 use crate::fees::{FeeOn, PaymentFees, fee_schedules_key, fees_key};
 use crate::payments::answer::told;
+use crate::payments::follow::{follow, follow_keys};
 use crate::payments::{
     Exchange, PAUSE, PaymentBody, PaymentStatus, challenge, existing, wrong_state,
 };
 use crate::payouts::check_wallet;
 use crate::rejection::{Code, Rejection};
-use crate::sales::{follow, follow_keys};
 
 fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Money) -> Transaction {
     Transaction {
@@ -38,11 +38,9 @@ fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
     let keys = Keys::default().record(id.any());
     match facts.payment(id) {
         Some(payment) => {
-            let keys = keys
-                .books(payment.wallet)
-                .record(external_key(payment.amount.currency));
+            let keys = keys.record(external_key(payment.amount.currency));
             let keys = fee_keys(keys, payment);
-            follow_keys(facts, keys, payment.sale)
+            follow_keys(facts, keys, payment)
         }
         None => keys,
     }
@@ -129,8 +127,8 @@ impl Command for CapturePayment {
             let text = format!("{left} minor units are left to capture");
             return Err(Rejection::at(Code::CaptureExceeds, "/amount", text));
         }
-        if payment.sale.is_some() && amount.minor < left {
-            let text = "it pays a transaction of a till, which is paid whole or not at all";
+        if (payment.sale.is_some() || payment.link.is_some()) && amount.minor < left {
+            let text = "it pays a transaction of a till or a payment link, which is paid whole or not at all";
             return Err(Rejection::at(Code::InvalidState, "/amount", text));
         }
         let (movement, next, events) = capture(facts, moment, payment, amount.minor)?;
@@ -159,7 +157,10 @@ impl Command for VoidPayment {
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
         let keys = Keys::default().record(self.id.any());
-        follow_keys(facts, keys, facts.payment(self.id).and_then(|p| p.sale))
+        match facts.payment(self.id) {
+            Some(payment) => follow_keys(facts, keys, payment),
+            None => keys,
+        }
     }
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {

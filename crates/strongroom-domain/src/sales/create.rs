@@ -308,7 +308,8 @@ impl Booking<'_> {
         // From here it must succeed.
         decision = cart.taken(decision);
         if let Some((body, token)) = payment {
-            decision = with_token(decision.about_payment(body, moment.now, 0), token);
+            let begun = decision.about_payment(body, moment.now, 0);
+            decision = with_token(begun.counting_payment(facts), token);
         }
         if let Some(next) = shift {
             decision = decision.change(next.id.any(), Record::Shift(next));

@@ -185,5 +185,6 @@ fn reversed(
         ..payment.clone()
     };
     let event = EventFact::new(EventType::PaymentVoided, payment.id.any());
-    Ok(decision.event(event).about_payment(next, moment.now, PAUSE))
+    let decision = decision.event(event).about_payment(next, moment.now, PAUSE);
+    Ok(decision.counting_payment(facts))
 }

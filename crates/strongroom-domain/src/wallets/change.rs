@@ -198,7 +198,7 @@ fn may_close(wallet: &Wallet, books: &Books) -> Result<(), Rejection> {
             format!("`{id}` has {} open wallets below it", wallet.body.children),
         ));
     }
-    Ok(())
+    books.awaited.unwrap_or_default().over(id)
 }
 
 fn release_owner(decision: Decision, id: WalletId, owner: Option<&Owner>) -> Decision {

@@ -19,7 +19,7 @@ use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::view;
 
-use super::{Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType};
+use super::{Awaited, Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType};
 
 /// `POST /v1/wallets`.
 pub struct CreateWallet {
@@ -71,6 +71,7 @@ impl Command for CreateWallet {
             status: WalletStatus::Active,
             low_balance: self.low_balance,
             account: Account::empty(currency),
+            awaited: Some(Awaited::default()),
         };
         let reply = view::json(&view::WalletView::new(&wallet, &books));
         let event = EventFact {

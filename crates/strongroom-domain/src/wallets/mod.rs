@@ -3,6 +3,7 @@
 //! A wallet is two records under one number: the wallet itself (rarely changed, with its owner's personal part) and
 //! its [`Books`] (balances and status, all that a payment needs to know).
 
+mod awaited;
 mod change;
 mod create;
 
@@ -18,6 +19,7 @@ use strongroom_types::time::Timestamp;
 
 use crate::rejection::{Code, Rejection};
 
+pub use awaited::Awaited;
 pub use change::{SetWalletStatus, UpdateWallet};
 pub use create::CreateWallet;
 
@@ -105,6 +107,10 @@ pub struct Books {
     #[n(2)]
     #[class(sensitive)]
     pub account: Account,
+    /// What it waits for besides; nothing where nothing was begun since that is counted.
+    #[n(85)]
+    #[class(operational)]
+    pub awaited: Option<Awaited>,
 }
 
 impl Books {

@@ -47,7 +47,7 @@ use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
 use strongroom_types::money::Money;
 use strongroom_types::time::Timestamp;
-use wallets::wallet;
+use wallets::{waiting_books, wallet};
 use webhooks::{guarded_webhook, webhook};
 
 fn raw(n: u8) -> RawId {
@@ -219,8 +219,10 @@ fn records() -> Vec<(&'static str, Record)> {
                     },
                     last: 6,
                 },
+                awaited: None,
             }),
         ),
+        ("books_that_wait", Record::Books(waiting_books())),
         ("external", Record::External(Account::empty(php()))),
         ("wallet", Record::Wallet(wallet())),
         (

@@ -1,6 +1,9 @@
-//! A sample of a wallet.
+//! Samples of a wallet and of books that wait for something.
 
-use strongroom_domain::wallets::{Business, Owner, Wallet, WalletBody, WalletType};
+use strongroom_domain::wallets::{
+    Awaited, Books, Business, Owner, Wallet, WalletBody, WalletStatus, WalletType,
+};
+use strongroom_ledger::Account;
 use strongroom_types::id::{SubjectId, WalletId};
 use strongroom_types::reference::ReferenceId;
 use strongroom_types::time::Timestamp;
@@ -29,6 +32,19 @@ pub fn wallet() -> Wallet {
             name: Some("Peña".into()),
             email: Some("p@example.com".into()),
             phone: None,
+        }),
+    }
+}
+
+pub fn waiting_books() -> Books {
+    Books {
+        status: WalletStatus::Active,
+        low_balance: None,
+        account: Account::empty(php()),
+        awaited: Some(Awaited {
+            since: raw(14),
+            payments: 2,
+            links: 3,
         }),
     }
 }

@@ -5,6 +5,7 @@
 //! is there: records, balances, indexes, locators, jobs, tiles, heads and runs are all derived again.
 //! [`audit_verify`] is the part that needs no key but the checkpoints'; [`export_bundle`] takes a log elsewhere.
 
+mod awaited;
 mod books;
 mod bundle;
 mod claim;
@@ -43,6 +44,7 @@ use crate::opened::{OpenFault, Opener};
 use crate::scopes::installation;
 use crate::start::{StartError, scope_of};
 use crate::vault::open_card;
+use awaited::Awaited;
 use books::Books;
 use fees::Fees;
 use files::Files;
@@ -106,6 +108,7 @@ pub fn verify(
         claims: Claims::default(),
         jobs: Jobs::default(),
         payments: Payments::default(),
+        awaited: Awaited::default(),
         fees: Fees::default(),
         reports: Reports::default(),
         shop: Shop::default(),
@@ -192,6 +195,7 @@ struct Verifier<'a> {
     claims: Claims,
     jobs: Jobs,
     payments: Payments,
+    awaited: Awaited,
     fees: Fees,
     reports: Reports,
     shop: Shop,
@@ -278,6 +282,7 @@ impl Verifier<'_> {
         self.claims.record(scope, record, &self.keys);
         self.jobs.record(scope, record, changed.unwrap_or_default());
         self.payments.record(scope, record);
+        self.awaited.record(scope, id, record);
         self.fees.record(scope, record);
         self.reports.record(scope, record);
         self.shop.record(scope, record);
@@ -373,7 +378,9 @@ impl Verifier<'_> {
         self.changes.finish(&mut damages);
         self.books.finish(&mut damages);
         self.payments.finish(&unread, &mut damages);
-        self.payments.finish_links(&unread, &mut damages);
+        self.payments
+            .finish_links(&self.awaited, &unread, &mut damages);
+        self.awaited.finish(&unread, &mut damages);
         self.fees.finish(&unread, &mut damages);
         self.reports.finish(&unread, &mut damages);
         self.shop.finish(&unread, &mut damages);

@@ -10,6 +10,7 @@ use strongroom_domain::record::Record;
 use strongroom_domain::refunds::RefundBody;
 use strongroom_types::id::{AnyId, PaymentId, PaymentLinkId};
 
+use crate::verify::awaited::Awaited;
 use crate::verify::report::Damages;
 use crate::verify::unread::Unread;
 
@@ -116,11 +117,12 @@ impl Payments {
         }
     }
 
-    /// INVARIANT(one-payment): of the payments that name a link, the one that has not failed is the one that it names.
-    pub fn finish_links(&self, unread: &Unread, damages: &mut Damages) {
+    /// INVARIANT(one-payment): of the payments that name a link, the one that money came of or may come of is the one that it
+    /// names, and a link is paid by what was captured alone.
+    pub fn finish_links(&self, awaited: &Awaited, unread: &Unread, damages: &mut Damages) {
         let mut standing: HashMap<(u32, PaymentLinkId), Vec<&PaymentBody>> = HashMap::new();
         for (log, payment) in &self.payments {
-            let stands = payment.status != PaymentStatus::Failed;
+            let stands = payment.is_awaited() || payment.status == PaymentStatus::Captured;
             if let Some(link) = payment.link.filter(|_| stands) {
                 standing.entry((*log, link)).or_default().push(payment);
             }
@@ -131,11 +133,9 @@ impl Payments {
                 .get(&(*log, link.id))
                 .map_or(&[][..], Vec::as_slice);
             known += usize::from(!paid_by.is_empty());
-            let ids: Vec<PaymentId> = paid_by.iter().map(|payment| payment.id).collect();
-            let same = ids == link.payment.into_iter().collect::<Vec<_>>();
-            let amounts = paid_by.iter().all(|payment| payment.amount == link.amount);
-            let paid = link.status != PaymentLinkStatus::Paid || link.payment.is_some();
-            if !(same && amounts && paid) {
+            // Links of before were paid by what was approved, also where it lapsed afterwards.
+            let by_approval = !awaited.counts(*log, link.wallet, link.order);
+            if !is_as_told(link, paid_by, by_approval) {
                 let what = "the payments that name it are not what it says";
                 damages.note(format!("`{}` of log {log}: {what}", link.id));
             }
@@ -148,5 +148,19 @@ impl Payments {
 
     fn moved_for(&self, log: u32, cause: AnyId) -> Moved {
         self.moved.get(&(log, cause)).copied().unwrap_or_default()
+    }
+}
+
+fn is_as_told(link: &PaymentLinkBody, paid_by: &[&PaymentBody], by_approval: bool) -> bool {
+    let ids: Vec<PaymentId> = paid_by.iter().map(|payment| payment.id).collect();
+    let named: Vec<PaymentId> = link.payment.into_iter().collect();
+    let amounts = paid_by.iter().all(|payment| payment.amount == link.amount);
+    let is_paid = link.status == PaymentLinkStatus::Paid;
+    let captured = paid_by
+        .iter()
+        .all(|payment| payment.captured == link.amount.minor);
+    match is_paid && by_approval {
+        true => amounts && link.payment.is_some() && (ids == named || ids.is_empty()),
+        false => amounts && ids == named && (!is_paid || (captured && !ids.is_empty())),
     }
 }

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use strongroom_domain::payment_links::PaymentLinkBody;
 use strongroom_domain::payments::PaymentFailure;
 use strongroom_engine::Bill;
+use strongroom_types::id::PaymentId;
 
 use crate::pay::page::Faults;
 use crate::pay::text::{escaped, grouped};
 
-pub(super) fn form(bill: &Bill, faults: &Faults) -> String {
+pub(super) fn form(bill: &Bill, attempt: Option<PaymentId>, faults: &Faults) -> String {
     let link = &bill.link.body;
     let (currency, amount) = (link.amount.currency.code(), grouped(link.amount));
     let field = |name, label, rest, half| Field {
@@ -46,7 +47,7 @@ pub(super) fn form(bill: &Bill, faults: &Faults) -> String {
         "<div class=\"rest\">{}<form method=\"post\" action=\"/pay/{}\" novalidate>\
          <input type=\"hidden\" name=\"attempt\" value=\"{}\">{}{}{}{}\
          <button id=\"pay\" type=\"submit\" data-busy=\"Paying…\">Pay {currency} {amount}</button></form>{}</div>",
-        alert(link, faults),
+        alert(link, attempt, faults),
         link.id,
         link.attempts,
         number.html(faults, ""),
@@ -94,7 +95,7 @@ impl Field {
 }
 
 /// What went wrong, above the form.
-fn alert(link: &PaymentLinkBody, faults: &Faults) -> String {
+fn alert(link: &PaymentLinkBody, attempt: Option<PaymentId>, faults: &Faults) -> String {
     if faults.closed {
         return "<div class=\"alert\" role=\"alert\"><p>This link cannot be paid at the moment. Nothing was charged.</p></div>"
             .to_owned();
@@ -113,10 +114,21 @@ fn alert(link: &PaymentLinkBody, faults: &Faults) -> String {
             "<div class=\"alert\" role=\"alert\"><p>Nothing was charged. Please look at these fields:</p><ul>{items}</ul></div>"
         );
     }
-    let Some(failure) = link.failure else {
+    let Some(text) = what_failed(link, attempt) else {
         return String::new();
     };
-    let text = match failure {
+    format!("<div class=\"alert\" role=\"alert\"><p>{text}</p></div>")
+}
+
+/// Why the last attempt came to nothing. One that was approved and then voided, or lapsed, failed for no reason of the card's:
+/// that is said to whoever comes back with its id.
+fn what_failed(link: &PaymentLinkBody, attempt: Option<PaymentId>) -> Option<&'static str> {
+    let Some(failure) = link.failure else {
+        let tried = link.attempts > 0 && attempt.is_some();
+        return tried
+            .then_some("Your payment was not taken. Nothing was charged. You can pay again.");
+    };
+    Some(match failure {
         PaymentFailure::InsufficientFunds => {
             "The card does not have enough money for this payment. Nothing was charged. Try another card."
         }
@@ -141,8 +153,7 @@ fn alert(link: &PaymentLinkBody, faults: &Faults) -> String {
         PaymentFailure::CardDeclined | PaymentFailure::LostCard | PaymentFailure::StolenCard => {
             "The card was declined. Nothing was charged. Try another card, or ask your bank."
         }
-    };
-    format!("<div class=\"alert\" role=\"alert\"><p>{text}</p></div>")
+    })
 }
 
 fn back(link: &PaymentLinkBody) -> String {

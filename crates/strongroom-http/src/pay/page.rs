@@ -103,7 +103,7 @@ pub(super) fn of(bill: &Bill, attempt: Option<PaymentId>, faults: &Faults) -> Pa
     };
     let (state, rest) = match status {
         PaymentLinkStatus::Active if under_way => ("Processing", processing(bill, attempt)),
-        PaymentLinkStatus::Active => ("Pay", form(bill, faults)),
+        PaymentLinkStatus::Active => ("Pay", form(bill, attempt, faults)),
         PaymentLinkStatus::Paid => ("Paid", paid(bill, attempt)),
         PaymentLinkStatus::Expired => ("Expired", over("This payment link has expired", bill)),
         PaymentLinkStatus::Cancelled => {
@@ -156,18 +156,22 @@ pub(super) fn asked(id: &str, asked: &Asked) -> Passed {
 /// What came of it, for a payment that no link of ours asked for.
 pub(super) fn answered(asked: &Asked) -> Passed {
     let payment = &asked.payment;
+    // What was to be captured at once and was not has not been taken.
+    let taken = !payment.capture || payment.captured > 0;
     let (class, sign, title) = match payment.status {
         PaymentStatus::Processing => ("", WHEEL, "Your payment is being processed"),
-        PaymentStatus::Failed | PaymentStatus::RequiresAction => {
-            ("bad", CROSS, "The payment was not made")
+        PaymentStatus::Authorized if !taken => ("", WHEEL, "Your payment is being processed"),
+        PaymentStatus::Failed
+        | PaymentStatus::RequiresAction
+        | PaymentStatus::Voided
+        | PaymentStatus::Expired => ("bad", CROSS, "The payment was not made"),
+        PaymentStatus::Authorized | PaymentStatus::PartiallyCaptured | PaymentStatus::Captured => {
+            ("good", CHECK, "Payment complete")
         }
-        _ => ("good", CHECK, "Payment complete"),
     };
-    let refresh = match payment.status {
-        PaymentStatus::Processing => {
-            "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>"
-        }
-        _ => "",
+    let refresh = match sign == WHEEL {
+        true => "<noscript><meta http-equiv=\"refresh\" content=\"2\"></noscript>",
+        false => "",
     };
     let on = match &payment.return_url {
         Some(url) => format!(
@@ -313,10 +317,17 @@ fn processing(bill: &Bill, attempt: Option<PaymentId>) -> String {
         Some(_) => "Your payment is being processed",
         None => "A payment is being processed",
     };
+    let status = bill.payment.as_ref().map(|payment| payment.status);
+    let why = match status {
+        Some(PaymentStatus::Authorized | PaymentStatus::PartiallyCaptured) => format!(
+            "The card's bank has agreed, and {} has not taken the money yet.",
+            escaped(&bill.merchant)
+        ),
+        _ => "The card's bank has not answered yet.".to_owned(),
+    };
     format!(
         "<div class=\"rest\"><div class=\"sign\">{WHEEL}</div><div role=\"status\"><h2>{whose}</h2></div>\
-         <p>The card's bank has not answered yet. This page looks again by itself every two seconds; you need not \
-         pay again.</p></div>"
+         <p>{why} This page looks again by itself every two seconds; you need not pay again.</p></div>"
     )
 }
 

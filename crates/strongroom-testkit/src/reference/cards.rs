@@ -382,6 +382,12 @@ impl Reference {
         }
     }
 
+    /// Whether money may still come into a wallet by a payment that was begun.
+    pub(super) fn is_awaited(&self, wallet: usize) -> bool {
+        let mut payments = self.payments.iter();
+        payments.any(|p| p.wallet == wallet && (p.status == "processing" || is_open(p)))
+    }
+
     /// Whether the acquirer has not answered a payment yet.
     pub fn is_asked(&self, n: usize) -> bool {
         self.payment_status(n) == "processing"

@@ -109,6 +109,7 @@ impl Reference {
             .iter()
             .filter(|w| w.parent == Some(n) && w.status != "closed")
             .count();
+        let awaited = self.is_awaited(n);
         let Some(wallet) = self.wallets.get_mut(n) else {
             return Err("not_found");
         };
@@ -120,6 +121,9 @@ impl Reference {
         }
         if status == "closed" && below > 0 {
             return Err("wallet_has_children");
+        }
+        if status == "closed" && awaited {
+            return Err("wallet_has_payments");
         }
         wallet.status = status;
         let event = match status {

@@ -1,5 +1,6 @@
 //! `/v1/payment-links`, and the page that they are paid on.
 
+mod approved;
 mod create;
 mod page;
 mod paying;

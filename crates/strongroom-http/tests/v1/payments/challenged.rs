@@ -86,6 +86,24 @@ fn whoever_identifies_himself_pays() {
 }
 
 #[test]
+fn what_was_approved_and_not_taken_is_not_complete() {
+    let acme = tenant();
+    let wallet = acme.wallet("master");
+    let (id, path) = asked(&acme, CHALLENGED, &wallet);
+    acme.post(&format!("/v1/wallets/{wallet}/freeze"), &json!({}))
+        .expect(200);
+    assert_eq!(answer(&acme, &path, "confirm").status, 303);
+    acme.attend(&id);
+    assert_eq!(now(&acme, &id, "status"), "authorized");
+    let page = acme.server.get(&path).text();
+    assert!(page.contains("is being processed"), "{page}");
+    acme.post(&format!("/v1/payments/{id}/void"), &json!({}))
+        .expect(200);
+    let page = acme.server.get(&path).text();
+    assert!(page.contains("was not made"), "{page}");
+}
+
+#[test]
 fn whoever_refuses_is_not_charged_and_the_bank_may_still_decline() {
     let acme = tenant();
     let wallet = acme.wallet("master");
