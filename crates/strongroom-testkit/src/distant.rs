@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use strongroom_types::id::RefundId;
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
-use strongroom_worker::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+use strongroom_worker::{
+    Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer,
+    SandboxAcquirer,
+};
 
 /// Away, and deaf to captures, until it is told otherwise.
 #[derive(Default)]
@@ -65,11 +68,11 @@ impl Acquirer for DistantAcquirer {
         self.sandbox.reverse(stand_in(order))
     }
 
-    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, order: Order, captured: Captured) -> Answering<CaptureAnswer> {
         self.told.fetch_add(1, Ordering::SeqCst);
         match self.hears.load(Ordering::SeqCst) {
-            true => self.sandbox.capture(stand_in(order), total),
-            false => Box::pin(ready(PaymentAnswer::Unknown)),
+            true => self.sandbox.capture(stand_in(order), captured),
+            false => Box::pin(ready(CaptureAnswer::Unknown)),
         }
     }
 

@@ -46,6 +46,7 @@ pub fn payment() -> PaymentBody {
         challenge: None,
         return_url: None,
         fees: None,
+        refused: None,
     }
 }
 
