@@ -106,6 +106,11 @@ pub trait Acquirer: Send + Sync {
         Box::pin(std::future::ready(true))
     }
 
+    /// Whether it gives back only what it has heard is captured.
+    fn must_hear_first(&self) -> bool {
+        false
+    }
+
     /// Keeps its lines up, for as long as that is waited for.
     fn keep_up(&self) -> Answering<()> {
         Box::pin(std::future::ready(()))

@@ -146,7 +146,10 @@ impl Till<'_> {
 
     /// Whether it gives back only what it has heard is captured.
     pub fn must_hear_first(&self) -> bool {
-        matches!(self, Till::Vault(_, Connected::Acquirers))
+        match self {
+            Till::Here(acquirer) => acquirer.must_hear_first(),
+            Till::Vault(_, connected) => *connected == Connected::Acquirers,
+        }
     }
 
     pub async fn refund(&self, id: RefundId, of: Order, amount: Money) -> RefundAnswer {

@@ -59,8 +59,10 @@ impl Command for RefuseCapture {
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let payment = existing(facts, self.id)?;
         let due = self.refused.minor.saturating_sub(payment.refused());
-        let unsettled = payment.captured.saturating_sub(payment.settled);
-        if payment.exchange != Exchange::Done || due <= 0 || due > unsettled {
+        // What was given back was settled before it was sent.
+        let heard = payment.settled.max(payment.refunded);
+        let open = payment.captured.saturating_sub(heard);
+        if payment.exchange != Exchange::Done || due <= 0 || due > open {
             return Err(wrong_state(payment, "refused its capture"));
         }
         let currency = payment.amount.currency;
