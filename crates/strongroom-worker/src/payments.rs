@@ -9,8 +9,8 @@ use strongroom_auth::{Caller, SystemActor};
 use strongroom_channel::message::Place;
 use strongroom_domain::command::Command;
 use strongroom_domain::payments::{
-    AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, PaymentBody, PaymentFailure,
-    PaymentStep, RefuseCapture, SendAuthorization, UNREACHED_FOR, Waits,
+    AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, MOST_UNANSWERED, PaymentBody,
+    PaymentFailure, PaymentStep, RefuseCapture, SendAuthorization, UNREACHED_FOR, Waits,
 };
 use strongroom_domain::refunds::{AnswerRefund, RefundFailure, SendRefund};
 use strongroom_domain::tokens::TokenUse;
@@ -19,6 +19,9 @@ use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
 
 use crate::till::Till;
+
+/// How often the pause between two reversals is doubled: about four minutes in the end.
+const MOST_DOUBLED: u8 = 8;
 
 /// Who acts, on which books, and how soon it looks again.
 struct Desk<'a> {
@@ -201,8 +204,19 @@ impl Desk<'_> {
         }
     }
 
+    /// How long until the next look. A reversal that is not heard is repeated after twice as long each time.
+    fn pause_after(&self, payment: &PaymentBody) -> i64 {
+        let unheard = payment.unanswered.saturating_sub(MOST_UNANSWERED);
+        match payment.step() {
+            PaymentStep::Reverse => self
+                .pause
+                .saturating_mul(1_i64 << unheard.min(MOST_DOUBLED)),
+            _ => self.pause,
+        }
+    }
+
     async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
-        let (id, pause) = (payment.id, self.pause);
+        let (id, pause) = (payment.id, self.pause_after(payment));
         let (answer, usage) = match payment.step() {
             PaymentStep::Advance => return self.advance(payment).await,
             PaymentStep::Authorize => self.authorize(payment).await?,
