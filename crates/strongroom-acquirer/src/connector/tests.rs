@@ -26,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::memory::MemoryShelf;
 use super::settings::Reversal;
 use super::*;
+use capture::capture;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 const NUMBER: &str = "4242424242424242";
@@ -264,10 +265,6 @@ async fn pay(connector: &Connector, n: u8) -> PaymentAnswer {
         .await
 }
 
-async fn capture(connector: &Connector, total: i64) -> CaptureAnswer {
-    connector.capture(order(1), Captured::of(total)).await
-}
-
 fn approved() -> PaymentAnswer {
     AcquirerAnswer::Approved("A1B2C3".to_owned())
 }
@@ -356,8 +353,7 @@ async fn what_is_not_answered_is_unknown_then_undone_and_never_sent_again() {
     );
     assert_eq!(connector.reverse(order(2)).await, AcquirerAnswer::Reversed);
     assert_eq!(pay(&connector, 2).await, AcquirerAnswer::Unknown);
-    let captured = capture(&connector, 1_234).await;
-    assert_eq!(captured, CaptureAnswer::Unknown);
+    assert_eq!(capture(&connector, 1_234).await, CaptureAnswer::Unknown);
     assert_eq!(peer.types().len(), 4);
     line.abort();
 }

@@ -8,6 +8,10 @@ fn refused(minor: i64, failure: PaymentFailure) -> CaptureAnswer {
     CaptureAnswer::Refused(RefusedCaptures { minor, failure })
 }
 
+pub(super) async fn capture(connector: &Connector, total: i64) -> CaptureAnswer {
+    connector.capture(order(1), Captured::of(total)).await
+}
+
 async fn told(connector: &Connector, total: i64, refused: i64) -> CaptureAnswer {
     let captured = Captured { total, refused };
     connector.capture(order(1), captured).await

@@ -20,6 +20,12 @@ fn refusing(minor: i64) -> Arc<DistantAcquirer> {
     Arc::new(acquirer)
 }
 
+/// Has the workers do what is due in a while, by this acquirer, while `work` is done.
+fn at_work(server: &TestServer, acquirer: Arc<DistantAcquirer>, work: impl FnOnce()) {
+    server.clock.advance(60_000);
+    server.at_work(acquirer, work);
+}
+
 #[test]
 fn a_payment_whose_capture_is_refused_fails_and_what_waits_for_it_ends() {
     let server = TestServer::start(ServerSettings::default());
@@ -30,7 +36,7 @@ fn a_payment_whose_capture_is_refused_fails_and_what_waits_for_it_ends() {
     assert_eq!(balances(&acme, &wallet), [0, 500, 500]);
     let mark = acme.mark();
     let refund = format!("/v1/refunds/{refund}");
-    server.at_work(refusing(500), || {
+    at_work(&server, refusing(500), || {
         wait("the end of its refund", || {
             acme.get(&refund).expect(200).field("status") == "failed"
         });
@@ -83,7 +89,7 @@ fn what_was_heard_stays_and_what_was_refused_can_be_captured_again() {
     capture(300);
     let acquirer = refusing(300);
     let mark = acme.mark();
-    server.at_work(Arc::<DistantAcquirer>::clone(&acquirer), || {
+    at_work(&server, Arc::clone(&acquirer), || {
         wait("its refusal", || {
             now(&acme, &id, "amount_captured") == "400"
         });
@@ -97,13 +103,13 @@ fn what_was_heard_stays_and_what_was_refused_can_be_captured_again() {
     capture(200);
     capture(400);
     acquirer.refuse(200);
-    server.at_work(Arc::<DistantAcquirer>::clone(&acquirer), || {
+    at_work(&server, Arc::clone(&acquirer), || {
         wait("what is left", || {
             now(&acme, &id, "amount_settled") == "800"
         });
     });
     capture(200);
-    server.at_work(acquirer, || {
+    at_work(&server, acquirer, || {
         wait("all of it", || now(&acme, &id, "amount_settled") == "1000");
     });
     let whole = acme.get(&format!("/v1/payments/{id}")).expect(200);
@@ -131,7 +137,7 @@ fn a_link_stays_paid_and_a_sale_completed_which_can_be_voided() {
         shop.attend(&sale);
         let by_sale = sale.field("tenders/0/payment_id");
         assert_eq!(shop.sale(&sale.id()).field("status"), "completed");
-        server.at_work(refusing(500), || {
+        at_work(&server, refusing(500), || {
             for id in [&by_link, &by_sale] {
                 wait("its failure", || now(acme, id, "status") == "failed");
             }
