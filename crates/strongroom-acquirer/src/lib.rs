@@ -14,7 +14,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use strongroom_domain::payments::{
-    AcquirerAnswer, Identified, PaymentFailure, SandboxAnswer, SandboxRefund, sandbox_answer,
+    AcquirerAnswer, Identified, PaymentFailure, RefusedCaptures, SandboxAnswer, SandboxRefund,
+    sandbox_answer,
 };
 use strongroom_domain::refunds::RefundFailure;
 use strongroom_types::currency::Currency;
@@ -30,6 +31,33 @@ pub use switch::Switch;
 pub type PaymentAnswer = AcquirerAnswer<PaymentFailure>;
 /// What is said about a refund.
 pub type RefundAnswer = AcquirerAnswer<RefundFailure>;
+
+/// What of a payment is captured, as the books have it, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// In all, less what was refused.
+    pub total: i64,
+    /// What the books know by now that the acquirer refused.
+    pub refused: i64,
+}
+
+impl Captured {
+    /// So much, of which nothing was ever refused.
+    pub fn of(total: i64) -> Captured {
+        Captured { total, refused: 0 }
+    }
+}
+
+/// What became of telling an acquirer what is captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureAnswer {
+    /// It has heard of all of it.
+    Heard,
+    /// It does not take some of it, and never did: so much in all, for this reason the last time.
+    Refused(RefusedCaptures),
+    /// It is not known to have heard of all of it: it is told again.
+    Unknown,
+}
 
 /// An answer on its way.
 pub type Answering<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -63,9 +91,9 @@ pub trait Acquirer: Send + Sync {
     /// Undoes an authorization, whether or not it arrived. May be sent any number of times.
     fn reverse(&self, order: Order) -> Answering<PaymentAnswer>;
 
-    /// Tells that so many minor units of an authorization are captured in all. May be told any number of times, and is
-    /// settled once it was approved.
-    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer>;
+    /// Tells what of an authorization is captured. May be told any number of times, and is settled once it is heard. What was
+    /// refused is said until the books know it; nothing further is told before.
+    fn capture(&self, order: Order, captured: Captured) -> Answering<CaptureAnswer>;
 
     /// Gives money of a payment back to its card.
     fn refund(&self, id: RefundId, of: Order, amount: Money) -> Answering<RefundAnswer>;
@@ -76,6 +104,11 @@ pub trait Acquirer: Send + Sync {
     /// Whether it can be asked about this payment now. Asked before anything is put on record as sent.
     fn is_reached(&self, _: Order) -> Answering<bool> {
         Box::pin(std::future::ready(true))
+    }
+
+    /// Whether it gives back only what it has heard is captured.
+    fn must_hear_first(&self) -> bool {
+        false
     }
 
     /// Keeps its lines up, for as long as that is waited for.
@@ -188,10 +221,10 @@ impl Acquirer for SandboxAcquirer {
         now(AcquirerAnswer::Reversed)
     }
 
-    fn capture(&self, order: Order, _: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, order: Order, _: Captured) -> Answering<CaptureAnswer> {
         now(match order.live {
-            true => AcquirerAnswer::Unknown,
-            false => AcquirerAnswer::Approved(approval(order.id)),
+            true => CaptureAnswer::Unknown,
+            false => CaptureAnswer::Heard,
         })
     }
 

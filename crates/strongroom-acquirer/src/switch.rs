@@ -9,7 +9,10 @@ use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
 
 use crate::connector::{Connector, acquirer_of};
-use crate::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer, Shelf};
+use crate::{
+    Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer,
+    SandboxAcquirer, Shelf,
+};
 
 /// All acquirers of an installation.
 pub struct Switch {
@@ -100,11 +103,11 @@ impl Acquirer for Switch {
         }
     }
 
-    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, order: Order, captured: Captured) -> Answering<CaptureAnswer> {
         match self.way_after(order) {
-            Way::Sandbox(sandbox) => sandbox.capture(order, total),
-            Way::Connector(connector) => connector.capture(order, total),
-            Way::Nobody => unknown(),
+            Way::Sandbox(sandbox) => sandbox.capture(order, captured),
+            Way::Connector(connector) => connector.capture(order, captured),
+            Way::Nobody => Box::pin(std::future::ready(CaptureAnswer::Unknown)),
         }
     }
 

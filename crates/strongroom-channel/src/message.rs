@@ -252,6 +252,9 @@ pub enum Matter {
     Capture {
         #[n(0)]
         total: i64,
+        /// What the books know that was refused of it.
+        #[cbor(n(1), default)]
+        refused: i64,
     },
     #[n(4)]
     Refund {
@@ -418,6 +421,14 @@ pub enum AcquirerSaid {
     /// The cardholder has to identify himself first.
     #[n(25)]
     Challenged,
+    /// It does not take some of what is captured, and never did: so much in all, for a reason of this name.
+    #[n(80)]
+    CaptureRefused {
+        #[n(0)]
+        name: String,
+        #[n(1)]
+        minor: i64,
+    },
 }
 
 /// What the vault asks of the API process.

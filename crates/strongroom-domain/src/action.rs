@@ -92,6 +92,7 @@ actions! {
     PaymentVoided = 97, "payment_voided";
     PaymentSettled = 98, "payment_settled";
     PaymentExpired = 99, "payment_expired";
+    PaymentCaptureRefused = 500, "payment_capture_refused";
     RefundCreated = 100, "refund_created";
     RefundSent = 101, "refund_sent";
     RefundCompleted = 102, "refund_completed";

@@ -37,11 +37,11 @@ macro_rules! events {
                 match text { $($text => Some(EventType::$name),)* _ => None }
             }
 
-            const fn code(self) -> u8 {
+            const fn code(self) -> u16 {
                 match self { $(EventType::$name => $code,)* }
             }
 
-            fn from_code(code: u8) -> Option<EventType> {
+            fn from_code(code: u16) -> Option<EventType> {
                 match code { $($code => Some(EventType::$name),)* _ => None }
             }
         }
@@ -93,6 +93,7 @@ events! {
     PaymentFailed = 65, "payment.failed";
     PaymentVoided = 66, "payment.voided";
     PaymentExpired = 67, "payment.expired";
+    PaymentCaptureRefused = 260, "payment.capture_refused";
     RefundCreated = 70, "refund.created";
     RefundCompleted = 71, "refund.completed";
     RefundFailed = 72, "refund.failed";
@@ -231,13 +232,13 @@ impl<C> Encode<C> for EventType {
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.u8(self.code())?.ok()
+        e.u16(self.code())?.ok()
     }
 }
 
 impl<'b, C> Decode<'b, C> for EventType {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        EventType::from_code(d.u8()?)
+        EventType::from_code(d.u16()?)
             .ok_or_else(|| minicbor::decode::Error::message("unknown event"))
     }
 }

@@ -227,6 +227,10 @@ impl Commit {
                     (Action::BeneficiaryAccountChanged, _) => {
                         about(Rule::BeneficiaryAccountChanged, subject)
                     }
+                    (Action::PaymentCaptureRefused, _) => {
+                        let payment = committed.facts.payment.as_ref()?;
+                        about(Rule::CaptureRefused, payment.wallet.any())
+                    }
                     (Action::WebhookDisabled, _) if told(EventType::WebhookDisabled) => {
                         about(Rule::WebhookDisabled, subject)
                     }

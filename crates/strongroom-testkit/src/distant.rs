@@ -1,12 +1,16 @@
 //! An acquirer that may be away, and may not listen: the sandbox, as far as it can be reached.
 
 use std::future::ready;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
+use strongroom_domain::payments::{PaymentFailure, RefusedCaptures};
 use strongroom_types::id::RefundId;
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
-use strongroom_worker::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer};
+use strongroom_worker::{
+    Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer,
+    SandboxAcquirer,
+};
 
 /// Away, and deaf to captures, until it is told otherwise.
 #[derive(Default)]
@@ -16,6 +20,8 @@ pub struct DistantAcquirer {
     hears: AtomicBool,
     asked: AtomicUsize,
     told: AtomicUsize,
+    /// Minor units, in all.
+    refused: AtomicI64,
 }
 
 impl DistantAcquirer {
@@ -27,6 +33,11 @@ impl DistantAcquirer {
     /// From now on it takes in what is captured.
     pub fn hear(&self) {
         self.hears.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on it refuses so many minor units more of what is captured of each payment.
+    pub fn refuse(&self, minor: i64) {
+        self.refused.fetch_add(minor, Ordering::SeqCst);
     }
 
     /// How often it was asked to approve, and told of a capture.
@@ -65,11 +76,19 @@ impl Acquirer for DistantAcquirer {
         self.sandbox.reverse(stand_in(order))
     }
 
-    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, order: Order, captured: Captured) -> Answering<CaptureAnswer> {
         self.told.fetch_add(1, Ordering::SeqCst);
+        let (minor, failure) = (
+            self.refused.load(Ordering::SeqCst),
+            PaymentFailure::ExpiredCard,
+        );
         match self.hears.load(Ordering::SeqCst) {
-            true => self.sandbox.capture(stand_in(order), total),
-            false => Box::pin(ready(PaymentAnswer::Unknown)),
+            true if minor > captured.refused => {
+                let refused = RefusedCaptures { minor, failure };
+                Box::pin(ready(CaptureAnswer::Refused(refused)))
+            }
+            true => self.sandbox.capture(stand_in(order), captured),
+            false => Box::pin(ready(CaptureAnswer::Unknown)),
         }
     }
 
@@ -79,6 +98,10 @@ impl Acquirer for DistantAcquirer {
 
     fn inquire_refund(&self, id: RefundId, of: Order) -> Answering<RefundAnswer> {
         self.sandbox.inquire_refund(id, stand_in(of))
+    }
+
+    fn must_hear_first(&self) -> bool {
+        true
     }
 
     fn is_reached(&self, _: Order) -> Answering<bool> {

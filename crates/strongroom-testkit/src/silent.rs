@@ -5,7 +5,9 @@ use std::future::pending;
 use strongroom_types::id::RefundId;
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
-use strongroom_worker::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer};
+use strongroom_worker::{
+    Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer,
+};
 
 /// Takes every request and answers none.
 pub struct SilentAcquirer;
@@ -23,7 +25,7 @@ impl Acquirer for SilentAcquirer {
         Box::pin(pending())
     }
 
-    fn capture(&self, _: Order, _: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, _: Order, _: Captured) -> Answering<CaptureAnswer> {
         Box::pin(pending())
     }
 

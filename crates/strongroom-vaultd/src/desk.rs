@@ -5,14 +5,14 @@
 
 use std::sync::atomic::Ordering;
 
-use strongroom_acquirer::{Order, PaymentAnswer, RefundAnswer};
+use strongroom_acquirer::{CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer};
 use strongroom_channel::link::{Frame, decoded, encoded};
 use strongroom_channel::message::{
     AcquirerSaid, Authorize, FromVault, Matter, Ordered, Place, SecretBytes, ToVault,
 };
 use strongroom_channel::transit::{Digested, Holding, Verify};
 use strongroom_crypto::{MacKey, equal, sha256, sha512};
-use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure};
+use strongroom_domain::payments::{AcquirerAnswer, PaymentFailure, RefusedCaptures};
 use strongroom_types::currency::Currency;
 use strongroom_types::money::Money;
 use strongroom_vault::{CardInHand, CardNumber};
@@ -255,7 +255,10 @@ async fn acquire(vault: &Vault, order: &Ordered, matter: Matter) -> FromVault {
         Matter::IsReached => FromVault::Is(acquirer.is_reached(order).await),
         Matter::Inquire => said(acquirer.inquire(order).await),
         Matter::Reverse => said(acquirer.reverse(order).await),
-        Matter::Capture { total } => said(acquirer.capture(order, total).await),
+        Matter::Capture { total, refused } => {
+            let captured = Captured { total, refused };
+            capture_said(acquirer.capture(order, captured).await)
+        }
         Matter::Refund { id, minor } => {
             let amount = Money::new(minor, currency);
             refund_said(acquirer.refund(id, order, amount).await)
@@ -283,6 +286,17 @@ fn money(minor: i64, currency: &str) -> Option<Money> {
 
 fn said(answer: PaymentAnswer) -> FromVault {
     FromVault::Answer(in_words(answer, PaymentFailure::as_str))
+}
+
+fn capture_said(answer: CaptureAnswer) -> FromVault {
+    FromVault::Answer(match answer {
+        CaptureAnswer::Heard => AcquirerSaid::Approved(String::new()),
+        CaptureAnswer::Refused(RefusedCaptures { minor, failure }) => {
+            let name = failure.as_str().to_owned();
+            AcquirerSaid::CaptureRefused { name, minor }
+        }
+        CaptureAnswer::Unknown => AcquirerSaid::Unknown,
+    })
 }
 
 fn refund_said(answer: RefundAnswer) -> FromVault {

@@ -35,8 +35,9 @@ const NAP: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(100);
 /// How long a payment rests whose number is not in this vault, or that waits for a vault where there is none.
 const ELSEWHERE: Duration = Duration::from_secs(1);
-/// How long one rests that the acquirer did not confirm: it is told again.
+/// How long one rests that the acquirer did not confirm: it is told again after twice as long each time, up to the last.
 const UNHEARD: Duration = Duration::from_secs(1);
+const UNHEARD_LAST: Duration = Duration::from_mins(5);
 /// How long what is due gives way to clients, in milliseconds: a burst is taken first, and done with after it.
 const GIVES_WAY: i64 = 10_000;
 /// How long what is under way has to end when the server stops. What does not is asked about later.
@@ -62,6 +63,7 @@ pub(crate) async fn run(
         resting: HashMap::new(),
         elsewhere: HashSet::new(),
         fruitless: HashSet::new(),
+        unheard: HashMap::new(),
     };
     loop {
         let nap = match desk.take_up().await {
@@ -111,6 +113,8 @@ struct Desk {
     elsewhere: HashSet<Key>,
     /// Jobs that came to nothing when they had their turn, though the engine took what they asked of it.
     fruitless: HashSet<Key>,
+    /// How long those rest next that the acquirer did not confirm.
+    unheard: HashMap<Key, Duration>,
 }
 
 impl Desk {
@@ -126,8 +130,9 @@ impl Desk {
         if found < take && !self.fruitless.is_empty() {
             let due: HashSet<Key> = jobs.iter().copied().map(key_of).collect();
             let busy = &self.busy;
-            self.fruitless
-                .retain(|key| due.contains(key) || busy.contains(key));
+            let is_left = |key: &Key| due.contains(key) || busy.contains(key);
+            self.fruitless.retain(is_left);
+            self.unheard.retain(|key, _| is_left(key));
         }
         self.reports = 0;
         for job in jobs {
@@ -261,6 +266,7 @@ impl Desk {
             Ok(Attended::Done) => {
                 self.elsewhere.remove(&key);
                 self.fruitless.remove(&key);
+                self.unheard.remove(&key);
                 return ControlFlow::Continue(());
             }
             Ok(Attended::Waits) => {
@@ -273,7 +279,12 @@ impl Desk {
                 }
                 ELSEWHERE
             }
-            Ok(Attended::Unheard) => UNHEARD,
+            Ok(Attended::Unheard) => {
+                let next = self.unheard.entry(key).or_insert(UNHEARD);
+                let rest = *next;
+                *next = rest.saturating_mul(2).min(UNHEARD_LAST);
+                rest
+            }
             Ok(Attended::Away) => NAP,
             Err(Failure::Halted | Failure::Stopped) => return ControlFlow::Break(()),
             Err(Failure::Overloaded | Failure::Away) => SOON,

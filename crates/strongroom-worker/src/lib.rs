@@ -36,7 +36,8 @@ pub use due::{advance_due, attend};
 pub use reconciling::reconcile;
 pub use retention::purge;
 pub use strongroom_acquirer::{
-    Acquirer, Answering, Order, PaymentAnswer, RefundAnswer, SandboxAcquirer,
+    Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer,
+    SandboxAcquirer,
 };
 pub use summaries::write_summaries;
 pub use till::Connected;

@@ -3,22 +3,25 @@
 //! That a request is sent is committed before it is; a worker that is killed in between asks about it, and sends it
 //! again only if it never arrived.
 
-use strongroom_acquirer::{Order, PaymentAnswer};
+use strongroom_acquirer::{CaptureAnswer, Captured, Order, PaymentAnswer};
 use strongroom_auth::permission::Operate;
 use strongroom_auth::{Caller, SystemActor};
 use strongroom_channel::message::Place;
 use strongroom_domain::command::Command;
 use strongroom_domain::payments::{
-    AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, PaymentBody, PaymentFailure,
-    PaymentStep, SendAuthorization, UNREACHED_FOR, Waits,
+    AcquirerAnswer, AdvancePayment, AnswerPayment, Exchange, MOST_UNANSWERED, PaymentBody,
+    PaymentFailure, PaymentStep, RefuseCapture, SendAuthorization, UNREACHED_FOR, Waits,
 };
-use strongroom_domain::refunds::{AnswerRefund, SendRefund};
+use strongroom_domain::refunds::{AnswerRefund, RefundFailure, SendRefund};
 use strongroom_domain::tokens::TokenUse;
 use strongroom_engine::{CardWork, Committed, DueJob, Engine, Envelope, Failure};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
 
 use crate::till::Till;
+
+/// How often the pause between two reversals is doubled: about four minutes in the end.
+const MOST_DOUBLED: u8 = 8;
 
 /// Who acts, on which books, and how soon it looks again.
 struct Desk<'a> {
@@ -59,6 +62,16 @@ pub(crate) enum Attended {
     Unheard,
     /// Its acquirer cannot be asked now: it stays due.
     Away,
+}
+
+/// What becomes of a refund that was not sent yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Goes,
+    /// Until the acquirer has heard of as much as is to be given back.
+    Waits,
+    /// The acquirer has refused the capture of what it was to give back.
+    Fails,
 }
 
 /// Takes a payment one step further.
@@ -156,32 +169,54 @@ impl Desk<'_> {
         Ok(Attended::Done)
     }
 
-    /// Settled is what the acquirer has heard of.
+    /// Settled is what the acquirer has heard of; what it refuses is taken back.
     async fn advance(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
         let (id, pause, heard) = (payment.id, self.pause, payment.captured);
-        let is_due = payment.captured > payment.settled;
-        if is_due && !self.till.has_heard(self.order(payment), heard).await {
-            return Ok(Attended::Unheard);
-        }
-        self.commit(AdvancePayment { id, pause, heard }).await?;
+        let captured = Captured {
+            total: payment.captured,
+            refused: payment.refused(),
+        };
+        let answer = match payment.captured > payment.settled {
+            true => self.till.capture(self.order(payment), captured).await,
+            false => CaptureAnswer::Heard,
+        };
+        match answer {
+            CaptureAnswer::Heard => self.commit(AdvancePayment { id, pause, heard }).await?,
+            CaptureAnswer::Refused(refused) => {
+                let taken_back = self.commit(RefuseCapture { id, refused, pause }).await?;
+                tracing::warn!(payment = %id, "a capture that the acquirer refused is taken back");
+                taken_back
+            }
+            CaptureAnswer::Unknown => return Ok(Attended::Unheard),
+        };
         Ok(Attended::Done)
     }
 
-    /// Whether the acquirer has heard of as much as is to be given back.
-    async fn covers_refunds(&self, id: PaymentId) -> Result<bool, Failure> {
+    /// Whether a refund that was not sent yet can be, ends, or waits for a capture to be heard.
+    async fn fate(&self, id: PaymentId) -> Result<Fate, Failure> {
         let payment = self.engine.read(&self.caller, move |view| view.payment(id));
         match payment.await {
-            Ok(payment) => {
-                let back = payment.refunded.saturating_add(payment.refunding);
-                Ok(payment.settled >= back)
-            }
-            Err(Failure::NotFound) => Ok(true),
+            Ok(payment) if payment.is_overdrawn() => Ok(Fate::Fails),
+            Ok(payment) if payment.settled >= payment.spoken_for() => Ok(Fate::Goes),
+            Ok(_) if self.till.must_hear_first() => Ok(Fate::Waits),
+            Ok(_) | Err(Failure::NotFound) => Ok(Fate::Goes),
             Err(failure) => Err(failure),
         }
     }
 
+    /// How long until the next look. A reversal that is not heard is repeated after twice as long each time.
+    fn pause_after(&self, payment: &PaymentBody) -> i64 {
+        let unheard = payment.unanswered.saturating_sub(MOST_UNANSWERED);
+        match payment.step() {
+            PaymentStep::Reverse => self
+                .pause
+                .saturating_mul(1_i64 << unheard.min(MOST_DOUBLED)),
+            _ => self.pause,
+        }
+    }
+
     async fn step(&self, payment: &PaymentBody) -> Result<Attended, Failure> {
-        let (id, pause) = (payment.id, self.pause);
+        let (id, pause) = (payment.id, self.pause_after(payment));
         let (answer, usage) = match payment.step() {
             PaymentStep::Advance => return self.advance(payment).await,
             PaymentStep::Authorize => self.authorize(payment).await?,
@@ -267,19 +302,19 @@ pub(crate) async fn attend_refund(
         return engine.drop_job(job).await.map(|()| Attended::Done);
     };
     let of = desk.order_of(payment, refund.amount.currency);
-    if !till.is_connected(of).await {
-        return Ok(Attended::Away);
-    }
-    let is_unsent = refund.exchange == Exchange::Unsent;
-    if is_unsent && till.must_hear_first() && !desk.covers_refunds(payment).await? {
-        return Ok(Attended::Away);
-    }
-    let answer = match refund.exchange {
-        Exchange::Unsent => {
+    let fate = match refund.exchange {
+        Exchange::Unsent => Some(desk.fate(payment).await?),
+        _ => None,
+    };
+    let answer = match fate {
+        Some(Fate::Fails) => AcquirerAnswer::Declined(RefundFailure::CaptureRefused),
+        Some(Fate::Waits) => return Ok(Attended::Away),
+        _ if !till.is_connected(of).await => return Ok(Attended::Away),
+        Some(Fate::Goes) => {
             desk.commit(SendRefund { id, pause }).await?;
             till.refund(id, of, refund.amount).await
         }
-        _ => till.inquire_refund(id, of).await,
+        None => till.inquire_refund(id, of).await,
     };
     let answered = AnswerRefund { id, answer, pause };
     desk.commit(answered).await?;

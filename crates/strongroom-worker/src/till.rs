@@ -5,12 +5,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use strongroom_acquirer::{Acquirer, Order, PaymentAnswer, RefundAnswer};
+use strongroom_acquirer::{Acquirer, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer};
 use strongroom_channel::Vault;
 use strongroom_channel::message::{
     AcquirerSaid, Authorize, Claim, FromVault, Matter, Ordered, Place, ToVault,
 };
-use strongroom_domain::payments::{AcquirerAnswer, PaymentBody, PaymentFailure};
+use strongroom_domain::payments::{AcquirerAnswer, PaymentBody, PaymentFailure, RefusedCaptures};
 use strongroom_domain::refunds::RefundFailure;
 use strongroom_domain::tokens::Token;
 use strongroom_engine::PaidWith;
@@ -128,19 +128,28 @@ impl Till<'_> {
         }
     }
 
-    /// Whether the acquirer has heard that so much is captured in all. The sandbox needs not be told.
-    pub async fn has_heard(&self, order: Order, total: i64) -> bool {
-        let answer = match self {
-            Till::Here(acquirer) => in_time(acquirer.capture(order, total)).await,
-            Till::Vault(_, Connected::Sandbox) if !order.live => return true,
-            Till::Vault(vault, _) => asked(vault, acquire(order, Matter::Capture { total })).await,
-        };
-        matches!(answer, AcquirerAnswer::Approved(_))
+    /// Tells the acquirer what is captured. The sandbox needs not be told.
+    pub async fn capture(&self, order: Order, captured: Captured) -> CaptureAnswer {
+        match self {
+            Till::Here(acquirer) => {
+                let told = tokio::time::timeout(PATIENCE, acquirer.capture(order, captured)).await;
+                told.unwrap_or(CaptureAnswer::Unknown)
+            }
+            Till::Vault(_, Connected::Sandbox) if !order.live => CaptureAnswer::Heard,
+            Till::Vault(vault, _) => {
+                let Captured { total, refused } = captured;
+                let matter = Matter::Capture { total, refused };
+                told(vault, acquire(order, matter)).await
+            }
+        }
     }
 
     /// Whether it gives back only what it has heard is captured.
     pub fn must_hear_first(&self) -> bool {
-        matches!(self, Till::Vault(_, Connected::Acquirers))
+        match self {
+            Till::Here(acquirer) => acquirer.must_hear_first(),
+            Till::Vault(_, connected) => *connected == Connected::Acquirers,
+        }
     }
 
     pub async fn refund(&self, id: RefundId, of: Order, amount: Money) -> RefundAnswer {
@@ -185,11 +194,24 @@ fn acquire(order: Order, matter: Matter) -> ToVault {
     ToVault::Acquire { order, matter }
 }
 
+fn failure(name: &str) -> Option<PaymentFailure> {
+    let all = PaymentFailure::ALL.iter();
+    all.copied().find(|failure| failure.as_str() == name)
+}
+
+/// A refusal for a reason of an unknown name is no answer.
+async fn told(vault: &Vault, question: ToVault) -> CaptureAnswer {
+    match vault.ask(&question).await {
+        Ok(FromVault::Answer(AcquirerSaid::Approved(_))) => CaptureAnswer::Heard,
+        Ok(FromVault::Answer(AcquirerSaid::CaptureRefused { name, minor })) => failure(&name)
+            .map_or(CaptureAnswer::Unknown, |failure| {
+                CaptureAnswer::Refused(RefusedCaptures { minor, failure })
+            }),
+        _ => CaptureAnswer::Unknown,
+    }
+}
+
 async fn asked(vault: &Vault, question: ToVault) -> PaymentAnswer {
-    let failure = |name: &str| {
-        let all = PaymentFailure::ALL.iter();
-        all.copied().find(|failure| failure.as_str() == name)
-    };
     match vault.ask(&question).await {
         Ok(FromVault::Answer(said)) => from_words(said, failure),
         // There is no such number. Nothing was sent, and whether it is gone for good the books say.
@@ -216,7 +238,8 @@ fn from_words<F>(said: AcquirerSaid, failure: impl Fn(&str) -> Option<F>) -> Acq
         AcquirerSaid::Declined(name) => {
             failure(&name).map_or(AcquirerAnswer::Unknown, AcquirerAnswer::Declined)
         }
-        AcquirerSaid::Unknown => AcquirerAnswer::Unknown,
+        // That a capture was refused is no answer to any other question.
+        AcquirerSaid::Unknown | AcquirerSaid::CaptureRefused { .. } => AcquirerAnswer::Unknown,
         AcquirerSaid::NeverArrived => AcquirerAnswer::NeverArrived,
         AcquirerSaid::Reversed => AcquirerAnswer::Reversed,
         // Whoever takes the answer makes the key.

@@ -9,6 +9,8 @@
 
 #[path = "acquirer/bank.rs"]
 mod bank;
+#[path = "acquirer/captures.rs"]
+mod captures;
 #[path = "acquirer/each_step.rs"]
 mod each_step;
 #[path = "acquirer/journey.rs"]

@@ -87,15 +87,15 @@ pub(crate) fn has_heard(code: &str) -> bool {
     matches!(code, "00" | "94")
 }
 
-/// Whether the answer to a repeated capture says that it was never taken.
+/// Why a capture was never taken, where the answer to its repetition says that.
 ///
 /// INVARIANT(never-guessed): that the repetition could not be processed says nothing of the advice before it, which may have been
 /// taken; 12 and 13 judge what both of them tell.
-pub(crate) fn has_refused(code: &str) -> bool {
+pub(crate) fn refusal(code: &str) -> Option<PaymentFailure> {
     match verdict(code) {
-        Verdict::Declined(PaymentFailure::ProcessingError) => matches!(code, "12" | "13"),
-        Verdict::Declined(_) => true,
-        Verdict::Approved | Verdict::Unclear => false,
+        Verdict::Declined(PaymentFailure::ProcessingError) if !matches!(code, "12" | "13") => None,
+        Verdict::Declined(failure) => Some(failure),
+        Verdict::Approved | Verdict::Unclear => None,
     }
 }
 
@@ -137,11 +137,11 @@ mod tests {
             "43", "51", "54", "56", "57", "59", "61", "62", "63", "65", "78", "82", "93", "N7",
         ];
         for (code, _) in CODES {
-            assert_eq!(has_refused(code), refused.contains(&code), "{code}");
+            assert_eq!(refusal(code).is_some(), refused.contains(&code), "{code}");
         }
         // In no table: no record, answered too late, sent twice, unheard of.
         for code in ["25", "68", "94", "ZZ", ""] {
-            assert!(!has_refused(code), "{code}");
+            assert!(refusal(code).is_none(), "{code}");
         }
     }
 

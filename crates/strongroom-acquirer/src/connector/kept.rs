@@ -6,6 +6,7 @@
 use minicbor::decode::Error as DecodeError;
 use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
+use strongroom_domain::payments::{PaymentFailure, RefusedCaptures};
 use strongroom_types::card::Expiry;
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{PaymentId, RefundId};
@@ -17,7 +18,7 @@ use crate::shelf::{Seat, Sheet, Shelf, ShelfFault, Stored};
 
 /// Room that a sheet is written in; it grows by what it tells of captures.
 const ROOM: usize = 1_024;
-const ROOM_OF_A_CAPTURE: usize = 64;
+const ROOM_OF_A_CAPTURE: usize = 192;
 
 /// A card number's digits on a sheet. No `Debug`, no `Clone`; wiped when dropped.
 pub(crate) struct KeptDigits(Zeroizing<Vec<u8>>);
@@ -107,9 +108,23 @@ pub(crate) struct Capture {
     /// The acquirer did not take it: there is nothing to undo.
     #[cbor(n(4), default)]
     pub is_refused: bool,
+    /// Why not.
+    #[n(80)]
+    pub failure: Option<PaymentFailure>,
 }
 
 impl Capture {
+    /// Whether it is not known yet that the acquirer took it, nor that it did not.
+    pub fn is_open(&self) -> bool {
+        !self.advice.is_heard && !self.is_refused
+    }
+
+    /// Takes in that the acquirer did not take it.
+    pub fn refuse(&mut self, failure: PaymentFailure) {
+        self.is_refused = true;
+        self.failure = Some(failure);
+    }
+
     /// Whether anything is left to be asked or told before it is undone.
     pub fn is_over(&self) -> bool {
         self.is_refused || self.reversal.is_some_and(|reversal| reversal.is_heard)
@@ -198,6 +213,25 @@ pub(crate) fn load<T: for<'b> Decode<'b, ()>>(
 }
 
 impl KeptPayment {
+    /// What was told of and not refused, in minor units.
+    pub fn told(&self) -> i64 {
+        let taken = self.captures.iter().filter(|capture| !capture.is_refused);
+        taken.fold(0, |sum, capture| sum.saturating_add(capture.minor))
+    }
+
+    /// What the acquirer refused, if it refused anything.
+    pub fn refused(&self) -> Option<RefusedCaptures> {
+        let refused = self.captures.iter().filter(|capture| capture.is_refused);
+        refused.fold(None, |sum: Option<RefusedCaptures>, capture| {
+            let before = sum.map_or(0, |sum| sum.minor);
+            let failure = capture.failure.unwrap_or(PaymentFailure::CardDeclined);
+            Some(RefusedCaptures {
+                minor: before.saturating_add(capture.minor),
+                failure,
+            })
+        })
+    }
+
     pub async fn keep(&self, shelf: &dyn Shelf, seat: Seat) -> Result<(), ShelfFault> {
         let room = ROOM + self.captures.len().saturating_mul(ROOM_OF_A_CAPTURE);
         let sheet = Sheet {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod busy;
+mod capture;
 mod kept;
 mod late;
 mod line;
@@ -34,7 +35,7 @@ use tokio::sync::MutexGuard;
 use tokio::time::Duration;
 
 use crate::shelf::{Shelf, ShelfFault};
-use crate::{Acquirer, Answering, Order, PaymentAnswer, RefundAnswer};
+use crate::{Acquirer, Answering, CaptureAnswer, Captured, Order, PaymentAnswer, RefundAnswer};
 
 use answers::{Verdict, is_known, verdict};
 use busy::Busy;
@@ -213,11 +214,11 @@ impl Acquirer for Connector {
         })
     }
 
-    fn capture(&self, order: Order, total: i64) -> Answering<PaymentAnswer> {
+    fn capture(&self, order: Order, captured: Captured) -> Answering<CaptureAnswer> {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
-            let captured = inner.capture(order, total).await;
-            captured.unwrap_or(AcquirerAnswer::Unknown)
+            let told = inner.capture(order, captured).await;
+            told.unwrap_or(CaptureAnswer::Unknown)
         })
     }
 

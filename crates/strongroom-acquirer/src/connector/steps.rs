@@ -9,10 +9,7 @@ use strongroom_types::id::RefundId;
 use strongroom_types::money::Money;
 use strongroom_vault::CardInHand;
 
-use super::answers::has_heard;
-use super::kept::{
-    Advice, Capture, KeptDigits, KeptPayment, KeptRefund, Said, Sent, load, refund_seat, seat_of,
-};
+use super::kept::{KeptDigits, KeptPayment, KeptRefund, Said, Sent, load, refund_seat, seat_of};
 use super::{Inner, kept_refund_answer, payment_answer, refund_answer, requests, unsayable};
 use crate::shelf::{Seat, ShelfFault};
 use crate::{Order, PaymentAnswer, RefundAnswer};
@@ -130,78 +127,6 @@ impl Inner {
             since: self.shelf.now(),
             is_late: false,
         }
-    }
-
-    pub(super) async fn capture(
-        &self,
-        order: Order,
-        total: i64,
-    ) -> Result<PaymentAnswer, ShelfFault> {
-        let seat = seat_of(order);
-        let Some(_call) = self.busy.begin(seat) else {
-            return Ok(AcquirerAnswer::Unknown);
-        };
-        // One advice after another: the next one is told once the one before was heard.
-        while let Some((message, index)) = self.begin_capture(seat, total).await? {
-            let answer = self.exchange(&message).await;
-            let code = answer.as_ref().and_then(|answer| answer.text(39));
-            if !code.is_some_and(has_heard) {
-                if let Some(code) = code {
-                    tracing::error!(payment = %order.id, code, "the acquirer does not take a capture");
-                }
-                return Ok(AcquirerAnswer::Unknown);
-            }
-            let _alone = self.alone(seat.id).await;
-            let mut payment = self.existing(seat)?;
-            if let Some(capture) = payment.captures.get_mut(index) {
-                capture.advice.is_heard = true;
-            }
-            payment.keep(&*self.shelf, seat).await?;
-        }
-        let said = self.existing(seat)?.said;
-        let approval = said.and_then(|said| said.approval).unwrap_or_default();
-        Ok(AcquirerAnswer::Approved(approval))
-    }
-
-    /// The next advice to be sent, on the shelf, and its place; nothing once all was heard.
-    async fn begin_capture(
-        &self,
-        seat: Seat,
-        total: i64,
-    ) -> Result<Option<(Message, usize)>, ShelfFault> {
-        let _alone = self.alone(seat.id).await;
-        let mut payment = self.existing(seat)?;
-        // What is being undone is not captured any more.
-        if payment.reversal.is_some() {
-            return Err(ShelfFault);
-        }
-        let original = payment.sent.ok_or(ShelfFault)?;
-        let captures = payment.captures.iter();
-        let unheard = captures
-            .clone()
-            .position(|capture| !capture.advice.is_heard);
-        let told = captures.last().map_or(0, |capture| capture.total);
-        let (index, is_repeated) = match unheard {
-            Some(index) => (index, true),
-            None if told >= total => return Ok(None),
-            None => {
-                payment.captures.push(Capture {
-                    total,
-                    minor: total.saturating_sub(told),
-                    advice: Advice::new(self.next().await?),
-                    reversal: None,
-                    is_refused: false,
-                });
-                payment.keep(&*self.shelf, seat).await?;
-                (payment.captures.len().saturating_sub(1), false)
-            }
-        };
-        let capture = *payment.captures.get(index).ok_or(ShelfFault)?;
-        let both = (original, capture);
-        let message = requests::capture(&self.settings, &payment, both, is_repeated);
-        message
-            .map(|message| Some((message, index)))
-            .map_err(|fault| unwritable(&fault))
     }
 
     pub(super) async fn refund(

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod capture;
 mod undo;
 
 use std::collections::VecDeque;
@@ -25,6 +26,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::memory::MemoryShelf;
 use super::settings::Reversal;
 use super::*;
+use capture::capture;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 const NUMBER: &str = "4242424242424242";
@@ -273,9 +275,9 @@ async fn a_payment_goes_its_way_by_the_messages_of_the_document() {
     let (connector, line) = connected(&peer, &shelf).await;
     assert_eq!(pay(&connector, 1).await, approved());
     assert_eq!(connector.inquire(order(1)).await, approved());
-    assert_eq!(connector.capture(order(1), 1_000).await, approved());
-    assert_eq!(connector.capture(order(1), 1_000).await, approved());
-    assert_eq!(connector.capture(order(1), 1_234).await, approved());
+    assert_eq!(capture(&connector, 1_000).await, CaptureAnswer::Heard);
+    assert_eq!(capture(&connector, 1_000).await, CaptureAnswer::Heard);
+    assert_eq!(capture(&connector, 1_234).await, CaptureAnswer::Heard);
     let refund = RefundId(RawId([9; 12]));
     assert_eq!(
         connector.refund(refund, order(1), amount(34)).await,
@@ -351,8 +353,7 @@ async fn what_is_not_answered_is_unknown_then_undone_and_never_sent_again() {
     );
     assert_eq!(connector.reverse(order(2)).await, AcquirerAnswer::Reversed);
     assert_eq!(pay(&connector, 2).await, AcquirerAnswer::Unknown);
-    let captured = connector.capture(order(1), 1_234).await;
-    assert_eq!(captured, AcquirerAnswer::Unknown);
+    assert_eq!(capture(&connector, 1_234).await, CaptureAnswer::Unknown);
     assert_eq!(peer.types().len(), 4);
     line.abort();
 }
@@ -488,10 +489,10 @@ async fn a_number_is_kept_for_its_time_and_no_longer() {
     assert_eq!(pay(&connector, 1).await, approved());
     shelf.later(89 * DAY);
     connector.0.sweep().await.unwrap();
-    assert_eq!(connector.capture(order(1), 1_000).await, approved());
+    assert_eq!(capture(&connector, 1_000).await, CaptureAnswer::Heard);
     shelf.later(91 * DAY);
     connector.0.sweep().await.unwrap();
-    assert_eq!(connector.capture(order(1), 1_234).await, approved());
+    assert_eq!(capture(&connector, 1_234).await, CaptureAnswer::Heard);
     let heard = peer.heard.lock().unwrap();
     assert!(heard[1].expose(2).is_some());
     assert!(heard[2].expose(2).is_none() && heard[2].text(90).is_some());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use strongroom_domain::payments::AcquirerAnswer;
 use strongroom_iso8583::Message;
 
-use super::answers::{Verdict, found_nothing, has_heard, has_refused, has_undone, verdict};
+use super::answers::{Verdict, found_nothing, has_heard, has_undone, refusal, verdict};
 use super::kept::{Advice, KeptPayment, Said, load, seat_of};
 use super::steps::unwritable;
 use super::{Inner, requests};
@@ -122,7 +122,8 @@ impl Inner {
                 tracing::error!(payment = %order.id, code = told, "the acquirer does not reverse a capture");
                 return Ok(false);
             }
-            if matter == Matter::Fate && !has_heard(told) && !has_refused(told) {
+            let refused = refusal(told);
+            if matter == Matter::Fate && !has_heard(told) && refused.is_none() {
                 tracing::error!(payment = %order.id, code = told, "the acquirer leaves a capture open");
                 return Ok(false);
             }
@@ -134,6 +135,7 @@ impl Inner {
                     (Matter::Fate, _) => {
                         tracing::error!(payment = %order.id, code = told, "the acquirer did not take a capture");
                         capture.is_refused = true;
+                        capture.failure = refused;
                     }
                     (Matter::Reversal, Some(reversal)) => reversal.is_heard = true,
                     (Matter::Reversal, None) => {}

@@ -1,7 +1,7 @@
 //! Alerts: what somebody should look at. Rules raise them from typed happenings; people acknowledge and resolve them.
 //!
 //! There is one open alert per rule and subject, which counts what happens again; a subject is something of the
-//! organization's own (a key, an endpoint), never what a stranger can make up, so their number is bounded. An alert names
+//! organization's own (a key, an endpoint, a wallet), never what a stranger can make up, so their number is bounded. An alert names
 //! what happened and to what, and holds nothing of what was sent.
 
 mod change;
@@ -71,6 +71,8 @@ named! {
     BeneficiaryAccountChanged = 79, "beneficiary_account_changed";
     /// Somebody started to reset a person's password, or has done it.
     PasswordReset = 45, "password_reset";
+    /// An acquirer does not take what was captured into a wallet.
+    CaptureRefused = 95, "capture_refused";
 }
 
 named! {
@@ -100,7 +102,8 @@ impl Rule {
             | Rule::SecretKeyInBrowser
             | Rule::PrivilegeProbing
             | Rule::BeneficiaryAccountChanged
-            | Rule::FailedLogins => Severity::High,
+            | Rule::FailedLogins
+            | Rule::CaptureRefused => Severity::High,
             Rule::AddressRefused
             | Rule::WebhookTargetRefused
             | Rule::WebhookDisabled
@@ -127,7 +130,7 @@ pub struct Alert {
     #[n(3)]
     #[class(operational)]
     pub status: AlertStatus,
-    /// The key or endpoint that it is about.
+    /// The key, endpoint or wallet that it is about.
     #[n(4)]
     #[class(operational)]
     pub subject: AnyId,

@@ -51,6 +51,10 @@ pub(super) struct PaymentData {
     payment_token: TokenId,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_code: Option<PaymentFailure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount_refused: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_code: Option<PaymentFailure>,
 }
 
 #[derive(Serialize)]
@@ -275,6 +279,8 @@ fn payment_data(payment: &PaymentBody) -> PaymentData {
         amount_refunded: payment.refunded,
         payment_token: payment.token,
         failure_code: payment.failure,
+        amount_refused: payment.refused.map(|refused| refused.minor),
+        refused_code: payment.refused.map(|refused| refused.failure),
     }
 }
 

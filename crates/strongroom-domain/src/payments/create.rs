@@ -200,6 +200,7 @@ impl CreatePayment {
             challenge: None,
             return_url: self.return_url.clone(),
             fees: None,
+            refused: None,
         }
     }
 }

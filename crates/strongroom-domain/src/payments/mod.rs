@@ -2,6 +2,7 @@
 //!
 //! `processing → authorized → partially_captured → captured`; `failed` (declined, or never answered and reversed),
 //! `voided` and `expired` end it. `requires_action` stands in between where the cardholder has to identify himself. What is captured stands as pending in the wallet until the acquirer has settled it.
+//! Where the acquirer does not take a capture, that is taken back (`refused.rs`), and the payment fails if nothing else is captured.
 //! INVARIANT(never-guessed): a payment leaves `processing` only by an answer of the acquirer: approved, declined, or
 //! reversed. That a request was sent is on record before it is sent, so it is asked about and not sent twice.
 
@@ -10,6 +11,7 @@ mod challenge;
 mod create;
 mod follow;
 mod live;
+mod refused;
 mod sandbox;
 mod steps;
 mod view;
@@ -34,6 +36,7 @@ pub use challenge::{AnswerChallenge, CHALLENGED_FOR, Challenge, Outcome};
 pub use create::CreatePayment;
 pub(crate) use create::with_token;
 pub use live::LiveCards;
+pub use refused::{RefuseCapture, RefusedCaptures};
 pub use sandbox::{Identified, SANDBOX_CARDS, SandboxAnswer, SandboxRefund, sandbox_answer};
 pub use steps::{AdvancePayment, CapturePayment, VoidPayment};
 pub use view::PaymentView;
@@ -239,6 +242,10 @@ pub struct PaymentBody {
     #[n(36)]
     #[class(sensitive)]
     pub fees: Option<PaymentFees>,
+    /// What the acquirer did not take of its captures; it is in `captured` no more.
+    #[n(80)]
+    #[class(sensitive)]
+    pub refused: Option<RefusedCaptures>,
 }
 
 /// What is to be done next for a payment, by the server itself.
@@ -273,8 +280,23 @@ impl PaymentBody {
 
     /// INVARIANT(refund-bound): captured minus refunded minus what is on its way back; never below zero.
     pub fn refundable(&self) -> i64 {
-        let spoken_for = self.refunded.saturating_add(self.refunding);
-        self.captured.saturating_sub(spoken_for)
+        self.captured.saturating_sub(self.spoken_for()).max(0)
+    }
+
+    /// What was given back or is on its way.
+    pub fn spoken_for(&self) -> i64 {
+        self.refunded.saturating_add(self.refunding)
+    }
+
+    /// Whether more is on its way back than is captured, since the acquirer refused a capture. None of it was sent: it waits
+    /// for a capture that is heard, and fails.
+    pub fn is_overdrawn(&self) -> bool {
+        self.spoken_for() > self.captured
+    }
+
+    /// What the acquirer did not take of its captures, in all.
+    pub fn refused(&self) -> i64 {
+        self.refused.map_or(0, |refused| refused.minor)
     }
 
     /// Whether money may still come of it that stands in no balance yet.

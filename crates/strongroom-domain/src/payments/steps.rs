@@ -22,7 +22,12 @@ use crate::payments::{
 use crate::payouts::check_wallet;
 use crate::rejection::{Code, Rejection};
 
-fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Money) -> Transaction {
+pub(super) fn transaction(
+    kind: TransactionKind,
+    payment: PaymentId,
+    id: RawId,
+    amount: Money,
+) -> Transaction {
     Transaction {
         id: TransactionId(id),
         kind,
@@ -34,7 +39,7 @@ fn transaction(kind: TransactionKind, payment: PaymentId, id: RawId, amount: Mon
     }
 }
 
-fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
+pub(super) fn step_keys(facts: &Facts, id: PaymentId) -> Keys {
     let keys = Keys::default().record(id.any());
     match facts.payment(id) {
         Some(payment) => {

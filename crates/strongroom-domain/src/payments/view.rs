@@ -43,6 +43,11 @@ pub struct PaymentView<'a> {
     pub description: Option<&'a str>,
     pub metadata: &'a Metadata,
     pub failure_code: Option<PaymentFailure>,
+    /// What the acquirer did not take of its captures, and why it refused the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount_refused: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_code: Option<PaymentFailure>,
     pub approval_code: Option<&'a str>,
     pub authorized_at: Option<Timestamp>,
     pub expires_at: Option<Timestamp>,
@@ -103,6 +108,8 @@ impl<'a> PaymentView<'a> {
             description: body.description.as_deref(),
             metadata: &body.metadata,
             failure_code: body.failure,
+            amount_refused: body.refused.map(|refused| refused.minor),
+            refused_code: body.refused.map(|refused| refused.failure),
             approval_code: body.approval.as_deref(),
             authorized_at: body.authorized_at,
             expires_at: body.expires_at,

@@ -53,7 +53,7 @@ impl Command for SendRefund {
     }
 }
 
-/// Takes in what the acquirer said of a refund.
+/// Takes in what the acquirer said of a refund; that a capture was refused which it gives back, before it is sent.
 pub struct AnswerRefund {
     pub id: RefundId,
     pub answer: AcquirerAnswer<RefundFailure>,
@@ -96,7 +96,13 @@ impl Command for AnswerRefund {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let refund = existing(facts, self.id)?;
-        if !refund.is_pending() || refund.exchange != Exchange::Sent {
+        let never_taken = AcquirerAnswer::Declined(RefundFailure::CaptureRefused);
+        let is_asked = match refund.exchange {
+            Exchange::Sent => self.answer != never_taken,
+            Exchange::Unsent => self.answer == never_taken && is_overdrawn(facts, refund),
+            Exchange::Reversing | Exchange::Done => false,
+        };
+        if !refund.is_pending() || !is_asked {
             return Err(wrong_state(refund));
         }
         let exchange = match &self.answer {
@@ -171,6 +177,12 @@ impl AnswerRefund {
         let given_back = failure.is_none();
         Ok(refund_followed(decision, facts, refund, given_back))
     }
+}
+
+/// Whether its payment has less to give back than is on its way.
+fn is_overdrawn(facts: &Facts, refund: &RefundBody) -> bool {
+    let payment = refund.payment.and_then(|id| facts.payment(id));
+    payment.is_some_and(PaymentBody::is_overdrawn)
 }
 
 /// The payment once a refund of it has ended, with what of its fee is left.

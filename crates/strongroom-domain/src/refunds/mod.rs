@@ -77,12 +77,19 @@ impl RefundStatus {
 pub enum RefundFailure {
     #[n(0)]
     RefundDeclined,
+    /// What it was to give back was never taken: the acquirer refused the capture.
+    #[n(80)]
+    CaptureRefused,
 }
 
 impl RefundFailure {
+    pub const ALL: &'static [RefundFailure] =
+        &[RefundFailure::RefundDeclined, RefundFailure::CaptureRefused];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             RefundFailure::RefundDeclined => "refund_declined",
+            RefundFailure::CaptureRefused => "capture_refused",
         }
     }
 }

@@ -142,6 +142,10 @@ fn voidable<'f>(facts: &'f Facts, sale: &SaleBody) -> Result<Option<&'f PaymentB
     let Some(payment) = sale.payment.and_then(|id| facts.payment(id)) else {
         return Ok(None);
     };
+    // The acquirer refused its capture, and nothing of it is left to be taken back.
+    if payment.status == PaymentStatus::Failed && payment.refused.is_some() {
+        return Ok(None);
+    }
     if payment.settled > 0 {
         let text = format!("`{}` is settled: refund it", payment.id);
         return Err(Rejection::new(Code::AlreadySettled, text));

@@ -15,7 +15,7 @@ use crate::rejection::{Code, Rejection};
 /// How much a wallet waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Awaited {
-    /// What has a lower number was begun before there was a count, and is not in it.
+    /// What has a lower number is not in the count: it was begun before there was one, or by a clock that was set back.
     #[n(0)]
     pub since: RawId,
     #[n(1)]
@@ -47,13 +47,16 @@ impl Awaited {
     /// The count after something began or ended.
     fn after(self, number: RawId, what: What, begins: bool) -> Awaited {
         let mut next = self;
+        // Its end is not counted either; and a payment may be awaited again, once a capture was refused.
+        if number < self.since {
+            return next;
+        }
         let count = match what {
             What::Payment => &mut next.payments,
             What::Link => &mut next.links,
         };
         *count = match begins {
             true => count.saturating_add(1),
-            false if number < self.since => *count,
             false => count.saturating_sub(1),
         };
         next
@@ -133,6 +136,7 @@ mod tests {
         let one = none.after(number(5), What::Payment, true);
         assert_eq!((one.payments, one.links), (1, 0));
         assert_eq!(one.after(number(4), What::Payment, false), one);
+        assert_eq!(one.after(number(4), What::Payment, true), one);
         assert_eq!(one.after(number(5), What::Payment, false), none);
         let linked = none.after(number(6), What::Link, true);
         assert_eq!((linked.payments, linked.links), (0, 1));

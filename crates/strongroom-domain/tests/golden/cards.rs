@@ -4,7 +4,7 @@ use strongroom_domain::action::Action;
 use strongroom_domain::entry::{EntryFacts, EventFact, Transaction, TransactionKind};
 use strongroom_domain::event::EventType;
 use strongroom_domain::payments::{
-    Challenge, Exchange, Outcome, PaymentBody, PaymentFailure, PaymentStatus,
+    Challenge, Exchange, Outcome, PaymentBody, PaymentFailure, PaymentStatus, RefusedCaptures,
 };
 use strongroom_domain::refunds::{RefundBody, RefundFailure, RefundStatus};
 use strongroom_domain::tokens::{Cardholder, Token, TokenBody, TokenStatus, TokenUse};
@@ -46,6 +46,7 @@ pub fn payment() -> PaymentBody {
         challenge: None,
         return_url: None,
         fees: None,
+        refused: None,
     }
 }
 
@@ -60,6 +61,39 @@ pub fn linked_payment() -> PaymentBody {
         }),
         return_url: Some("https://shop.example/back".into()),
         ..payment()
+    }
+}
+
+/// A payment of which the acquirer did not take everything.
+pub fn refused_payment() -> PaymentBody {
+    PaymentBody {
+        failure: None,
+        refused: Some(RefusedCaptures {
+            minor: 300,
+            failure: PaymentFailure::ExpiredCard,
+        }),
+        ..payment()
+    }
+}
+
+/// An entry that takes a capture back.
+pub fn taken_back() -> EntryFacts {
+    let payment = refused_payment();
+    EntryFacts {
+        action: Action::PaymentCaptureRefused,
+        resource: Some(payment.id.any()),
+        transactions: vec![Transaction {
+            kind: TransactionKind::PaymentReversal,
+            cause: Some(payment.id.any()),
+            ..facts().transactions.remove(0)
+        }],
+        payout: None,
+        events: vec![EventFact {
+            event: EventType::PaymentCaptureRefused,
+            about: None,
+        }],
+        payment: Some(payment),
+        ..facts()
     }
 }
 

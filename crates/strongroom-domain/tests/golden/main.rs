@@ -22,7 +22,7 @@ mod webhooks;
 use alerts::{alert, raised};
 use approvals::{approval, delegated_approval, owned_key, plain_approval, policies, shared_key};
 use banks::{account, payout};
-use cards::{linked_payment, paid, payment, refund, token};
+use cards::{linked_payment, paid, payment, refund, refused_payment, taken_back, token};
 use keys::{allowance, api_key, certified_key, restricted_key};
 use links::payment_link;
 use people::{person, person_s_key, session, staff, user};
@@ -253,6 +253,7 @@ fn records() -> Vec<(&'static str, Record)> {
         ("api_key_shared", Record::ApiKey(shared_key())),
         ("approval_delegated", Record::Approval(delegated_approval())),
         ("payment_linked", Record::Payment(linked_payment())),
+        ("payment_refused", Record::Payment(refused_payment())),
         ("payment_link", Record::PaymentLink(payment_link())),
     ];
     all.extend(shop::records());
@@ -304,6 +305,13 @@ fn lines() -> Vec<(String, String)> {
         let name = format!("event of a card {}", event.number);
         lines.push((name, event.body));
     }
+    lines.push((
+        "facts of a refused capture".to_owned(),
+        hex(&encoded(&taken_back())),
+    ));
+    for event in render(&taken_back(), &place, Mode::Test) {
+        lines.push(("event of a refused capture".to_owned(), event.body));
+    }
     lines.push(("facts of an alert".to_owned(), hex(&encoded(&raised()))));
     for event in render(&raised(), &place, Mode::Test) {
         lines.push(("event of an alert".to_owned(), event.body));
@@ -323,6 +331,7 @@ fn lines() -> Vec<(String, String)> {
     .unwrap();
     for (name, facts) in [
         ("reply refund", paid()),
+        ("reply refused payment", taken_back()),
         (
             "reply payment",
             EntryFacts {

@@ -107,12 +107,21 @@ impl Payments {
             let moved_as_told = moved.captured - moved.reversed == payment.captured
                 && moved.settled == payment.settled;
             must(moved_as_told, "what moved for it is not what it says");
+            // A void takes back what is left besides.
+            let taken_back = match payment.status {
+                PaymentStatus::Voided => payment.refused() <= moved.reversed,
+                _ => payment.refused() == moved.reversed,
+            };
+            must(
+                taken_back,
+                "what was refused of it is not what was taken back",
+            );
             let returned = (payment.refunded, payment.refunding) == (given_back, on_its_way);
             must(returned, "its refunds are not what it says");
             // INVARIANT(refund-bound)
             let bounded = payment.settled <= payment.captured
                 && payment.captured <= payment.amount.minor
-                && payment.refundable() >= 0;
+                && (!payment.is_overdrawn() || is_refused(payment));
             must(bounded, "more was captured or given back than can be");
         }
     }
@@ -122,7 +131,10 @@ impl Payments {
     pub fn finish_links(&self, awaited: &Awaited, unread: &Unread, damages: &mut Damages) {
         let mut standing: HashMap<(u32, PaymentLinkId), Vec<&PaymentBody>> = HashMap::new();
         for (log, payment) in &self.payments {
-            let stands = payment.is_awaited() || payment.status == PaymentStatus::Captured;
+            // A link stays paid by one whose capture is refused afterwards.
+            let stands = payment.is_awaited()
+                || payment.status == PaymentStatus::Captured
+                || payment.refused.is_some();
             if let Some(link) = payment.link.filter(|_| stands) {
                 standing.entry((*log, link)).or_default().push(payment);
             }
@@ -158,9 +170,14 @@ fn is_as_told(link: &PaymentLinkBody, paid_by: &[&PaymentBody], by_approval: boo
     let is_paid = link.status == PaymentLinkStatus::Paid;
     let captured = paid_by
         .iter()
-        .all(|payment| payment.captured == link.amount.minor);
+        .all(|payment| payment.captured.saturating_add(payment.refused()) == link.amount.minor);
     match is_paid && by_approval {
         true => amounts && link.payment.is_some() && (ids == named || ids.is_empty()),
         false => amounts && ids == named && (!is_paid || (captured && !ids.is_empty())),
     }
+}
+
+/// Whether captures were refused that refunds were to give back, which fail before they are sent.
+fn is_refused(payment: &PaymentBody) -> bool {
+    payment.refused.is_some() && payment.refunded <= payment.settled
 }

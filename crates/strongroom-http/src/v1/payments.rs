@@ -248,7 +248,16 @@ pub fn schema() -> Schema {
         ("expires_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),
     ];
-    schema::named("payment", schema::reply(fields))
+    let refused = [
+        ("amount_refused", schema::minor()),
+        ("refused_code", schema::one_of(&failures)),
+    ];
+    let payment = refused
+        .into_iter()
+        .fold(schema::reply(fields), |payment, (name, field)| {
+            schema::optional(payment, name, field)
+        });
+    schema::named("payment", payment)
 }
 
 pub fn list_schema() -> Schema {

@@ -194,7 +194,7 @@ pub fn create_schema() -> Schema {
 }
 
 pub fn schema() -> Schema {
-    let failures = [RefundFailure::RefundDeclined.as_str()];
+    let failures: Vec<&str> = RefundFailure::ALL.iter().map(|f| f.as_str()).collect();
     let fields = vec![
         ("id", schema::id("refund")),
         ("object", schema::constant("refund")),

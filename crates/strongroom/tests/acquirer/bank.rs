@@ -73,6 +73,8 @@ struct Books {
     /// Messages of a class that are heard and not answered before one is.
     deaf_to: HashMap<&'static str, usize>,
     refuses_sign_on: bool,
+    /// What it says of new captures, none of which it takes.
+    refuses_captures: Option<&'static str>,
     trap: Option<Trap>,
     streams: Vec<TcpStream>,
 }
@@ -94,6 +96,7 @@ impl Bank {
                 heard: Vec::new(),
                 deaf_to: HashMap::new(),
                 refuses_sign_on: false,
+                refuses_captures: None,
                 trap: None,
                 streams: Vec::new(),
             })),
@@ -120,6 +123,10 @@ impl Bank {
 
     pub fn refuse_sign_on(&self, refuses: bool) {
         self.lock().refuses_sign_on = refuses;
+    }
+
+    pub fn refuse_captures(&self, code: Option<&'static str>) {
+        self.lock().refuses_captures = code;
     }
 
     /// Has a process killed at the next message of a class: as it is heard, before it is answered, or as its answer is out.
@@ -388,6 +395,9 @@ impl Books {
     }
 
     fn capture(&mut self, question: &Wire, minor: i64) -> &'static str {
+        if let Some(code) = self.refuses_captures {
+            return code;
+        }
         let Some(account) = self.original(question) else {
             self.violations
                 .push(format!("a capture of nothing: {question:?}"));

@@ -14,7 +14,7 @@ use crate::receiving::every_link;
 
 /// What no demo lives long enough for, or has no second person for. An authorization that lapses is told as a void is, the
 /// ends of an approval as its beginning, and of people an id alone, as of keys.
-const TAKES_MORE: [&str; 19] = [
+const TAKES_MORE: [&str; 20] = [
     "user.invited",
     "user.joined",
     "user.updated",
@@ -27,6 +27,8 @@ const TAKES_MORE: [&str; 19] = [
     "session.stepped_up",
     "session.ended",
     "payment.expired",
+    // The sandbox takes every capture.
+    "payment.capture_refused",
     "approval.approved",
     "approval.rejected",
     "approval.expired",

@@ -14,11 +14,11 @@ async fn a_capture_is_known_then_undone_before_its_authorization() {
     let (peer, shelf) = (Peer::start().await, Arc::default());
     let (connector, line) = connected(&peer, &shelf).await;
     assert_eq!(pay(&connector, 1).await, approved());
-    assert_eq!(connector.capture(order(1), 1_000).await, approved());
+    assert_eq!(capture(&connector, 1_000).await, CaptureAnswer::Heard);
     // The second is not answered, and nobody knows whether it was taken.
     peer.then(&[Act::Nothing, Act::Nothing, Act::Say("00"), Act::Nothing]);
-    let open = connector.capture(order(1), 1_234).await;
-    assert_eq!(open, AcquirerAnswer::Unknown);
+    let open = capture(&connector, 1_234).await;
+    assert_eq!(open, CaptureAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
@@ -44,8 +44,8 @@ async fn a_capture_is_known_then_undone_before_its_authorization() {
     };
     assert_eq!([minor(5), minor(7)], ["000000000234", "000000001000"]);
     // Nothing is captured of what is undone.
-    let late = connector.capture(order(1), 1_234).await;
-    assert_eq!(late, AcquirerAnswer::Unknown);
+    let late = capture(&connector, 1_234).await;
+    assert_eq!(late, CaptureAnswer::Unknown);
     assert_eq!(peer.types().len(), 9);
     line.abort();
 }
@@ -56,8 +56,8 @@ async fn a_capture_that_was_not_taken_needs_not_be_undone() {
     let (connector, line) = connected(&peer, &shelf).await;
     peer.then(&[Act::Say("00"), Act::Say("96"), Act::Say("12")]);
     assert_eq!(pay(&connector, 1).await, approved());
-    let open = connector.capture(order(1), 1_234).await;
-    assert_eq!(open, AcquirerAnswer::Unknown);
+    let open = capture(&connector, 1_234).await;
+    assert_eq!(open, CaptureAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
     assert_eq!(peer.types()[..3], ["0100", "0220", "0221"]);
     assert_eq!(peer.types().len(), 4);
@@ -72,8 +72,8 @@ async fn a_repetition_that_could_not_be_processed_leaves_its_capture_open() {
     // The capture is taken, and the answer to it lost.
     peer.then(&[Act::Say("00"), Act::Nothing, Act::Say("96")]);
     assert_eq!(pay(&connector, 1).await, approved());
-    let open = connector.capture(order(1), 1_234).await;
-    assert_eq!(open, AcquirerAnswer::Unknown);
+    let open = capture(&connector, 1_234).await;
+    assert_eq!(open, CaptureAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
     assert_eq!(peer.types(), ["0100", "0220", "0221"]);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
@@ -152,16 +152,16 @@ async fn while_something_is_told_nothing_else_is_begun() {
     assert_eq!(pay(&connector, 1).await, approved());
     let first = {
         let connector = connector.clone();
-        tokio::spawn(async move { connector.capture(order(1), 1_234).await })
+        tokio::spawn(async move { capture(&connector, 1_234).await })
     };
     sent(&peer, 2).await;
-    let again = connector.capture(order(1), 1_234).await;
-    assert_eq!(again, AcquirerAnswer::Unknown);
+    let again = capture(&connector, 1_234).await;
+    assert_eq!(again, CaptureAnswer::Unknown);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Unknown);
     // Another payment is another matter.
     assert_eq!(pay(&connector, 2).await, approved());
     peer.late();
-    assert_eq!(first.await.unwrap(), approved());
+    assert_eq!(first.await.unwrap(), CaptureAnswer::Heard);
     assert_eq!(peer.types(), ["0100", "0220", "0100"]);
     assert_eq!(connector.reverse(order(1)).await, AcquirerAnswer::Reversed);
     line.abort();

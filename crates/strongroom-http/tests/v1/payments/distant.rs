@@ -20,7 +20,7 @@ use crate::v1::payments::{balances, now, pay, verified};
 /// How long a state is waited for; far longer than it takes.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-fn wait(what: &str, is_so: impl Fn() -> bool) {
+pub fn wait(what: &str, is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE, "{what}");

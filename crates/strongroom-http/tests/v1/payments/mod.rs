@@ -6,6 +6,7 @@ mod challenged;
 mod create;
 mod distant;
 mod list;
+mod refused;
 mod void;
 
 use serde_json::{Value, json};
