@@ -7,7 +7,7 @@ use serde_json::Value;
 use strongroom_testkit::tenant::Tenant;
 
 /// All alerts of an organization, the newest first, and nothing left out of a page.
-fn alerts(acme: &Tenant<'_>, query: &str) -> Vec<Value> {
+pub fn alerts(acme: &Tenant<'_>, query: &str) -> Vec<Value> {
     acme.all(&format!("/v1/alerts{query}"))
 }
 
