@@ -21,7 +21,7 @@ import requests
 TYPES = ("sales", "balances", "fees", "payouts", "tax", "shift", "reconciliation")
 TEXTS = {
     "day", "currency", "tender", "wallet_id", "shift_id", "source", "account_type", "account_id", "store_id", "till_id",
-    "status", "opened_at", "closed_at", "check",
+    "status", "opened_at", "closed_at", "check", "kind",
 }
 COUNTS = {
     "sales", "reversals", "refunds", "count", "created", "completed", "released", "reversed", "postings", "accounts",

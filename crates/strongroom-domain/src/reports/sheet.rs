@@ -21,6 +21,8 @@ pub struct Stretch {
     pub records: &'static [Kind],
     /// Only those made in the period, by their id; all otherwise.
     pub within: bool,
+    /// Then sales that were made before the period and completed or voided in it.
+    pub later: bool,
     /// One record alone.
     pub only: Option<RawId>,
     /// Then what the log has grown by meanwhile.
@@ -60,6 +62,7 @@ impl Sheet {
             log: None,
             records: &[],
             within: false,
+            later: false,
             only: None,
             tail: false,
         };
@@ -78,6 +81,7 @@ impl Sheet {
             ReportType::Tax => Stretch {
                 records: &[Kind::Sale],
                 within: true,
+                later: true,
                 ..none
             },
             ReportType::Shift => Stretch {
@@ -120,6 +124,13 @@ impl Sheet {
             (Sheet::Balances(sheet), record) => sheet.account(raw, record),
             (Sheet::Reconciliation(sheet), record) => sheet.account(raw, record),
             _ => {}
+        }
+    }
+
+    /// Takes in the sale that was made before the period and completed or voided in an hour of it.
+    pub fn record_of_hour(&mut self, hour: i64, record: &Record) {
+        if let (Sheet::Tax(sheet), Record::Sale(sale)) = (self, record) {
+            sheet.take_of(hour, sale);
         }
     }
 

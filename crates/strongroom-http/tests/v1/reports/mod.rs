@@ -3,6 +3,7 @@
 mod figures;
 mod reconcile;
 mod request;
+mod taxes;
 
 use serde_json::{Value, json};
 use strongroom_testkit::tenant::Tenant;
