@@ -6,12 +6,14 @@
 //! to be with the entry that completes it, as records of its own ([`ReportPart`]), and goes with the one that ends it. So
 //! a server that dies on the way begins again.
 
+mod acquirers;
 mod balances;
 mod change;
 mod movements;
 mod reconciliation;
 mod sheet;
 mod shop;
+mod statements;
 mod table;
 mod view;
 
@@ -29,6 +31,7 @@ use crate::tills::Digest;
 pub use change::{
     Content, DeleteReport, ExpireReport, FinishReport, MOST_WAITING, PART, RequestReport,
 };
+pub use reconciliation::Found;
 pub use sheet::{Sheet, Stretch};
 pub use table::{Cell, Column, ColumnKind, MOST_LINES, Table};
 pub use view::ReportView;

@@ -111,6 +111,15 @@ impl ReportScan {
         }
     }
 
+    /// Reconciles accounts alone.
+    pub fn of_accounts(asked: &Asked) -> ReportScan {
+        let scan = ReportScan::new(asked);
+        ReportScan {
+            stretch: scan.stretch.clone().of_accounts(),
+            ..scan
+        }
+    }
+
     pub fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }

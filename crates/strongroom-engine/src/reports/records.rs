@@ -1,11 +1,12 @@
 //! Records read for a report: by when they were made, and sales by when they were completed or voided.
 
+use strongroom_domain::bank_files::BankFile;
 use strongroom_domain::facts::Field;
 use strongroom_domain::record::Record;
 use strongroom_domain::sales::{hour_of, hour_start, hour_text};
 use strongroom_domain::shifts::cash_key;
 use strongroom_store::{IdRange, MAX_SEQ};
-use strongroom_types::id::{AnyId, RawId};
+use strongroom_types::id::{AnyId, Kind, RawId};
 use strongroom_types::time::Timestamp;
 
 use crate::reports::{ReportScan, Run, Stage};
@@ -14,6 +15,9 @@ use crate::view::{ReadFault, View};
 /// Records read at once, and pages of one slice.
 const RECORDS: usize = 500;
 const PAGES: usize = 4;
+/// Banks' files read at once, each with all of its pages, and pages of one.
+const BANK_FILES: usize = 5;
+const FILE_PAGES: usize = 20;
 /// Hours of one slice.
 const HOURS: i64 = 250;
 
@@ -59,9 +63,11 @@ impl View<'_> {
         };
         for _ in 0..PAGES {
             let number = self.scope.number;
-            let rows = self
-                .reader
-                .records(number, of.code(), range, false, RECORDS)?;
+            let most = match of {
+                Kind::BankFile => BANK_FILES,
+                _ => RECORDS,
+            };
+            let rows = self.reader.records(number, of.code(), range, false, most)?;
             let Some(last) = rows.last() else {
                 scan.stage = Stage::Records {
                     kind: kind + 1,
@@ -90,6 +96,11 @@ impl View<'_> {
         raw: RawId,
         record: &Record,
     ) -> Result<(), ReadFault> {
+        if let Record::BankFile(file) = record
+            && scan.sheet.wants(file)
+        {
+            return self.take_pages(scan, file);
+        }
         let held = match record {
             Record::Shift(shift) if shift.is_open() => match self.record(cash_key(shift.id))? {
                 Some(Record::Cash(account)) => account.balances.available,
@@ -98,6 +109,19 @@ impl View<'_> {
             _ => 0,
         };
         scan.sheet.record(raw, record, held);
+        Ok(())
+    }
+
+    /// What a bank's file says, a few pages at a time.
+    fn take_pages(&mut self, scan: &mut ReportScan, file: &BankFile) -> Result<(), ReadFault> {
+        for pages in file.pages.chunks(FILE_PAGES) {
+            let ids: Vec<AnyId> = pages.iter().map(|page| page.any()).collect();
+            for (_, record) in self.records(&ids)? {
+                if let Record::FilePage(page) = record {
+                    scan.sheet.bank_page(file, &page);
+                }
+            }
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 mod figures;
 mod reconcile;
 mod request;
+mod statements;
 mod taxes;
 
 use serde_json::{Value, json};
