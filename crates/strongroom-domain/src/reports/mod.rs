@@ -213,6 +213,15 @@ pub struct ReportBody {
 }
 
 impl ReportBody {
+    /// Where it stands at a time: what is due to expire is expired, though nobody has written that down yet.
+    pub fn status_at(&self, now: Timestamp) -> ReportStatus {
+        let is_over = self.expires_at.is_some_and(|end| end <= now);
+        match self.status {
+            ReportStatus::Completed if is_over => ReportStatus::Expired,
+            status => status,
+        }
+    }
+
     /// When the server looks at it again: once its period is over while it is to be made, then when its own time is.
     pub fn waits(&self) -> Option<Option<Timestamp>> {
         match self.status {

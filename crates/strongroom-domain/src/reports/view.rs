@@ -47,15 +47,16 @@ impl ReportView {
     ];
 
     /// `progress` is how far the server is that makes it now.
-    pub fn new(body: &ReportBody, progress: Option<u8>) -> ReportView {
-        let (status, progress) = match (body.status, progress) {
+    pub fn new(body: &ReportBody, progress: Option<u8>, now: Timestamp) -> ReportView {
+        let standing = body.status_at(now);
+        let (status, progress) = match (standing, progress) {
             (ReportStatus::Queued, Some(percent)) => ("running", percent.min(99)),
             (ReportStatus::Queued, None) => ("queued", 0),
             (ReportStatus::Failed, _) => ("failed", 0),
             (status, _) => (status.as_str(), if body.digest.is_some() { 100 } else { 0 }),
         };
         let made = body.digest.is_some();
-        let is_there = body.status == ReportStatus::Completed;
+        let is_there = standing == ReportStatus::Completed;
         ReportView {
             id: body.id,
             object: "report",

@@ -101,9 +101,10 @@ fn own(view: &mut View<'_>, key: ApiKeyId, asked: Asked) -> Result<Option<Asked>
 /// `GET /v1/reports/{id}`.
 pub async fn read(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let (id, key) = (report_id(&call), call.credential().id);
+    let now = call.engine().now();
     call.read(&caller, move |view| {
         let (report, progress) = seen(view, key, id)?;
-        Ok(view::json(&ReportView::new(&report, progress)))
+        Ok(view::json(&ReportView::new(&report, progress, now)))
     })
     .await
 }
@@ -121,7 +122,7 @@ fn seen(
 /// `GET /v1/reports`.
 pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
-    let key = call.credential().id;
+    let (key, now) = (call.credential().id, call.engine().now());
     let filter = ReportFilter {
         kind: call.query().choice("type", ReportType::parse)?,
         store: None,
@@ -132,7 +133,7 @@ pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Pro
         let store = view.till_of(key)?.map(|till| till.store);
         let listing = view.reports(&ReportFilter { store, ..filter }, &page)?;
         Ok(pages::render(&listing, |(report, progress)| {
-            view::json(&ReportView::new(report, *progress))
+            view::json(&ReportView::new(report, *progress, now))
         }))
     })
     .await
@@ -141,9 +142,11 @@ pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Pro
 /// `GET /v1/reports/{id}/content`.
 pub async fn content(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let (id, key) = (report_id(&call), call.credential().id);
+    let now = call.engine().now();
     let read = call.engine().read(&caller, move |view| {
         let (report, _) = seen(view, key, id)?;
-        match report.status {
+        // SECURITY: that its time is over holds from then on, however late that is written down.
+        match report.status_at(now) {
             ReportStatus::Completed => {
                 let bytes = view.report_content(&report)?;
                 Ok((report, Some(bytes)))
