@@ -93,6 +93,7 @@ impl Rounds {
                 store: None,
                 shift: None,
                 kept_for: 0,
+                currency: None,
             };
             let scope = self.scopes.pop()?;
             Some((scope, ReportScan::of_accounts(&asked)))

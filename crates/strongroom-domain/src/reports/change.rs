@@ -107,6 +107,9 @@ impl RequestReport {
             let text = "must be after `from`: the period is from one instant up to, and without, the other";
             return Err(Rejection::at(Code::InvalidField, "/to", text));
         }
+        if asked.currency.is_some() && asked.kind != ReportType::Balances {
+            return Err(not_narrowed(asked.kind, "/currency"));
+        }
         let (by_wallet, by_store) = match asked.kind {
             ReportType::Sales | ReportType::Balances | ReportType::Fees | ReportType::Payouts => {
                 (true, false)
@@ -122,11 +125,7 @@ impl RequestReport {
         for (pointer, filter) in named {
             let Some((id, fits)) = filter else { continue };
             if !fits {
-                let text = format!(
-                    "a report of `{}` is not narrowed to one",
-                    asked.kind.as_str()
-                );
-                return Err(Rejection::at(Code::InvalidField, pointer, text));
+                return Err(not_narrowed(asked.kind, pointer));
             }
             if facts.record(id).is_none() {
                 let text = "there is none of that id";
@@ -135,6 +134,11 @@ impl RequestReport {
         }
         Ok(())
     }
+}
+
+fn not_narrowed(kind: ReportType, pointer: &'static str) -> Rejection {
+    let text = format!("a report of `{}` is not narrowed to one", kind.as_str());
+    Rejection::at(Code::InvalidField, pointer, text)
 }
 
 /// What a finished report is.

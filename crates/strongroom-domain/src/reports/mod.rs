@@ -19,6 +19,7 @@ mod view;
 
 use minicbor::{Decode, Encode};
 use strongroom_types::Classified;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AnyId, ApiKeyId, Kind, RawId, ReportId, ReportPartId, ShiftId, StoreId, WalletId,
 };
@@ -145,6 +146,9 @@ pub struct Asked {
     /// How long it is kept once it is made, in milliseconds.
     #[n(7)]
     pub kept_for: i64,
+    /// Accounts of this currency alone.
+    #[n(90)]
+    pub currency: Option<Currency>,
 }
 
 impl Asked {

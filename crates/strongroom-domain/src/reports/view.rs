@@ -1,6 +1,7 @@
 //! How reports look on the wire.
 
 use serde::Serialize;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{ApiKeyId, ReportId, ShiftId, StoreId, WalletId};
 use strongroom_types::time::Timestamp;
 
@@ -22,6 +23,7 @@ pub struct ReportView {
     pub wallet_id: Option<WalletId>,
     pub store_id: Option<StoreId>,
     pub shift_id: Option<ShiftId>,
+    pub currency: Option<Currency>,
     pub lines: Option<u64>,
     pub size: Option<u64>,
     pub sha256: Option<String>,
@@ -69,6 +71,7 @@ impl ReportView {
             wallet_id: body.asked.wallet,
             store_id: body.asked.store,
             shift_id: body.asked.shift,
+            currency: body.asked.currency,
             lines: made.then_some(body.lines),
             size: made.then_some(body.size),
             sha256: body.digest.map(|digest| digest.to_string()),

@@ -48,6 +48,7 @@ fn read_asked(fields: &mut Fields<'_, '_>, now: Timestamp) -> Option<Asked> {
         StoreId::parse(text).unwrap_or(StoreId(NOBODY))
     });
     let wallet = fields.wallet("wallet_id");
+    let currency = fields.currency("currency");
     let kept = fields.integer("expires_in", 1, KEPT_LONGEST / 1_000);
     let (from, to) = (fields.time("from"), fields.time("to"));
     // What is of all time, or of one shift, may leave the period out.
@@ -69,6 +70,7 @@ fn read_asked(fields: &mut Fields<'_, '_>, now: Timestamp) -> Option<Asked> {
         store,
         shift,
         kept_for: kept.map_or(KEPT_FOR, |seconds| seconds.saturating_mul(1_000)),
+        currency,
     })
 }
 
@@ -224,6 +226,7 @@ pub fn create_schema() -> Schema {
             ("wallet_id", schema::id("wallet")),
             ("store_id", schema::id("store")),
             ("shift_id", schema::id("shift")),
+            ("currency", schema::currency()),
             (
                 "expires_in",
                 json!({"type": "integer", "minimum": 1, "maximum": KEPT_LONGEST / 1_000, "default": KEPT_FOR / 1_000}),
@@ -253,6 +256,7 @@ pub fn schema() -> Schema {
         ("wallet_id", schema::nullable(schema::id("wallet"))),
         ("store_id", schema::nullable(schema::id("store"))),
         ("shift_id", schema::nullable(schema::id("shift"))),
+        ("currency", schema::nullable(schema::currency())),
         ("lines", count()),
         ("size", count()),
         ("sha256", schema::nullable(schema::text())),

@@ -278,6 +278,18 @@ fn what_does_not_fit_is_named() {
             "/shift_id",
         ),
         (
+            body(r#","type":"sales","currency":"PHP""#),
+            422,
+            "invalid_field",
+            "/currency",
+        ),
+        (
+            body(r#","type":"balances","currency":"pesos""#),
+            422,
+            "invalid_field",
+            "/currency",
+        ),
+        (
             r#"{"type":"shift"}"#.to_owned(),
             422,
             "field_required",
