@@ -345,7 +345,7 @@ mod tests {
         })
     }
 
-    fn sheet() -> Reconciliation {
+    fn empty() -> Reconciliation {
         Reconciliation::of((Timestamp(0), Timestamp(i64::MAX)))
     }
 
@@ -361,12 +361,12 @@ mod tests {
     #[test]
     fn a_record_is_held_against_the_sum_of_its_postings() {
         let raw = RawId([1; 12]);
-        let mut good = sheet();
+        let mut good = empty();
         good.take((1, Timestamp(5)), &[moved(1, 5)]);
         good.take((2, Timestamp(5)), &[moved(2, -2)]);
         good.account(raw, &recorded(3, 2));
         assert_eq!(found(good), ["matches"]);
-        let mut bad = sheet();
+        let mut bad = empty();
         bad.take((1, Timestamp(5)), &[moved(1, 5)]);
         bad.account(raw, &recorded(4, 1));
         assert_eq!(found(bad), ["differs", "differs: recorded 4, derived 5"]);
@@ -376,23 +376,23 @@ mod tests {
     #[test]
     fn what_is_posted_meanwhile_is_no_difference() {
         let raw = RawId([1; 12]);
-        let mut sheet = sheet();
+        let mut sheet = empty();
         sheet.take((1, Timestamp(5)), &[moved(1, 5)]);
         sheet.account(raw, &recorded(12, 3));
         sheet.take((2, Timestamp(5)), &[moved(2, 4)]);
         sheet.take((3, Timestamp(5)), &[moved(3, 3)]);
         sheet.take((4, Timestamp(5)), &[moved(4, 9)]);
         assert_eq!(found(sheet), ["matches"]);
-        let mut twice = sheet();
+        let mut twice = empty();
         twice.account(raw, &recorded(12, 1));
         twice.take((1, Timestamp(5)), &[moved(1, 5), moved(2, 7)]);
         assert_eq!(found(twice), ["matches"]);
-        let mut lost = sheet();
+        let mut lost = empty();
         lost.take((1, Timestamp(5)), &[moved(1, 5)]);
         lost.account(raw, &recorded(5, 3));
         // The sums are the same, and yet a posting is missing: the line of its kind says so, too.
         assert_eq!(found(lost), ["differs", "differs: recorded 5, derived 5"]);
-        let mut nowhere = sheet();
+        let mut nowhere = empty();
         nowhere.take((1, Timestamp(5)), &[moved(1, 5)]);
         assert_eq!(
             found(nowhere),

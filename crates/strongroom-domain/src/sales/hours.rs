@@ -59,3 +59,93 @@ pub(super) fn found_later(decision: Decision, sale: &SaleBody) -> Decision {
         decision.claim(Field::SaleHour, Some(&hour), sale.id.any())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_types::currency::Currency;
+    use strongroom_types::id::{AuditId, RawId, SaleId};
+    use strongroom_types::metadata::Metadata;
+    use strongroom_types::money::Money;
+
+    use super::*;
+
+    /// A sale of the first hour.
+    fn sale(status: SaleStatus, completed: Option<i64>, voided: Option<i64>) -> SaleBody {
+        SaleBody {
+            id: SaleId(RawId([1; 12])),
+            status,
+            amount: Money::new(1, Currency::parse("PHP").unwrap()),
+            till: None,
+            store: None,
+            shift: None,
+            customer: None,
+            lines: Vec::new(),
+            subtotal: 1,
+            discount: 0,
+            taxes: Vec::new(),
+            taxes_added: false,
+            cash: 1,
+            tendered: 1,
+            card: 0,
+            payment: None,
+            cash_refunded: 0,
+            card_refunded: 0,
+            reference_id: None,
+            description: None,
+            metadata: Metadata::default(),
+            created_at: Timestamp(5),
+            audit: AuditId(RawId([2; 12])),
+            offline: None,
+            voided_at: voided.map(Timestamp),
+            void_reason: None,
+            completed_at: completed.map(Timestamp),
+        }
+    }
+
+    #[test]
+    fn it_counts_from_its_completion_to_its_void() {
+        use SaleStatus::{Completed, Failed, Pending, Voided};
+        let (second, third) = (HOUR, 2 * HOUR);
+        let told = |sale: SaleBody| {
+            let number = |time: Option<Timestamp>| time.map(|time| time.0);
+            let (from, to) = (number(sale.counted_at()), number(sale.uncounted_at()));
+            (from, to, sale.later_hours())
+        };
+        let hours = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        for (body, from, to, later) in [
+            (sale(Pending, None, None), None, None, hours(&[])),
+            (sale(Failed, None, None), None, None, hours(&[])),
+            (sale(Completed, Some(9), None), Some(9), None, hours(&[])),
+            (
+                sale(Completed, Some(second), None),
+                Some(second),
+                None,
+                hours(&["1"]),
+            ),
+            (
+                sale(Voided, Some(9), Some(third)),
+                Some(9),
+                Some(third),
+                hours(&["2"]),
+            ),
+            (
+                sale(Voided, Some(second), Some(third)),
+                Some(second),
+                Some(third),
+                hours(&["1", "2"]),
+            ),
+            (
+                sale(Voided, Some(third), Some(third)),
+                Some(third),
+                Some(third),
+                hours(&["2"]),
+            ),
+            // Voided before it was paid.
+            (sale(Voided, None, Some(third)), None, None, hours(&[])),
+            // From before completions were kept.
+            (sale(Completed, None, None), Some(5), None, hours(&[])),
+        ] {
+            assert_eq!(told(body), (from, to, later));
+        }
+    }
+}
