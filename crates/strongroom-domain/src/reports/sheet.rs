@@ -64,7 +64,7 @@ pub enum Sheet {
     Payouts(Payouts),
     Tax(Taxes),
     Shift(Shifts),
-    Reconciliation(Reconciliation),
+    Reconciliation(Box<Reconciliation>),
 }
 
 impl Sheet {
@@ -76,7 +76,9 @@ impl Sheet {
             ReportType::Payouts => Sheet::Payouts(Payouts::new(asked)),
             ReportType::Tax => Sheet::Tax(Taxes::new(asked)),
             ReportType::Shift => Sheet::Shift(Shifts::new(asked)),
-            ReportType::Reconciliation => Sheet::Reconciliation(Reconciliation::new(asked)),
+            ReportType::Reconciliation => {
+                Sheet::Reconciliation(Box::new(Reconciliation::new(asked)))
+            }
         }
     }
 
