@@ -21,7 +21,7 @@ import requests
 TYPES = ("sales", "balances", "fees", "payouts", "tax", "shift", "reconciliation")
 TEXTS = {
     "day", "currency", "tender", "wallet_id", "shift_id", "source", "account_type", "account_id", "store_id", "till_id",
-    "status", "opened_at", "closed_at", "check",
+    "status", "opened_at", "closed_at", "check", "kind", "item",
 }
 COUNTS = {
     "sales", "reversals", "refunds", "count", "created", "completed", "released", "reversed", "postings", "accounts",
@@ -237,7 +237,13 @@ def judge(server, period, sales):
     shift = lines["shift"][0]
     z = server.get(f"/v1/shifts/{shift['shift_id']}/report")
     assert (shift["sold"], shift["cash"], shift["difference"]) == (z["sold"], z["tenders"]["cash"], 0)
-    assert all(line["status"] == "matches" for line in lines["reconciliation"])
+    accounts = [line for line in lines["reconciliation"] if line["check"] == "accounts"]
+    assert accounts and all(line["status"] == "matches" for line in accounts)
+    told = {line["item"]: line for line in lines["reconciliation"] if line["check"] == "acquirer"}
+    assert told["captured"]["amount"] == total(payments, "amount_captured") == told["settled"]["amount"]
+    assert told["refunded"]["amount"] == total(payments, "amount_refunded")
+    assert told["unsettled"]["amount"] == told["refunding"]["amount"] == 0
+    assert len(accounts) + len(told) == len(lines["reconciliation"])
     receipt = server.call("GET", f"/v1/transactions/{sales[0]}/receipt", Accept="application/pdf")
     assert receipt.headers["Content-Type"] == "application/pdf"
     text = pypdf.PdfReader(io.BytesIO(receipt.content), strict=True).pages[0].extract_text()

@@ -71,6 +71,8 @@ pub enum Field {
     PayoutScheduleReference,
     /// A role that is not deleted.
     RoleName,
+    /// An hour, to the sales of earlier ones that were completed or voided in it.
+    SaleHour,
 }
 
 impl Field {
@@ -100,6 +102,7 @@ impl Field {
         Field::BeneficiaryReference,
         Field::PayoutScheduleReference,
         Field::RoleName,
+        Field::SaleHour,
     ];
 
     pub const fn code(self) -> u16 {
@@ -129,6 +132,7 @@ impl Field {
             Field::BeneficiaryReference => 70,
             Field::PayoutScheduleReference => 71,
             Field::RoleName => 55,
+            Field::SaleHour => 87,
         }
     }
 
@@ -139,7 +143,7 @@ impl Field {
 
     /// Whether one value has one holder.
     pub const fn is_unique(self) -> bool {
-        !self.is_contact()
+        !self.is_contact() && !matches!(self, Field::SaleHour)
     }
 
     /// Whether it is how people are reached.

@@ -27,6 +27,7 @@ pub fn heading() -> Heading {
             store: None,
             shift: None,
             kept_for: 0,
+            currency: None,
         },
         made_at: Timestamp(1_767_398_400_000),
     }

@@ -217,6 +217,7 @@ async fn made(books: &Books, kind: ReportType) {
         store: None,
         shift: None,
         kept_for: 0,
+        currency: None,
     };
     let mut scan = ReportScan::new(&asked);
     while !scan.is_done() {

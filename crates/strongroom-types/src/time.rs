@@ -13,6 +13,8 @@ pub struct Timestamp(#[n(0)] pub i64);
 
 /// One second, in milliseconds.
 pub const SECOND: i64 = 1_000;
+/// One hour, in milliseconds.
+pub const HOUR: i64 = 3_600 * SECOND;
 /// One day, in milliseconds.
 pub const DAY: i64 = 86_400 * SECOND;
 

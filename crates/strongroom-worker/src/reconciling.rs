@@ -73,9 +73,9 @@ impl Rounds {
         // Of what is no longer kept nothing can be said.
         if let Ok(sheet) = scan.into_sheet() {
             let accounts = sheet.accounts();
-            if let Ok((_, Some(differing))) = sheet.table() {
-                self.differing += differing.len();
-                engine.note_reconciled(scope, accounts, &differing);
+            if let Ok((_, Some(found))) = sheet.table() {
+                self.differing += found.accounts.len();
+                engine.note_reconciled(scope, accounts, &found.accounts);
             }
         }
         Ok(false)
@@ -93,9 +93,10 @@ impl Rounds {
                 store: None,
                 shift: None,
                 kept_for: 0,
+                currency: None,
             };
             let scope = self.scopes.pop()?;
-            Some((scope, ReportScan::new(&asked)))
+            Some((scope, ReportScan::of_accounts(&asked)))
         })
     }
 }

@@ -93,25 +93,25 @@ async fn made(
     };
     // Beside the runtime: a large table takes its time.
     let written = tokio::task::spawn_blocking(move || {
-        let (table, differences) = sheet.table()?;
+        let (table, found) = sheet.table()?;
         let bytes = render(&heading, &table);
         match bytes.len() <= MOST_BYTES {
-            true => Ok((bytes, table.lines.len(), differences)),
+            true => Ok((bytes, table.lines.len(), found)),
             false => Err(ReportFailure::TooLarge),
         }
     });
     let Ok(written) = written.await else {
         return Err(Failure::Internal);
     };
-    Ok(Some(written.map(|(bytes, lines, differences)| {
-        if let Some(differences) = &differences {
+    Ok(Some(written.map(|(bytes, lines, found)| {
+        if let Some(found) = &found {
             let scope = caller.tenant().scope();
-            engine.note_reconciled(scope, accounts, differences);
+            engine.note_reconciled(scope, accounts, &found.accounts);
         }
         Content {
             digest: Engine::content_digest(&bytes),
             lines: u64::try_from(lines).unwrap_or(u64::MAX),
-            differences: differences.map(|all| u64::try_from(all.len()).unwrap_or(u64::MAX)),
+            differences: found.map(|found| found.differences()),
             bytes,
         }
     })))

@@ -21,6 +21,7 @@ use crate::reports::{Asked, ReportFailure};
 pub struct Balances {
     end: Timestamp,
     wallet: Option<WalletId>,
+    currency: Option<Currency>,
     accounts: HashMap<AnyId, Held>,
 }
 
@@ -57,18 +58,20 @@ impl Balances {
         Balances {
             end: asked.to,
             wallet: asked.wallet,
+            currency: asked.currency,
             accounts: HashMap::new(),
         }
     }
 
-    fn sees(&self, account: AnyId) -> bool {
+    fn sees(&self, account: AnyId, currency: Currency) -> bool {
         self.wallet
             .is_none_or(|wallet| books_key(wallet) == account)
+            && self.currency.is_none_or(|wanted| wanted == currency)
     }
 
     pub fn take(&mut self, time: Timestamp, transaction: &Transaction) {
         for posting in &transaction.postings {
-            if !self.sees(posting.account) {
+            if !self.sees(posting.account, posting.currency) {
                 continue;
             }
             let before = before(&posting.after, &posting.change);
@@ -104,7 +107,7 @@ impl Balances {
         let Some((id, account)) = account_of(raw, record) else {
             return;
         };
-        if self.sees(id) && !self.accounts.contains_key(&id) {
+        if self.sees(id, account.currency) && !self.accounts.contains_key(&id) {
             self.accounts.insert(
                 id,
                 Held {
@@ -221,6 +224,7 @@ mod tests {
             let mut sheet = Balances {
                 end,
                 wallet: None,
+                currency: None,
                 accounts: HashMap::new(),
             };
             let account = Account {

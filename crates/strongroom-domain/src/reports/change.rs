@@ -74,7 +74,7 @@ impl Command for RequestReport {
             failure: None,
             differences: None,
         };
-        let reply = json(&ReportView::new(&report, None));
+        let reply = json(&ReportView::new(&report, None, moment.now));
         let waiting = desk.waiting.saturating_add(1);
         let action = (Action::ReportRequested, EventType::ReportRequested);
         Ok(told(facts, action, report, moment.now)
@@ -107,6 +107,9 @@ impl RequestReport {
             let text = "must be after `from`: the period is from one instant up to, and without, the other";
             return Err(Rejection::at(Code::InvalidField, "/to", text));
         }
+        if asked.currency.is_some() && asked.kind != ReportType::Balances {
+            return Err(not_narrowed(asked.kind, "/currency"));
+        }
         let (by_wallet, by_store) = match asked.kind {
             ReportType::Sales | ReportType::Balances | ReportType::Fees | ReportType::Payouts => {
                 (true, false)
@@ -122,11 +125,7 @@ impl RequestReport {
         for (pointer, filter) in named {
             let Some((id, fits)) = filter else { continue };
             if !fits {
-                let text = format!(
-                    "a report of `{}` is not narrowed to one",
-                    asked.kind.as_str()
-                );
-                return Err(Rejection::at(Code::InvalidField, pointer, text));
+                return Err(not_narrowed(asked.kind, pointer));
             }
             if facts.record(id).is_none() {
                 let text = "there is none of that id";
@@ -135,6 +134,11 @@ impl RequestReport {
         }
         Ok(())
     }
+}
+
+fn not_narrowed(kind: ReportType, pointer: &'static str) -> Rejection {
+    let text = format!("a report of `{}` is not narrowed to one", kind.as_str());
+    Rejection::at(Code::InvalidField, pointer, text)
 }
 
 /// What a finished report is.
@@ -170,7 +174,7 @@ impl Command for FinishReport {
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let report = existing(facts, self.id)?;
         if report.status != ReportStatus::Queued {
-            return Err(wrong_state(report, "finished"));
+            return Err(wrong_state(report, report.status, "finished"));
         }
 
         // From here it must succeed.
@@ -225,14 +229,15 @@ impl Command for DeleteReport {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let report = existing(facts, self.id)?;
-        if matches!(report.status, ReportStatus::Deleted | ReportStatus::Expired) {
-            return Err(wrong_state(report, "deleted"));
+        let status = report.status_at(moment.now);
+        if matches!(status, ReportStatus::Deleted | ReportStatus::Expired) {
+            return Err(wrong_state(report, status, "deleted"));
         }
 
         // From here it must succeed.
         let was_waiting = report.status == ReportStatus::Queued;
         let next = ended(report, ReportStatus::Deleted);
-        let reply = json(&ReportView::new(&next, None));
+        let reply = json(&ReportView::new(&next, None, moment.now));
         let action = (Action::ReportDeleted, EventType::ReportDeleted);
         let decision = told(facts, action, next, moment.now).reply(Reply::Stored(reply));
         let decision = emptied(decision, report);
@@ -261,9 +266,9 @@ impl Command for ExpireReport {
 
     fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let report = existing(facts, self.id)?;
-        let is_over = report.expires_at.is_some_and(|end| end <= moment.now);
-        if report.status != ReportStatus::Completed || !is_over {
-            return Err(wrong_state(report, "expired"));
+        let is_due = report.status_at(moment.now) == ReportStatus::Expired;
+        if report.status != ReportStatus::Completed || !is_due {
+            return Err(wrong_state(report, report.status, "expired"));
         }
 
         // From here it must succeed.
@@ -335,8 +340,8 @@ fn existing(facts: &Facts, id: ReportId) -> Result<&ReportBody, Rejection> {
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such report"))
 }
 
-fn wrong_state(report: &ReportBody, wish: &str) -> Rejection {
-    let status = report.status.as_str();
+fn wrong_state(report: &ReportBody, status: ReportStatus, wish: &str) -> Rejection {
+    let status = status.as_str();
     let text = format!("`{}` is {status} and cannot be {wish}", report.id);
     Rejection::new(Code::InvalidState, text)
 }

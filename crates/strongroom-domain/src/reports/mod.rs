@@ -6,17 +6,20 @@
 //! to be with the entry that completes it, as records of its own ([`ReportPart`]), and goes with the one that ends it. So
 //! a server that dies on the way begins again.
 
+mod acquirers;
 mod balances;
 mod change;
 mod movements;
 mod reconciliation;
 mod sheet;
 mod shop;
+mod statements;
 mod table;
 mod view;
 
 use minicbor::{Decode, Encode};
 use strongroom_types::Classified;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{
     AnyId, ApiKeyId, Kind, RawId, ReportId, ReportPartId, ShiftId, StoreId, WalletId,
 };
@@ -29,6 +32,7 @@ use crate::tills::Digest;
 pub use change::{
     Content, DeleteReport, ExpireReport, FinishReport, MOST_WAITING, PART, RequestReport,
 };
+pub use reconciliation::Found;
 pub use sheet::{Sheet, Stretch};
 pub use table::{Cell, Column, ColumnKind, MOST_LINES, Table};
 pub use view::ReportView;
@@ -142,6 +146,9 @@ pub struct Asked {
     /// How long it is kept once it is made, in milliseconds.
     #[n(7)]
     pub kept_for: i64,
+    /// Accounts of this currency alone.
+    #[n(90)]
+    pub currency: Option<Currency>,
 }
 
 impl Asked {
@@ -210,6 +217,15 @@ pub struct ReportBody {
 }
 
 impl ReportBody {
+    /// Where it stands at a time: what is due to expire is expired, though nobody has written that down yet.
+    pub fn status_at(&self, now: Timestamp) -> ReportStatus {
+        let is_over = self.expires_at.is_some_and(|end| end <= now);
+        match self.status {
+            ReportStatus::Completed if is_over => ReportStatus::Expired,
+            status => status,
+        }
+    }
+
     /// When the server looks at it again: once its period is over while it is to be made, then when its own time is.
     pub fn waits(&self) -> Option<Option<Timestamp>> {
         match self.status {

@@ -1,4 +1,5 @@
-//! Reconciliation: what every account is recorded to hold, against what its postings add up to.
+//! Reconciliation: what every account is recorded to hold, against what its postings add up to; and beside it what banks and
+//! acquirers have told (`statements.rs`, `acquirers.rs`).
 //!
 //! The log is added up to its end, then the records are read. One that was posted to meanwhile is held against its
 //! postings as they stood at its own last one, when the log's new end is read.
@@ -8,13 +9,16 @@ use std::collections::HashMap;
 use strongroom_ledger::{Account, Balances as Buckets};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{AnyId, RawId};
+use strongroom_types::time::Timestamp;
 
 use crate::entry::Transaction;
 use crate::record::Record;
-use crate::reports::ReportFailure;
+use crate::reports::acquirers::Acquirers;
 use crate::reports::balances::{account_of, order};
 use crate::reports::movements::named;
+use crate::reports::statements::Statements;
 use crate::reports::table::{Cell, Column, Line, Table};
+use crate::reports::{Asked, ReportFailure};
 
 /// An account whose record is not what its postings say.
 struct Difference {
@@ -44,13 +48,29 @@ struct Group {
     differing: i64,
 }
 
-#[derive(Default)]
 pub struct Reconciliation {
     accounts: HashMap<AnyId, Derived>,
     groups: HashMap<(u8, Currency), Group>,
     /// One of each group, for its name.
     examples: HashMap<(u8, Currency), AnyId>,
     differences: Vec<Difference>,
+    pub statements: Statements,
+    acquirers: Acquirers,
+}
+
+/// What does not agree.
+#[derive(Default)]
+pub struct Found {
+    pub accounts: Vec<AnyId>,
+    /// Lines of banks that match nothing.
+    pub unmatched: u64,
+}
+
+impl Found {
+    pub fn differences(&self) -> u64 {
+        let accounts = u64::try_from(self.accounts.len()).unwrap_or(u64::MAX);
+        accounts.saturating_add(self.unmatched)
+    }
 }
 
 const COLUMNS: &[Column] = &[
@@ -64,11 +84,56 @@ const COLUMNS: &[Column] = &[
     Column::minor("recorded"),
     Column::minor("derived"),
     Column::minor("difference"),
+    Column::text("item"),
+    Column::single("count"),
+    Column::single_minor("amount"),
 ];
 
+/// How many columns are of accounts.
+const OF_ACCOUNTS: usize = 10;
+
+/// A line that tells a figure of somebody else's.
+pub(super) fn figure(
+    (place, id): ([Cell; 2], Cell),
+    currency: Currency,
+    status: Option<&str>,
+    told: [Cell; 3],
+) -> Line {
+    let mut cells = Vec::from(place);
+    cells.extend([id, Cell::text(currency), Cell::maybe(status)]);
+    cells.resize(OF_ACCOUNTS, Cell::Nothing);
+    cells.extend(told);
+    (currency, cells)
+}
+
+/// A line of accounts.
+fn of_accounts(currency: Currency, mut cells: Vec<Cell>) -> Line {
+    cells.resize(COLUMNS.len(), Cell::Nothing);
+    (currency, cells)
+}
+
 impl Reconciliation {
+    pub fn new(asked: &Asked) -> Reconciliation {
+        Reconciliation::of((asked.from, asked.to))
+    }
+
+    /// The period is that of what others told; accounts are reconciled over all time.
+    fn of(period: (Timestamp, Timestamp)) -> Reconciliation {
+        Reconciliation {
+            accounts: HashMap::new(),
+            groups: HashMap::new(),
+            examples: HashMap::new(),
+            differences: Vec::new(),
+            statements: Statements::new(period),
+            acquirers: Acquirers::new(period),
+        }
+    }
+
     /// Takes in all that one entry moved. It may move an account more than once, which is compared when it has done so.
-    pub fn take(&mut self, sequence: u64, moved: &[Transaction]) {
+    pub fn take(&mut self, (sequence, time): (u64, Timestamp), moved: &[Transaction]) {
+        for transaction in moved {
+            self.acquirers.take(time, transaction);
+        }
         let postings = || moved.iter().flat_map(|transaction| &transaction.postings);
         for posting in postings() {
             let derived = self.accounts.entry(posting.account).or_insert(Derived {
@@ -171,11 +236,11 @@ impl Reconciliation {
         }
     }
 
-    /// The table, and the accounts that do not agree.
+    /// The table, and what does not agree.
     ///
     /// # Errors
     /// [`ReportFailure`].
-    pub fn table(mut self) -> Result<(Table, Vec<AnyId>), ReportFailure> {
+    pub fn table(mut self) -> Result<(Table, Found), ReportFailure> {
         self.close();
         let mut lines: Vec<Line> = Vec::new();
         let mut groups: Vec<_> = self.groups.iter().collect();
@@ -194,7 +259,7 @@ impl Reconciliation {
                 Cell::sum(group.derived)?,
                 Cell::sum(group.recorded - group.derived)?,
             ];
-            lines.push((key.1, cells));
+            lines.push(of_accounts(key.1, cells));
         }
         let mut differences = self.differences;
         differences.sort_unstable_by_key(|found| found.account);
@@ -211,15 +276,16 @@ impl Reconciliation {
                     "differs: recorded {}, derived {}",
                     found.recorded, found.derived
                 )),
-                Cell::Nothing,
-                Cell::Nothing,
-                Cell::Nothing,
-                Cell::Nothing,
-                Cell::Nothing,
             ];
-            lines.push((found.currency, cells));
+            lines.push(of_accounts(found.currency, cells));
         }
-        Ok((Table::new(COLUMNS, lines)?, differing))
+        lines.extend(self.statements.lines()?);
+        lines.extend(self.acquirers.lines()?);
+        let found = Found {
+            accounts: differing,
+            unmatched: self.statements.unmatched(),
+        };
+        Ok((Table::new(COLUMNS, lines)?, found))
     }
 }
 
@@ -279,6 +345,10 @@ mod tests {
         })
     }
 
+    fn empty() -> Reconciliation {
+        Reconciliation::of((Timestamp(0), Timestamp(i64::MAX)))
+    }
+
     fn found(sheet: Reconciliation) -> Vec<String> {
         let (table, _) = sheet.table().unwrap();
         let status = |line: &Line| match line.1.get(4) {
@@ -291,13 +361,13 @@ mod tests {
     #[test]
     fn a_record_is_held_against_the_sum_of_its_postings() {
         let raw = RawId([1; 12]);
-        let mut good = Reconciliation::default();
-        good.take(1, &[moved(1, 5)]);
-        good.take(2, &[moved(2, -2)]);
+        let mut good = empty();
+        good.take((1, Timestamp(5)), &[moved(1, 5)]);
+        good.take((2, Timestamp(5)), &[moved(2, -2)]);
         good.account(raw, &recorded(3, 2));
         assert_eq!(found(good), ["matches"]);
-        let mut bad = Reconciliation::default();
-        bad.take(1, &[moved(1, 5)]);
+        let mut bad = empty();
+        bad.take((1, Timestamp(5)), &[moved(1, 5)]);
         bad.account(raw, &recorded(4, 1));
         assert_eq!(found(bad), ["differs", "differs: recorded 4, derived 5"]);
     }
@@ -306,24 +376,24 @@ mod tests {
     #[test]
     fn what_is_posted_meanwhile_is_no_difference() {
         let raw = RawId([1; 12]);
-        let mut sheet = Reconciliation::default();
-        sheet.take(1, &[moved(1, 5)]);
+        let mut sheet = empty();
+        sheet.take((1, Timestamp(5)), &[moved(1, 5)]);
         sheet.account(raw, &recorded(12, 3));
-        sheet.take(2, &[moved(2, 4)]);
-        sheet.take(3, &[moved(3, 3)]);
-        sheet.take(4, &[moved(4, 9)]);
+        sheet.take((2, Timestamp(5)), &[moved(2, 4)]);
+        sheet.take((3, Timestamp(5)), &[moved(3, 3)]);
+        sheet.take((4, Timestamp(5)), &[moved(4, 9)]);
         assert_eq!(found(sheet), ["matches"]);
-        let mut twice = Reconciliation::default();
+        let mut twice = empty();
         twice.account(raw, &recorded(12, 1));
-        twice.take(1, &[moved(1, 5), moved(2, 7)]);
+        twice.take((1, Timestamp(5)), &[moved(1, 5), moved(2, 7)]);
         assert_eq!(found(twice), ["matches"]);
-        let mut lost = Reconciliation::default();
-        lost.take(1, &[moved(1, 5)]);
+        let mut lost = empty();
+        lost.take((1, Timestamp(5)), &[moved(1, 5)]);
         lost.account(raw, &recorded(5, 3));
         // The sums are the same, and yet a posting is missing: the line of its kind says so, too.
         assert_eq!(found(lost), ["differs", "differs: recorded 5, derived 5"]);
-        let mut nowhere = Reconciliation::default();
-        nowhere.take(1, &[moved(1, 5)]);
+        let mut nowhere = empty();
+        nowhere.take((1, Timestamp(5)), &[moved(1, 5)]);
         assert_eq!(
             found(nowhere),
             ["differs", "differs: recorded 0, derived 5"]

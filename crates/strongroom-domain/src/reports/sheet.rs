@@ -1,13 +1,15 @@
 //! A report while it is made: fed with the log and the records, in pieces of any size.
 
-use strongroom_types::id::{AnyId, Kind, RawId};
+use strongroom_types::id::{Kind, RawId};
 use strongroom_types::time::Timestamp;
 
+use crate::bank_files::BankFile;
 use crate::entry::Transaction;
+use crate::payout_files::FilePage;
 use crate::record::Record;
 use crate::reports::balances::Balances;
 use crate::reports::movements::{Fees, Payouts, Sales};
-use crate::reports::reconciliation::Reconciliation;
+use crate::reports::reconciliation::{Found, Reconciliation};
 use crate::reports::shop::{Shifts, Taxes};
 use crate::reports::table::Table;
 use crate::reports::{Asked, ReportFailure, ReportType};
@@ -21,6 +23,8 @@ pub struct Stretch {
     pub records: &'static [Kind],
     /// Only those made in the period, by their id; all otherwise.
     pub within: bool,
+    /// Then sales that were made before the period and completed or voided in it.
+    pub later: bool,
     /// One record alone.
     pub only: Option<RawId>,
     /// Then what the log has grown by meanwhile.
@@ -30,6 +34,28 @@ pub struct Stretch {
 /// The accounts of the books.
 const ACCOUNTS: &[Kind] = &[Kind::Account, Kind::Cash, Kind::Fees, Kind::External];
 
+/// The same, and what banks were sent and said.
+const ACCOUNTS_AND_BANKS: &[Kind] = &[
+    Kind::Account,
+    Kind::Cash,
+    Kind::Fees,
+    Kind::External,
+    Kind::PayoutRail,
+    Kind::PayoutFile,
+    Kind::BankFile,
+];
+
+impl Stretch {
+    /// Without what banks said.
+    #[must_use]
+    pub fn of_accounts(self) -> Stretch {
+        Stretch {
+            records: ACCOUNTS,
+            ..self
+        }
+    }
+}
+
 /// The report of one type.
 pub enum Sheet {
     Sales(Sales),
@@ -38,7 +64,7 @@ pub enum Sheet {
     Payouts(Payouts),
     Tax(Taxes),
     Shift(Shifts),
-    Reconciliation(Reconciliation),
+    Reconciliation(Box<Reconciliation>),
 }
 
 impl Sheet {
@@ -50,7 +76,9 @@ impl Sheet {
             ReportType::Payouts => Sheet::Payouts(Payouts::new(asked)),
             ReportType::Tax => Sheet::Tax(Taxes::new(asked)),
             ReportType::Shift => Sheet::Shift(Shifts::new(asked)),
-            ReportType::Reconciliation => Sheet::Reconciliation(Reconciliation::default()),
+            ReportType::Reconciliation => {
+                Sheet::Reconciliation(Box::new(Reconciliation::new(asked)))
+            }
         }
     }
 
@@ -60,6 +88,7 @@ impl Sheet {
             log: None,
             records: &[],
             within: false,
+            later: false,
             only: None,
             tail: false,
         };
@@ -78,6 +107,7 @@ impl Sheet {
             ReportType::Tax => Stretch {
                 records: &[Kind::Sale],
                 within: true,
+                later: true,
                 ..none
             },
             ReportType::Shift => Stretch {
@@ -88,7 +118,7 @@ impl Sheet {
             },
             ReportType::Reconciliation => Stretch {
                 log: Some((None, None)),
-                records: ACCOUNTS,
+                records: ACCOUNTS_AND_BANKS,
                 tail: true,
                 ..none
             },
@@ -98,7 +128,7 @@ impl Sheet {
     /// Takes in what one entry moved.
     pub fn entry(&mut self, sequence: u64, time: Timestamp, moved: &[Transaction]) {
         if let Sheet::Reconciliation(sheet) = self {
-            sheet.take(sequence, moved);
+            sheet.take((sequence, time), moved);
             return;
         }
         for transaction in moved {
@@ -118,8 +148,32 @@ impl Sheet {
             (Sheet::Tax(sheet), Record::Sale(sale)) => sheet.take(sale),
             (Sheet::Shift(sheet), Record::Shift(shift)) => sheet.take(shift, held),
             (Sheet::Balances(sheet), record) => sheet.account(raw, record),
+            (Sheet::Reconciliation(sheet), Record::PayoutRail(rail)) => sheet.statements.rail(rail),
+            (Sheet::Reconciliation(sheet), Record::PayoutFile(file)) => sheet.statements.sent(file),
             (Sheet::Reconciliation(sheet), record) => sheet.account(raw, record),
             _ => {}
+        }
+    }
+
+    /// Takes in the sale that was made before the period and completed or voided in an hour of it.
+    pub fn record_of_hour(&mut self, hour: i64, record: &Record) {
+        if let (Sheet::Tax(sheet), Record::Sale(sale)) = (self, record) {
+            sheet.take_of(hour, sale);
+        }
+    }
+
+    /// Whether it wants the pages of a bank's file.
+    pub fn wants(&self, file: &BankFile) -> bool {
+        match self {
+            Sheet::Reconciliation(sheet) => sheet.statements.wants(file),
+            _ => false,
+        }
+    }
+
+    /// Takes in a page of a bank's file that it wants.
+    pub fn bank_page(&mut self, file: &BankFile, page: &FilePage) {
+        if let Sheet::Reconciliation(sheet) = self {
+            sheet.statements.page(file, page);
         }
     }
 
@@ -144,15 +198,15 @@ impl Sheet {
         }
     }
 
-    /// The finished table; of a reconciliation with the accounts that do not agree.
+    /// The finished table; of a reconciliation with what does not agree.
     ///
     /// # Errors
     /// [`ReportFailure`].
-    pub fn table(self) -> Result<(Table, Option<Vec<AnyId>>), ReportFailure> {
+    pub fn table(self) -> Result<(Table, Option<Found>), ReportFailure> {
         let table = match self {
             Sheet::Reconciliation(sheet) => {
-                let (table, differing) = sheet.table()?;
-                return Ok((table, Some(differing)));
+                let (table, found) = sheet.table()?;
+                return Ok((table, Some(found)));
             }
             Sheet::Sales(sheet) => sheet.table(),
             Sheet::Balances(sheet) => sheet.table(),

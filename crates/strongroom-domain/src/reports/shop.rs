@@ -8,15 +8,38 @@ use strongroom_types::time::Timestamp;
 
 use crate::reports::table::{Cell, Column, Line, MOST_LINES, Table};
 use crate::reports::{Asked, ReportFailure};
-use crate::sales::{SaleBody, SaleStatus};
+use crate::sales::{SaleBody, hour_of};
 use crate::shifts::ShiftBody;
 
-/// Taxes of what was sold at tills in the period, by store and rate.
+/// Taxes of what was sold at tills in the period, and of what was taken back in it, by store and rate.
 pub struct Taxes {
     period: (Timestamp, Timestamp),
     store: Option<StoreId>,
     shift: Option<ShiftId>,
-    sums: HashMap<(Option<StoreId>, Currency, u32), Taxed>,
+    sums: HashMap<(Option<StoreId>, Currency, u32, LineKind), Taxed>,
+}
+
+/// What a line is of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum LineKind {
+    Sale,
+    Void,
+}
+
+impl LineKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            LineKind::Sale => "sale",
+            LineKind::Void => "void",
+        }
+    }
+
+    const fn sign(self) -> i128 {
+        match self {
+            LineKind::Sale => 1,
+            LineKind::Void => -1,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -30,6 +53,7 @@ const TAX: &[Column] = &[
     Column::text("store_id"),
     Column::text("currency"),
     Column::single("tax_rate_ppm"),
+    Column::text("kind"),
     Column::count("sales"),
     Column::minor("net"),
     Column::minor("tax"),
@@ -51,20 +75,36 @@ impl Taxes {
     }
 
     pub fn take(&mut self, sale: &SaleBody) {
+        self.take_where(sale, |_| true);
+    }
+
+    /// Takes in what happened to a sale in one hour.
+    pub fn take_of(&mut self, hour: i64, sale: &SaleBody) {
+        self.take_where(sale, |time| hour_of(time) == hour);
+    }
+
+    fn take_where(&mut self, sale: &SaleBody, is_then: impl Fn(Timestamp) -> bool) {
         let (from, to) = self.period;
-        let is_wanted = sale.status == SaleStatus::Completed
-            && (from..to).contains(&sale.created_at)
-            && self.store.is_none_or(|store| sale.store == Some(store))
+        let is_wanted = self.store.is_none_or(|store| sale.store == Some(store))
             && self.shift.is_none_or(|shift| sale.shift == Some(shift));
-        if !is_wanted {
-            return;
+        let turns = [
+            (LineKind::Sale, sale.counted_at()),
+            (LineKind::Void, sale.uncounted_at()),
+        ];
+        for (kind, time) in turns {
+            if is_wanted && time.is_some_and(|time| (from..to).contains(&time) && is_then(time)) {
+                self.add(kind, sale);
+            }
         }
+    }
+
+    fn add(&mut self, kind: LineKind, sale: &SaleBody) {
         for of in &sale.taxes {
-            let key = (sale.store, sale.amount.currency, of.ppm);
+            let key = (sale.store, sale.amount.currency, of.ppm, kind);
             let sums = self.sums.entry(key).or_default();
-            sums.sales += 1;
-            sums.net += i128::from(of.net);
-            sums.tax += i128::from(of.tax);
+            sums.sales += kind.sign();
+            sums.net += kind.sign() * i128::from(of.net);
+            sums.tax += kind.sign() * i128::from(of.tax);
         }
     }
 
@@ -72,13 +112,16 @@ impl Taxes {
     /// [`ReportFailure`].
     pub fn table(self) -> Result<Table, ReportFailure> {
         let mut sums: Vec<_> = self.sums.into_iter().collect();
-        sums.sort_unstable_by_key(|((store, currency, ppm), _)| (*store, currency.code(), *ppm));
+        sums.sort_unstable_by_key(|((store, currency, ppm, kind), _)| {
+            (*store, currency.code(), *ppm, *kind)
+        });
         let mut lines: Vec<Line> = Vec::with_capacity(sums.len());
-        for ((store, currency, ppm), sums) in sums {
+        for ((store, currency, ppm, kind), sums) in sums {
             let cells = vec![
                 Cell::maybe(store),
                 Cell::text(currency),
                 Cell::Number(i64::from(ppm)),
+                Cell::text(kind.as_str()),
                 Cell::sum(sums.sales)?,
                 Cell::sum(sums.net)?,
                 Cell::sum(sums.tax)?,

@@ -50,6 +50,15 @@ impl Column {
         }
     }
 
+    /// Minor units that no sum is made of.
+    pub const fn single_minor(name: &'static str) -> Column {
+        Column {
+            name,
+            kind: ColumnKind::Minor,
+            summed: false,
+        }
+    }
+
     /// A number that no sum is made of.
     pub const fn single(name: &'static str) -> Column {
         Column {

@@ -1,6 +1,7 @@
 //! How reports look on the wire.
 
 use serde::Serialize;
+use strongroom_types::currency::Currency;
 use strongroom_types::id::{ApiKeyId, ReportId, ShiftId, StoreId, WalletId};
 use strongroom_types::time::Timestamp;
 
@@ -22,6 +23,7 @@ pub struct ReportView {
     pub wallet_id: Option<WalletId>,
     pub store_id: Option<StoreId>,
     pub shift_id: Option<ShiftId>,
+    pub currency: Option<Currency>,
     pub lines: Option<u64>,
     pub size: Option<u64>,
     pub sha256: Option<String>,
@@ -47,15 +49,16 @@ impl ReportView {
     ];
 
     /// `progress` is how far the server is that makes it now.
-    pub fn new(body: &ReportBody, progress: Option<u8>) -> ReportView {
-        let (status, progress) = match (body.status, progress) {
+    pub fn new(body: &ReportBody, progress: Option<u8>, now: Timestamp) -> ReportView {
+        let standing = body.status_at(now);
+        let (status, progress) = match (standing, progress) {
             (ReportStatus::Queued, Some(percent)) => ("running", percent.min(99)),
             (ReportStatus::Queued, None) => ("queued", 0),
             (ReportStatus::Failed, _) => ("failed", 0),
             (status, _) => (status.as_str(), if body.digest.is_some() { 100 } else { 0 }),
         };
         let made = body.digest.is_some();
-        let is_there = body.status == ReportStatus::Completed;
+        let is_there = standing == ReportStatus::Completed;
         ReportView {
             id: body.id,
             object: "report",
@@ -68,6 +71,7 @@ impl ReportView {
             wallet_id: body.asked.wallet,
             store_id: body.asked.store,
             shift_id: body.asked.shift,
+            currency: body.asked.currency,
             lines: made.then_some(body.lines),
             size: made.then_some(body.size),
             sha256: body.digest.map(|digest| digest.to_string()),

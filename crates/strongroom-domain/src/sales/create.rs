@@ -416,6 +416,7 @@ impl Booking<'_> {
             offline: self.offline,
             voided_at: None,
             void_reason: None,
+            completed_at: payment.is_none().then_some(moment.now),
         }
     }
 }

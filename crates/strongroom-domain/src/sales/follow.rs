@@ -11,6 +11,7 @@ use crate::payments::{PaymentBody, PaymentStatus};
 use crate::record::Record;
 use crate::refunds::RefundBody;
 use crate::rejection::Rejection;
+use crate::sales::hours::found_later;
 use crate::sales::settle::{cash, counted, for_customer, restocked};
 use crate::sales::{SaleBody, SaleStatus};
 use crate::shifts::{ShiftBody, cash_key};
@@ -81,6 +82,7 @@ fn completed(
 ) -> Result<Decision, Rejection> {
     let next = SaleBody {
         status: SaleStatus::Completed,
+        completed_at: Some(moment.now),
         ..sale.clone()
     };
     let mut decision = decision;
@@ -94,6 +96,7 @@ fn completed(
         decision = decision.change(shift.id.any(), Record::Shift(next));
     }
     let completed = EventFact::new(EventType::TransactionCompleted, sale.id.any());
+    let decision = found_later(decision, &next);
     Ok(for_customer(decision, facts, sale, true)
         .event(completed)
         .about_sale(&next)

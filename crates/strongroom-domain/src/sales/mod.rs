@@ -8,6 +8,7 @@
 mod cart;
 mod create;
 mod follow;
+mod hours;
 mod offline;
 mod receipt;
 mod settle;
@@ -36,6 +37,7 @@ pub use cart::{ItemProduct, NewItem};
 pub use create::{CreateSale, NewSale, Tender};
 pub(crate) use create::{open_shift, till_keys};
 pub(crate) use follow::{follow, follow_keys, refund_followed};
+pub use hours::{hour_of, hour_start, hour_text};
 pub use offline::{UploadSale, chain_text};
 pub use receipt::{Printed, ReceiptView, html as receipt_html, text as receipt_text};
 pub use view::{SHOWN, SaleView};
@@ -209,6 +211,10 @@ pub struct SaleBody {
     #[n(25)]
     #[class(sensitive)]
     pub void_reason: Option<String>,
+    /// When it was completed; nothing of what was before that was kept, for which [`SaleBody::counted_at`] speaks.
+    #[n(90)]
+    #[class(operational)]
+    pub completed_at: Option<Timestamp>,
 }
 
 /// Where a sale stands in its till's chain.

@@ -40,6 +40,8 @@ pub struct SaleView<'a> {
     pub description: Option<&'a str>,
     pub metadata: &'a Metadata,
     pub offline: Option<OfflineView>,
+    /// When it was completed, though it be voided since.
+    pub completed_at: Option<Timestamp>,
     pub voided_at: Option<Timestamp>,
     pub void_reason: Option<&'a str>,
     pub receipt: ReceiptPlace,
@@ -115,6 +117,7 @@ impl<'a> SaleView<'a> {
             description: body.description.as_deref(),
             metadata: &body.metadata,
             offline: body.offline.map(offline),
+            completed_at: body.counted_at(),
             voided_at: body.voided_at,
             void_reason: body.void_reason.as_deref(),
             receipt: ReceiptPlace {

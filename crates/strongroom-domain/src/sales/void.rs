@@ -19,6 +19,7 @@ use crate::payouts::check_wallet;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::sales::follow::{follow_keys, without_one};
+use crate::sales::hours::found_later;
 use crate::sales::settle::{cash, counted, for_customer, restocked};
 use crate::sales::{SaleBody, SaleStatus, SaleView, existing};
 use crate::shifts::{ShiftBody, at_work, movement};
@@ -95,11 +96,12 @@ impl Command for VoidSale {
         }
         let next = SaleBody {
             status: SaleStatus::Voided,
+            completed_at: sale.counted_at(),
             voided_at: Some(moment.now),
             void_reason: Some(self.reason.clone()),
             ..sale.clone()
         };
-        Ok(restocked(decision, facts, sale)
+        Ok(found_later(restocked(decision, facts, sale), &next)
             .about_sale(&next)
             .detail("reason", self.reason.clone())
             .reply(Reply::Stored(json(&SaleView::new(&next))))

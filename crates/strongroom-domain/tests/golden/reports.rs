@@ -43,6 +43,13 @@ pub fn records() -> Vec<(&'static str, Record)> {
         },
         bank: None,
     };
+    let of_a_currency = ReportBody {
+        asked: Asked {
+            currency: Some(php()),
+            ..report().asked
+        },
+        ..report()
+    };
     let part = ReportPart {
         bytes: b"day,currency\r\n".to_vec(),
     };
@@ -53,6 +60,7 @@ pub fn records() -> Vec<(&'static str, Record)> {
         ("refund_with_fee", Record::Refund(back)),
         ("payout_charged", Record::Payout(paid_out)),
         ("report", Record::Report(report())),
+        ("report_of_a_currency", Record::Report(of_a_currency)),
         ("report_part", Record::ReportPart(part)),
         ("report_desk", Record::ReportDesk(ReportDesk { waiting: 3 })),
     ]
@@ -102,6 +110,7 @@ fn report() -> ReportBody {
             store: Some(StoreId(raw(23))),
             shift: Some(ShiftId(raw(24))),
             kept_for: 86_400_000,
+            currency: None,
         },
         requested_by: ApiKeyId(raw(9)),
         created_at: Timestamp(10),

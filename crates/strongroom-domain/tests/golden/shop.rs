@@ -46,6 +46,7 @@ pub fn records() -> Vec<(&'static str, Record)> {
         ("shift", Record::Shift(shift())),
         ("cash", Record::Cash(Account::empty(php()))),
         ("sale", Record::Sale(sale())),
+        ("sale_completed", Record::Sale(completed())),
         ("payment_of_a_sale", Record::Payment(paid)),
         ("refund_in_cash", Record::Refund(in_cash)),
     ]
@@ -201,6 +202,14 @@ fn sale() -> SaleBody {
         }),
         voided_at: Some(Timestamp(9)),
         void_reason: Some("twice".into()),
+        completed_at: None,
+    }
+}
+
+fn completed() -> SaleBody {
+    SaleBody {
+        completed_at: Some(Timestamp(8)),
+        ..sale()
     }
 }
 

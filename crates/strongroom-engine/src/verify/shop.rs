@@ -91,6 +91,9 @@ pub(super) fn claims(record: &Record) -> Vec<(Field, String, AnyId)> {
             let place = sale.till.zip(sale.offline);
             let place = place.map(|(till, place)| chain_text(till, place.sequence));
             claim(Field::OfflineSale, place, id);
+            for hour in sale.later_hours() {
+                claim(Field::SaleHour, Some(hour), id);
+            }
         }
         _ => {}
     }

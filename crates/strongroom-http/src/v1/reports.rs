@@ -48,6 +48,7 @@ fn read_asked(fields: &mut Fields<'_, '_>, now: Timestamp) -> Option<Asked> {
         StoreId::parse(text).unwrap_or(StoreId(NOBODY))
     });
     let wallet = fields.wallet("wallet_id");
+    let currency = fields.currency("currency");
     let kept = fields.integer("expires_in", 1, KEPT_LONGEST / 1_000);
     let (from, to) = (fields.time("from"), fields.time("to"));
     // What is of all time, or of one shift, may leave the period out.
@@ -69,6 +70,7 @@ fn read_asked(fields: &mut Fields<'_, '_>, now: Timestamp) -> Option<Asked> {
         store,
         shift,
         kept_for: kept.map_or(KEPT_FOR, |seconds| seconds.saturating_mul(1_000)),
+        currency,
     })
 }
 
@@ -101,9 +103,10 @@ fn own(view: &mut View<'_>, key: ApiKeyId, asked: Asked) -> Result<Option<Asked>
 /// `GET /v1/reports/{id}`.
 pub async fn read(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let (id, key) = (report_id(&call), call.credential().id);
+    let now = call.engine().now();
     call.read(&caller, move |view| {
         let (report, progress) = seen(view, key, id)?;
-        Ok(view::json(&ReportView::new(&report, progress)))
+        Ok(view::json(&ReportView::new(&report, progress, now)))
     })
     .await
 }
@@ -121,7 +124,7 @@ fn seen(
 /// `GET /v1/reports`.
 pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
-    let key = call.credential().id;
+    let (key, now) = (call.credential().id, call.engine().now());
     let filter = ReportFilter {
         kind: call.query().choice("type", ReportType::parse)?,
         store: None,
@@ -132,7 +135,7 @@ pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Pro
         let store = view.till_of(key)?.map(|till| till.store);
         let listing = view.reports(&ReportFilter { store, ..filter }, &page)?;
         Ok(pages::render(&listing, |(report, progress)| {
-            view::json(&ReportView::new(report, *progress))
+            view::json(&ReportView::new(report, *progress, now))
         }))
     })
     .await
@@ -141,9 +144,11 @@ pub async fn list(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Pro
 /// `GET /v1/reports/{id}/content`.
 pub async fn content(caller: Caller<ReadReports>, call: Call) -> Result<Answer, Problem> {
     let (id, key) = (report_id(&call), call.credential().id);
+    let now = call.engine().now();
     let read = call.engine().read(&caller, move |view| {
         let (report, _) = seen(view, key, id)?;
-        match report.status {
+        // SECURITY: that its time is over holds from then on, however late that is written down.
+        match report.status_at(now) {
             ReportStatus::Completed => {
                 let bytes = view.report_content(&report)?;
                 Ok((report, Some(bytes)))
@@ -221,6 +226,7 @@ pub fn create_schema() -> Schema {
             ("wallet_id", schema::id("wallet")),
             ("store_id", schema::id("store")),
             ("shift_id", schema::id("shift")),
+            ("currency", schema::currency()),
             (
                 "expires_in",
                 json!({"type": "integer", "minimum": 1, "maximum": KEPT_LONGEST / 1_000, "default": KEPT_FOR / 1_000}),
@@ -250,6 +256,7 @@ pub fn schema() -> Schema {
         ("wallet_id", schema::nullable(schema::id("wallet"))),
         ("store_id", schema::nullable(schema::id("store"))),
         ("shift_id", schema::nullable(schema::id("shift"))),
+        ("currency", schema::nullable(schema::currency())),
         ("lines", count()),
         ("size", count()),
         ("sha256", schema::nullable(schema::text())),

@@ -470,6 +470,7 @@ pub fn schema() -> Schema {
         ("description", schema::nullable(schema::text())),
         ("metadata", schema::metadata()),
         ("offline", schema::nullable(offline)),
+        ("completed_at", schema::nullable(schema::time())),
         ("voided_at", schema::nullable(schema::time())),
         ("void_reason", schema::nullable(schema::text())),
         ("receipt", receipt),

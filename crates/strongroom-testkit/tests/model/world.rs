@@ -175,7 +175,9 @@ impl World {
             }
         }
         let checked = self.report(tenant, "reconciliation", (began, now));
-        for line in checked["lines"].as_array().unwrap() {
+        let lines = checked["lines"].as_array().unwrap();
+        // What an acquirer has told is held against nothing.
+        for line in lines.iter().filter(|line| line["check"] != "acquirer") {
             assert_eq!(line["status"], "matches", "{line}");
         }
     }

@@ -121,6 +121,33 @@ fn periods_are_half_open() {
     verified(server);
 }
 
+/// What is too much for one report is had a currency at a time.
+#[test]
+fn balances_are_had_by_currency() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let dollars = json!({ "type": "master", "currency": "USD" });
+    let dollars = acme.post("/v1/wallets", &dollars).expect(201).id();
+    acme.credit(&dollars, 700);
+    acme.funded("operating", 500);
+    let all = lines(&acme, &of("balances"));
+    let of_currency = |code: &str| lines(&acme, &with("balances", "currency", code));
+    let (us, ph) = (of_currency("USD"), of_currency("PHP"));
+    assert_eq!(us[0]["account_id"], json!(dollars));
+    for found in [&us, &ph] {
+        assert_eq!(found.len(), 2, "the wallet and the outside");
+        assert_eq!(sum(found, "closing_total"), 0);
+    }
+    assert_eq!(all.len(), 4);
+    assert!(us.iter().chain(&ph).all(|line| all.contains(line)));
+    assert_eq!(of_currency("EUR"), Vec::<Value>::new());
+    let shown = acme.get("/v1/reports").expect(200);
+    assert_eq!(shown.field("data/0/currency"), "EUR");
+    assert_eq!(shown.field("data/3/currency"), "null");
+    drop(acme);
+    verified(server);
+}
+
 #[test]
 fn a_till_s_day_is_the_same_in_all_of_them() {
     let server = TestServer::start(ServerSettings::default());

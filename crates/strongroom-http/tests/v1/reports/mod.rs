@@ -3,6 +3,8 @@
 mod figures;
 mod reconcile;
 mod request;
+mod statements;
+mod taxes;
 
 use serde_json::{Value, json};
 use strongroom_testkit::tenant::Tenant;

@@ -8,6 +8,7 @@ use strongroom_crypto::sha256;
 use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::silent::SilentAcquirer;
 use strongroom_testkit::tenant::{Tenant, fresh, texts};
+use strongroom_types::time::Timestamp;
 
 use super::{FROM, TO, of, with};
 use crate::v1::payments::verified;
@@ -89,7 +90,21 @@ fn a_report_ends_after_a_week() {
     let read = || acme.get(&format!("/v1/reports/{id}")).expect(200);
     let end = read().field("expires_at");
     assert!(end.starts_with("2026-01-08T00:01:0"), "{end}");
-    server.clock.advance(7 * 86_400_000);
+    let content = format!("/v1/reports/{id}/content");
+    let ends = |from: &str| Timestamp::parse(from).unwrap().0 - server.engine.now().0;
+    server.clock.advance(ends(&end) - 1);
+    acme.get(&content).expect(200);
+    // Its time is over from then on, though the server has not come to it yet.
+    server.clock.advance(1);
+    assert_eq!(read().field("status"), "expired");
+    assert_eq!(read().field("content"), "null");
+    assert_eq!(acme.all("/v1/reports")[0]["status"], "expired");
+    acme.get(&content).refused(404, "not_found");
+    let delete = acme.request("DELETE", &format!("/v1/reports/{id}"));
+    delete
+        .idempotent(&fresh("delete"))
+        .send()
+        .refused(409, "invalid_state");
     server.rail();
     assert_eq!(read().field("status"), "expired");
     assert_eq!(read().field("content"), "null");
@@ -261,6 +276,18 @@ fn what_does_not_fit_is_named() {
             404,
             "not_found",
             "/shift_id",
+        ),
+        (
+            body(r#","type":"sales","currency":"PHP""#),
+            422,
+            "invalid_field",
+            "/currency",
+        ),
+        (
+            body(r#","type":"balances","currency":"pesos""#),
+            422,
+            "invalid_field",
+            "/currency",
         ),
         (
             r#"{"type":"shift"}"#.to_owned(),

@@ -1,36 +1,28 @@
 //! Reports while they are made: how far each is, and reading for one in slices between which others read.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod records;
+mod slices;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use strongroom_auth::Caller;
 use strongroom_auth::permission::Operate;
 use strongroom_crypto::sha256;
-use strongroom_domain::action::Action;
 use strongroom_domain::alerts::Rule;
-use strongroom_domain::entry::Transaction;
-use strongroom_domain::record::Record;
 use strongroom_domain::reports::{Asked, MOST_LINES, ReportFailure, Sheet, Stretch};
-use strongroom_domain::shifts::cash_key;
 use strongroom_domain::tills::Digest;
-use strongroom_store::{Batch, EntryRow, IdRange, MAX_SEQ};
+use strongroom_store::{Batch, MAX_SEQ};
 use strongroom_types::id::{AnyId, Kind, RawId, ReportId, ShiftId, WalletId};
 use strongroom_types::mode::Scope;
 use strongroom_types::time::Timestamp;
 
 use crate::engine::Engine;
 use crate::envelope::Failure;
-use crate::opened::{OpenFault, Opener};
+use crate::reports::slices::{Slice, locked};
 use crate::shared::Counters;
 use crate::view::{ReadFault, View};
-
-/// Entries read at once, and pages of one slice.
-const PAGE: usize = 2_048;
-const PAGES: usize = 8;
-/// Records read at once, and pages of one slice.
-const RECORDS: usize = 500;
-const RECORD_PAGES: usize = 4;
 
 /// What is known of reports in memory alone.
 #[derive(Default)]
@@ -72,6 +64,11 @@ enum Stage {
         /// Where the log ended before.
         read: u64,
     },
+    /// Hours in which sales of before were completed or voided.
+    Hours {
+        next: i64,
+        last: i64,
+    },
     Done,
 }
 
@@ -84,6 +81,24 @@ struct Run {
     is_tail: bool,
 }
 
+impl Run {
+    fn whole(first: u64, last: u64) -> Run {
+        Run {
+            first,
+            next: first,
+            last,
+            is_tail: false,
+        }
+    }
+
+    fn tail(first: u64, last: u64) -> Run {
+        Run {
+            is_tail: true,
+            ..Run::whole(first, last)
+        }
+    }
+}
+
 impl ReportScan {
     pub fn new(asked: &Asked) -> ReportScan {
         ReportScan {
@@ -93,6 +108,15 @@ impl ReportScan {
             stage: Stage::Begin,
             percent: 0,
             failure: None,
+        }
+    }
+
+    /// Reconciles accounts alone.
+    pub fn of_accounts(asked: &Asked) -> ReportScan {
+        let scan = ReportScan::new(asked);
+        ReportScan {
+            stretch: scan.stretch.clone().of_accounts(),
+            ..scan
         }
     }
 
@@ -235,6 +259,7 @@ impl View<'_> {
         match scan.stage {
             Stage::Begin => self.begin(scan),
             Stage::Records { kind, after, read } => self.read_records(scan, kind, after, read),
+            Stage::Hours { next, last } => self.read_hours(scan, next, last),
             Stage::Log(_) | Stage::Done => Ok(()),
         }
     }
@@ -255,12 +280,7 @@ impl View<'_> {
                     Some(to) => self.last_before(to)?,
                     None => self.newest()?,
                 };
-                Stage::Log(Run {
-                    first,
-                    next: first,
-                    last,
-                    is_tail: false,
-                })
+                Stage::Log(Run::whole(first, last))
             }
         };
         Ok(())
@@ -278,198 +298,4 @@ impl View<'_> {
         let newest = self.reader.entries(log, 1, MAX_SEQ, true, 1)?;
         Ok(newest.first().map_or(0, |row| row.seq))
     }
-
-    /// Reads pages of a slice and opens them, until none is left.
-    fn read_pages(&mut self, slice: &Slice) -> Result<(), ReadFault> {
-        let (scope, opener) = (self.scope, self.opener.clone());
-        while let Some((page, from, to)) = slice.next_page() {
-            let rows = self.reader.entries(scope.number, from, to, false, PAGE)?;
-            // A log has no gaps: figures without an entry that was there would be wrong, and nobody would know.
-            if u64::try_from(rows.len()).ok() != to.checked_sub(from).map(|more| more + 1) {
-                let text = format!("the log from entry {from} to {to}");
-                return Err(OpenFault::Malformed(text).into());
-            }
-            match opened(&opener, &scope, &rows) {
-                Ok(moved) => locked(&slice.folded).take(page, moved),
-                Err(ReadFault::Open(OpenFault::NoKey(_))) => {
-                    slice.unkept.store(true, Ordering::Relaxed);
-                    return Ok(());
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(())
-    }
-
-    fn read_records(
-        &mut self,
-        scan: &mut ReportScan,
-        kind: usize,
-        after: Option<RawId>,
-        read: u64,
-    ) -> Result<(), ReadFault> {
-        scan.percent = scan.percent.max(90);
-        let Some(of) = scan.stretch.records.get(kind).copied() else {
-            return self.after_records(scan, read);
-        };
-        if let Some(raw) = scan.stretch.only {
-            if let Some(record) = self.record(AnyId { kind: of, raw })? {
-                self.take_record(scan, raw, &record)?;
-            }
-            return self.after_records(scan, read);
-        }
-        let (from, to) = scan.period;
-        let start = |time: Timestamp| RawId::from_parts(u64::try_from(time.0).unwrap_or(0), 0);
-        let within = scan.stretch.within;
-        let mut range = IdRange {
-            after: after.or(within.then(|| start(from))).map(|raw| raw.0),
-            // An id may be a millisecond ahead of its time; the sheet looks at the time.
-            before: within.then(|| start(to.plus(2)).0),
-        };
-        for _ in 0..RECORD_PAGES {
-            let number = self.scope.number;
-            let rows = self
-                .reader
-                .records(number, of.code(), range, false, RECORDS)?;
-            let Some(last) = rows.last() else {
-                scan.stage = Stage::Records {
-                    kind: kind + 1,
-                    after: None,
-                    read,
-                };
-                return Ok(());
-            };
-            range.after = Some(last.id);
-            for row in &rows {
-                let (id, record) = self.open_record(row)?;
-                self.take_record(scan, id.raw, &record)?;
-            }
-        }
-        scan.stage = Stage::Records {
-            kind,
-            after: range.after.map(RawId),
-            read,
-        };
-        Ok(())
-    }
-
-    fn take_record(
-        &mut self,
-        scan: &mut ReportScan,
-        raw: RawId,
-        record: &Record,
-    ) -> Result<(), ReadFault> {
-        let held = match record {
-            Record::Shift(shift) if shift.is_open() => match self.record(cash_key(shift.id))? {
-                Some(Record::Cash(account)) => account.balances.available,
-                _ => 0,
-            },
-            _ => 0,
-        };
-        scan.sheet.record(raw, record, held);
-        Ok(())
-    }
-
-    fn after_records(&mut self, scan: &mut ReportScan, read: u64) -> Result<(), ReadFault> {
-        scan.percent = 95;
-        scan.stage = match scan.stretch.tail {
-            false => Stage::Done,
-            true => Stage::Log(Run {
-                first: read.saturating_add(1),
-                next: read.saturating_add(1),
-                last: self.newest()?,
-                is_tail: true,
-            }),
-        };
-        Ok(())
-    }
-}
-
-/// Some pages of the log, for whoever is free to read the next, and the sheet that takes them in.
-struct Slice {
-    first: u64,
-    last: u64,
-    pages: usize,
-    taken: AtomicUsize,
-    folded: Mutex<Folded>,
-    /// Whether a key was gone.
-    unkept: AtomicBool,
-}
-
-impl Slice {
-    fn new(sheet: Sheet, run: Run) -> Slice {
-        let page = u64::try_from(PAGE).unwrap_or(u64::MAX);
-        let (first, last) = (run.next, run.last);
-        let entries = last.saturating_add(1).saturating_sub(first);
-        let pages = usize::try_from(entries.div_ceil(page)).unwrap_or(PAGES);
-        Slice {
-            first,
-            last,
-            pages: pages.min(PAGES),
-            taken: AtomicUsize::new(0),
-            folded: Mutex::new(Folded {
-                sheet: Some(sheet),
-                next: 0,
-                early: BTreeMap::new(),
-            }),
-            unkept: AtomicBool::new(false),
-        }
-    }
-
-    /// A page that nobody has read yet, with its first entry and its last.
-    fn next_page(&self) -> Option<(usize, u64, u64)> {
-        let page = self.taken.fetch_add(1, Ordering::Relaxed);
-        (page < self.pages).then(|| (page, self.start(page), self.start(page + 1) - 1))
-    }
-
-    fn start(&self, page: usize) -> u64 {
-        let entries = u64::try_from(page.saturating_mul(PAGE)).unwrap_or(u64::MAX);
-        let end = self.last.saturating_add(1);
-        self.first.saturating_add(entries).min(end)
-    }
-
-    /// The last entry of its last page.
-    fn end(&self) -> u64 {
-        self.start(self.pages).saturating_sub(1)
-    }
-}
-
-/// A sheet that takes pages in their order, in whichever they are opened.
-struct Folded {
-    sheet: Option<Sheet>,
-    next: usize,
-    early: BTreeMap<usize, Vec<Moved>>,
-}
-
-impl Folded {
-    fn take(&mut self, page: usize, moved: Vec<Moved>) {
-        self.early.insert(page, moved);
-        let Some(sheet) = &mut self.sheet else { return };
-        while let Some(moved) = self.early.remove(&self.next) {
-            for (sequence, time, transactions) in moved {
-                sheet.entry(sequence, time, &transactions);
-            }
-            self.next += 1;
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-type Moved = (u64, Timestamp, Vec<Transaction>);
-
-fn opened(opener: &Opener, scope: &Scope, rows: &[EntryRow]) -> Result<Vec<Moved>, ReadFault> {
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        if Action::from_code(row.action).is_some_and(Action::moves_nothing) {
-            continue;
-        }
-        let moved = opener.moves(scope, row)?;
-        if !moved.is_empty() {
-            all.push((row.seq, Timestamp(row.time), moved));
-        }
-    }
-    Ok(all)
 }
