@@ -6,6 +6,7 @@
 //! entry (`follow.rs`). Stock is taken in the sale's entry, and comes back in the one that fails or voids it.
 
 mod cart;
+mod charged;
 mod create;
 mod follow;
 mod offline;
@@ -221,6 +222,9 @@ pub struct OfflinePlace {
     /// By the till's clock.
     #[n(2)]
     pub sold_at: Timestamp,
+    /// Set where its amount is none that its products ever cost: what the till did not state follows from it.
+    #[n(95)]
+    pub price_differs: Option<bool>,
 }
 
 impl SaleBody {

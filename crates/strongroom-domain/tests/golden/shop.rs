@@ -87,6 +87,7 @@ fn product() -> ProductBody {
         active: true,
         metadata: metadata(),
         created_at: Timestamp(5),
+        former: None,
     }
 }
 
@@ -198,6 +199,7 @@ fn sale() -> SaleBody {
             sequence: 4,
             hash: Digest([8; 32]),
             sold_at: Timestamp(3),
+            price_differs: None,
         }),
         voided_at: Some(Timestamp(9)),
         void_reason: Some("twice".into()),
