@@ -226,14 +226,14 @@ fn what_a_till_did_not_state_stops_no_chain_and_its_amount_stands() {
         let mut till = Offline::new(&shop.till);
         let product = shop.product(1_000, Some(50));
         let patch = |body: Value| {
+            server.clock.advance(10_000);
             let path = format!("/v1/products/{product}");
             let request = shop.acme.request("PATCH", &path).json(&body);
             request.send().expect(200)
         };
         patch(json!({ "tax_rate_ppm": 50_000 }));
         let sell = |till: &mut Offline, line: Value, more: Value| {
-            let mut body = json!({ "sold_at": "2026-01-01T00:00:00Z" });
-            body["items"] = json!([line]);
+            let mut body = json!({ "sold_at": "2026-01-01T00:00:15Z", "items": [line] });
             for (key, value) in more.as_object().unwrap() {
                 body[key] = value.clone();
             }
@@ -264,10 +264,11 @@ fn what_a_till_did_not_state_stops_no_chain_and_its_amount_stands() {
             (vec![2_000, 1_000, 50_000, 95], false)
         );
 
-        // Signed at 5 %, which is another rate since: the amount says which it was.
+        // Signed at 5 % by a till that did not hear of another rate: the amount says which it was.
         patch(json!({ "tax_rate_ppm": 120_000 }));
         let stated = json!({ "quantity": 2, "unit_amount": 1_000 });
-        let on_top = json!({ "amount": 2_100, "taxes_included": false });
+        let late = "2026-01-01T00:00:45Z";
+        let on_top = json!({ "sold_at": late, "amount": 2_100, "taxes_included": false });
         let sold = sell(&mut till, stated.clone(), on_top.clone());
         assert_eq!(
             (shown(&sold), differs(&sold)),
@@ -278,7 +279,7 @@ fn what_a_till_did_not_state_stops_no_chain_and_its_amount_stands() {
         let sold = sell(
             &mut till,
             json!({ "quantity": 2 }),
-            json!({ "amount": 2_000 }),
+            json!({ "sold_at": late, "amount": 2_000 }),
         );
         assert_eq!((shown(&sold)[0], differs(&sold)), (2_000, false));
 
