@@ -17,7 +17,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
 use strongroom_types::card::Brand;
-use strongroom_types::id::{PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
+use strongroom_types::id::{ApiKeyId, PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -238,6 +238,10 @@ pub struct PaymentBody {
     #[n(36)]
     #[class(sensitive)]
     pub fees: Option<PaymentFees>,
+    /// The key of a till that made it, where it pays no transaction.
+    #[n(95)]
+    #[class(operational)]
+    pub maker: Option<ApiKeyId>,
 }
 
 /// What is to be done next for a payment, by the server itself.

@@ -222,6 +222,7 @@ impl CreateSale {
             metadata: Metadata::default(),
             link: None,
             return_url: None,
+            maker: None,
         })
     }
 }

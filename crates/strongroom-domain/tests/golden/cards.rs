@@ -46,6 +46,7 @@ pub fn payment() -> PaymentBody {
         challenge: None,
         return_url: None,
         fees: None,
+        maker: None,
     }
 }
 
@@ -81,6 +82,7 @@ pub fn refund() -> RefundBody {
         sale: None,
         shift: None,
         fee: None,
+        maker: None,
     }
 }
 
