@@ -121,7 +121,7 @@ pub struct ShiftBody {
     #[n(15)]
     #[class(operational)]
     pub created_at: Timestamp,
-    /// Whether it was opened with a key of its till's: then it is the till's, whichever key that has by now.
+    /// Whether it was opened with a key of its till's: then it is the till's, and whichever key is held to that works on it.
     #[n(95)]
     #[class(operational)]
     pub opened_by_till: Option<bool>,
