@@ -8,8 +8,8 @@ use strongroom_auth::{
 use strongroom_ledger::{Account, Balances};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{
-    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, RawId, RequestId, RoleId, TransactionId,
-    WalletId,
+    AnyId, ApiKeyId, AuditId, Kind, OrganizationId, RawId, RequestId, RoleId, TillId,
+    TransactionId, WalletId,
 };
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Mode;
@@ -232,6 +232,7 @@ pub struct ApiKeyView<'a> {
     pub public_keys: &'a [RegisteredKey],
     pub status: CredentialStatus,
     pub rolled_from: Option<ApiKeyId>,
+    pub till_id: Option<TillId>,
     pub networks: &'a [Range],
     pub networks_mode: Option<&'static str>,
     pub limits: Option<&'a MoneyLimits>,
@@ -266,6 +267,7 @@ impl<'a> ApiKeyView<'a> {
             public_keys: key.signed_by.as_ref().map_or(&[], |by| &by.keys),
             status: key.status,
             rolled_from: key.rolled_from,
+            till_id: key.till,
             networks: key.networks.as_ref().map_or(&[], |all| &all.ranges),
             networks_mode: key.networks.as_ref().map(|all| match all.report_only {
                 true => "report",

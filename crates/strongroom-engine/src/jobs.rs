@@ -36,7 +36,7 @@ pub struct DueJob {
 /// What is carried to an acquirer, as it was when it was looked up.
 pub enum CardWork {
     Payment(Box<PaymentBody>),
-    Refund(RefundBody),
+    Refund(Box<RefundBody>),
 }
 
 /// What a job is for.
@@ -152,7 +152,7 @@ impl Engine {
             found.extend(records.into_iter().filter_map(|(id, record)| {
                 let body = match record {
                     Record::Payment(body) => CardWork::Payment(Box::new(body)),
-                    Record::Refund(body) => CardWork::Refund(body),
+                    Record::Refund(body) => CardWork::Refund(Box::new(body)),
                     _ => return None,
                 };
                 Some(((scope.number, id.raw), body))

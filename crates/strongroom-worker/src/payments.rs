@@ -289,7 +289,7 @@ pub(crate) async fn attend_refund(
     let desk = desk(engine, till, pause, job);
     let id = RefundId(job.id);
     let refund = match known {
-        Some(CardWork::Refund(refund)) => Ok(refund),
+        Some(CardWork::Refund(refund)) => Ok(*refund),
         _ => engine.read(&desk.caller, move |view| view.refund(id)).await,
     };
     let refund = match refund {

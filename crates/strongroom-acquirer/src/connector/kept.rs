@@ -109,7 +109,7 @@ pub(crate) struct Capture {
     #[cbor(n(4), default)]
     pub is_refused: bool,
     /// Why not.
-    #[n(80)]
+    #[n(5)]
     pub failure: Option<PaymentFailure>,
 }
 

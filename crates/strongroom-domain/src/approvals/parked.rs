@@ -271,6 +271,8 @@ fn refund_asked(refund: &CreateRefund) -> Value {
         metadata,
         sale,
         minor,
+        // Whoever asks is named by the approval itself.
+        maker: _,
     } = refund;
     let mut asked = json!({
         "payment_id": payment,

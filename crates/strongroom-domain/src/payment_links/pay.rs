@@ -92,6 +92,7 @@ impl PayPaymentLink {
             link: Some(body.id),
             // The page leads back to itself.
             return_url: None,
+            maker: None,
         }
     }
 }

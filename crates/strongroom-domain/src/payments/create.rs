@@ -1,7 +1,9 @@
 //! Beginning a payment: the token is taken, the acquirer is asked afterwards.
 
 use strongroom_auth::permission::CreatePayments;
-use strongroom_types::id::{CustomerId, PaymentId, PaymentLinkId, RawId, TokenId, WalletId};
+use strongroom_types::id::{
+    ApiKeyId, CustomerId, PaymentId, PaymentLinkId, RawId, TokenId, WalletId,
+};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -18,6 +20,7 @@ use crate::payments::{Exchange, PaymentBody, PaymentStatus};
 use crate::payouts::check_wallet;
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
+use crate::tills;
 use crate::tokens::{Token, TokenStatus, TokenUse};
 
 /// `POST /v1/payments`.
@@ -35,6 +38,8 @@ pub struct CreatePayment {
     pub link: Option<PaymentLinkId>,
     /// Where the cardholder goes on to, should his bank want to hear from him.
     pub return_url: Option<String>,
+    /// The key that asks for it, unless it is for a link or a transaction of a till.
+    pub maker: Option<ApiKeyId>,
 }
 
 impl Command for CreatePayment {
@@ -45,7 +50,7 @@ impl Command for CreatePayment {
     }
 
     fn keys(&self, facts: &Facts, scope: Scope) -> Keys {
-        let mut keys = Keys::default().record(self.token.any());
+        let mut keys = tills::maker_keys(Keys::default().record(self.token.any()), self.maker);
         if self.wallet.is_none() {
             keys = keys.record(scope.organization.any());
         }
@@ -136,7 +141,11 @@ impl CreatePayment {
             return Err(Rejection::at(Code::NoAcquirer, "/payment_token", text));
         }
         let id = PaymentId(moment.fresh());
-        Ok((self.body(id, wallet, token, moment), token))
+        let body = PaymentBody {
+            maker: tills::at_till(facts, self.maker),
+            ..self.body(id, wallet, token, moment)
+        };
+        Ok((body, token))
     }
 
     fn wallet_in(&self, facts: &Facts, scope: Scope) -> Option<WalletId> {
@@ -201,6 +210,7 @@ impl CreatePayment {
             return_url: self.return_url.clone(),
             fees: None,
             refused: None,
+            maker: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
 use strongroom_types::card::Brand;
-use strongroom_types::id::{PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
+use strongroom_types::id::{ApiKeyId, PaymentId, PaymentLinkId, SaleId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -243,9 +243,13 @@ pub struct PaymentBody {
     #[class(sensitive)]
     pub fees: Option<PaymentFees>,
     /// What the acquirer did not take of its captures; it is in `captured` no more.
-    #[n(80)]
+    #[n(37)]
     #[class(sensitive)]
     pub refused: Option<RefusedCaptures>,
+    /// The key of a till that made it, where it pays no transaction.
+    #[n(38)]
+    #[class(operational)]
+    pub maker: Option<ApiKeyId>,
 }
 
 /// What is to be done next for a payment, by the server itself.

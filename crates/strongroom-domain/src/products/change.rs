@@ -45,7 +45,7 @@ impl Command for UpdateProduct {
         }
     }
 
-    fn decide(&self, facts: &Facts, _: &mut Moment) -> Result<Decision, Rejection> {
+    fn decide(&self, facts: &Facts, moment: &mut Moment) -> Result<Decision, Rejection> {
         let old = existing(facts, self.id)?;
         let barcode = self.barcode.as_ref().and_then(Option::as_deref);
         unshared(facts, Field::ProductBarcode, barcode, Some(self.id))?;
@@ -56,7 +56,8 @@ impl Command for UpdateProduct {
         }
 
         // From here it must succeed.
-        let (next, changed) = self.applied(old);
+        let (mut next, changed) = self.applied(old);
+        next.former = old.followed_by(&next, moment.now);
         let id = self.id.any();
         let events = vec![EventFact::new(EventType::ProductUpdated, id)];
         let (action, none) = (Action::ProductUpdated, Movement::none());

@@ -59,6 +59,7 @@ impl Command for CreateProduct {
             active: true,
             metadata: self.metadata.clone(),
             created_at: moment.now,
+            former: None,
         };
         let id = body.id.any();
         let events = vec![EventFact::new(EventType::ProductCreated, id)];

@@ -6,6 +6,7 @@
 mod change;
 mod create;
 mod stock;
+mod terms;
 mod view;
 
 use minicbor::{Decode, Encode};
@@ -22,6 +23,7 @@ pub use change::UpdateProduct;
 pub use create::CreateProduct;
 pub(crate) use stock::stock_detail;
 pub use stock::{AdjustStock, StockChange, StockWish, read_stock};
+pub use terms::Terms;
 pub use view::ProductView;
 
 /// The most of one product that a count says, and that is sold on one line.
@@ -66,6 +68,10 @@ pub struct ProductBody {
     #[n(9)]
     #[class(operational)]
     pub created_at: Timestamp,
+    /// What it cost before, the newest last: what was sold without a connection may be of then.
+    #[n(10)]
+    #[class(sensitive)]
+    pub former: Option<Vec<Terms>>,
 }
 
 fn existing(facts: &Facts, id: ProductId) -> Result<&ProductBody, Rejection> {

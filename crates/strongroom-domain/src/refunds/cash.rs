@@ -162,6 +162,7 @@ impl CreateRefund {
             sale: Some(sale.id),
             shift: Some(shift.id),
             fee: None,
+            maker: None,
         }
     }
 }

@@ -4,7 +4,9 @@ use minicbor::{Decode, Encode};
 use strongroom_auth::permission::CreateRefunds;
 use strongroom_ledger::{Bucket, Leg};
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{AnyId, PaymentId, RawId, RefundId, SaleId, TillId, TransactionId};
+use strongroom_types::id::{
+    AnyId, ApiKeyId, PaymentId, RawId, RefundId, SaleId, TillId, TransactionId,
+};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::mode::Scope;
 use strongroom_types::money::Money;
@@ -24,7 +26,7 @@ use crate::refunds::cash::of_drawer;
 use crate::refunds::{RefundBody, RefundStatus};
 use crate::rejection::{Code, Rejection};
 use crate::sales::SaleBody;
-use crate::tills::Hand;
+use crate::tills::{self, Hand};
 
 /// `POST /v1/refunds`.
 #[derive(Clone, Encode, Decode)]
@@ -49,6 +51,9 @@ pub struct CreateRefund {
     /// Instead of `amount`: minor units of whatever currency the payment is in.
     #[n(7)]
     pub minor: Option<i64>,
+    /// The key that asks for it, where it names a payment.
+    #[n(8)]
+    pub maker: Option<ApiKeyId>,
 }
 
 /// What of a transaction goes back, and who stands at the till.
@@ -115,7 +120,7 @@ impl Command for CreateRefund {
     }
 
     fn keys(&self, facts: &Facts, _: Scope) -> Keys {
-        let mut keys = Keys::default();
+        let mut keys = tills::maker_keys(Keys::default(), self.maker);
         if let Some(of) = &self.sale {
             keys = self.sale_keys(facts, keys, of);
         }
@@ -180,7 +185,10 @@ impl CreateRefund {
         let created = movement.transactions.iter().map(|t| t.id.any()).collect();
         let mut paid = payment.clone();
         paid.refunding = paid.refunding.saturating_add(amount.minor);
-        let body = self.body(id, payment, amount, moment);
+        let body = RefundBody {
+            maker: tills::at_till(facts, self.maker),
+            ..self.body(id, payment, amount, moment)
+        };
         let events = vec![
             EventFact::new(EventType::RefundCreated, id.any()),
             EventFact::new(EventType::WalletReserved, payment.wallet.any()),
@@ -254,6 +262,7 @@ impl CreateRefund {
             sale: payment.sale,
             shift: None,
             fee: None,
+            maker: None,
         }
     }
 }

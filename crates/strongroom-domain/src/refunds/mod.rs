@@ -12,7 +12,7 @@ mod view;
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use strongroom_types::Classified;
-use strongroom_types::id::{PaymentId, RefundId, SaleId, ShiftId, TokenId, WalletId};
+use strongroom_types::id::{ApiKeyId, PaymentId, RefundId, SaleId, ShiftId, TokenId, WalletId};
 use strongroom_types::metadata::Metadata;
 use strongroom_types::money::Money;
 use strongroom_types::reference::ReferenceId;
@@ -150,6 +150,10 @@ pub struct RefundBody {
     #[n(24)]
     #[class(sensitive)]
     pub fee: Option<i64>,
+    /// The key of a till that made it, where it named a payment.
+    #[n(25)]
+    #[class(operational)]
+    pub maker: Option<ApiKeyId>,
 }
 
 impl RefundBody {

@@ -147,7 +147,7 @@ pub struct Asked {
     #[n(7)]
     pub kept_for: i64,
     /// Accounts of this currency alone.
-    #[n(90)]
+    #[n(8)]
     pub currency: Option<Currency>,
 }
 

@@ -3,10 +3,11 @@
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{Kind, ProductId};
 use strongroom_types::money::Money;
+use strongroom_types::time::Timestamp;
 
 use crate::decision::Decision;
 use crate::facts::{Facts, Field, Keys};
-use crate::products::{ProductBody, StockChange, stock_detail};
+use crate::products::{ProductBody, StockChange, Terms, stock_detail};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::sales::SaleLine;
@@ -40,8 +41,15 @@ pub(super) struct Rules {
     /// Off everything, in minor units.
     pub discount: i64,
     pub taxes_added: bool,
-    /// The sale has happened: its prices stand, and what is not in stock is sold all the same.
-    pub is_past: bool,
+    /// The sale has happened: its prices stand, and what is not in stock is sold all the same. What it does not say is as
+    /// it was at this time.
+    pub past: Option<Timestamp>,
+}
+
+impl Rules {
+    fn is_past(&self) -> bool {
+        self.past.is_some()
+    }
 }
 
 /// A full cart.
@@ -96,14 +104,32 @@ impl Cart {
             let line = cart.line(facts, (n, item), rules)?;
             cart.lines.push(line);
         }
-        let wishes: Vec<Wish> = cart.lines.iter().map(wish).collect();
-        cart.sums = sums(&wishes, rules.discount, rules.taxes_added).map_err(explain)?;
-        for (line, charged) in cart.lines.iter_mut().zip(&cart.sums.lines) {
+        let wishes = cart.wishes();
+        cart.charge(&wishes, rules).map_err(explain)?;
+        Ok(cart)
+    }
+
+    /// Its lines, as they are asked for.
+    pub fn wishes(&self) -> Vec<Wish> {
+        self.lines.iter().map(wish).collect()
+    }
+
+    /// Charges its lines by `wishes`, one for each.
+    ///
+    /// # Errors
+    /// A [`SumFault`]; then nothing of it has changed.
+    pub fn charge(&mut self, wishes: &[Wish], rules: Rules) -> Result<(), SumFault> {
+        self.sums = sums(wishes, rules.discount, rules.taxes_added)?;
+        let charged = wishes.iter().zip(&self.sums.lines);
+        for (line, (wish, charged)) in self.lines.iter_mut().zip(charged) {
+            line.unit = wish.unit;
+            line.discount = wish.discount;
+            line.ppm = wish.ppm;
             line.share = charged.share;
             line.tax = charged.tax;
             line.total = charged.total;
         }
-        Ok(cart)
+        Ok(())
     }
 
     fn line(
@@ -137,9 +163,13 @@ impl Cart {
         fits(product, (n, item), rules)?;
         line.product = Some(product.id);
         line.name.clone_from(&product.name);
-        line.unit = item.unit.unwrap_or(product.price).minor;
-        let charged = item.ppm.filter(|_| rules.is_past);
-        line.ppm = charged.unwrap_or(product.tax_ppm);
+        let (price, rate) = match rules.past {
+            Some(time) => product.terms_at(time),
+            None => (product.price, product.tax_ppm),
+        };
+        line.unit = item.unit.unwrap_or(price).minor;
+        let charged = item.ppm.filter(|_| rules.is_past());
+        line.ppm = charged.unwrap_or(rate);
         line.counted = self.take(product, (n, item.quantity), rules)?;
         Ok(line)
     }
@@ -172,7 +202,7 @@ impl Cart {
         };
         let before = next.stock.unwrap_or(0);
         let after = before.saturating_sub(quantity);
-        if after < 0 && !rules.is_past {
+        if after < 0 && !rules.is_past() {
             let text = format!("{before} of `{}` are left", product.id);
             let at = format!("/items/{n}/quantity");
             return Err(Rejection::at(Code::OutOfStock, &at, text));
@@ -190,6 +220,18 @@ impl Cart {
         }
         decision
     }
+}
+
+/// What the products that items name cost before.
+pub(super) fn former_of<'f>(
+    facts: &'f Facts,
+    items: &'f [NewItem],
+) -> impl Iterator<Item = &'f Terms> {
+    let ids = items
+        .iter()
+        .filter_map(|item| id_of(facts, item.product.as_ref()?));
+    let products = ids.filter_map(|id| facts.product(id));
+    products.flat_map(|product| product.former.iter().flatten())
 }
 
 fn wish(line: &SaleLine) -> Wish {
@@ -232,7 +274,7 @@ fn fits(
         let text = format!("`{}` is priced in {}", product.id, product.price.currency);
         return at(Code::CurrencyMismatch, "product_id", text);
     }
-    if rules.is_past {
+    if rules.is_past() {
         return Ok(());
     }
     if !product.active {

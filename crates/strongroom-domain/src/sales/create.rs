@@ -19,6 +19,7 @@ use crate::payments::{CreatePayment, PaymentBody, with_token};
 use crate::record::Record;
 use crate::rejection::{Code, Rejection};
 use crate::sales::cart::{Cart, NewItem, Rules, item_keys};
+use crate::sales::charged::charged;
 use crate::sales::settle::{cash, counted, for_customer};
 use crate::sales::{OfflinePlace, SaleBody, SaleStatus, SaleView};
 use crate::shifts::{ShiftBody, at_work, cash_key};
@@ -221,6 +222,7 @@ impl CreateSale {
             metadata: Metadata::default(),
             link: None,
             return_url: None,
+            maker: None,
         })
     }
 }
@@ -273,9 +275,12 @@ impl Booking<'_> {
             currency: new.currency,
             discount: new.discount_minor()?,
             taxes_added: new.taxes_added,
-            is_past: self.is_past(),
+            past: self.offline.map(|place| place.sold_at),
         };
-        let cart = Cart::fill(facts, &new.items, rules)?;
+        let (cart, price_differs) = match rules.past {
+            Some(_) => charged(facts, new, rules, self.tender.tendered)?,
+            None => (Cart::fill(facts, &new.items, rules)?, false),
+        };
         new.total_agrees(cart.sums.total)?;
         let paid = self.tender.pay(cart.sums.total)?;
         let id = SaleId(moment.fresh());
@@ -299,6 +304,10 @@ impl Booking<'_> {
             moment,
         );
         sale.reference_id = reference.cloned();
+        if let Some(place) = sale.offline.as_mut().filter(|_| price_differs) {
+            place.price_differs = Some(true);
+            decision = decision.detail("price_differs", "true");
+        }
         let shift = self.shift_after(&sale)?;
         if let Some((_, shift)) = self.place.filter(|_| paid.cash > 0 && paid.card == 0) {
             let kind = (TransactionKind::SaleCash, shift.id);

@@ -6,6 +6,7 @@
 //! entry (`follow.rs`). Stock is taken in the sale's entry, and comes back in the one that fails or voids it.
 
 mod cart;
+mod charged;
 mod create;
 mod follow;
 mod hours;
@@ -212,7 +213,7 @@ pub struct SaleBody {
     #[class(sensitive)]
     pub void_reason: Option<String>,
     /// When it was completed; nothing of what was before that was kept, for which [`SaleBody::counted_at`] speaks.
-    #[n(90)]
+    #[n(26)]
     #[class(operational)]
     pub completed_at: Option<Timestamp>,
 }
@@ -227,6 +228,9 @@ pub struct OfflinePlace {
     /// By the till's clock.
     #[n(2)]
     pub sold_at: Timestamp,
+    /// Set where its amount is none that its products ever cost: what the till did not state follows from it.
+    #[n(3)]
+    pub price_differs: Option<bool>,
 }
 
 impl SaleBody {

@@ -81,6 +81,7 @@ impl Command for UploadSale {
                 sequence: self.sequence,
                 hash,
                 sold_at: self.sold_at,
+                price_differs: None,
             }),
             payment: &|_| None,
         };

@@ -83,6 +83,7 @@ pub struct OfflineView {
     pub sequence: u64,
     pub hash: Digest,
     pub sold_at: Timestamp,
+    pub price_differs: bool,
 }
 
 /// The entry that proves a receipt.
@@ -187,5 +188,6 @@ fn offline(place: OfflinePlace) -> OfflineView {
         sequence: place.sequence,
         hash: place.hash,
         sold_at: place.sold_at,
+        price_differs: place.price_differs.unwrap_or(false),
     }
 }

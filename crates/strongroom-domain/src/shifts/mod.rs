@@ -21,7 +21,7 @@ use strongroom_types::time::Timestamp;
 use crate::entry::{Transaction, TransactionKind};
 use crate::facts::Facts;
 use crate::rejection::{Code, Rejection};
-use crate::tills::Hand;
+use crate::tills::{Hand, till_of};
 
 pub use cash::{CashWay, MoveCash};
 pub use close::CloseShift;
@@ -121,6 +121,10 @@ pub struct ShiftBody {
     #[n(15)]
     #[class(operational)]
     pub created_at: Timestamp,
+    /// Whether it was opened with a key of its till's: then it is the till's, and whichever key is held to that works on it.
+    #[n(16)]
+    #[class(operational)]
+    pub opened_by_till: Option<bool>,
 }
 
 impl ShiftBody {
@@ -161,6 +165,17 @@ fn existing(facts: &Facts, id: ShiftId) -> Result<&ShiftBody, Rejection> {
         .ok_or_else(|| Rejection::new(Code::NotFound, "there is no such shift"))
 }
 
+/// Whether the hand goes on with what another key opened: one that was rolled stands for the one before, and a till's key for
+/// the till.
+fn inherits(facts: &Facts, hand: &Hand, shift: &ShiftBody) -> bool {
+    let rolled_from = facts
+        .api_key(hand.key.any())
+        .and_then(|key| key.rolled_from);
+    let is_tills = shift.opened_by_till == Some(true);
+    rolled_from == Some(shift.opened_by)
+        || (is_tills && till_of(facts, hand.key) == Some(shift.till))
+}
+
 /// The shift, if it is open and the hand may act on it.
 ///
 /// # Errors
@@ -172,7 +187,7 @@ pub(crate) fn at_work<'f>(
 ) -> Result<&'f ShiftBody, Rejection> {
     crate::tills::of_this_till(facts, hand, shift.till)?;
     // SECURITY: whoever may sell does so on his own shift; others' are for who holds `manage:shifts`.
-    if shift.opened_by != hand.key && !hand.manages {
+    if shift.opened_by != hand.key && !hand.manages && !inherits(facts, hand, shift) {
         let text = format!("`{}` was opened by `{}`", shift.id, shift.opened_by);
         return Err(Rejection::new(Code::NotYourShift, text));
     }

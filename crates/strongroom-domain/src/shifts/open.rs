@@ -65,7 +65,11 @@ impl Command for OpenShift {
         };
 
         // From here it must succeed.
-        let body = self.body(id, till, float.minor, moment);
+        let is_tills = till_of(facts, self.hand.key) == Some(till.id);
+        let body = ShiftBody {
+            opened_by_till: is_tills.then_some(true),
+            ..self.body(id, till, float.minor, moment)
+        };
         let mut next = till.clone();
         next.open_shift = Some(id);
         let events = vec![EventFact::new(EventType::ShiftOpened, id.any())];
@@ -123,6 +127,7 @@ impl OpenShift {
             closed_at: None,
             note: self.note.clone(),
             created_at: moment.now,
+            opened_by_till: None,
         }
     }
 }

@@ -71,6 +71,23 @@ pub(crate) fn with_key(
         .change(id, Record::Till(next))
 }
 
+/// What says whether whoever makes something stands at a till.
+pub(crate) fn maker_keys(keys: Keys, maker: Option<ApiKeyId>) -> Keys {
+    match maker {
+        Some(key) => Hand {
+            key,
+            manages: false,
+        }
+        .keys(keys),
+        None => keys,
+    }
+}
+
+/// Whoever makes something, if that is the key of a till: it is kept beside it, for the till to read what it made.
+pub(crate) fn at_till(facts: &Facts, maker: Option<ApiKeyId>) -> Option<ApiKeyId> {
+    maker.filter(|key| till_of(facts, *key).is_some())
+}
+
 /// A key as it is held to a till, or to none.
 pub(super) fn held(facts: &Facts, key: ApiKeyId, till: Option<TillId>) -> Option<Record> {
     let key = facts.api_key(key.any())?;

@@ -21,7 +21,7 @@ use crate::facts::Facts;
 use crate::rejection::{Code, Rejection};
 
 pub use bound::Hand;
-pub(crate) use bound::{key_facts, not_its, of_this_till, till_of, with_key};
+pub(crate) use bound::{at_till, key_facts, maker_keys, not_its, of_this_till, till_of, with_key};
 pub use chain::{Digest, Link, parse_signature};
 pub use change::UpdateTill;
 pub use create::CreateTill;

@@ -108,7 +108,7 @@ pub struct Books {
     #[class(sensitive)]
     pub account: Account,
     /// What it waits for besides; nothing where nothing was begun since that is counted.
-    #[n(85)]
+    #[n(3)]
     #[class(operational)]
     pub awaited: Option<Awaited>,
 }

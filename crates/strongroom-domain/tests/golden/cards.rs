@@ -47,6 +47,7 @@ pub fn payment() -> PaymentBody {
         return_url: None,
         fees: None,
         refused: None,
+        maker: None,
     }
 }
 
@@ -115,6 +116,7 @@ pub fn refund() -> RefundBody {
         sale: None,
         shift: None,
         fee: None,
+        maker: None,
     }
 }
 

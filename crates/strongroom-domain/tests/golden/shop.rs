@@ -5,7 +5,7 @@ use strongroom_domain::customers::{Customer, CustomerBody, CustomerTotal, Person
 use strongroom_domain::entry::{EntryFacts, EventFact};
 use strongroom_domain::event::EventType;
 use strongroom_domain::payments::PaymentBody;
-use strongroom_domain::products::ProductBody;
+use strongroom_domain::products::{ProductBody, Terms};
 use strongroom_domain::record::Record;
 use strongroom_domain::refunds::RefundBody;
 use strongroom_domain::sales::{OfflinePlace, SaleBody, SaleLine, SaleStatus};
@@ -38,7 +38,8 @@ pub fn records() -> Vec<(&'static str, Record)> {
         shift: Some(ShiftId(raw(44))),
         ..refund()
     };
-    vec![
+    let mut all = at_a_till();
+    all.extend([
         ("customer", Record::Customer(customer())),
         ("product", Record::Product(product())),
         ("store", Record::Store(store())),
@@ -49,6 +50,42 @@ pub fn records() -> Vec<(&'static str, Record)> {
         ("sale_completed", Record::Sale(completed())),
         ("payment_of_a_sale", Record::Payment(paid)),
         ("refund_in_cash", Record::Refund(in_cash)),
+    ]);
+    all
+}
+
+/// What a till's key made by itself, its shift, and what was sold without a connection before a price changed.
+fn at_a_till() -> Vec<(&'static str, Record)> {
+    let maker = Some(ApiKeyId(raw(9)));
+    let made = PaymentBody { maker, ..payment() };
+    let back = RefundBody { maker, ..refund() };
+    let shift = ShiftBody {
+        opened_by_till: Some(true),
+        ..shift()
+    };
+    let dearer = ProductBody {
+        former: Some(vec![Terms {
+            price: Money::new(9_000, php()),
+            tax_ppm: 50_000,
+            until: Timestamp(7),
+        }]),
+        ..product()
+    };
+    let sale = sale();
+    let place = sale.offline.map(|place| OfflinePlace {
+        price_differs: Some(true),
+        ..place
+    });
+    let differs = SaleBody {
+        offline: place,
+        ..sale
+    };
+    vec![
+        ("payment_of_a_till", Record::Payment(made)),
+        ("refund_of_a_till", Record::Refund(back)),
+        ("shift_of_a_till", Record::Shift(shift)),
+        ("product_that_changed", Record::Product(dearer)),
+        ("sale_that_differs", Record::Sale(differs)),
     ]
 }
 
@@ -88,6 +125,7 @@ fn product() -> ProductBody {
         active: true,
         metadata: metadata(),
         created_at: Timestamp(5),
+        former: None,
     }
 }
 
@@ -167,6 +205,7 @@ fn shift() -> ShiftBody {
         closed_at: Some(Timestamp(9)),
         note: Some("short".into()),
         created_at: Timestamp(5),
+        opened_by_till: None,
     }
 }
 
@@ -199,6 +238,7 @@ fn sale() -> SaleBody {
             sequence: 4,
             hash: Digest([8; 32]),
             sold_at: Timestamp(3),
+            price_differs: None,
         }),
         voided_at: Some(Timestamp(9)),
         void_reason: Some("twice".into()),

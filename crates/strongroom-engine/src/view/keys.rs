@@ -21,8 +21,11 @@ impl View<'_> {
         }
     }
 
-    /// With what its role allows, where it holds one.
+    /// With what its role allows, where it holds one, and the till that it acts for alone, whichever of both says so.
     fn shown(&mut self, mut key: ApiKey) -> Result<ApiKey, ReadFault> {
+        if key.till.is_none() {
+            key.till = self.till_of(key.id)?.map(|till| till.id);
+        }
         if let Some(role) = key.role_id {
             key.permissions = self.allowed(role)?;
         }

@@ -363,6 +363,7 @@ impl Author {
                 metadata: Metadata::default(),
                 link: None,
                 return_url: None,
+                maker: None,
             };
             PaymentId(self.run(self.books.run(command)).resource().unwrap().raw)
         };
@@ -435,6 +436,7 @@ impl Author {
             sale: None,
             amount: Some(money(minor)),
             minor: None,
+            maker: None,
             reason: "returned".into(),
             reference_id: reference(&format!("back-{minor}")),
             metadata: Metadata::default(),

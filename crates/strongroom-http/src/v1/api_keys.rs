@@ -367,6 +367,7 @@ fn fields() -> Vec<(&'static str, Schema)> {
         ("public_keys", signing_keys::schema()),
         ("status", schema::one_of(&["active", "revoked"])),
         ("rolled_from", schema::nullable(schema::id("key"))),
+        ("till_id", schema::nullable(schema::id("till"))),
         ("networks", networks_schema()),
         ("networks_mode", schema::nullable(schema::one_of(MODES))),
         ("limits", schema::nullable(limits_schema())),

@@ -12,7 +12,7 @@ use strongroom_domain::view;
 use strongroom_engine::{PaymentFilter, ReadFault, View};
 use strongroom_types::card::Brand;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{PaymentId, TokenId};
+use strongroom_types::id::{ApiKeyId, PaymentId, TokenId};
 
 use crate::call::{Answer, Call};
 use crate::json::{Fields, NOBODY, Object, Value, read_object};
@@ -21,7 +21,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::payment_links::{AN_ADDRESS, LONGEST_URL, page_url};
-use crate::v1::tills::{keep_seen, may_see_of};
+use crate::v1::tills::{Origin, keep_seen, may_see_of};
 use crate::v1::transfers::named_wallet;
 use crate::vaulted::require_number;
 
@@ -30,15 +30,17 @@ pub async fn create(caller: Caller<CreatePayments>, call: Call) -> Result<Answer
     let body = call.object()?;
     let wallet = named_wallet(&body, "wallet_id");
     let currency = call.currency(&caller, &body, wallet).await?;
-    let dialect = call.dialect();
-    let command = read_object(&body, |fields| new_payment(fields, currency, dialect))?;
+    let (dialect, maker) = (call.dialect(), call.credential().id);
+    let command = read_object(&body, |fields| {
+        new_payment(fields, currency, dialect, maker)
+    })?;
     require_number(&caller, &call, command.token).await?;
     call.execute(&caller, command).await
 }
 
 /// `POST /v1/payments/{id}/capture`.
 pub async fn capture(caller: Caller<CapturePayments>, call: Call) -> Result<Answer, Problem> {
-    let id = payment_id(&call);
+    let id = within_reach(&caller, &call, payment_id(&call)).await?;
     let (amount, named) = match call.body.is_empty() {
         true => (None, None),
         false => {
@@ -84,8 +86,27 @@ pub async fn currency_of<P: Permission>(
 /// `POST /v1/payments/{id}/void`.
 pub async fn void(caller: Caller<VoidPayments>, call: Call) -> Result<Answer, Problem> {
     call.no_fields()?;
-    let id = payment_id(&call);
+    let id = within_reach(&caller, &call, payment_id(&call)).await?;
     call.execute(&caller, VoidPayment { id }).await
+}
+
+/// A payment that is to be changed, if the key may see it. SECURITY: to a till's key one of another store is one that is not
+/// there, which the decision refuses and writes down.
+pub async fn within_reach<P: Permission>(
+    caller: &Caller<P>,
+    call: &Call,
+    id: PaymentId,
+) -> Result<PaymentId, Problem> {
+    let key = call.credential().id;
+    let work = move |view: &mut View<'_>| match view.payment(id) {
+        Ok(payment) => match may_see_of(view, key, Origin::of_payment(&payment)) {
+            Err(ReadFault::NotFound) => Ok(PaymentId(NOBODY)),
+            seen => seen.map(|()| id),
+        },
+        Err(ReadFault::NotFound) => Ok(id),
+        Err(fault) => Err(fault),
+    };
+    Ok(call.engine().read(caller, work).await?)
 }
 
 /// `GET /v1/payments/{id}`.
@@ -93,7 +114,7 @@ pub async fn read(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Pr
     let (id, key) = (payment_id(&call), call.credential().id);
     call.read(&caller, move |view| {
         let payment = view.payment(id)?;
-        may_see_of(view, key, payment.sale)?;
+        may_see_of(view, key, Origin::of_payment(&payment))?;
         Ok(view::json(&PaymentView::new(&payment)))
     })
     .await
@@ -106,7 +127,7 @@ pub async fn list(caller: Caller<ReadPayments>, call: Call) -> Result<Answer, Pr
     let key = call.credential().id;
     call.read(&caller, move |view| {
         let mut listing = view.payments(&filter, &page)?;
-        keep_seen(view, key, &mut listing, |payment| payment.sale)?;
+        keep_seen(view, key, &mut listing, Origin::of_payment)?;
         Ok(pages::render(&listing, |payment| {
             view::json(&PaymentView::new(payment))
         }))
@@ -122,6 +143,7 @@ fn new_payment(
     fields: &mut Fields<'_, '_>,
     currency: Option<Currency>,
     dialect: Dialect,
+    maker: ApiKeyId,
 ) -> Option<CreatePayment> {
     let token = fields.parsed("payment_token", "a token's id", |text| {
         (text.len() <= 64).then(|| TokenId::parse(text).unwrap_or(TokenId(NOBODY)))
@@ -148,6 +170,7 @@ fn new_payment(
         metadata: metadata.unwrap_or_default(),
         link: None,
         return_url,
+        maker: Some(maker),
     })
 }
 

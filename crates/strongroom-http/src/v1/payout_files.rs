@@ -19,6 +19,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::schema;
+use crate::v1::tills::{may_see, unless_till};
 
 /// `POST /v1/payout-files`: closes what waits for a wallet's file, before its cut-off.
 pub async fn create(caller: Caller<CreatePayoutFiles>, call: Call) -> Result<Answer, Problem> {
@@ -39,8 +40,9 @@ pub async fn sent(caller: Caller<SendPayoutFiles>, call: Call) -> Result<Answer,
 
 /// `GET /v1/payout-files/{id}`.
 pub async fn read(caller: Caller<ReadPayoutFiles>, call: Call) -> Result<Answer, Problem> {
-    let id = file_id(&call);
+    let (id, key) = (file_id(&call), call.credential().id);
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         Ok(view::json(&PayoutFileView::new(&view.payout_file(id)?)))
     })
     .await
@@ -53,8 +55,9 @@ pub async fn list(caller: Caller<ReadPayoutFiles>, call: Call) -> Result<Answer,
         wallet: call.query().wallet("wallet_id")?,
         status: call.query().choice("status", PayoutFileStatus::parse)?,
     };
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.payout_files(&filter, &page)?;
+        let listing = unless_till(view, key, |view| view.payout_files(&filter, &page))?;
         Ok(pages::render(&listing, |file| {
             view::json(&PayoutFileView::new(file))
         }))
@@ -65,6 +68,10 @@ pub async fn list(caller: Caller<ReadPayoutFiles>, call: Call) -> Result<Answer,
 /// `GET /v1/payout-files/{id}/content`. Who takes it goes on record before a byte of it is given out.
 pub async fn content(caller: Caller<ReadPayoutContents>, call: Call) -> Result<Answer, Problem> {
     let (id, engine) = (file_id(&call), call.engine().clone());
+    let key = call.credential().id;
+    engine
+        .read(&caller, move |view| may_see(view, key, None))
+        .await?;
     call.commit(&caller, DownloadPayoutFile { id }).await?;
     let bytes = engine
         .read(&caller, move |view| {

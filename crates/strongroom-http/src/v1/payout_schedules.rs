@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::payouts::{one_of_both, paid_to, recipient_schema, shown_recipient, source};
+use crate::v1::tills::{may_see, unless_till};
 use crate::v1::transfers::named_wallet;
 use crate::v1::wallets::expected;
 
@@ -88,8 +89,9 @@ pub async fn delete(caller: Caller<CancelPayouts>, call: Call) -> Result<Answer,
 
 /// `GET /v1/payout-schedules/{id}`.
 pub async fn read(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
-    let id = schedule_id(&call);
+    let (id, key) = (schedule_id(&call), call.credential().id);
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         let schedule = view.payout_schedule(id)?;
         Ok(view::json(&PayoutScheduleView::new(&schedule)))
     })
@@ -100,8 +102,9 @@ pub async fn read(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Pro
 pub async fn list(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.payout_schedules(&filter, &page)?;
+        let listing = unless_till(view, key, |view| view.payout_schedules(&filter, &page))?;
         Ok(pages::render(&listing, |schedule| {
             view::json(&PayoutScheduleView::new(schedule))
         }))

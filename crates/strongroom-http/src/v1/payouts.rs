@@ -20,6 +20,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::contact;
+use crate::v1::tills::{may_see, unless_till};
 use crate::v1::transfers::named_wallet;
 
 /// Fields that may hold digits which look like a card number's: account numbers have any number of digits, and nearly
@@ -53,8 +54,9 @@ pub async fn reverse(caller: Caller<ReversePayouts>, call: Call) -> Result<Answe
 
 /// `GET /v1/payouts/{id}`.
 pub async fn read(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
-    let id = payout_id(&call);
+    let (id, key) = (payout_id(&call), call.credential().id);
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         Ok(view::json(&PayoutView::new(&view.payout(id)?)))
     })
     .await
@@ -64,8 +66,9 @@ pub async fn read(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Pro
 pub async fn list(caller: Caller<ReadPayouts>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.payouts(&filter, &page)?;
+        let listing = unless_till(view, key, |view| view.payouts(&filter, &page))?;
         Ok(pages::render(&listing, |payout| {
             view::json(&PayoutView::new(payout))
         }))
@@ -293,6 +296,7 @@ fn bank_recipient() -> Schema {
 }
 
 pub fn schema() -> Schema {
+    let failures: Vec<&str> = PayoutFailure::ALL.iter().map(|f| f.as_str()).collect();
     let payout = schema::reply(vec![
         ("id", schema::id("payout")),
         ("object", schema::constant("payout")),
@@ -305,7 +309,7 @@ pub fn schema() -> Schema {
         ("reference_id", schema::nullable(schema::reference_id())),
         ("description", schema::nullable(schema::text())),
         ("metadata", schema::metadata()),
-        ("failure_code", schema::nullable(failure_codes())),
+        ("failure_code", schema::nullable(schema::one_of(&failures))),
         ("processed_at", schema::nullable(schema::time())),
         ("created_at", schema::time()),
     ]);
@@ -331,11 +335,6 @@ pub fn schema() -> Schema {
     });
     let payout = schema::optional(payout, "payout_file_id", schema::id("pfile"));
     schema::named("payout", payout)
-}
-
-fn failure_codes() -> Schema {
-    let all: Vec<&str> = PayoutFailure::ALL.iter().map(|f| f.as_str()).collect();
-    schema::one_of(&all)
 }
 
 pub(super) fn shown_recipient() -> Schema {

@@ -16,9 +16,9 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
-use crate::v1::payments::currency_of;
+use crate::v1::payments::{currency_of, within_reach};
 use crate::v1::shifts::hand;
-use crate::v1::tills::{keep_seen, may_see_of};
+use crate::v1::tills::{Origin, keep_seen, may_see_of};
 
 /// `POST /v1/refunds`.
 pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer, Problem> {
@@ -27,7 +27,10 @@ pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer,
         Some(Value::Text(text)) => Some(text.to_string()),
         _ => None,
     };
-    let payment = text("payment_id").and_then(|text| PaymentId::parse(&text));
+    let payment = match text("payment_id").and_then(|text| PaymentId::parse(&text)) {
+        Some(id) => Some(within_reach(&caller, &call, id).await?),
+        None => None,
+    };
     let sale = text("transaction_id").and_then(|text| SaleId::parse(&text));
     let (dialect, hand) = (call.dialect(), hand(&call));
     let named = body.get("currency").filter(|value| **value != Value::Null);
@@ -43,8 +46,13 @@ pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer,
     let minor = minor.filter(|_| currency.is_none() && named.is_none());
     let wanted = |fields: &mut Fields<'_, '_>| new_refund(fields, currency, dialect, hand);
     let command = read_object(&body, wanted)?;
-    call.execute(&caller, CreateRefund { minor, ..command })
-        .await
+    let payment = payment.map(Some).unwrap_or(command.payment);
+    let command = CreateRefund {
+        minor,
+        payment,
+        ..command
+    };
+    call.execute(&caller, command).await
 }
 
 /// The currency of a till's transaction; the organization's where there is none such, which the decision refuses.
@@ -67,7 +75,7 @@ pub async fn read(caller: Caller<ReadRefunds>, call: Call) -> Result<Answer, Pro
     let key = call.credential().id;
     call.read(&caller, move |view| {
         let refund = view.refund(id)?;
-        may_see_of(view, key, refund.sale)?;
+        may_see_of(view, key, Origin::of_refund(&refund))?;
         Ok(view::json(&RefundView::new(&refund)))
     })
     .await
@@ -80,7 +88,7 @@ pub async fn list(caller: Caller<ReadRefunds>, call: Call) -> Result<Answer, Pro
     let key = call.credential().id;
     call.read(&caller, move |view| {
         let mut listing = view.refunds(&filter, &page)?;
-        keep_seen(view, key, &mut listing, |refund| refund.sale)?;
+        keep_seen(view, key, &mut listing, Origin::of_refund)?;
         Ok(pages::render(&listing, |refund| {
             view::json(&RefundView::new(refund))
         }))
@@ -115,6 +123,7 @@ fn new_refund(
     let reason = fields.required("reason", reason);
     let reference_id = fields.reference_id();
     let metadata = fields.metadata();
+    let maker = sale.is_none().then_some(hand.key);
     Some(CreateRefund {
         payment: payment?,
         amount,
@@ -124,6 +133,7 @@ fn new_refund(
         metadata: metadata.unwrap_or_default(),
         sale,
         minor: None,
+        maker,
     })
 }
 

@@ -147,9 +147,6 @@ fn new_sale(
         .boolean("taxes_included")
         .is_some_and(|included| !included);
     let amount = fields.amount("amount", currency, dialect);
-    if is_past {
-        fields.required("amount", amount);
-    }
     let customer = fields.parsed("customer_id", "a customer's id", |text| {
         (text.len() <= 64).then(|| CustomerId::parse(text).unwrap_or(CustomerId(NOBODY)))
     });
@@ -169,7 +166,7 @@ fn new_sale(
     })
 }
 
-/// Of a past sale the price that was charged is needed, and the rate may stand there: the product's may be others by now.
+/// Of a past sale the price and the rate that were charged may stand there: the product's may be others by now.
 fn item(
     fields: &mut Fields<'_, '_>,
     (currency, dialect): (Option<Currency>, Dialect),
@@ -193,7 +190,7 @@ fn item(
             "name a product by its id or its SKU, or something else by a name",
         );
     }
-    if is_past || (id.is_none() && sku.is_none()) {
+    if id.is_none() && sku.is_none() {
         fields.required("unit_amount", unit);
     }
     let product = id.map(ItemProduct::Id).or(sku.map(ItemProduct::Sku));
@@ -442,6 +439,7 @@ pub fn schema() -> Schema {
         ("sequence", json!({"type": "integer", "minimum": 1})),
         ("hash", digest()),
         ("sold_at", schema::time()),
+        ("price_differs", json!({"type": "boolean"})),
     ]);
     let receipt = schema::reply(vec![
         ("audit_log_id", schema::id("audit")),

@@ -3,6 +3,8 @@
 use serde_json::{Value as Schema, json};
 use strongroom_auth::Caller;
 use strongroom_auth::permission::{CreateTills, ManageTills, Permission, ReadTills};
+use strongroom_domain::payments::PaymentBody;
+use strongroom_domain::refunds::RefundBody;
 use strongroom_domain::tills::{CreateTill, Digest, LeaseTill, TillView, UpdateTill};
 use strongroom_domain::view;
 use strongroom_engine::{Listing, ReadFault, TillFilter, View};
@@ -138,17 +140,70 @@ pub fn may_see(
     }
 }
 
-/// The same of what belongs to a sale, or to none.
+/// A list of what is the whole organization's. SECURITY: the key of a till sees nothing of it.
+///
+/// # Errors
+/// As the list's own.
+pub fn unless_till<T>(
+    view: &mut View<'_>,
+    key: ApiKeyId,
+    list: impl FnOnce(&mut View<'_>) -> Result<Listing<T>, ReadFault>,
+) -> Result<Listing<T>, ReadFault> {
+    match view.till_of(key)? {
+        Some(_) => Ok(Listing::default()),
+        None => list(view),
+    }
+}
+
+/// Where a payment or a refund comes from.
+#[derive(Clone, Copy)]
+pub struct Origin {
+    /// The transaction of a till that it is of.
+    sale: Option<SaleId>,
+    /// The key that made it by itself.
+    maker: Option<ApiKeyId>,
+}
+
+impl Origin {
+    pub fn of_payment(payment: &PaymentBody) -> Origin {
+        Origin {
+            sale: payment.sale,
+            maker: payment.maker,
+        }
+    }
+
+    pub fn of_refund(refund: &RefundBody) -> Origin {
+        Origin {
+            sale: refund.sale,
+            maker: refund.maker,
+        }
+    }
+
+    /// Whether it is of the store of a till's key: sold there, or made by this key or another one of a till there.
+    fn is_seen(
+        self,
+        view: &mut View<'_>,
+        key: ApiKeyId,
+        store: StoreId,
+    ) -> Result<bool, ReadFault> {
+        if let Some(sale) = self.sale {
+            return Ok(view.sale(sale)?.store == Some(store));
+        }
+        match self.maker {
+            Some(maker) if maker == key => Ok(true),
+            Some(maker) => Ok(view.till_of(maker)?.is_some_and(|till| till.store == store)),
+            None => Ok(false),
+        }
+    }
+}
+
+/// The same as [`may_see`], of a payment or a refund.
 ///
 /// # Errors
 /// [`ReadFault::NotFound`].
-pub fn may_see_of(
-    view: &mut View<'_>,
-    key: ApiKeyId,
-    sale: Option<SaleId>,
-) -> Result<(), ReadFault> {
+pub fn may_see_of(view: &mut View<'_>, key: ApiKeyId, origin: Origin) -> Result<(), ReadFault> {
     match view.till_of(key)? {
-        Some(till) if store_of_sale(view, sale)? != Some(till.store) => Err(ReadFault::NotFound),
+        Some(till) if !origin.is_seen(view, key, till.store)? => Err(ReadFault::NotFound),
         _ => Ok(()),
     }
 }
@@ -156,31 +211,24 @@ pub fn may_see_of(
 /// Takes out of a page what a till's key may not see: it may be shorter than was asked for.
 ///
 /// # Errors
-/// When a sale cannot be read.
+/// When something cannot be read.
 pub fn keep_seen<T>(
     view: &mut View<'_>,
     key: ApiKeyId,
     page: &mut Listing<T>,
-    sale: impl Fn(&T) -> Option<SaleId>,
+    origin: impl Fn(&T) -> Origin,
 ) -> Result<(), ReadFault> {
     let Some(till) = view.till_of(key)? else {
         return Ok(());
     };
     let mut seen = Vec::new();
     for item in page.items.drain(..) {
-        if store_of_sale(view, sale(&item))? == Some(till.store) {
+        if origin(&item).is_seen(view, key, till.store)? {
             seen.push(item);
         }
     }
     page.items = seen;
     Ok(())
-}
-
-fn store_of_sale(view: &mut View<'_>, sale: Option<SaleId>) -> Result<Option<StoreId>, ReadFault> {
-    match sale {
-        Some(sale) => Ok(view.sale(sale)?.store),
-        None => Ok(None),
-    }
 }
 
 /// `GET /v1/tills`.

@@ -6,7 +6,7 @@ use strongroom_auth::{Caller, Dialect};
 use strongroom_domain::entry::TransactionKind;
 use strongroom_domain::transfers::CreateTransfer;
 use strongroom_domain::view::{self, TransactionView};
-use strongroom_engine::{Listing, ReadFault, TransactionFilter};
+use strongroom_engine::{ReadFault, TransactionFilter};
 use strongroom_types::currency::Currency;
 use strongroom_types::id::{TransactionId, WalletId};
 
@@ -16,7 +16,7 @@ use crate::pages;
 use crate::problem::Problem;
 use crate::query::Parameter;
 use crate::schema;
-use crate::v1::tills::may_see;
+use crate::v1::tills::{may_see, unless_till};
 use crate::v1::transactions;
 
 /// `POST /v1/transfers`.
@@ -53,11 +53,7 @@ pub async fn list(caller: Caller<ReadTransactions>, call: Call) -> Result<Answer
     };
     let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = match view.till_of(key)? {
-            // SECURITY: a till's key sees what its store sold, and nothing else.
-            Some(_) => Listing::default(),
-            None => view.transactions(&filter, &page)?,
-        };
+        let listing = unless_till(view, key, |view| view.transactions(&filter, &page))?;
         Ok(pages::render(&listing, transactions::line))
     })
     .await

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::query::{Parameter, Query};
 use crate::schema;
 use crate::v1::contact;
+use crate::v1::tills::{may_see, unless_till};
 
 /// `POST /v1/wallets`.
 pub async fn create(caller: Caller<CreateWallets>, call: Call) -> Result<Answer, Problem> {
@@ -71,8 +72,9 @@ async fn set_status(
 
 /// `GET /v1/wallets/{id}`.
 pub async fn read(caller: Caller<ReadWallets>, call: Call) -> Result<Answer, Problem> {
-    let id = wallet_id(&call);
+    let (id, key) = (wallet_id(&call), call.credential().id);
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         let (wallet, books) = view.wallet(id)?;
         Ok(view::json(&WalletView::new(&wallet, &books)))
     })
@@ -81,8 +83,9 @@ pub async fn read(caller: Caller<ReadWallets>, call: Call) -> Result<Answer, Pro
 
 /// `GET /v1/wallets/{id}/balance`.
 pub async fn balance(caller: Caller<ReadWallets>, call: Call) -> Result<Answer, Problem> {
-    let id = wallet_id(&call);
+    let (id, key) = (wallet_id(&call), call.credential().id);
     call.read(&caller, move |view| {
+        may_see(view, key, None)?;
         let (_, books) = view.wallet(id)?;
         Ok(view::json(&WalletBalanceView::new(id, &books.account)))
     })
@@ -93,8 +96,9 @@ pub async fn balance(caller: Caller<ReadWallets>, call: Call) -> Result<Answer, 
 pub async fn list(caller: Caller<ReadWallets>, call: Call) -> Result<Answer, Problem> {
     let page = call.query().page()?;
     let filter = filter(call.query())?;
+    let key = call.credential().id;
     call.read(&caller, move |view| {
-        let listing = view.wallets(&filter, &page)?;
+        let listing = unless_till(view, key, |view| view.wallets(&filter, &page))?;
         Ok(pages::render(&listing, |(wallet, books)| {
             view::json(&WalletView::new(wallet, books))
         }))

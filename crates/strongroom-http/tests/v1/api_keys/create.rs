@@ -37,7 +37,7 @@ fn its_texts_are_shown_once() {
             "read:payout_files", "read:bank_files", "read:fee_schedules", "read:reports", "manage:reports",
         ],
         "dialect": "nextapi", "signing": "never", "signing_scheme": "any", "public_keys": [], "status": "active",
-        "rolled_from": null, "expires_at": null,
+        "rolled_from": null, "till_id": null, "expires_at": null,
         "networks": [], "client_certificates": [], "networks_mode": null, "limits": null,
         "last_used_at": null, "created_at": NOW, "key": key, "signing_secret": secret,
     });

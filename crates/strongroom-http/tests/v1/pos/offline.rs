@@ -213,11 +213,140 @@ fn what_was_charged_stands_and_what_changed_since_stops_no_chain() {
         assert_eq!(sold.json()["reference_id"], Value::Null);
         assert_eq!(upload(&shop, &sent).expect(201).json(), sold.json());
         assert_eq!(shop.stock(&product), "3");
-        // Without what was charged there is no sale of before.
-        let unsaid = json!({ "product_id": product, "quantity": 1 });
-        let unsaid = till.sign(&past(&json!({ "items": [unsaid] })));
-        let refused = upload(&shop, &unsaid).refused(422, "field_required");
-        assert_eq!(refused.field("errors/0/pointer"), "/items/0/unit_amount");
+    }
+    verified(server);
+}
+
+#[test]
+fn what_a_till_did_not_state_stops_no_chain_and_its_amount_stands() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        leased(&shop, 10_000, 90_000);
+        let mut till = Offline::new(&shop.till);
+        let product = shop.product(1_000, Some(50));
+        let patch = |body: Value| {
+            server.clock.advance(10_000);
+            let path = format!("/v1/products/{product}");
+            let request = shop.acme.request("PATCH", &path).json(&body);
+            request.send().expect(200)
+        };
+        patch(json!({ "tax_rate_ppm": 50_000 }));
+        let sell = |till: &mut Offline, line: Value, more: Value| {
+            let mut body = json!({ "sold_at": "2026-01-01T00:00:15Z", "items": [line] });
+            for (key, value) in more.as_object().unwrap() {
+                body[key] = value.clone();
+            }
+            body["items"][0]["product_id"] = json!(product);
+            upload(&shop, &till.sign(&body.to_string()))
+                .expect(201)
+                .json()
+        };
+        let shown = |sale: &Value| -> Vec<i64> {
+            let line = &sale["items"][0];
+            let amounts = [
+                &sale["amount"],
+                &line["unit_amount"],
+                &line["tax_rate_ppm"],
+                &line["tax"],
+            ];
+            amounts.iter().map(|v| v.as_i64().unwrap()).collect()
+        };
+        let differs = |sale: &Value| sale["offline"]["price_differs"] == true;
+        // As tills signed it before: neither prices nor a sum.
+        let old = sell(
+            &mut till,
+            json!({ "quantity": 2 }),
+            json!({ "tendered": 2_000 }),
+        );
+        assert_eq!(
+            (shown(&old), differs(&old)),
+            (vec![2_000, 1_000, 50_000, 95], false)
+        );
+
+        // Signed at 5 % by a till that did not hear of another rate: the amount says which it was.
+        patch(json!({ "tax_rate_ppm": 120_000 }));
+        let stated = json!({ "quantity": 2, "unit_amount": 1_000 });
+        let late = "2026-01-01T00:00:45Z";
+        let on_top = json!({ "sold_at": late, "amount": 2_100, "taxes_included": false });
+        let sold = sell(&mut till, stated.clone(), on_top.clone());
+        assert_eq!(
+            (shown(&sold), differs(&sold)),
+            (vec![2_100, 1_000, 50_000, 100], false)
+        );
+        // What costs more since is sold for what it cost.
+        patch(json!({ "price": 1_500 }));
+        let sold = sell(
+            &mut till,
+            json!({ "quantity": 2 }),
+            json!({ "sold_at": late, "amount": 2_000 }),
+        );
+        assert_eq!((shown(&sold)[0], differs(&sold)), (2_000, false));
+
+        // An amount that the product never came to stands all the same, and the sale says so.
+        let sold = sell(
+            &mut till,
+            stated,
+            json!({ "amount": 2_160, "taxes_included": false }),
+        );
+        assert_eq!(
+            (shown(&sold), differs(&sold)),
+            (vec![2_160, 1_000, 80_000, 160], true)
+        );
+        let sold = sell(
+            &mut till,
+            json!({ "quantity": 3 }),
+            json!({ "amount": 1_000 }),
+        );
+        assert_eq!(
+            (shown(&sold)[..2].to_vec(), differs(&sold)),
+            (vec![1_000, 334], true)
+        );
+        assert_eq!(sold["items"][0]["discount_amount"], 2);
+        let sold = sell(
+            &mut till,
+            json!({ "quantity": 1 }),
+            json!({ "tendered": 700 }),
+        );
+        assert_eq!((shown(&sold)[0], differs(&sold)), (700, true));
+        // What all was stated has to add up.
+        let whole =
+            json!({ "product_id": product, "quantity": 1, "unit_amount": 500, "tax_rate_ppm": 0 });
+        let whole = json!({ "sold_at": "2026-01-01T00:00:00Z", "items": [whole], "amount": 501 });
+        let whole = till.sign(&whole.to_string());
+        upload(&shop, &whole).refused(422, "amount_mismatch");
+        assert_eq!(shop.report()["transactions"], 6);
+        assert_eq!(
+            shop.expected(),
+            1_000 + 2_000 + 2_100 + 2_000 + 2_160 + 1_000 + 700
+        );
+    }
+    verified(server);
+}
+
+#[test]
+fn a_rate_is_the_one_of_when_it_was_sold() {
+    let server = TestServer::start(ServerSettings::default());
+    {
+        let shop = Shop::new(Tenant::found(&server));
+        leased(&shop, 10_000, 50_000);
+        let mut till = Offline::new(&shop.till);
+        let product = shop.product(1_000, None);
+        let line = json!({ "product_id": product, "quantity": 1, "unit_amount": 1_120 });
+        let body = json!({ "sold_at": "2025-12-31T23:00:00Z", "items": [line], "amount": 1_120 });
+        let sent = till.sign(&body.to_string());
+        let path = format!("/v1/products/{product}");
+        let request = shop.acme.request("PATCH", &path);
+        request
+            .json(&json!({ "tax_rate_ppm": 0 }))
+            .send()
+            .expect(200);
+        // In the price no sum tells which rate it was.
+        let sold = upload(&shop, &sent).expect(201);
+        assert_eq!(sold.field("items/0/tax"), "120");
+        assert_eq!(sold.field("offline/price_differs"), "false");
+        let page = shop.acme.get(&path).expect(200);
+        assert_eq!(page.field("tax_rate_ppm"), "0");
     }
     verified(server);
 }

@@ -160,3 +160,67 @@ fn a_cashier_works_on_his_own_shift_and_a_till_s_key_at_its_till() {
     get(&format!("/v1/transfers/{transfer}")).refused(404, "not_found");
     assert_eq!(get("/v1/transfers").expect(200).json()["data"], json!([]));
 }
+
+#[test]
+fn a_shift_is_gone_on_with_by_the_key_that_took_the_place_of_its_own() {
+    let shop = Shop::new(tenant());
+    let acme = &shop.acme;
+    let (own, cashier) = (till_key(acme), till_key(acme));
+    let post = |key: &str, path: &str, body: &serde_json::Value| -> Reply {
+        let request = acme.server.request("POST", path).bearer(key);
+        request.idempotent(&fresh("till")).json(body).send()
+    };
+    let rolled = |key: &str| {
+        let roll = json!({ "overlap_seconds": 3_600 });
+        let reply = acme.post(&format!("/v1/api-keys/{key}/roll"), &roll);
+        reply.expect(201)
+    };
+    let store = acme.get("/v1/stores").expect(200).field("data/0/id");
+    let body = json!({ "store_id": store, "name": "own", "api_key_id": own.id });
+    let till = acme.post("/v1/tills", &body).expect(201).id();
+    let shift = post(&own.text, "/v1/shifts", &json!({})).expect(201);
+    let sale = json!({ "items": [thing(700)], "tender": "cash" });
+    let first = post(&own.text, "/v1/transactions", &sale).expect(201);
+
+    // Rolled twice, and replaced: each sells on, and so does the one before for as long as it works.
+    let once = rolled(&own.id);
+    let twice = rolled(&once.id());
+    let third = till_key(acme);
+    let path = format!("/v1/tills/{till}");
+    let request = acme.request("PATCH", &path);
+    let body = json!({ "api_key_id": third.id });
+    request.json(&body).send().expect(200);
+    for text in [
+        &own.text,
+        &once.field("key"),
+        &twice.field("key"),
+        &third.text,
+    ] {
+        post(text, "/v1/transactions", &sale).expect(201);
+    }
+    // A key of no till may not, nor may one of another.
+    let named = json!({ "till_id": till, "items": [thing(5)], "tender": "cash" });
+    post(&cashier.text, "/v1/transactions", &named).refused(403, "not_your_shift");
+    let body = json!({ "store_id": store, "name": "3", "api_key_id": cashier.id });
+    acme.post("/v1/tills", &body).expect(201);
+    post(&cashier.text, "/v1/transactions", &named).refused(403, "not_this_till");
+    let void = format!("/v1/transactions/{}/void", first.id());
+    let reason = json!({ "reason": "twice" });
+    post(&third.text, &void, &reason).expect(200);
+    let close = format!("/v1/shifts/{}/close", shift.id());
+    let counted = json!({ "counted_cash": 2_800 });
+    let closed = post(&twice.field("key"), &close, &counted).expect(200);
+    assert_eq!(closed.field("difference"), "0");
+    post(&third.text, "/v1/shifts", &json!({})).expect(201);
+
+    // A cashier's shift at no till of his own is his once his key is rolled, and nobody else's.
+    shop.close(1_000).expect(200);
+    let (cashier, other) = (till_key(acme), till_key(acme));
+    let open = json!({ "till_id": shop.till });
+    let shift = post(&cashier.text, "/v1/shifts", &open).expect(201);
+    let new = rolled(&cashier.id).field("key");
+    let close = format!("/v1/shifts/{}/close", shift.id());
+    let counted = json!({ "counted_cash": 0 });
+    post(&other.text, &close, &counted).refused(403, "not_your_shift");
+    post(&new, &close, &counted).expect(200);
+}

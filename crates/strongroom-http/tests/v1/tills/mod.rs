@@ -1,5 +1,7 @@
 //! `/v1/stores`, `/v1/tills`
 
+mod money;
+
 use serde_json::{Value, json};
 use strongroom_auth::{Dialect, PermissionSet, Role, SigningPolicy};
 use strongroom_testkit::books::Key;
@@ -118,11 +120,25 @@ fn a_till_s_key_is_held_to_its_till_whatever_becomes_of_the_till_or_the_key() {
     opens(&rolled.field("key")).refused(403, "not_this_till");
     opens(&second.text).refused(403, "not_this_till");
     change(&till, json!({ "status": "retired" }));
-    opens(&second.text).refused(403, "not_this_till");
+    let refused = opens(&second.text).refused(403, "not_this_till");
+    assert!(refused.field("detail").contains(&till), "{refused:?}");
+    // What each is held to is shown, also of those that the till has no more.
+    let held = |key: &str| {
+        acme.get(&format!("/v1/api-keys/{key}"))
+            .expect(200)
+            .field("till_id")
+    };
+    for key in [&first.id, &rolled.id(), &second.id] {
+        assert_eq!(held(key), till);
+    }
+    assert_eq!(rolled.field("till_id"), till);
     // Another till may have it, and whoever takes it away from that one frees it.
     let other = made(&here, Some(&second.id));
     opens(&second.text).refused(403, "not_this_till");
+    assert_eq!(held(&second.id), other);
     change(&other, json!({ "api_key_id": null }));
+    let freed = acme.get(&format!("/v1/api-keys/{}", second.id)).expect(200);
+    assert_eq!(freed.json()["till_id"], Value::Null);
     opens(&second.text).expect(201);
 }
 
