@@ -197,8 +197,7 @@ impl Desk<'_> {
         let payment = self.engine.read(&self.caller, move |view| view.payment(id));
         match payment.await {
             Ok(payment) if payment.is_overdrawn() => Ok(Fate::Fails),
-            Ok(payment) if payment.settled >= payment.spoken_for() => Ok(Fate::Goes),
-            Ok(_) if self.till.must_hear_first() => Ok(Fate::Waits),
+            Ok(payment) if payment.settled < payment.spoken_for() => Ok(Fate::Waits),
             Ok(_) | Err(Failure::NotFound) => Ok(Fate::Goes),
             Err(failure) => Err(failure),
         }
@@ -303,7 +302,8 @@ pub(crate) async fn attend_refund(
     };
     let of = desk.order_of(payment, refund.amount.currency);
     let fate = match refund.exchange {
-        Exchange::Unsent => Some(desk.fate(payment).await?),
+        Exchange::Unsent if till.must_hear_first() => Some(desk.fate(payment).await?),
+        Exchange::Unsent => Some(Fate::Goes),
         _ => None,
     };
     let answer = match fate {
