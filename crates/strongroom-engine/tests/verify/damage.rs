@@ -104,7 +104,7 @@ fn damages() -> Vec<(String, &'static str)> {
         ("UPDATE index_entry SET id = zeroblob(12) WHERE field = 2".into(), "index row of field 2 of log 2"),
         ("UPDATE index_entry SET kind = 3 WHERE field = 3".into(), "index row of field 3 of log 2"),
         ("DELETE FROM index_entry WHERE field = 6".into(), "index row of field 6 of log 2"),
-        ("DELETE FROM job WHERE id = (SELECT min(id) FROM job)".into(), "the job for payout"),
+        ("DELETE FROM job WHERE id = (SELECT min(id) FROM job WHERE kind = 1)".into(), "the job for payout"),
         ("INSERT INTO job VALUES (2, 1, zeroblob(12), 5, 0, x'')".into(), "nothing asks for it"),
         ("UPDATE job SET attempt = 1".into(), "its time or attempts do not fit"),
         ("UPDATE job SET due = due + 864000000 WHERE kind = 1".into(), "its time or attempts do not fit"),
