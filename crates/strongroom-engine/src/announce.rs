@@ -79,6 +79,11 @@ impl Commit {
                     self.shared.put_role(scope, role);
                 }
             }
+            Record::Till(till) => {
+                if let (Some(scope), Some(key)) = (self.shared.scope(number), till.key) {
+                    self.shared.credentials.note_at_till(scope, key);
+                }
+            }
             Record::RateLimits(limits) => self.shared.rates.put(number, limits),
             Record::Webhook(webhook) => {
                 if let Some(scope) = self.shared.scope(number) {

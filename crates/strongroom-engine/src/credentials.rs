@@ -33,6 +33,8 @@ pub(crate) struct Credentials {
     /// Keys that are revoked, for commands that were on their way when theirs was.
     revoked: RwLock<HashSet<(u32, ApiKeyId)>>,
     used: Mutex<HashMap<(u32, ApiKeyId), (Scope, Timestamp)>>,
+    /// Keys that a till has or had: what is not among them stands at none.
+    at_tills: RwLock<HashSet<(u32, ApiKeyId)>>,
 }
 
 impl Credentials {
@@ -213,6 +215,21 @@ impl Credentials {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(hash);
         self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Remembers the key that stands at a till.
+    pub fn note_at_till(&self, scope: Scope, key: ApiKeyId) {
+        let mut keys = self
+            .at_tills
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        keys.insert((scope.number, key));
+    }
+
+    /// Whether a key may stand at a till; nearly none does, and what none may do need not be asked of the others.
+    pub fn may_be_at_till(&self, scope: Scope, key: ApiKeyId) -> bool {
+        let keys = self.at_tills.read().unwrap_or_else(PoisonError::into_inner);
+        keys.contains(&(scope.number, key))
     }
 
     pub fn is_revoked(&self, number: u32, id: ApiKeyId) -> bool {

@@ -258,6 +258,9 @@ impl People {
 impl Shared {
     /// A key, or the rights of a person.
     pub fn put_key(&self, scope: Scope, key: &ApiKey) {
+        if key.till.is_some() {
+            self.credentials.note_at_till(scope, key.id);
+        }
         match (key.user, key.client) {
             (Some(_), _) => {
                 self.directory.put_line(scope, key.clone());

@@ -69,6 +69,12 @@ impl Engine {
         holders
     }
 
+    /// Whether a key may stand at a till: what a till's key may not do need not be asked of any other.
+    pub fn may_be_at_till(&self, scope: Scope, key: ApiKeyId) -> bool {
+        let credentials = &self.inner.shared.credentials;
+        credentials.may_be_at_till(scope, key)
+    }
+
     pub(crate) fn hash_of(&self, key: &str) -> [u8; 32] {
         let mac = self.inner.shared.credential_key.mac();
         mac.tag_fields(&[key.as_bytes()])

@@ -10,7 +10,7 @@ use strongroom_domain::oauth::LONGEST_TOKEN;
 use strongroom_domain::payments::LiveCards;
 use strongroom_domain::record::Record;
 use strongroom_store::{HeadRow, IdRange, Reader, Store, StoreError};
-use strongroom_types::id::{Kind, OrganizationId, RawId};
+use strongroom_types::id::{ApiKeyId, Kind, OrganizationId, RawId};
 use strongroom_types::mode::{INSTALLATION, Mode, Scope};
 use strongroom_types::time::Timestamp;
 use strongroom_vault::SecurityCodes;
@@ -315,7 +315,7 @@ fn load_rates(
     Ok(rates)
 }
 
-/// Roles, keys that may hold one, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so
+/// Roles, keys that may hold one, tills that have keys, and the people, sessions, clients and tokens that act by such. Ids begin with their time, so
 /// tokens that are over are not even read.
 fn load_keys(
     reader: &mut dyn Reader,
@@ -327,6 +327,7 @@ fn load_keys(
     for kind in [
         Kind::Role,
         Kind::ApiKey,
+        Kind::Till,
         Kind::User,
         Kind::Session,
         Kind::OauthClient,
@@ -353,9 +354,22 @@ fn load_keys(
     Ok(())
 }
 
+/// The key that stands at a till, by its own record or the till's.
+fn at_till(record: &Record) -> Option<ApiKeyId> {
+    match record {
+        Record::ApiKey(key) => key.till.map(|_| key.id),
+        Record::Till(till) => till.key,
+        _ => None,
+    }
+}
+
 impl Known {
     fn take(&mut self, scope: Scope, record: Record) -> Result<(), StartError> {
+        if let Some(key) = at_till(&record) {
+            self.credentials.note_at_till(scope, key);
+        }
         match record {
+            Record::Till(_) => {}
             Record::Role(role) => self.credentials.put_role(scope, &role),
             Record::ApiKey(key) if key.user.is_some() => self.directory.put_line(scope, key),
             Record::ApiKey(key) => {

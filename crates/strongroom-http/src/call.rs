@@ -15,7 +15,7 @@ use strongroom_domain::command::Command;
 use strongroom_engine::{Committed, Engine, Envelope, ReadFault, View};
 use strongroom_outbound::Outbound;
 use strongroom_types::currency::Currency;
-use strongroom_types::id::{SessionId, UserId, WalletId};
+use strongroom_types::id::{ApiKeyId, SessionId, UserId, WalletId};
 use strongroom_types::mode::Mode;
 
 use crate::app::App;
@@ -191,6 +191,14 @@ impl Call {
 
     pub fn credential(&self) -> &Arc<Credential> {
         &self.credential
+    }
+
+    /// The key, if it may stand at a till.
+    pub fn at_till(&self) -> Option<ApiKeyId> {
+        let credential = self.credential();
+        let engine = self.engine();
+        let key = Some(credential.id);
+        key.filter(|key| engine.may_be_at_till(credential.scope, *key))
     }
 
     /// What the key holds, for what it would hand on.

@@ -88,6 +88,9 @@ impl View<'_> {
     /// # Errors
     /// When it cannot be read.
     pub fn till_of(&mut self, key: ApiKeyId) -> Result<Option<TillBody>, ReadFault> {
+        if !self.shared.credentials.may_be_at_till(self.scope, key) {
+            return Ok(None);
+        }
         if let Some(Record::ApiKey(key)) = self.record(key.any())?
             && let Some(till) = key.till
         {

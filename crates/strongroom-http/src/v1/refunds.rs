@@ -50,6 +50,7 @@ pub async fn create(caller: Caller<CreateRefunds>, call: Call) -> Result<Answer,
     let command = CreateRefund {
         minor,
         payment,
+        maker: call.at_till().filter(|_| sale.is_none()),
         ..command
     };
     call.execute(&caller, command).await
@@ -123,7 +124,6 @@ fn new_refund(
     let reason = fields.required("reason", reason);
     let reference_id = fields.reference_id();
     let metadata = fields.metadata();
-    let maker = sale.is_none().then_some(hand.key);
     Some(CreateRefund {
         payment: payment?,
         amount,
@@ -133,7 +133,7 @@ fn new_refund(
         metadata: metadata.unwrap_or_default(),
         sale,
         minor: None,
-        maker,
+        maker: None,
     })
 }
 
