@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use strongroom_testkit::exchange::Reply;
+use strongroom_testkit::server::{ServerSettings, TestServer};
 use strongroom_testkit::tenant::{Tenant, VISA, fresh};
 
 use crate::v1::tenant;
@@ -129,6 +130,32 @@ fn it_reads_no_money_of_the_organization_and_changes_no_payment_of_others() {
     let shown = acme.get(&format!("/v1/payments/{open}")).expect(200);
     assert_eq!(shown.field("status"), "authorized");
     acme.post(&capture, &part).expect(200);
+}
+
+/// What a server knows of tills' keys in memory it knows again after a restart: of the key that a till has, and of the one before,
+/// which is held to it by its own record alone.
+#[test]
+fn it_is_a_tills_key_after_a_restart() {
+    let server = TestServer::start(ServerSettings::default());
+    let acme = Tenant::found(&server);
+    let wallet = acme.funded("operating", 5_000);
+    let payout = acme.pay(&wallet, &acme.wallet("sub_merchant"), 10);
+    let path = format!("/v1/payouts/{}", payout.expect(201).id());
+    let (before, now) = (key_for(&acme, TERMINAL), key_for(&acme, TERMINAL));
+    let body = json!({ "store_id": store(&acme), "name": "1", "api_key_id": before.id });
+    let till = acme.post("/v1/tills", &body).expect(201).id();
+    let changed = json!({ "api_key_id": now.id });
+    let change = acme.request("PATCH", &format!("/v1/tills/{till}"));
+    change.json(&changed).send().expect(200);
+
+    let left = acme.leave();
+    let server = server.restart(ServerSettings::default());
+    let acme = Tenant::back(&server, left);
+    acme.get(&path).expect(200);
+    for key in [&before, &now] {
+        let request = server.request("GET", &path).bearer(&key.text);
+        request.send().refused(404, "not_found");
+    }
 }
 
 #[test]
